@@ -1,0 +1,51 @@
+"""The one seam: a Learner trains K models ("lanes") at once, each at its own learning rate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating[Any]]
+Bools = NDArray[np.bool_]
+
+LANE_SIZES = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96)
+"""Arrays have one of these numbers of lanes, since each number costs a compilation."""
+
+
+def array_size(lanes: int) -> int:
+    """The smallest array that holds so many lanes."""
+    return next(size for size in LANE_SIZES if size >= lanes)
+
+
+class Learner(Protocol):
+    """K models in lockstep: same width, seed, initial weights and batches; rates and update rules differ. No operation mixes lanes."""
+
+    lanes: int
+    """K, the lanes in the array."""
+
+    def advance(self, rates: Floats) -> tuple[Floats, Floats]:
+        """Take T steps at `rates` (T, K); return losses (T, K) and fractions of the batch classified right (T, K), device finished."""
+        ...
+
+    def evaluate(self) -> Floats:
+        """Accuracy of each lane on the validation set, (K,)."""
+        ...
+
+    def stuck(self, lanes: Sequence[int]) -> Bools:
+        """Which of the given lanes can provably never learn again, at a constant rate; one truth value each."""
+        ...
+
+    def snapshot(self) -> Any:
+        """Weights, optimizer slots, step counter and place in the batch order, bit for bit."""
+        ...
+
+    def restore(self, state: Any) -> None:
+        """Go back to a snapshot, its number of lanes included."""
+        ...
+
+    def take(self, lanes: Sequence[int]) -> None:
+        """Keep the lanes at these indices, slots included, in this order; an index may come twice."""
+        ...

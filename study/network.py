@@ -1,0 +1,106 @@
+"""The two networks at any width: shapes, counts and initial weights. Facts and numpy; the arithmetic of training is in `lanes`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.spec import Trial
+
+CLASSES = 10
+SIDE = 28
+KERNEL = 5
+
+
+@dataclass(frozen=True)
+class Network:
+    """conv 5x5, ReLU, 2x2 max-pool; conv 5x5, ReLU, 2x2 max-pool; dense, ReLU, dropout; dense 10. Same padding, biases everywhere.
+
+    Args:
+        filters: filters of the two convolutions.
+        dense: units of the first dense layer.
+        dropout: share of that layer's outputs dropped in training.
+    """
+
+    filters: tuple[int, int]
+    dense: int
+    dropout: float
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of the eight weight arrays in Keras's order and layout: kernel, bias of each layer from the first."""
+        first, second = self.filters
+        flat = (SIDE // 4) ** 2 * second
+        return (
+            (KERNEL, KERNEL, 1, first),
+            (first,),
+            (KERNEL, KERNEL, first, second),
+            (second,),
+            (flat, self.dense),
+            (self.dense,),
+            (self.dense, CLASSES),
+            (CLASSES,),
+        )
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Numbers of weights in those arrays."""
+        return tuple(math.prod(shape) for shape in self.shapes)
+
+    @property
+    def weights(self) -> int:
+        """n, the number of trainable weights."""
+        return sum(self.sizes)
+
+    @property
+    def multiply_adds(self) -> int:
+        """Multiplications (each with its addition) that classify one image; a training step takes about three times as many an image."""
+        first, second, dense, last = self.sizes[::2]
+        return SIDE**2 * first + (SIDE // 2) ** 2 * second + dense + last
+
+    def initial_weights(self, seed: int) -> NDArray[np.float32]:
+        """Glorot-uniform kernels, U(-l, l) with l = sqrt(6 / (fan in + fan out)), and zero biases, as one flat array (n,).
+
+        The same seed gives the same weights on every machine (Glorot and Bengio 2010).
+        """
+        random = np.random.default_rng([seed, 0])
+        parts = []
+        for shape in self.shapes:
+            if len(shape) == 1:
+                parts.append(np.zeros(shape, np.float32))
+            else:
+                field = math.prod(shape[:-2])
+                limit = math.sqrt(6 / (field * (shape[-2] + shape[-1])))
+                parts.append(random.uniform(-limit, limit, math.prod(shape)).astype(np.float32))
+        return np.concatenate(parts)
+
+    def unflatten(self, weights: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """A flat array (n,) as the eight arrays that Keras's `set_weights` takes."""
+        parts = np.split(weights, np.cumsum(self.sizes)[:-1])
+        return [part.reshape(shape) for part, shape in zip(parts, self.shapes, strict=True)]
+
+
+BASE = {"compact": Network((2, 4), 15, 0.0), "tutorial": Network((32, 64), 1024, 0.4)}
+"""The networks at width 1: `compact` has the article's "roughly 3,400 weights", `tutorial` is what the published code trained."""
+
+
+def network(name: str, width: float = 1.0, scale_dense: bool = False) -> Network:
+    """The named network with its filters, and on request its first dense layer, multiplied by `width` (halves round up, at least 1)."""
+    base = BASE[name]
+
+    def scaled(count: int) -> int:
+        return max(1, math.floor(count * width + 0.5))
+
+    return Network(
+        filters=(scaled(base.filters[0]), scaled(base.filters[1])),
+        dense=scaled(base.dense) if scale_dense else base.dense,
+        dropout=base.dropout,
+    )
+
+
+def network_of(trial: Trial) -> Network:
+    """The network that a trial trains."""
+    return network(trial.network, trial.width, trial.scale_dense)

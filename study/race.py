@@ -1,0 +1,153 @@
+"""Lanes to the target or to the cap: the loop that turns a Learner into finished trials. Control alone, no tensors, no files."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from study.learner import Learner, array_size
+from study.record import Outcome
+
+T = TypeVar("T")
+
+CHANCE = 0.2
+"""A lane whose accuracy is above this has learnt something; ten classes at random give 0.1, with noise over 50 batches below 0.12."""
+
+PATIENCE = 10
+"""Checks at chance before a lane is first examined for being stuck; later examinations follow at twice the step each."""
+
+
+@dataclass(frozen=True)
+class Finish:
+    """The end of one lane: `lane` is its place in the rates given to `race`; `accuracies` and `losses` hold one value a check."""
+
+    lane: int
+    outcome: Outcome
+    steps: int
+    seconds: float
+    accuracies: tuple[float, ...]
+    losses: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A look at a race at a check: steps done, places of the lanes still training, and what the last interval took."""
+
+    step: int
+    alive: tuple[int, ...]
+    array: int
+    seconds: float
+
+
+def last_check(check_every: int, cap: float | None, max_steps: int | None, step_seconds: float | None) -> float:
+    """The last step at which a check lies within the budget: the largest multiple of `check_every` with steps <= max_steps and
+    steps x step_seconds <= cap; infinity where nothing bounds it."""
+    budget = math.inf if max_steps is None else float(max_steps)
+    if cap is not None and step_seconds is not None:
+        budget = min(budget, cap / step_seconds)
+    return budget if budget == math.inf else math.floor(budget / check_every + 1e-9) * check_every
+
+
+def race(
+    learner: Learner,
+    rates: Sequence[float],
+    *,
+    target: float,
+    metric: str = "window",
+    check_every: int = 50,
+    cap: float | None = None,
+    max_steps: int | None = None,
+    step_seconds: Sequence[float] | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+    watch: Callable[[Progress], None] = lambda progress: None,
+) -> Iterator[Finish]:
+    """Train every lane at its constant rate until it reaches the target, spends its budget, or cannot go on; yield each as it ends.
+
+    A lane's seconds are steps x its `step_seconds`; without them they are read off `clock`, which then runs around `advance` alone.
+    At each check, in this order: a loss that is not finite ends the lane as diverged; time beyond the cap as capped, uncredited;
+    accuracy at the target as reached; the budget's last check as capped. Finished lanes leave the array.
+
+    Args:
+        learner: at least as many lanes as rates, fresh; lanes beyond the rates are padding.
+        rates: a learning rate a lane.
+        target: accuracy to reach; infinity trains to the budget.
+        metric: `window`, `cumulative` or `validation`, see `StudySpec`.
+        check_every: steps between checks.
+        cap: seconds of training a lane may take.
+        max_steps: steps a lane may take.
+        step_seconds: seconds of one step of each lane alone on the machine.
+        clock: a monotonic clock, seconds.
+        watch: called after every check.
+    """
+    limits = [last_check(check_every, cap, max_steps, step_seconds[lane] if step_seconds else None) for lane in range(len(rates))]
+    accuracies: list[list[float]] = [[] for _ in rates]
+    losses: list[list[float]] = [[] for _ in rates]
+    right = np.zeros(len(rates))
+    elapsed, step, examine = 0.0, 0, PATIENCE * check_every
+
+    def finish(lane: int, outcome: Outcome, steps: int) -> Finish:
+        seconds = steps * step_seconds[lane] if step_seconds else elapsed
+        return Finish(lane, outcome, steps, seconds, tuple(accuracies[lane]), tuple(losses[lane]))
+
+    places = list(range(len(rates)))  # places[i] is the lane of `rates` that trains in lane i of the array
+    for lane in [lane for lane in places if limits[lane] <= 0]:
+        places.remove(lane)
+        yield finish(lane, Outcome.CAPPED, 0)
+    keep = list(places)  # the array's lanes to go on with, one for each of `places`; empty when nobody left
+    while places:
+        if keep:
+            learner.take(_padded(keep, array_size(len(keep))))
+        here = np.array(_padded([rates[lane] for lane in places], learner.lanes))
+        begun = clock()
+        loss, correct = learner.advance(np.tile(here, (check_every, 1)))
+        took = clock() - begun
+        elapsed += took
+        step += check_every
+        validation = learner.evaluate() if metric == "validation" else None
+        ended: list[int] = []
+        for i, lane in enumerate(places):
+            if not np.isfinite(loss[:, i]).all():
+                ended.append(i)
+                yield finish(lane, Outcome.DIVERGED, step - check_every + 1 + int(np.argmin(np.isfinite(loss[:, i]))))
+                continue
+            right[lane] += float(correct[:, i].sum())
+            accuracy = (
+                float(validation[i])
+                if validation is not None
+                else float(right[lane]) / step
+                if metric == "cumulative"
+                else float(correct[:, i].mean(dtype=np.float64))
+            )
+            accuracies[lane].append(accuracy)
+            losses[lane].append(float(loss[:, i].mean(dtype=np.float64)))
+            if step_seconds is None and cap is not None and elapsed > cap:
+                outcome = Outcome.CAPPED
+            elif accuracy >= target:
+                outcome = Outcome.REACHED
+            elif step >= limits[lane]:
+                outcome = Outcome.CAPPED
+            else:
+                continue
+            ended.append(i)
+            yield finish(lane, outcome, step)
+        if step == examine and 0.5 <= target <= 1:
+            examine *= 2
+            still = [i for i in range(len(places)) if i not in ended and max(accuracies[places[i]][-PATIENCE:]) < CHANCE]
+            for i, stuck in zip(still, learner.stuck(still) if still else (), strict=True):
+                if stuck:
+                    ended.append(i)
+                    yield finish(places[i], Outcome.STUCK, step)
+        array = learner.lanes
+        keep = [i for i in range(len(places)) if i not in ended] if ended else []
+        places = [places[i] for i in keep] if ended else places
+        watch(Progress(step, tuple(places), array, took))
+
+
+def _padded(items: Sequence[T], size: int) -> list[T]:
+    """The items, then the first again until there are `size`: padding lanes repeat a lane that trains anyway."""
+    return [*items, *[items[0]] * (size - len(items))]

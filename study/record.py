@@ -1,0 +1,87 @@
+"""What happened: the outcome of a trial, and the run that records it as one JSON object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any
+
+from study.errors import StudyError
+from study.spec import Trial
+
+SCHEMA = 1
+"""Goes up when a reader of `runs.jsonl` must be told; readers accept every older number."""
+
+
+class Outcome(StrEnum):
+    """How a trial ended."""
+
+    REACHED = "reached"
+    """The accuracy met the target within the cap."""
+    CAPPED = "capped"
+    """The budget was spent before the target was met: a censored time."""
+    DIVERGED = "diverged"
+    """The loss stopped being a finite number."""
+    STUCK = "stuck"
+    """The trial can provably never learn again: a layer is dead on every training image and nothing can move its weights."""
+    FAILED = "failed"
+    """An error ended the trial; its text is kept."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished trial: what was run, what happened, and where. Immutable; never dropped from a table.
+
+    `seconds` is training time alone: read off the clock (`seconds_source` is `measured`) or steps x `step_seconds` (`reconstructed`).
+    `accuracy` and `best_accuracy` are the metric's at the last and the best check, None where no check was made.
+    """
+
+    trial: Trial
+    study: str
+    weights: int
+    multiply_adds: int
+    outcome: Outcome
+    steps: int
+    seconds: float
+    seconds_source: str
+    step_seconds: float | None
+    accuracy: float | None
+    best_accuracy: float | None
+    error: str | None
+    lanes: int
+    jobs: int
+    machine: str
+    fingerprint: str
+    versions: Mapping[str, str]
+    started_at: str
+
+    @property
+    def id(self) -> str:
+        """The trial's identity."""
+        return self.trial.id
+
+    def to_json(self) -> dict[str, Any]:
+        """The run as one flat JSON object; the trial's `cap` is called `cap_seconds` there."""
+        trial = {f.name: getattr(self.trial, f.name) for f in fields(Trial)}
+        trial["cap_seconds"] = trial.pop("cap")
+        rest = {f.name: getattr(self, f.name) for f in fields(Run) if f.name != "trial"}
+        return {"schema": SCHEMA, "id": self.id, **trial, **rest, "outcome": self.outcome.value, "versions": dict(self.versions)}
+
+    @staticmethod
+    def from_json(row: Mapping[str, Any]) -> Run:
+        """The run in a row of `runs.jsonl`.
+
+        Raises:
+            StudyError: a schema newer than this program, a missing field, or an unknown outcome.
+        """
+        if not isinstance(row.get("schema"), int) or not 1 <= row["schema"] <= SCHEMA:
+            raise StudyError(f"schema {row.get('schema')!r} is not one this version reads (1 to {SCHEMA})")
+        try:
+            trial = Trial(**{f.name: row["cap_seconds" if f.name == "cap" else f.name] for f in fields(Trial)})
+            rest = {f.name: row[f.name] for f in fields(Run) if f.name not in ("trial", "outcome")}
+            return Run(trial=trial, outcome=Outcome(row["outcome"]), **rest)
+        except KeyError as error:
+            raise StudyError(f"the field {error} is missing") from None
+        except ValueError as error:
+            raise StudyError(str(error)) from None

@@ -1,0 +1,94 @@
+"""All that is TensorFlow's alone: device set-up, compilation, gradient, the step loop, the convolution. A second backend replaces this."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import tensorflow as tf
+
+xp: Any = tf
+"""The array namespace that `lanes` and `optimizers` compute with."""
+
+Tensor = Any
+
+
+@cache
+def prepare() -> None:
+    """Take GPU memory as it is needed instead of all at once; must run before the first tensor is made."""
+    for gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(gpu, True)
+
+
+def fused(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` of tensors compiled by XLA into few passes over memory, its gradient likewise.
+
+    Worth it for elementwise chains and re-layouts alone: XLA's convolution gradients on a CPU are several times slower than oneDNN's.
+    """
+    forward = tf.function(function, jit_compile=True, reduce_retracing=False)
+
+    @tf.function(jit_compile=True, reduce_retracing=False)
+    def backward(inputs: Tensor, gradients: Tensor) -> Tensor:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(inputs)
+            outputs = function(*inputs)
+        return tape.gradient(outputs, inputs, gradients, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+
+    @tf.custom_gradient
+    def operation(*inputs: Tensor) -> Any:
+        return forward(*inputs), lambda *gradients: backward(inputs, gradients)
+
+    return operation
+
+
+@tf.custom_gradient
+def convolve(x: Tensor, w: Tensor) -> Any:
+    """Same-padded grouped convolution: x (B, H, W, K I), w (h, w, I, K O) -> (B, H, W, K O); h and w odd.
+
+    `tf.nn.conv2d` takes the grouped filter itself (Keras's grouped convolution goes through XLA on a CPU). The gradient of x is a
+    convolution with the flipped filter, half as long as the library's own for narrow groups.
+    """
+    height, width, inputs, outputs = w.shape
+    lanes = x.shape[-1] // inputs
+
+    def gradient(upstream: Tensor) -> tuple[Tensor, Tensor]:
+        flipped = tf.reshape(w[::-1, ::-1], [height, width, inputs, lanes, outputs // lanes])
+        flipped = tf.reshape(tf.transpose(flipped, [0, 1, 4, 3, 2]), [height, width, outputs // lanes, lanes * inputs])
+        of_w = tf.raw_ops.Conv2DBackpropFilter(input=x, filter_sizes=w.shape, out_backprop=upstream, strides=[1, 1, 1, 1], padding="SAME")
+        return tf.nn.conv2d(upstream, flipped, 1, "SAME"), of_w
+
+    return tf.nn.conv2d(x, w, 1, "SAME"), gradient
+
+
+def uniform(shape: tuple[int, ...], seed: Tensor) -> Tensor:
+    """Numbers in [0, 1) that depend on the two integers `seed` alone."""
+    return tf.random.stateless_uniform(shape, seed)
+
+
+def value_and_gradient(function: Callable[[Tensor], tuple[Tensor, Tensor]], w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(value, extra) = function(w), and the gradient by w of the value's sum."""
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(w)
+        value, extra = function(w)
+    return value, extra, tape.gradient(value, w)
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` as one program, retraced only for a new type or rank of its arguments."""
+    return tf.function(function, reduce_retracing=True)
+
+
+def steps(body: Callable[[Tensor, Tensor], tuple[Tensor, tuple[Tensor, Tensor]]], state: Tensor, count: Tensor, lanes: int) -> Any:
+    """Run `state, (x, y) = body(i, state)` for i = 0..count-1 inside the program; return the state and both stacks (count, lanes)."""
+    stacks = [tf.TensorArray(tf.float32, size=count, element_shape=[lanes]) for _ in range(2)]
+
+    def step(i: Tensor, state: Tensor, stacks: Any) -> Any:
+        state, results = body(i, state)
+        return i + 1, state, [stack.write(i, result) for stack, result in zip(stacks, results, strict=True)]
+
+    _, state, stacks = tf.while_loop(lambda i, *_: i < count, step, (tf.constant(0), state, stacks))
+    return state, *(stack.stack() for stack in stacks)
