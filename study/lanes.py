@@ -219,6 +219,12 @@ class Lanes:
         self.state = State((xp.constant(w), xp.constant(a), xp.zeros_like(w)), xp.constant(kind, xp.int32), 0)
         self.rates = np.zeros(self.lanes, np.float32)
 
+    def prepare(self) -> None:
+        """See `Learner.prepare`: one step, the first of its program if need be, and back."""
+        before = self.state, self.rates
+        self.advance(np.zeros((1, self.lanes)))
+        self.state, self.rates = before
+
     def advance(self, rates: Floats) -> tuple[Floats, Floats]:
         """See `Learner.advance`."""
         program = training(self.network, self.lanes, self.batch, self.hyper, self.optimizers)

@@ -26,6 +26,10 @@ class Learner(Protocol):
     lanes: int
     """K, the lanes in the array."""
 
+    def prepare(self) -> None:
+        """Compile for the present number of lanes where that is still to be done, and change nothing: what comes before the clock."""
+        ...
+
     def advance(self, rates: Floats) -> tuple[Floats, Floats]:
         """Take T steps at `rates` (T, K); return losses (T, K) and fractions of the batch classified right (T, K), device finished."""
         ...

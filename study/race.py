@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -12,6 +11,7 @@ import numpy as np
 
 from study.learner import Learner, array_size
 from study.record import Outcome
+from study.stopwatch import Stopwatch
 
 T = TypeVar("T")
 
@@ -63,12 +63,12 @@ def race(
     cap: float | None = None,
     max_steps: int | None = None,
     step_seconds: Sequence[float] | None = None,
-    clock: Callable[[], float] = time.perf_counter,
+    stopwatch: Stopwatch | None = None,
     watch: Callable[[Progress], None] = lambda progress: None,
 ) -> Iterator[Finish]:
     """Train every lane at its constant rate until it reaches the target, spends its budget, or cannot go on; yield each as it ends.
 
-    A lane's seconds are steps x its `step_seconds`; without them they are read off `clock`, which then runs around `advance` alone.
+    A lane's seconds are steps x its `step_seconds`; without them they are read off the clock, which runs around `advance` alone.
     At each check, in this order: a loss that is not finite ends the lane as diverged; time beyond the cap as capped, uncredited;
     accuracy at the target as reached; the budget's last check as capped. Finished lanes leave the array.
 
@@ -81,9 +81,10 @@ def race(
         cap: seconds of training a lane may take.
         max_steps: steps a lane may take.
         step_seconds: seconds of one step of each lane alone on the machine.
-        clock: a monotonic clock, seconds.
+        stopwatch: its clock is the one read; compilation, training and evaluation are counted on it by name.
         watch: called after every check.
     """
+    stopwatch = stopwatch or Stopwatch()
     limits = [last_check(check_every, cap, max_steps, step_seconds[lane] if step_seconds else None) for lane in range(len(rates))]
     accuracies: list[list[float]] = [[] for _ in rates]
     losses: list[list[float]] = [[] for _ in rates]
@@ -102,13 +103,17 @@ def race(
     while places:
         if keep:
             learner.take(_padded(keep, array_size(len(keep))))
+            with stopwatch.part("compile"):
+                learner.prepare()
         here = np.array(_padded([rates[lane] for lane in places], learner.lanes))
-        begun = clock()
-        loss, correct = learner.advance(np.tile(here, (check_every, 1)))
-        took = clock() - begun
+        with stopwatch.part("train"):
+            begun = stopwatch.clock()
+            loss, correct = learner.advance(np.tile(here, (check_every, 1)))
+            took = stopwatch.clock() - begun
         elapsed += took
         step += check_every
-        validation = learner.evaluate() if metric == "validation" else None
+        with stopwatch.part("evaluate"):
+            validation = learner.evaluate() if metric == "validation" else None
         ended: list[int] = []
         for i, lane in enumerate(places):
             if not np.isfinite(loss[:, i]).all():
@@ -138,8 +143,10 @@ def race(
         if step == examine and 0.5 <= target <= 1:
             examine *= 2
             still = [i for i in range(len(places)) if i not in ended and max(accuracies[places[i]][-PATIENCE:]) < CHANCE]
-            for i, stuck in zip(still, learner.stuck(still) if still else (), strict=True):
-                if stuck:
+            with stopwatch.part("evaluate"):
+                proofs = learner.stuck(still) if still else ()
+            for i, proved in zip(still, proofs, strict=True):
+                if proved:
                     ended.append(i)
                     yield finish(places[i], Outcome.STUCK, step)
         array = learner.lanes
