@@ -1,0 +1,47 @@
+"""Train one network at many learning rates with many optimizers, and measure what each rate costs.
+
+    spec = study.StudySpec(optimizers=("adam", "sgd"), rates="1e-4:1:9", cap=5.0)
+    runs = study.run(spec, out="results/mine")      # a DataFrame, one row a trial; rerunning resumes
+    runs = study.load("results/mine")               # the same rows, later
+    study.tables.best(runs), study.figures.valley(runs)
+
+Importing this loads no TensorFlow; `run` does when there is something to train.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from study.errors import StudyError
+from study.spec import StudySpec, Trial, preset, read_spec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+    from study import figures, tables
+
+__all__ = ["StudyError", "StudySpec", "Trial", "figures", "load", "preset", "read_spec", "run", "tables"]
+
+
+def run(spec: StudySpec, out: str | Path | None = None, *, workers: int = 1, progress: bool = True) -> pd.DataFrame:
+    """Train what the study in `out` still lacks and return all its runs; see `study.driver.run`."""
+    from study import driver, tables
+
+    return tables.load(driver.run(spec, out, workers=workers, progress=progress))
+
+
+def load(folder: str | Path) -> pd.DataFrame:
+    """The stored runs of a study's folder, one row a trial; see `study.tables.load`."""
+    from study import tables
+
+    return tables.load(folder)
+
+
+def __getattr__(name: str) -> Any:
+    # pandas and seaborn take a second to import; they are loaded when they are first named.
+    if name in ("tables", "figures"):
+        return import_module(f"study.{name}")
+    raise AttributeError(f"module 'study' has no attribute {name!r}")

@@ -79,6 +79,7 @@ def load(name: str = "mnist") -> Images:
     Raises:
         StudyError: the file is missing, truncated, of the wrong shape or dtype, or (for the named sets) of the wrong checksum.
     """
+    arrays: Arrays
     if name == "mnist":
         with resources.as_file(resources.files("study") / "data" / "mnist.npz") as path:
             arrays = read_npz(path, help="restore it from the project's repository (git checkout -- study/data/mnist.npz)")

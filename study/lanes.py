@@ -26,12 +26,14 @@ from study.learner import Bools, Floats, array_size
 from study.network import CLASSES, KERNEL, SIDE, Network, network_of
 from study.optimizers import RULES, mixed
 from study.spec import OPTIMIZERS, Trial
-from study.tensors import Tensor, xp
+from study.tensors import Tensor, shaped, xp
 
 FOLD_BELOW = 6
 """Second convolutions with fewer input filters than this are folded; wider ones keep the library busy as they are."""
 
 EVALUATION_BATCH = 500
+
+IMAGES = (shaped(None, SIDE, SIDE, dtype="uint8"), shaped(None, dtype="int32"))
 
 HALF, QUARTER = SIDE // 2, SIDE // 4
 
@@ -115,7 +117,7 @@ def forward(network: Network, lanes: int, batch: int) -> Callable[[Tensor, Tenso
 
 
 @lru_cache(maxsize=64)
-def training(network: Network, lanes: int, batch: int, hyper: str, optimizers: tuple[str, ...]) -> Callable[..., Any]:
+def training(network: Network, lanes: int, batch: int, hyper: str, optimizers: tuple[str, ...]) -> Any:
     """The compiled program that takes T steps: (images, labels, order (T, B), rates (T, K), kind (K, 1), slots, start, seed) -> slots,
     losses (T, K), correct (T, K), where slots are (w, a, b), each (K, n), and start is the number of steps taken before."""
     logits = forward(network, lanes, batch)
@@ -142,11 +144,21 @@ def training(network: Network, lanes: int, batch: int, hyper: str, optimizers: t
 
         return tensors.steps(body, slots, xp.shape(order)[0], lanes)
 
-    return tensors.compiled(program)
+    slot = shaped(lanes, network.weights)
+    return tensors.compiled(
+        program,
+        *IMAGES,
+        shaped(None, batch, dtype="int32"),
+        shaped(None, lanes),
+        shaped(lanes, 1, dtype="int32"),
+        (slot, slot, slot),
+        shaped(dtype="int32"),
+        shaped(dtype="int32"),
+    )
 
 
 @lru_cache(maxsize=64)
-def reading(network: Network, lanes: int, batch: int) -> Callable[..., Any]:
+def reading(network: Network, lanes: int, batch: int) -> Any:
     """The compiled program that looks at images without training: (images (N, 28, 28), labels (N,), chosen (batch,), w (K, n)) -> which
     of the chosen images each lane classifies right (K, batch), and the greatest activation of each hidden layer in each lane (3, K)."""
     logits = forward(network, lanes, batch)
@@ -157,7 +169,7 @@ def reading(network: Network, lanes: int, batch: int) -> Callable[..., Any]:
         greatest = [xp.reduce_max(h1, axis=1), xp.reduce_max(h2, axis=(1, 2)), xp.reduce_max(h3, axis=(1, 2))]
         return xp.equal(xp.argmax(z, axis=2, output_type=xp.int32), xp.gather(labels, chosen)), xp.stack(greatest)
 
-    return tensors.compiled(program)
+    return tensors.compiled(program, *IMAGES, shaped(batch, dtype="int32"), shaped(lanes, network.weights))
 
 
 @dataclass(frozen=True)
@@ -248,7 +260,8 @@ class Lanes:
     def evaluate(self) -> Floats:
         """See `Learner.evaluate`."""
         right = [correct for correct, _ in self._read(self.images.x_validation, self.images.y_validation, self.state.slots[0])]
-        return np.concatenate(right, axis=1).mean(axis=1)
+        accuracy: Floats = np.concatenate(right, axis=1).mean(axis=1)
+        return accuracy
 
     def stuck(self, lanes: Sequence[int]) -> Bools:
         """See `Learner.stuck`.
@@ -271,7 +284,8 @@ class Lanes:
         still = moved.numpy() == w.numpy()
         ends = np.cumsum(self.network.sizes)[1:6:2]  # weights up to and with the bias of each hidden layer
         frozen = np.array([still[:, :end].all(axis=1) for end in ends])
-        return (dead & frozen).any(axis=0)[: len(lanes)]
+        proved: Bools = (dead & frozen).any(axis=0)[: len(lanes)]
+        return proved
 
     def snapshot(self) -> State:
         """See `Learner.snapshot`; tensors are immutable, so this copies nothing."""

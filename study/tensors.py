@@ -3,13 +3,35 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import tensorflow as tf
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what a library writes to standard error by itself out of sight, unless it fails: TensorFlow greets at any log level."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as hidden:
+        saved = os.dup(2)
+        os.dup2(hidden.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            hidden.seek(0)
+            os.write(saved, hidden.read())
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+with _quiet():
+    import tensorflow as tf
 
 xp: Any = tf
 """The array namespace that `lanes` and `optimizers` compute with."""
@@ -20,16 +42,18 @@ Tensor = Any
 @cache
 def prepare() -> None:
     """Take GPU memory as it is needed instead of all at once; must run before the first tensor is made."""
-    for gpu in tf.config.list_physical_devices("GPU"):
+    with _quiet():
+        gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
 
 
-def fused(function: Callable[..., Any]) -> Callable[..., Any]:
+def fused(function: Callable[..., Any]) -> Any:
     """`function` of tensors compiled by XLA into few passes over memory, its gradient likewise.
 
     Worth it for elementwise chains and re-layouts alone: XLA's convolution gradients on a CPU are several times slower than oneDNN's.
     """
-    forward = tf.function(function, jit_compile=True, reduce_retracing=False)
+    forward = tf.function(function, jit_compile=True)
 
     @tf.function(jit_compile=True, reduce_retracing=False)
     def backward(inputs: Tensor, gradients: Tensor) -> Tensor:
@@ -77,9 +101,14 @@ def value_and_gradient(function: Callable[[Tensor], tuple[Tensor, Tensor]], w: T
     return value, extra, tape.gradient(value, w)
 
 
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function` as one program, retraced only for a new type or rank of its arguments."""
-    return tf.function(function, reduce_retracing=True)
+def shaped(*shape: int | None, dtype: str = "float32") -> Any:
+    """The shape and type of a program's argument; None is any length."""
+    return tf.TensorSpec(shape, dtype)
+
+
+def compiled(function: Callable[..., Any], *arguments: Any) -> Any:
+    """`function` as one program for arguments `shaped` so: traced once, whatever lengths it is called with."""
+    return tf.function(function, input_signature=arguments)
 
 
 def steps(body: Callable[[Tensor, Tensor], tuple[Tensor, tuple[Tensor, Tensor]]], state: Tensor, count: Tensor, lanes: int) -> Any:

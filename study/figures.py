@@ -1,0 +1,208 @@
+"""Tables to figures. Each function draws one table and returns the matplotlib Figure; numbers are made in `tables`, not here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import matplotlib
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+import seaborn as sns
+from matplotlib import ticker
+
+from study import tables
+from study.errors import StudyError
+from study.record import Outcome
+from study.spec import OPTIMIZERS
+
+LABELS = {"sgd": "SGD", "momentum": "Momentum", "adam": "Adam", "adagrad": "Adagrad", "adadelta": "Adadelta", "rmsprop": "RMSProp"}
+COLOURS = dict(zip(OPTIMIZERS, sns.color_palette("colorblind", 6), strict=True))
+MARKERS = dict(zip(OPTIMIZERS, "osD^vP", strict=True))
+
+ENDS = {
+    Outcome.CAPPED: ("^", "none", "out of time"),
+    Outcome.STUCK: ("s", "none", "stuck"),
+    Outcome.DIVERGED: ("x", "full", "diverged"),
+    Outcome.FAILED: ("$!$", "full", "failed"),
+}
+"""Marker, filling and words of the outcomes that are not an arrival."""
+
+
+def valley(runs: pd.DataFrame) -> Figure:
+    """Training time against learning rate, a curve an optimizer; above the cap, how each other trial ended.
+
+    Over seeds the curve is the median with a trial that did not arrive as infinite, and a dot is a trial.
+    """
+    trials = tables.valley(runs)
+    cells = tables.cells(runs)
+    names = list(trials["optimizer"].cat.categories)
+    figure, (above, axes) = _figure(2, height_ratios=(0.12 + 0.045 * len(names), 1), size=(9.5, 6.4))
+    cap = float(tables.budget(runs).max())
+    arrived = trials[trials["outcome"] == Outcome.REACHED]
+    for name in names:
+        curve = cells[(cells["optimizer"] == name) & (cells["seconds"] < float("inf"))]
+        style = {"color": COLOURS[name], "marker": MARKERS[name]}
+        axes.plot(curve["rate"], curve["seconds"], **style, markersize=6, linewidth=1.8, label=LABELS[name])
+        dots = arrived[arrived["optimizer"] == name]
+        if len(set(trials["seed"])) > 1:
+            axes.scatter(dots["rate"], dots["seconds"], color=COLOURS[name], s=10, alpha=0.5, linewidths=0)
+    _seconds_axis(axes, arrived["seconds"], cap)
+    axes.set_xlabel("learning rate")
+    axes.set_ylabel(f"seconds of training to {_target(runs)}")
+    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, title="reached the target")
+
+    shown: dict[str, Any] = {}
+    for row, name in enumerate(names):
+        mine = trials[(trials["optimizer"] == name) & (trials["outcome"] != Outcome.REACHED)]
+        for end, (marker, fill, words) in ENDS.items():
+            those = mine[mine["outcome"] == end]
+            if len(those):
+                face = "none" if fill == "none" else COLOURS[name]
+                above.scatter(
+                    those["rate"], [row] * len(those), marker=marker, facecolors=face, edgecolors=COLOURS[name], s=26, linewidths=1.1
+                )
+                grey = "none" if fill == "none" else "0.3"
+                shown[words] = above.scatter([], [], marker=marker, facecolors=grey, edgecolors="0.3", s=26, linewidths=1.1)
+    above.set_yticks(range(len(names)), [LABELS[name] for name in names], fontsize=8)
+    above.set_ylim(len(names) - 0.5, -0.5)
+    above.grid(visible=False, axis="y")
+    above.tick_params(axis="x", labelbottom=False)
+    cap_words = (
+        f"given up after {cap:.3g} s" if runs["cap_seconds"].notna().any() else f"given up after {int(runs['max_steps'].max()):,} steps"
+    )
+    above.set_title(f"Did not arrive ({cap_words})", fontsize=10, loc="left")
+    if shown:
+        above.legend(shown.values(), shown.keys(), loc="upper left", bbox_to_anchor=(1.01, 1.05), frameon=False)
+    _headline(figure, f"The valley: training time against learning rate\n{_subtitle(runs)}")
+    return figure
+
+
+def envelope(runs: pd.DataFrame) -> Figure:
+    """Fastest and slowest optimizer at each rate; where one does not arrive, the slowest is the cap."""
+    table = tables.envelope(runs)
+    cap = float(tables.budget(runs).max())
+    figure, (axes,) = _figure(1, size=(9.5, 5))
+    axes.fill_between(table["rate"], table["fastest_seconds"], table["slowest_seconds"], color="0.9", linewidth=0)
+    axes.plot(table["rate"], table["slowest_seconds"], color="0.45", linewidth=1.8, label="slowest optimizer")
+    axes.plot(table["rate"], table["fastest_seconds"], color="black", linewidth=2.2, label="fastest optimizer")
+    for name in dict.fromkeys(table["fastest_optimizer"].dropna()):
+        mine = table[table["fastest_optimizer"] == name]
+        style = {"color": COLOURS[name], "marker": MARKERS[name], "s": 52, "zorder": 3}
+        axes.scatter(mine["rate"], mine["fastest_seconds"], **style, label=f"fastest: {LABELS[name]}")
+    _seconds_axis(axes, table["fastest_seconds"], cap)
+    axes.axhline(cap, color="0.5", linestyle=":", linewidth=1)
+    axes.annotate(
+        "given up", (1, cap), xycoords=("axes fraction", "data"), xytext=(-4, 3), textcoords="offset points", ha="right", fontsize=8
+    )
+    axes.set_xlabel("learning rate")
+    axes.set_ylabel(f"seconds of training to {_target(runs)}")
+    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
+    _headline(figure, f"The envelope: fastest and slowest of {runs['optimizer'].nunique()} optimizers\n{_subtitle(runs)}")
+    return figure
+
+
+def curves(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
+    """Validation accuracy over seconds of training, each optimizer at its best rate; the upper panel looks at the last stretch.
+
+    Args:
+        table: what `tables.curves` gives.
+        runs: the study's runs, for the title and the target.
+
+    Raises:
+        StudyError: there are no curves, since no trial arrived.
+    """
+    if table.empty:
+        raise StudyError("no validation curves are stored: no optimizer reached the target")
+    figure, (near, whole) = _figure(2, height_ratios=(1, 1), size=(9.5, 7))
+    target = float(runs["target"].iloc[0])
+    for name, mine in table.groupby("optimizer", observed=True):
+        label = f"{LABELS[str(name)]} at {mine['learning_rate'].iloc[0]:.3g}"
+        for axes in (near, whole):
+            axes.plot(mine["seconds"], 100 * mine["accuracy"], color=COLOURS[str(name)], linewidth=1.6, label=label)
+    floor = max(0.0, target - 4 * (1 - target))
+    near.set_ylim(100 * floor, 100 * min(1.0, max(target, float(table["accuracy"].max())) + (1 - target) * 0.25))
+    whole.set_ylim(0, 100)
+    for axes in (near, whole):
+        axes.axhline(100 * target, color="0.5", linestyle=":", linewidth=1)
+        axes.yaxis.set_major_formatter(ticker.PercentFormatter(decimals=0))
+        axes.set_xlim(0, float(table["seconds"].max()))
+    near.set_ylabel("validation accuracy, near the target")
+    whole.set_ylabel("validation accuracy")
+    whole.set_xlabel("seconds of training")
+    near.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, title="each at its best rate")
+    _headline(figure, f"Learning curves at the best rates\n{_subtitle(runs)}")
+    return figure
+
+
+def write(folder: str | Path, out: str | Path | None = None) -> list[Path]:
+    """Draw every figure of a stored study into `figures/`, each as PNG and SVG; return the PNGs' paths.
+
+    Raises:
+        StudyError: no runs, or runs that must not share a figure.
+    """
+    from matplotlib import pyplot
+
+    runs = tables.load(folder)
+    stored = tables.curves(folder)
+    drawn = {"valley": valley(runs), "envelope": envelope(runs)}
+    if not stored.empty:
+        drawn["curves"] = curves(stored, runs)
+    out = Path(out) if out is not None else Path(folder) / "figures"
+    out.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, figure in drawn.items():
+        paths.append(out / f"{name}.png")
+        figure.savefig(paths[-1], dpi=150)
+        figure.savefig(out / f"{name}.svg", metadata={"Date": None})
+        pyplot.close(figure)
+    return paths
+
+
+def _figure(rows: int, size: tuple[float, float], height_ratios: tuple[float, ...] = (1,)) -> tuple[Figure, list[Axes]]:
+    """A figure of panels on one x-axis, in the study's style."""
+    from matplotlib import pyplot
+
+    if not matplotlib.get_backend().lower().startswith("module://"):  # a notebook shows figures itself
+        matplotlib.use("agg", force=False)
+    with sns.axes_style("whitegrid", {"grid.color": "0.93"}), matplotlib.rc_context({"svg.hashsalt": "study"}):
+        figure, axes = pyplot.subplots(rows, 1, figsize=size, sharex=True, squeeze=False, height_ratios=height_ratios, layout="constrained")
+    return figure, list(axes[:, 0])
+
+
+def _seconds_axis(axes: Axes, arrived: pd.Series, cap: float) -> None:
+    """Log rate, log seconds with plain numbers, from below the fastest trial up to the cap."""
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    low = float(arrived.min()) if len(arrived) else cap / 10
+    axes.set_ylim(low / 1.25, cap * 1.1)
+    axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_formatter(ticker.NullFormatter())
+
+
+def _target(runs: pd.DataFrame) -> str:
+    kind = {"window": "training accuracy", "cumulative": "cumulative training accuracy", "validation": "validation accuracy"}
+    return f"{100 * runs['target'].iloc[0]:g} % {kind[runs['metric'].iloc[0]]}"
+
+
+def _subtitle(runs: pd.DataFrame) -> str:
+    first = runs.iloc[0]
+    seeds = runs["seed"].nunique()
+    how = "steps x step time alone" if first["mode"] == "array" else "read off the clock"
+    multiples = sorted(set(runs["width"]))
+    widths = "" if multiples == [1] else f", width {', '.join(f'{width:g}' for width in multiples)}"
+    return (
+        f"{first['network']} network{widths}, {first['dataset']}, batch {first['batch']}, {len(runs)} trials, "
+        f"{seeds} seed{'s' if seeds > 1 else ''} · {first['machine']} · seconds: {how}"
+    )
+
+
+def _headline(figure: Figure, text: str) -> None:
+    title, subtitle = text.split("\n")
+    figure.suptitle(f"{title}\n", fontsize=13, x=0.01, ha="left")
+    figure.text(0.01, 0.945, subtitle, fontsize=8.5, color="0.35")

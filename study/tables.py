@@ -1,0 +1,187 @@
+"""Runs to tidy tables: what the figures draw and a notebook pivots. pandas alone; the tensor world is never imported from here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from study.errors import StudyError
+from study.record import Outcome, Run
+from study.spec import OPTIMIZERS
+from study.store import Store
+
+SAME = ("network", "scale_dense", "dataset", "hyper", "batch", "target", "metric", "cap_seconds", "max_steps", "mode", "fingerprint")
+"""Columns in which rows must agree to stand in one table: seconds of two machines or modes are not one measurement."""
+
+
+def frame(runs: Iterable[Run]) -> pd.DataFrame:
+    """One row a run, the fields of `runs.jsonl` as columns (less `versions`), optimizers in their usual order."""
+    rows = [run.to_json() for run in runs]
+    table = pd.DataFrame(rows, columns=list(rows[0]) if rows else None)
+    if table.empty:
+        return table
+    table = table.drop(columns=["versions", "schema"])
+    table["optimizer"] = pd.Categorical(table["optimizer"], [name for name in OPTIMIZERS if name in set(table["optimizer"])])
+    return table.sort_values(["width", "optimizer", "learning_rate", "seed"], ignore_index=True)
+
+
+def load(folder: str | Path) -> pd.DataFrame:
+    """The stored runs of a study's folder, one row a trial; see `frame`.
+
+    Raises:
+        StudyError: the folder holds no study, or a line of it cannot be read.
+    """
+    store = Store(Path(folder))
+    store.spec()
+    return frame(store.runs())
+
+
+def checks(folder: str | Path) -> pd.DataFrame:
+    """Accuracy and loss at every check of every stored trial, long: id, step, accuracy, loss."""
+    parts = []
+    for id_, row in Store(Path(folder)).checks().items():
+        part = pd.DataFrame({"id": id_, "accuracy": row["accuracy"], "loss": row["loss"]})
+        part["step"] = (part.index + 1) * row["check_every"]
+        parts.append(part)
+    columns = ["id", "step", "accuracy", "loss"]
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def curves(folder: str | Path) -> pd.DataFrame:
+    """Validation accuracy over training of each optimizer at its best rate, long: optimizer, learning_rate, width, step, seconds,
+    accuracy."""
+    parts = []
+    for row in Store(Path(folder)).curves():
+        part = pd.DataFrame({"accuracy": row["accuracy"]})
+        part["step"] = (part.index + 1) * row["check_every"]
+        part["seconds"] = part["step"] * row["step_seconds"]
+        parts.append(part.assign(optimizer=row["optimizer"], learning_rate=row["learning_rate"], width=row["width"]))
+    columns = ["optimizer", "learning_rate", "width", "step", "seconds", "accuracy"]
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def comparable(runs: pd.DataFrame) -> pd.DataFrame:
+    """The same runs, once it is sure that they may share a table.
+
+    Raises:
+        StudyError: there are none, or they differ in machine, mode or protocol; the sentence names the column and its values.
+    """
+    if runs.empty:
+        raise StudyError("no trial has ended yet: nothing to tabulate")
+    for column in SAME:
+        values = runs[column].drop_duplicates().tolist()
+        if len(values) > 1:
+            listed = ", ".join(str(value) for value in values)
+            raise StudyError(f"the runs differ in {column} ({listed}): select one before tabulating, such as runs[runs.{column} == ...]")
+    return runs
+
+
+def budget(runs: pd.DataFrame) -> pd.Series:
+    """Seconds after which each run would have been given up: its cap, else max_steps x step time, else what it took."""
+    by_steps = runs["max_steps"].astype(float) * runs["step_seconds"].astype(float)
+    return runs["cap_seconds"].astype(float).fillna(by_steps).fillna(runs["seconds"])
+
+
+def valley(runs: pd.DataFrame) -> pd.DataFrame:
+    """Every trial of the valley figure: optimizer, rate, outcome, seconds, steps, seed, width."""
+    table = comparable(runs).rename(columns={"learning_rate": "rate"})
+    return table[["optimizer", "rate", "outcome", "seconds", "steps", "seed", "width"]].reset_index(drop=True)
+
+
+def cells(runs: pd.DataFrame) -> pd.DataFrame:
+    """One row a (width, optimizer, rate): seeds, arrived, and over seeds the median seconds and steps with a censored time as infinite."""
+    runs = comparable(runs)
+    arrived = runs["outcome"] == Outcome.REACHED
+    timed = runs.assign(
+        arrived=arrived,
+        seconds=runs["seconds"].where(arrived, math.inf),
+        steps=runs["steps"].astype(float).where(arrived, math.inf),
+    ).rename(columns={"learning_rate": "rate"})
+    return timed.groupby(["width", "optimizer", "rate"], observed=True, as_index=False).agg(
+        seeds=("seed", "size"), arrived=("arrived", "sum"), seconds=("seconds", "median"), steps=("steps", "median")
+    )
+
+
+def best(runs: pd.DataFrame) -> pd.DataFrame:
+    """One row a (width, optimizer): rates tried and that arrived, lowest and highest of those, the best rate with its seconds and steps.
+
+    A rate arrived if its median time over seeds is finite; the best is the one of least median seconds. `at_edge` says that the best
+    rate is the lowest or highest tried, so that a better one may lie beyond.
+    """
+    rows = []
+    for (width, optimizer), group in cells(runs).groupby(["width", "optimizer"], observed=True):
+        arrived = group[group["seconds"] < math.inf]
+        row = {
+            "optimizer": optimizer,
+            "rates": len(group),
+            "arrived": len(arrived),
+            "lowest": arrived["rate"].min(),
+            "highest": arrived["rate"].max(),
+            "best_rate": math.nan,
+            "seconds": math.nan,
+            "steps": math.nan,
+            "at_edge": False,
+            "seeds": int(group["seeds"].max()),
+            "width": width,
+        }
+        if len(arrived):
+            top = arrived.iloc[int(arrived["seconds"].to_numpy().argmin())]
+            edge = len(group) > 1 and top["rate"] in (group["rate"].min(), group["rate"].max())
+            row |= {"best_rate": top["rate"], "seconds": top["seconds"], "steps": top["steps"], "at_edge": bool(edge)}
+        rows.append(row)
+    table = pd.DataFrame(rows)
+    table["optimizer"] = pd.Categorical(table["optimizer"], runs["optimizer"].cat.categories)
+    return table
+
+
+def envelope(runs: pd.DataFrame) -> pd.DataFrame:
+    """One row a (width, rate): fastest and slowest median seconds over the optimizers, whose they are, and how many arrived.
+
+    A rate at which an optimizer did not arrive counts as the cap, as in the published figure.
+    """
+    cap = float(budget(runs).max())
+    table = cells(runs)
+    table["seconds"] = table["seconds"].clip(upper=cap)
+    by_rate = table.groupby(["width", "rate"], as_index=False)
+    fastest = table.loc[by_rate["seconds"].idxmin()["seconds"]].reset_index(drop=True)
+    slowest = table.loc[by_rate["seconds"].idxmax()["seconds"]].reset_index(drop=True)
+    counts = (
+        table.assign(arrives=table["steps"] < math.inf)
+        .groupby(["width", "rate"], as_index=False)
+        .agg(arrived=("arrives", "sum"), optimizers=("arrives", "size"))
+    )
+    return pd.DataFrame(
+        {
+            "rate": fastest["rate"],
+            "fastest_seconds": fastest["seconds"],
+            "fastest_optimizer": fastest["optimizer"].astype(object).where(counts["arrived"] > 0),
+            "slowest_seconds": slowest["seconds"],
+            "slowest_optimizer": slowest["optimizer"].astype(object).where(slowest["seconds"] < cap),
+            "arrived": counts["arrived"],
+            "optimizers": counts["optimizers"],
+            "width": fastest["width"],
+        }
+    )
+
+
+TABLES = {"valley": valley, "best": best, "envelope": envelope}
+"""Every table that is written, by the name of its file."""
+
+
+def write(folder: str | Path, out: str | Path | None = None) -> list[Path]:
+    """Rebuild `tables/*.csv` from the stored runs of a study; return the paths.
+
+    Raises:
+        StudyError: no runs, or runs that must not share a table.
+    """
+    runs = load(folder)
+    out = Path(out) if out is not None else Path(folder) / "tables"
+    out.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, make in TABLES.items():
+        paths.append(out / f"{name}.csv")
+        make(runs).to_csv(paths[-1], index=False, float_format="%.6g")
+    return paths
