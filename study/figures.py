@@ -96,9 +96,7 @@ def envelope(runs: pd.DataFrame) -> Figure:
         axes.scatter(mine["rate"], mine["fastest_seconds"], **style, label=f"fastest: {LABELS[name]}")
     _seconds_axis(axes, table["fastest_seconds"], cap)
     axes.axhline(cap, color="0.5", linestyle=":", linewidth=1)
-    axes.annotate(
-        "given up", (1, cap), xycoords=("axes fraction", "data"), xytext=(-4, 3), textcoords="offset points", ha="right", fontsize=8
-    )
+    _note(axes, cap, "given up")
     axes.set_xlabel("learning rate")
     axes.set_ylabel(f"seconds of training to {_target(runs)}")
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
@@ -107,7 +105,7 @@ def envelope(runs: pd.DataFrame) -> Figure:
 
 
 def curves(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
-    """Validation accuracy over seconds of training, each optimizer at its best rate; the upper panel looks at the last stretch.
+    """Validation accuracy over seconds of training, each optimizer at its best rate, from a little below the target up.
 
     Args:
         table: what `tables.curves` gives.
@@ -118,23 +116,21 @@ def curves(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     """
     if table.empty:
         raise StudyError("no validation curves are stored: no optimizer reached the target")
-    figure, (near, whole) = _figure(2, height_ratios=(1, 1), size=(9.5, 7))
+    figure, (axes,) = _figure(1, size=(9.5, 5))
     target = float(runs["target"].iloc[0])
-    for name, mine in table.groupby("optimizer", observed=True):
-        label = f"{LABELS[str(name)]} at {mine['learning_rate'].iloc[0]:.3g}"
-        for axes in (near, whole):
-            axes.plot(mine["seconds"], 100 * mine["accuracy"], color=COLOURS[str(name)], linewidth=1.6, label=label)
-    floor = max(0.0, target - 4 * (1 - target))
-    near.set_ylim(100 * floor, 100 * min(1.0, max(target, float(table["accuracy"].max())) + (1 - target) * 0.25))
-    whole.set_ylim(0, 100)
-    for axes in (near, whole):
-        axes.axhline(100 * target, color="0.5", linestyle=":", linewidth=1)
-        axes.yaxis.set_major_formatter(ticker.PercentFormatter(decimals=0))
-        axes.set_xlim(0, float(table["seconds"].max()))
-    near.set_ylabel("validation accuracy, near the target")
-    whole.set_ylabel("validation accuracy")
-    whole.set_xlabel("seconds of training")
-    near.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, title="each at its best rate")
+    for name in [name for name in OPTIMIZERS if name in set(table["optimizer"])]:
+        mine = table[table["optimizer"] == name]
+        label = f"{LABELS[name]} at {mine['learning_rate'].iloc[0]:.3g}"
+        axes.plot(mine["seconds"], 100 * mine["accuracy"], color=COLOURS[name], linewidth=1.6, label=label)
+    axes.axhline(100 * target, color="0.5", linestyle=":", linewidth=1)
+    _note(axes, 100 * target, "target" if runs["metric"].iloc[0] == "validation" else "target of the training accuracy")
+    # What happens near the target is the point; the climb to it takes the first moments.
+    axes.set_ylim(100 * max(0.0, target - 5 * (1 - target)), 100 * min(1.0, max(target, float(table["accuracy"].max())) + (1 - target) / 3))
+    axes.set_xlim(0, float(table["seconds"].max()))
+    axes.yaxis.set_major_formatter(ticker.PercentFormatter(decimals=0))
+    axes.set_ylabel("validation accuracy")
+    axes.set_xlabel("seconds of training")
+    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, title="each at its best rate")
     _headline(figure, f"Learning curves at the best rates\n{_subtitle(runs)}")
     return figure
 
@@ -180,9 +176,15 @@ def _seconds_axis(axes: Axes, arrived: pd.Series, cap: float) -> None:
     axes.set_yscale("log")
     low = float(arrived.min()) if len(arrived) else cap / 10
     axes.set_ylim(low / 1.25, cap * 1.1)
-    axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 3, 4, 5, 6, 8) if cap < 20 * low else (1, 2, 5)))
     axes.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
     axes.yaxis.set_minor_formatter(ticker.NullFormatter())
+
+
+def _note(axes: Axes, height: float, text: str) -> None:
+    """Words at the right end of a horizontal line."""
+    place = ("axes fraction", "data")
+    axes.annotate(text, (1, height), xycoords=place, xytext=(-4, 3), textcoords="offset points", ha="right", fontsize=8)
 
 
 def _target(runs: pd.DataFrame) -> str:
@@ -205,4 +207,4 @@ def _subtitle(runs: pd.DataFrame) -> str:
 def _headline(figure: Figure, text: str) -> None:
     title, subtitle = text.split("\n")
     figure.suptitle(f"{title}\n", fontsize=13, x=0.01, ha="left")
-    figure.text(0.01, 0.945, subtitle, fontsize=8.5, color="0.35")
+    figure.text(0.01, 1 - 0.36 / figure.get_figheight(), subtitle, fontsize=8.5, color="0.35")

@@ -33,6 +33,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 with _quiet():
     import tensorflow as tf
 
+tf.get_logger().setLevel("ERROR")  # it takes a first trace of the next program for a retrace of the last, and says so
+
 xp: Any = tf
 """The array namespace that `lanes` and `optimizers` compute with."""
 
