@@ -122,8 +122,8 @@ def curves(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
         mine = table[table["optimizer"] == name]
         label = f"{LABELS[name]} at {mine['learning_rate'].iloc[0]:.3g}"
         axes.plot(mine["seconds"], 100 * mine["accuracy"], color=COLOURS[name], linewidth=1.6, label=label)
-    axes.axhline(100 * target, color="0.5", linestyle=":", linewidth=1)
-    _note(axes, 100 * target, "target" if runs["metric"].iloc[0] == "validation" else "target of the training accuracy")
+    kind = "target" if runs["metric"].iloc[0] == "validation" else "target (training accuracy)"
+    axes.axhline(100 * target, color="0.5", linestyle=":", linewidth=1, label=kind)
     # What happens near the target is the point; the climb to it takes the first moments.
     axes.set_ylim(100 * max(0.0, target - 5 * (1 - target)), 100 * min(1.0, max(target, float(table["accuracy"].max())) + (1 - target) / 3))
     axes.set_xlim(0, float(table["seconds"].max()))

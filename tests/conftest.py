@@ -1,0 +1,21 @@
+"""Settings shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+os.environ.setdefault("MPLBACKEND", "agg")
+
+# Timing never decides a test, and the same examples every time keep a red run reproducible.
+settings.register_profile("study", deadline=None, derandomize=True)
+settings.load_profile("study")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A study's folder that does not exist yet."""
+    return tmp_path / "study"

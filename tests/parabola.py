@@ -1,0 +1,86 @@
+"""A Learner whose every number is known in closed form, and an engine of it: w <- w (1 - rate c) from w = 1, without TensorFlow."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from study.calibration import Calibration, key_of
+from study.learner import Bools, Floats, array_size
+from study.machine import Machine
+from study.spec import Trial
+
+CURVATURE = {"sgd": 0.5, "momentum": 1.0, "adam": 20.0, "adagrad": 2.0, "adadelta": 0.01, "rmsprop": 10.0}
+DEAD_ABOVE = 1e6
+
+
+class Parabola:
+    """Lanes on parabolas c w^2 / 2; accuracy is 1 - |w|, never below 0. A rate above `DEAD_ABOVE` moves nothing: provably stuck."""
+
+    def __init__(self, curvatures: Sequence[float], delay: float = 0.0) -> None:
+        self.lanes = len(curvatures)
+        self.c, self.w = np.array(curvatures, float), np.ones(self.lanes)
+        self.rates = np.zeros(self.lanes)
+        self.delay = delay
+        self.calls: list[str] = []
+
+    def prepare(self) -> None:
+        self.calls.append("prepare")
+
+    def advance(self, rates: Floats) -> tuple[Floats, Floats]:
+        self.calls.append("advance")
+        time.sleep(self.delay)
+        assert rates.shape[1] == self.lanes
+        losses, correct = np.empty(rates.shape), np.empty(rates.shape)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for t, rate in enumerate(rates):
+                losses[t], correct[t] = self.c * self.w**2 / 2, np.nan_to_num(np.maximum(0, 1 - np.abs(self.w)))
+                self.w = self.w * np.where(rate > DEAD_ABOVE, 1, 1 - rate * self.c)
+        self.rates = rates[-1]
+        return losses, correct
+
+    def evaluate(self) -> Floats:
+        self.calls.append("evaluate")
+        return np.nan_to_num(np.maximum(0, 1 - np.abs(self.w)))
+
+    def stuck(self, lanes: Sequence[int]) -> Bools:
+        self.calls.append("stuck")
+        proved: Bools = self.rates[list(lanes)] > DEAD_ABOVE
+        return proved
+
+    def snapshot(self) -> Any:
+        return self.c.copy(), self.w.copy()
+
+    def restore(self, state: Any) -> None:
+        self.c, self.w = (part.copy() for part in state)
+        self.lanes = len(self.w)
+
+    def take(self, lanes: Sequence[int]) -> None:
+        self.c, self.w, self.rates = self.c[list(lanes)], self.w[list(lanes)], self.rates[list(lanes)]
+        self.lanes = len(self.w)
+
+
+class ParabolaEngine:
+    """Makes parabolas for the driver; `breaks` names the learning rates whose learner raises."""
+
+    def __init__(self, delay: float = 0.0, breaks: Sequence[float] = ()) -> None:
+        self.delay, self.breaks = delay, breaks
+
+    def learner(self, trials: Sequence[Trial]) -> Parabola:
+        bad = [trial.learning_rate for trial in trials if trial.learning_rate in self.breaks]
+        if bad:
+            raise RuntimeError(f"no parabola at {bad[0]}")
+        padded = [*trials, *[trials[0]] * (array_size(len(trials)) - len(trials))]
+        return Parabola([CURVATURE[trial.optimizer] for trial in padded], self.delay)
+
+
+def calibrated(calibration: Calibration, trials: Sequence[Trial], seconds: float = 0.001) -> Calibration:
+    """The calibration with a made-up step time for every trial, so that reconstructed seconds are known."""
+    calibration.add(calibration.entry(key_of(trial), 1, [seconds], 50) for trial in trials)
+    return calibration
+
+
+MACHINE = Machine(cpu="Test CPU", cores=2, memory_gb=8, gpus=(), system="Linux")
