@@ -1,0 +1,214 @@
+"""The driver on parabolas: nothing lost, nothing doubled, errors recorded, stops clean."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+from parabola import ParabolaEngine
+
+from study import driver
+from study.data import Images
+from study.errors import StudyError
+from study.record import Outcome
+from study.spec import StudySpec
+from study.store import Store
+
+ROOT = Path(__file__).parent.parent
+
+SPEC = StudySpec(
+    name="parabolas", optimizers=("sgd", "adam", "rmsprop"), rates="1e-4:1e7:8", widths=(1, 2), seeds=2, max_steps=2000, check_every=20
+)
+
+
+def engine(images: Images, delay: float = 0.0, breaks: tuple[float, ...] = ()) -> ParabolaEngine:
+    """The driver's factory; it is given real images, as any engine is."""
+    assert len(images.y_train) == 55_000
+    return ParabolaEngine(delay, breaks)
+
+
+def run(spec: StudySpec, folder: Path, factory: Callable[[Images], ParabolaEngine] = engine, workers: int = 1) -> Store:
+    """The store after a run."""
+    driver.run(spec, folder, factory=factory, progress=False, workers=workers)
+    return Store(folder)
+
+
+def results(store: Store) -> dict[str, tuple[str, int]]:
+    """Outcome and steps of every trial: what must not depend on how it was run."""
+    return {run.id: (run.outcome.value, run.steps) for run in store.runs()}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, int]]:
+    """The results of an uninterrupted run in mode array."""
+    return results(run(SPEC, tmp_path_factory.mktemp("whole")))
+
+
+def test_every_trial_of_the_spec_is_stored_once(folder: Path) -> None:
+    """With all kinds of ends among them, and seconds that are steps x step time."""
+    store = run(SPEC, folder)
+    lines = store.runs_path.read_text().splitlines()
+    assert sorted(json.loads(line)["id"] for line in lines) == sorted(trial.id for trial in SPEC.trials())
+    runs = store.runs()
+    assert {run.outcome for run in runs} == {Outcome.REACHED, Outcome.CAPPED, Outcome.DIVERGED, Outcome.STUCK}
+    for one in runs:
+        assert one.step_seconds is not None
+        assert one.seconds == one.steps * one.step_seconds
+        assert one.seconds_source == "reconstructed"
+    assert store.spec() == SPEC
+    assert len(store.checks()) == len(SPEC)
+    assert {row["optimizer"] for row in store.curves()} == set(SPEC.optimizers)
+
+
+def test_running_again_trains_nothing(folder: Path) -> None:
+    """A finished study is left as it is, and the engine is not even made."""
+    store = run(SPEC, folder)
+    before = store.runs_path.read_bytes(), store.curves_path.read_bytes()
+
+    def never(images: Images) -> ParabolaEngine:
+        raise AssertionError("nothing is left to train")
+
+    run(SPEC, folder, never)
+    assert (store.runs_path.read_bytes(), store.curves_path.read_bytes()) == before
+
+
+def test_a_larger_grid_adds_its_trials_alone(folder: Path, whole: dict[str, tuple[str, int]]) -> None:
+    """The same study, grown."""
+    part = SPEC.with_(optimizers=("sgd",), seeds=1)
+    run(part, folder)
+    store = run(SPEC, folder)
+    assert results(store) == whole
+    assert [one.id for one in store.runs()][: len(part)] == [one.id for one in run(part, folder).runs()][: len(part)]
+
+
+def test_another_protocol_in_the_same_folder_is_refused(folder: Path) -> None:
+    """The sentence says what differs; nothing stored changes."""
+    store = run(SPEC, folder)
+    before = store.runs_path.read_bytes()
+    with pytest.raises(StudyError, match=r"target is 0\.97 there, 0\.9 here"):
+        run(SPEC.with_(target=0.9), folder)
+    assert store.runs_path.read_bytes() == before
+
+
+def test_mode_alone_gives_the_same_steps_and_outcomes(folder: Path, whole: dict[str, tuple[str, int]]) -> None:
+    """One by one, by the clock."""
+    spec = SPEC.with_(mode="alone", cap=None)
+    runs = {(one.trial.optimizer, one.trial.learning_rate, one.trial.width, one.trial.seed): one for one in run(spec, folder).runs()}
+    assert len(runs) == len(spec)
+    array = {(t.optimizer, t.learning_rate, t.width, t.seed): whole[t.id] for t in SPEC.trials()}
+    assert {key: (one.outcome.value, one.steps) for key, one in runs.items()} == array
+    assert all(one.seconds_source == "measured" and one.seconds > 0 and one.lanes == 1 for one in runs.values())
+
+
+def test_two_workers_give_what_one_gives(folder: Path, whole: dict[str, tuple[str, int]]) -> None:
+    """Every row is written by the driver, once."""
+    store = run(SPEC, folder, workers=2)
+    assert results(store) == whole
+    assert len(store.runs_path.read_text().splitlines()) == len(SPEC)
+    assert {one.jobs for one in store.runs()} == {2}
+
+
+def test_a_broken_trial_is_recorded_as_failed_and_harms_no_other(folder: Path, whole: dict[str, tuple[str, int]]) -> None:
+    """The array is halved until the trial stands alone."""
+    rate = SPEC.trials()[3].learning_rate
+    store = run(SPEC, folder, partial(engine, breaks=(rate,)))
+    failed = [one for one in store.runs() if one.outcome is Outcome.FAILED]
+    assert {one.trial.learning_rate for one in failed} == {rate}
+    assert len(failed) == len(SPEC) // len(SPEC.rates)
+    assert all(one.error == f"RuntimeError: no parabola at {rate}" for one in failed)
+    rest = {one.id: (one.outcome.value, one.steps) for one in store.runs() if one.outcome is not Outcome.FAILED}
+    assert rest == {id_: result for id_, result in whole.items() if id_ in rest}
+    assert len(rest) + len(failed) == len(SPEC)
+
+
+@pytest.mark.parametrize(("workers", "mode"), [(0, "array"), (-1, "array"), (2, "alone")])
+def test_workers_that_make_no_sense_are_refused(folder: Path, workers: int, mode: str) -> None:
+    """Two timed trials never share the machine."""
+    with pytest.raises(StudyError, match=str(workers)):
+        run(SPEC.with_(mode=mode), folder, workers=workers)
+    assert not folder.exists()
+
+
+def test_the_time_spent_is_named_and_adds_up(folder: Path) -> None:
+    """One line a process, its parts from data to storing."""
+    begun = time.perf_counter()
+    store = run(SPEC, folder)
+    wall = time.perf_counter() - begun
+    (spent,) = [json.loads(line) for line in store.spent_path.read_text().splitlines()]
+    parts = {key: value for key, value in spent.items() if key not in ("at", "workers")}
+    assert {"data", "import", "calibrate", "build", "compile", "train", "evaluate", "store", "other"} <= set(parts)
+    assert sum(parts.values()) <= wall
+    assert sum(parts.values()) >= 0.5 * wall
+
+
+def program(folder: Path, delay: float) -> list[str]:
+    """A driver process on slow parabolas."""
+    code = f"""
+from functools import partial
+from pathlib import Path
+from study import driver
+from test_driver import SPEC, engine
+try:
+    driver.run(SPEC, Path({str(folder)!r}), factory=partial(engine, delay={delay}), progress=False)
+except KeyboardInterrupt as stop:
+    raise SystemExit(143 if isinstance(stop, driver.Terminated) else 130)
+"""
+    return [sys.executable, "-c", code]
+
+
+def start(folder: Path, delay: float) -> subprocess.Popen[bytes]:
+    """That process, started."""
+    path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    return subprocess.Popen(program(folder, delay), cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.DEVNULL)
+
+
+def wait_for_lines(path: Path, lines: int, process: subprocess.Popen[bytes]) -> None:
+    """Until the file has so many lines, or the process has ended."""
+    while process.poll() is None and (not path.exists() or path.read_bytes().count(b"\n") < lines):
+        time.sleep(0.005)
+
+
+def test_killed_twenty_times_a_study_ends_with_exactly_its_trials(folder: Path, whole: dict[str, tuple[str, int]]) -> None:
+    """SIGKILL at random moments: before the first trial, in a trial, in a write; then one run to the end."""
+    store, moment = Store(folder), random.Random(0)
+    kept: list[str] = []
+    for kill in range(20):
+        process = start(folder, delay=0.004)
+        wait_for_lines(store.runs_path, moment.randint(0, 1) + len(kept), process)
+        time.sleep(moment.uniform(0, 0.05 if kill % 2 else 0.4))
+        process.kill()
+        process.wait()
+        now = [one.id for one in store.runs()]
+        assert now[: len(kept)] == kept
+        kept = now
+    assert len(kept) > 0, "no process lived long enough to store a trial"
+    run(SPEC, folder)
+    lines = [json.loads(line)["id"] for line in store.runs_path.read_text().splitlines()]
+    assert Counter(lines) == Counter(trial.id for trial in SPEC.trials())
+    assert results(store) == whole
+    assert set(store.checks()) >= set(lines)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_cleanly_and_the_study_resumes(
+    folder: Path, whole: dict[str, tuple[str, int]], number: signal.Signals, code: int
+) -> None:
+    """What had ended is stored; the lock is free; the time spent is recorded."""
+    store = Store(folder)
+    process = start(folder, delay=0.01)
+    wait_for_lines(store.runs_path, 3, process)
+    process.send_signal(number)
+    assert process.wait() == code
+    assert 3 <= len(store.runs()) < len(SPEC)
+    assert len(store.spent_path.read_text().splitlines()) == 1
+    assert results(run(SPEC, folder)) == whole

@@ -1,0 +1,227 @@
+"""Runs on disk: what is written is read, whatever cut the writing short."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from study.errors import StudyError
+from study.race import Finish
+from study.record import SCHEMA, Outcome, Run
+from study.spec import StudySpec
+from study.store import Store, append_line, read_lines, repair
+
+TRIALS = StudySpec(rates="1e-3:10:5", max_steps=500).trials()
+
+RUN = Run(
+    trial=TRIALS[0],
+    study="test",
+    weights=3371,
+    multiply_adds=81490,
+    outcome=Outcome.REACHED,
+    steps=150,
+    seconds=0.3,
+    seconds_source="reconstructed",
+    step_seconds=0.002,
+    accuracy=0.98,
+    best_accuracy=0.98,
+    error=None,
+    lanes=6,
+    jobs=1,
+    machine="test-machine",
+    fingerprint="0123abcd",
+    versions={"python": "3.11"},
+    started_at="2026-01-01T00:00:00+00:00",
+)
+FINISH = Finish(0, Outcome.REACHED, 150, 0.3, (0.5, 0.9, 0.98), (2.0, 0.5, 0.1))
+
+FIELDS = [
+    "id",
+    "study",
+    "optimizer",
+    "learning_rate",
+    "width",
+    "seed",
+    "network",
+    "weights",
+    "multiply_adds",
+    "outcome",
+    "steps",
+    "seconds",
+    "seconds_source",
+    "step_seconds",
+    "accuracy",
+    "best_accuracy",
+    "target",
+    "metric",
+    "cap_seconds",
+    "mode",
+    "error",
+    "machine",
+    "versions",
+    "started_at",
+]
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+runs = st.builds(
+    lambda trial, **values: replace(RUN, trial=trial, **values),
+    st.sampled_from(TRIALS),
+    outcome=st.sampled_from(Outcome),
+    steps=st.integers(0, 10**9),
+    seconds=finite,
+    step_seconds=st.none() | finite,
+    accuracy=st.none() | st.floats(0, 1),
+    error=st.none() | st.text(max_size=200),
+    study=st.text(max_size=20),
+)
+
+
+def test_a_row_has_the_promised_fields() -> None:
+    """One flat JSON object with a schema number."""
+    row = RUN.to_json()
+    assert set(FIELDS) <= set(row)
+    assert row["schema"] == SCHEMA
+    assert row["cap_seconds"] == RUN.trial.cap
+    assert row["id"] == RUN.trial.id
+
+
+@given(runs)
+def test_a_run_survives_the_disk_format(run: Run) -> None:
+    """To JSON and back, errors of any text included."""
+    line = json.dumps(run.to_json(), allow_nan=False)
+    assert "\n" not in line
+    assert Run.from_json(json.loads(line)) == run
+
+
+def test_runs_and_checks_are_appended_and_read(folder: Path) -> None:
+    """In the order in which they ended, with accuracy and loss at every check."""
+    store = Store(folder)
+    with store.writing():
+        for trial in TRIALS[:3]:
+            store.append(replace(RUN, trial=trial), FINISH)
+    assert [run.trial for run in store.runs()] == TRIALS[:3]
+    assert store.checks()[TRIALS[1].id]["accuracy"] == [0.5, 0.9, 0.98]
+    assert store.checks()[TRIALS[1].id]["loss"] == [2.0, 0.5, 0.1]
+
+
+def test_a_line_torn_at_any_byte_costs_that_line_alone(folder: Path) -> None:
+    """Readers leave it out, the next writer cuts it off, and what comes after is whole."""
+    store = Store(folder)
+    with store.writing():
+        for trial in TRIALS[:2]:
+            store.append(replace(RUN, trial=trial), FINISH)
+    whole = store.runs_path.read_bytes()
+    first = whole.index(b"\n") + 1
+    for cut in range(first, len(whole), 7):
+        store.runs_path.write_bytes(whole[:cut])
+        assert [run.trial for run in store.runs()] == TRIALS[:1]
+        with store.writing():
+            store.append(replace(RUN, trial=TRIALS[2]), None)
+        assert [run.trial for run in store.runs()] == [TRIALS[0], TRIALS[2]]
+
+
+@given(st.binary(max_size=300))
+def test_repair_leaves_whole_lines_alone(text: bytes) -> None:
+    """What is cut off is exactly what follows the last line's end."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "lines"
+        path.write_bytes(text)
+        repair(path)
+        assert path.read_bytes() == text[: text.rfind(b"\n") + 1]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda row: b"garbage", "not a JSON object"),
+        (lambda row: b"[1]", "not a JSON object"),
+        (lambda row: b"\0\0\0", "not a JSON object"),
+        (lambda row: json.dumps({**row, "schema": 99}).encode(), "schema 99"),
+        (lambda row: json.dumps({k: v for k, v in row.items() if k != "steps"}).encode(), "'steps' is missing"),
+        (lambda row: json.dumps({**row, "outcome": "lost"}).encode(), "lost"),
+    ],
+)
+def test_a_bad_line_is_named_by_its_number(folder: Path, spoil: Callable[[dict[str, Any]], bytes], words: str) -> None:
+    """Not skipped, not fatal without a word."""
+    store = Store(folder)
+    with store.writing():
+        store.append(RUN, None)
+        with store.runs_path.open("ab") as file:
+            file.write(spoil(RUN.to_json()) + b"\n")
+        store.append(replace(RUN, trial=TRIALS[1]), None)
+    with pytest.raises(StudyError, match="line 2") as caught:
+        store.runs()
+    assert words in str(caught.value)
+
+
+@given(st.lists(st.binary(max_size=60).map(lambda line: line.replace(b"\n", b"")), max_size=5))
+def test_any_file_is_read_or_refused_in_one_sentence(lines: list[bytes]) -> None:
+    """Never another exception."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "runs.jsonl"
+        path.write_bytes(b"\n".join(lines))
+        try:
+            assert len(list(read_lines(path))) == max(0, len(lines) - 1)
+        except StudyError as error:
+            assert "\n" not in str(error)  # noqa: PT017
+
+
+def test_a_trial_stored_twice_counts_once(folder: Path) -> None:
+    """The first stands."""
+    store = Store(folder)
+    with store.writing():
+        store.append(RUN, None)
+        store.append(replace(RUN, steps=1), None)
+    assert [run.steps for run in store.runs()] == [150]
+
+
+def test_a_second_writer_is_refused_and_a_dead_one_is_not_in_the_way(folder: Path) -> None:
+    """The system drops the lock with its process."""
+    code = f"""
+import sys, time; from pathlib import Path; from study.store import Store
+with Store(Path({str(folder)!r})).writing():
+    print("held", flush=True); time.sleep(60)
+"""
+    root = Path(__file__).parent.parent
+    with subprocess.Popen([sys.executable, "-c", code], cwd=root, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(StudyError, match="another process is running"), Store(folder).writing():
+            pass
+        holder.kill()
+    with Store(folder).writing():
+        pass
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    """One sentence, no traceback."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StudyError, match="cannot write"), Store(tmp_path / "file" / "study").writing():
+        pass
+
+
+def test_infinity_is_never_written(folder: Path) -> None:
+    """JSON has no NaN and no infinity; a reader elsewhere must not stumble."""
+    folder.mkdir()
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        append_line(folder / "x.jsonl", {"value": float("nan")})
+    assert not (folder / "x.jsonl").exists()
+
+
+def test_a_folder_without_a_study_is_refused(folder: Path) -> None:
+    """The sentence names the file that is not there."""
+    with pytest.raises(StudyError, match=r"no spec\.json"):
+        Store(folder).spec()
