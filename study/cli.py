@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from study.errors import StudyError
-from study.spec import PRESETS, StudySpec, preset, read_spec
+from study.spec import PRESETS, StudySpec, integer, preset, read_spec
 
 app = typer.Typer(
     help="Train one network at many learning rates with many optimizers, and measure what each rate costs.",
@@ -27,19 +27,19 @@ Out = Annotated[Path | None, typer.Option("--out", help="the study's folder itse
 Optimizers = Annotated[str | None, typer.Option(help="names separated by commas")]
 Rates = Annotated[str | None, typer.Option(help="published, LOW:HIGH:N (log-spaced), or rates separated by commas")]
 Widths = Annotated[str | None, typer.Option(help="multipliers of the filters, separated by commas")]
-Seeds = Annotated[int | None, typer.Option(help="number of seeds")]
+Seeds = Annotated[str | None, typer.Option(metavar="N", help="number of seeds")]
 NetworkName = Annotated[str | None, typer.Option("--network", help="compact or tutorial")]
 Dataset = Annotated[str | None, typer.Option(help="mnist, fashion-mnist, or an .npz file with MNIST's four keys")]
-Target = Annotated[float | None, typer.Option(help="accuracy to reach, in (0, 1]")]
+Target = Annotated[str | None, typer.Option(metavar="A", help="accuracy to reach, in (0, 1]")]
 Metric = Annotated[str | None, typer.Option(help="window, cumulative or validation")]
-Cap = Annotated[float | None, typer.Option(help="seconds of training after which a trial is given up")]
-MaxSteps = Annotated[int | None, typer.Option(help="steps after which a trial is given up")]
-Batch = Annotated[int | None, typer.Option(help="images a step")]
-CheckEvery = Annotated[int | None, typer.Option(help="steps between two looks at the accuracy")]
+Cap = Annotated[str | None, typer.Option(metavar="SECONDS", help="seconds of training after which a trial is given up")]
+MaxSteps = Annotated[str | None, typer.Option(metavar="N", help="steps after which a trial is given up")]
+Batch = Annotated[str | None, typer.Option(metavar="N", help="images a step")]
+CheckEvery = Annotated[str | None, typer.Option(metavar="N", help="steps between two looks at the accuracy")]
 Mode = Annotated[str | None, typer.Option(help="array (trials train together) or alone (one by one, by the clock)")]
 Hyper = Annotated[str | None, typer.Option(help="published (TensorFlow 1's hyper-parameters) or keras (Keras 3's)")]
 ScaleDense = Annotated[bool | None, typer.Option("--scale-dense/--no-scale-dense", help="scale the first dense layer by the width too")]
-Workers = Annotated[int, typer.Option(help="processes that train arrays at the same time")]
+Workers = Annotated[str, typer.Option(metavar="N", help="processes that train arrays at the same time")]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
@@ -68,7 +68,7 @@ def run(
     mode: Mode = None,
     hyper: Hyper = None,
     scale_dense: ScaleDense = None,
-    workers: Workers = 1,
+    workers: Workers = "1",
 ) -> None:
     """Train a study's trials, or those still missing, then write its tables and figures."""
     spec = _spec(locals())
@@ -76,7 +76,7 @@ def run(
 
     folder = driver.folder_of(spec, out)
     try:
-        driver.run(spec, out, workers=workers)
+        driver.run(spec, out, workers=integer("workers", workers, 1, 1000))
     except KeyboardInterrupt as stop:
         from study.store import Store
 
@@ -112,7 +112,7 @@ def plan(
     mode: Mode = None,
     hyper: Hyper = None,
     scale_dense: ScaleDense = None,
-    workers: Workers = 1,
+    workers: Workers = "1",
     as_json: AsJson = False,
 ) -> None:
     """Print the trials, the groups they train in and the predicted time; run nothing."""
@@ -124,7 +124,7 @@ def plan(
     folder = driver.folder_of(spec, out)
     runs = Store(folder).runs()
     times = driver.calibration_of(folder, shared=out is None)
-    todo = make(spec, {stored.id for stored in runs}, times, workers)
+    todo = make(spec, {stored.id for stored in runs}, times, integer("workers", workers, 1, 1000))
     sizes = Counter(len(group) for group in todo.groups)
     if as_json:
         answer = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
-import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -108,17 +107,19 @@ def load(name: str = "mnist") -> Images:
 def read_npz(path: Path, help: str) -> dict[str, Bytes]:
     """The four arrays in an `.npz` file; never unpickles. `help` ends the error's sentence."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            missing = [key for key in KEYS if key not in file.files]
-            if missing:
-                raise StudyError(f"{path} lacks {', '.join(missing)}: expected the keys {', '.join(KEYS)}; {help}")
-            return {key: file[key] for key in KEYS}
+        # Opened here, since numpy leaves a broken archive open.
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            found = {key: file[key] for key in KEYS if key in file.files}
+        if not all(isinstance(array, np.ndarray) for array in found.values()):
+            raise ValueError("it holds files that are no arrays")
     except FileNotFoundError:
         raise StudyError(f"no file {path}: {help}") from None
-    except StudyError:
-        raise
-    except (OSError, ValueError, EOFError, AttributeError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise StudyError(f"{path} is not a whole .npz file of plain arrays ({error}): {help}") from None
+    except Exception as error:  # a damaged archive raises a dozen kinds, from zipfile, zlib, tokenize and numpy
+        raise StudyError(f"{path} is not a whole .npz file of plain arrays ({first_line(error)}): {help}") from None
+    missing = [key for key in KEYS if key not in found]
+    if missing:
+        raise StudyError(f"{path} lacks {', '.join(missing)}: expected the keys {', '.join(KEYS)}; {help}")
+    return found
 
 
 def read_fashion(folders: tuple[Path, ...] = FASHION_FOLDERS, download: Callable[[], Arrays] | None = None) -> Arrays:
@@ -136,8 +137,7 @@ def read_fashion(folders: tuple[Path, ...] = FASHION_FOLDERS, download: Callable
     try:
         arrays = dict((download or _keras_fashion)())
     except Exception as error:  # Keras raises plain Exception when the network is away
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise StudyError(f"fashion-mnist is not on this machine and could not be downloaded ({reason}): {FASHION_HELP}") from None
+        raise StudyError(f"fashion-mnist is not on this machine and not to be downloaded ({first_line(error)}): {FASHION_HELP}") from None
     verify(arrays, FASHION_MD5, "Keras's fashion-mnist", FASHION_HELP)
     return arrays
 
@@ -162,11 +162,12 @@ def read_idx(path: Path) -> Bytes:
     rank = raw[3] if len(raw) > 3 else 0
     if raw[:3] != b"\0\0\x08" or len(raw) < 4 + 4 * rank:
         raise StudyError(f"{path} is not an IDX file of bytes: {FASHION_HELP}")
-    shape = tuple(int(n) for n in np.frombuffer(raw, ">u4", rank, offset=4))
+    shape = tuple(np.frombuffer(raw, ">u4", rank, offset=4).tolist())
     body = np.frombuffer(raw, np.uint8, offset=4 + 4 * rank)
-    if body.size != int(np.prod(shape, dtype=np.int64)):
-        raise StudyError(f"{path} holds {body.size} bytes of data, expected {shape}: it is truncated; {FASHION_HELP}")
-    return body.reshape(shape)
+    try:
+        return body.reshape(shape)
+    except ValueError:
+        raise StudyError(f"{path} holds {body.size} bytes of data, expected {shape}: it is truncated; {FASHION_HELP}") from None
 
 
 def verify(arrays: Arrays, expected: Mapping[str, str], where: str, help: str) -> None:
@@ -190,6 +191,11 @@ def check(arrays: Arrays, where: str) -> None:
                 raise StudyError(f"{where}: {key} has the dtype {array.dtype}, expected uint8")
         if y.max() > 9:
             raise StudyError(f"{where}: y_{part} holds the label {y.max()}, expected 0 to 9")
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, in one line."""
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def _md5(array: Bytes) -> str:

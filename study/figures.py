@@ -25,12 +25,12 @@ COLOURS = dict(zip(OPTIMIZERS, sns.color_palette("colorblind", 6), strict=True))
 MARKERS = dict(zip(OPTIMIZERS, "osD^vP", strict=True))
 
 ENDS = {
-    Outcome.CAPPED: ("^", "none", "out of time"),
-    Outcome.STUCK: ("s", "none", "stuck"),
-    Outcome.DIVERGED: ("x", "full", "diverged"),
-    Outcome.FAILED: ("$!$", "full", "failed"),
+    Outcome.CAPPED: ("^", "out of time"),
+    Outcome.STUCK: ("s", "stuck"),
+    Outcome.DIVERGED: ("x", "diverged"),
+    Outcome.FAILED: ("$!$", "failed"),
 }
-"""Marker, filling and words of the outcomes that are not an arrival."""
+"""Marker and words of the outcomes that are not an arrival."""
 
 
 def valley(runs: pd.DataFrame) -> Figure:
@@ -59,15 +59,12 @@ def valley(runs: pd.DataFrame) -> Figure:
     shown: dict[str, Any] = {}
     for row, name in enumerate(names):
         mine = trials[(trials["optimizer"] == name) & (trials["outcome"] != Outcome.REACHED)]
-        for end, (marker, fill, words) in ENDS.items():
+        for end, (marker, words) in ENDS.items():
             those = mine[mine["outcome"] == end]
             if len(those):
-                face = "none" if fill == "none" else COLOURS[name]
-                above.scatter(
-                    those["rate"], [row] * len(those), marker=marker, facecolors=face, edgecolors=COLOURS[name], s=26, linewidths=1.1
-                )
-                grey = "none" if fill == "none" else "0.3"
-                shown[words] = above.scatter([], [], marker=marker, facecolors=grey, edgecolors="0.3", s=26, linewidths=1.1)
+                style = {"linestyle": "none", "marker": marker, "markersize": 5.5, "markerfacecolor": "none"}
+                above.plot(those["rate"], [row] * len(those), markeredgecolor=COLOURS[name], **style)
+                (shown[words],) = above.plot([], [], markeredgecolor="0.3", **style)
     above.set_yticks(range(len(names)), [LABELS[name] for name in names], fontsize=8)
     above.set_ylim(len(names) - 0.5, -0.5)
     above.grid(visible=False, axis="y")
@@ -77,7 +74,7 @@ def valley(runs: pd.DataFrame) -> Figure:
     )
     above.set_title(f"Did not arrive ({cap_words})", fontsize=10, loc="left")
     if shown:
-        above.legend(shown.values(), shown.keys(), loc="upper left", bbox_to_anchor=(1.01, 1.05), frameon=False)
+        above.legend(list(shown.values()), list(shown), loc="upper left", bbox_to_anchor=(1.01, 1.05), frameon=False)
     _headline(figure, f"The valley: training time against learning rate\n{_subtitle(runs)}")
     return figure
 

@@ -284,10 +284,11 @@ def number(field: str, value: object, low: float, high: float) -> float:
 
 
 def integer(field: str, value: object, low: int, high: int) -> int:
-    """`value` as an int in [low, high], else a `StudyError`."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not low <= value <= high:
-        raise StudyError(f"{field} {value!r} must be a whole number from {low} to {high}")
-    return int(value)
+    """`value`, a whole number or its digits, as an int in [low, high], else a `StudyError`."""
+    whole = int(value) if isinstance(value, np.integer) or (isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value)) else value
+    if isinstance(whole, bool) or not isinstance(whole, int) or not low <= whole <= high:
+        raise StudyError(f"{field} {value if isinstance(value, (int, float)) else repr(value)} must be a whole number from {low} to {high}")
+    return whole
 
 
 def check_keys(values: Mapping[str, Any], extra: tuple[str, ...] = ()) -> None:

@@ -142,8 +142,8 @@ def envelope(runs: pd.DataFrame) -> pd.DataFrame:
 
     A rate at which an optimizer did not arrive counts as the cap, as in the published figure.
     """
-    cap = float(budget(runs).max())
     table = cells(runs)
+    cap = float(budget(runs).max())
     table["seconds"] = table["seconds"].clip(upper=cap)
     by_rate = table.groupby(["width", "rate"], as_index=False)
     fastest = table.loc[by_rate["seconds"].idxmin()["seconds"]].reset_index(drop=True)

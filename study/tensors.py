@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
 
@@ -43,11 +43,12 @@ Tensor = Any
 
 @cache
 def prepare() -> None:
-    """Take GPU memory as it is needed instead of all at once; must run before the first tensor is made."""
+    """Take GPU memory as it is needed instead of all at once."""
     with _quiet():
         gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
-        tf.config.experimental.set_memory_growth(gpu, True)
+        with suppress(RuntimeError):  # the caller's own tensors came first and took the device as they wished
+            tf.config.experimental.set_memory_growth(gpu, True)
 
 
 def fused(function: Callable[..., Any]) -> Any:

@@ -44,7 +44,8 @@ class Parabola:
 
     def evaluate(self) -> Floats:
         self.calls.append("evaluate")
-        return np.nan_to_num(np.maximum(0, 1 - np.abs(self.w)))
+        accuracy: Floats = np.nan_to_num(np.maximum(0, 1 - np.abs(self.w)))
+        return accuracy
 
     def stuck(self, lanes: Sequence[int]) -> Bools:
         self.calls.append("stuck")

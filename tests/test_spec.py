@@ -55,7 +55,7 @@ def test_trials_come_in_a_fixed_order() -> None:
 
 
 TRIAL = StudySpec(name="one", optimizers=("adam",), rates=(0.01,), max_steps=500).trials()[0]
-CHANGED = {
+CHANGED: dict[str, Any] = {
     "optimizer": "sgd",
     "learning_rate": 0.02,
     "width": 2.0,

@@ -1,0 +1,160 @@
+"""The command line, as a person types it: what it prints, its exit codes, and one sentence for every mistake."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from test_tables import SPEC, stored
+
+import study
+from study.store import Store
+
+ROOT = Path(__file__).parent.parent
+
+
+def call(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """`python -m study` with the arguments."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run([sys.executable, "-m", "study", *map(str, arguments)], cwd=cwd, env=env, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "quik"], "did you mean quick"),
+        (["run", "none.toml"], "no file none.toml"),
+        (["run", "quick", "--optimizers", "adamm"], "did you mean adam"),
+        (["run", "quick", "--rates", "0"], "learning rate 0"),
+        (["run", "quick", "--rates", "5:1:3"], "LOW < HIGH"),
+        (["run", "quick", "--widths", "0"], "width 0"),
+        (["run", "quick", "--cap", "-1"], "cap -1"),
+        (["run", "quick", "--cap", "soon"], "soon"),
+        (["run", "quick", "--seeds", "0"], "seeds '0'"),
+        (["run", "quick", "--target", "97"], "target 97"),
+        (["run", "quick", "--mode", "fast"], "array, alone"),
+        (["run", "quick", "--metric", "loss"], "window, cumulative, validation"),
+        (["run", "quick", "--dataset", "none.npz"], "no file none.npz"),
+        (["run", "quick", "--seeds", "two"], "'two'"),
+        (["run", "quick", "--workers", "0"], "workers '0'"),
+        (["run", "quick", "--mode", "alone", "--workers", "2"], "machine to itself"),
+        (["run", "quick", "--no-such-option"], "--no-such-option"),
+        (["run"], "PRESET|FILE.toml"),
+        (["fly"], "fly"),
+        (["status", "nowhere"], "holds no study"),
+        (["tables", "nowhere"], "holds no study"),
+        (["figures", "nowhere"], "holds no study"),
+        (["plan", "article", "--rates", "a:b:c"], "LOW:HIGH:N"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_code_2(tmp_path: Path, arguments: list[str], words: str) -> None:
+    """No traceback, and nothing is written."""
+    answer = call(*arguments, cwd=tmp_path)
+    assert answer.returncode == 2
+    assert answer.stdout == ""
+    assert answer.stderr.count("\n") == 1
+    assert words in answer.stderr
+    assert not list(tmp_path.rglob("runs.jsonl"))
+
+
+def test_help_names_the_commands() -> None:
+    """With no argument too."""
+    for arguments in ([], ["--help"]):
+        answer = call(*arguments)
+        assert answer.returncode == 0
+        for command in ("run", "plan", "calibrate", "status", "tables", "figures"):
+            assert re.search(rf"^\s+{command}\s", answer.stdout, re.MULTILINE)
+
+
+def test_plan_prints_and_runs_nothing(tmp_path: Path) -> None:
+    """Trials, groups, time; no folder is made."""
+    answer = call("plan", "article", "--out", "study", cwd=tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    assert "Trials: 288 = 6 optimizers x 48 rates x 1 widths x 1 seeds" in answer.stdout
+    assert "Groups: 3 of 96 lanes" in answer.stdout
+    assert "not known before the step times are measured" in answer.stdout
+    assert list(tmp_path.iterdir()) == []
+    plan = json.loads(call("plan", "article", "--out", "study", "--json", cwd=tmp_path).stdout)
+    assert plan["trials"] == 288
+    assert sum(plan["groups"]) == 288
+
+
+def test_status_counts_outcomes(folder: Path) -> None:
+    """For people and for programs."""
+    stored(folder)
+    status = json.loads(call("status", folder, "--json").stdout)
+    assert status["trials"] == status["stored"] == len(SPEC)
+    assert status["remaining"] == 0
+    assert sum(status["outcomes"].values()) == len(SPEC)
+    assert status["by_optimizer"]["sgd"] == {"capped": 3, "reached": 6, "stuck": 1, "diverged": 2}
+    text = call("status", folder).stdout
+    assert f"{len(SPEC)} of {len(SPEC)} trials stored" in text
+    assert re.search(r"^sgd\s+3\s+2\s+0\s+6\s+1\s+0$", text, re.MULTILINE)
+
+
+def test_tables_and_figures_are_rebuilt_from_the_stored_runs(folder: Path, tmp_path: Path) -> None:
+    """One command each; also to another place."""
+    stored(folder)
+    answer = call("tables", folder)
+    assert answer.returncode == 0, answer.stderr
+    assert re.search(r"^sgd\s+2 of 4\s+0\.01\s+0\.1\s+0\.1\s+4\.00\s+400$", answer.stdout, re.MULTILINE)
+    assert "at the grid's edge" in answer.stdout
+    answer = call("figures", folder, "--out", tmp_path / "drawn")
+    assert answer.returncode == 0, answer.stderr
+    assert len(list((tmp_path / "drawn").iterdir())) == 6
+
+
+def test_the_smoke_study_end_to_end_on_real_mnist(folder: Path) -> None:
+    """Run, resume, status, Python API: the whole way, with TensorFlow."""
+    answer = call("run", "smoke", "--out", folder)
+    assert answer.returncode == 0, answer.stderr
+    assert re.search(r"^adam\s+2 of 3\s", answer.stdout, re.MULTILINE)
+    for name in ("valley", "envelope", "curves"):
+        assert f"{folder / 'figures' / name}.png" in answer.stdout
+        assert (folder / "figures" / f"{name}.svg").exists()
+    assert "6/6 trials 100%" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+    runs = study.load(folder)
+    assert len(runs) == 6
+    outcome = {(name, rate): end for name, rate, end in zip(runs["optimizer"], runs["learning_rate"], runs["outcome"], strict=True)}
+    assert outcome["adam", 0.003] == outcome["sgd", 0.03] == "reached"
+    assert outcome["sgd", 0.003] == "capped"
+    assert outcome["adam", 300.0] != "reached"
+    reached = runs[runs["outcome"] == "reached"]
+    assert (reached["accuracy"] >= 0.6).all()
+    assert reached["seconds"].tolist() == pytest.approx((reached["steps"] * reached["step_seconds"]).tolist())
+    curves = study.tables.curves(folder)
+    assert set(curves["optimizer"]) == {"sgd", "adam"}
+    assert curves["accuracy"].max() > 0.6
+
+    before = (folder / "runs.jsonl").read_bytes()
+    again = call("run", "smoke", "--out", folder)
+    assert again.returncode == 0
+    assert (folder / "runs.jsonl").read_bytes() == before
+    pd.testing.assert_frame_equal(study.run(study.preset("smoke"), out=folder, progress=False), runs)
+
+
+def test_an_interrupted_run_says_how_to_go_on(folder: Path) -> None:
+    """Ctrl-C in the middle: exit 130, what has ended is stored, the sentence holds the command."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "study", "run", "smoke", "--optimizers", "sgd", "--rates", "0.1,1e-5", "--max-steps", "1000000"]
+    with subprocess.Popen([*command, "--out", str(folder)], cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True) as process:
+        store = Store(folder)
+        while process.poll() is None and not (store.runs_path.exists() and store.runs_path.read_bytes().endswith(b"\n")):
+            pass
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        said = process.stderr.read()
+    assert process.returncode == 130
+    assert "Stopped. 1 of 2 trials are stored" in said
+    assert "To go on: python -m study run smoke --optimizers sgd" in said
+    assert "Traceback" not in said
+    assert len(store.runs()) == 1

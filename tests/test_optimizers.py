@@ -1,0 +1,290 @@
+"""The update rules against TensorFlow 1's own optimizers and kernels and Keras 3's, and the independence of lanes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from study import optimizers
+from study.optimizers import RULES, Rule, mixed
+from study.spec import HYPERS, OPTIMIZERS
+from study.tensors import xp as tf
+
+Floats = NDArray[Any]
+
+STEPS = 40
+
+TOLERANCE = {"float32": 2e-5, "float64": 1e-11}
+"""Greatest error allowed, as a share of the way that a weight has come (the sum of its steps' sizes).
+
+In float32, in which the study trains, a step's own rounding is some 1e-7 of it; the greatest part is Adam's 1 - 0.999, which TensorFlow 1
+rounds to float32 before it subtracts (1.3e-5 too little) and the rules and Keras after: 7e-6 of a step. In float64 only 1e-15 is left, so
+that a wrong epsilon, start or coefficient shows however little it does.
+"""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Weights (K, n), gradients (T, K, n) and rates (T,) to take T steps with."""
+
+    weights: Floats
+    gradients: Floats
+    rates: Floats
+
+
+@cache
+def problem(seed: int, changing: bool, dtype: str) -> Problem:
+    """Random weights and gradients; a weight's gradients keep to one magnitude of 1e-8 to 10 give or take ten, and every tenth is zero."""
+    random = np.random.default_rng(seed)
+    shape = (3, 16)
+    weights = random.normal(size=shape) * 10 ** random.uniform(-3, 0, shape)
+    scale = 10 ** random.uniform(-8, 1, shape) * 10 ** random.uniform(-1, 1, (STEPS, 1, 1))
+    gradients = random.normal(size=(STEPS, *shape)) * scale * (random.random((STEPS, *shape)) > 0.1)
+    rates = 10 ** random.uniform(-3, 0, STEPS if changing else 1)
+    # Optimizers hold the rate as float32; rounded here, it is the same number everywhere.
+    rates = np.broadcast_to(rates.astype(np.float32), STEPS)
+    return Problem(weights.astype(dtype), gradients.astype(dtype), rates.astype(dtype))
+
+
+def tensorflow1(name: str, task: Problem) -> Iterator[Floats]:
+    """The weights after each step by `tf.compat.v1.train`: the study's arguments, TensorFlow 1's defaults for all others."""
+    rate = 0.0
+
+    def current() -> float:
+        return rate
+
+    v1 = tf.compat.v1.train
+    optimizer = {
+        "sgd": lambda: v1.GradientDescentOptimizer(current),
+        "momentum": lambda: v1.MomentumOptimizer(current, momentum=0.5),
+        "adam": lambda: v1.AdamOptimizer(current),
+        "adagrad": lambda: v1.AdagradOptimizer(current),
+        "adadelta": lambda: v1.AdadeltaOptimizer(current),
+        "rmsprop": lambda: v1.RMSPropOptimizer(current),
+    }[name]()
+    w = tf.Variable(task.weights)
+    for g, step_rate in zip(task.gradients, task.rates, strict=True):
+        rate = float(step_rate)
+        optimizer.apply_gradients([(tf.constant(g), w)])
+        yield w.numpy()
+
+
+def kernels(name: str, task: Problem) -> Iterator[Floats]:
+    """The weights after each step by TensorFlow 1's kernels, all numbers given outright: in float64 the optimizers would round them."""
+    w, zeros, more_zeros = tf.Variable(task.weights), tf.Variable(0 * task.weights), tf.Variable(0 * task.weights)
+    tenths, ones = tf.Variable(0 * task.weights + 0.1), tf.Variable(0 * task.weights + 1)
+    ops = tf.raw_ops
+    step: Callable[[Any, Any, int], Any] = {
+        "sgd": lambda g, rate, t: ops.ResourceApplyGradientDescent(var=w.handle, alpha=rate, delta=g),
+        "momentum": lambda g, rate, t: ops.ResourceApplyMomentum(var=w.handle, accum=zeros.handle, lr=rate, grad=g, momentum=0.5),
+        "adam": lambda g, rate, t: ops.ResourceApplyAdam(
+            var=w.handle,
+            m=zeros.handle,
+            v=more_zeros.handle,
+            beta1_power=0.9**t,
+            beta2_power=0.999**t,
+            lr=rate,
+            beta1=0.9,
+            beta2=0.999,
+            epsilon=1e-8,
+            grad=g,
+        ),
+        "adagrad": lambda g, rate, t: ops.ResourceApplyAdagrad(var=w.handle, accum=tenths.handle, lr=rate, grad=g),
+        "adadelta": lambda g, rate, t: ops.ResourceApplyAdadelta(
+            var=w.handle, accum=zeros.handle, accum_update=more_zeros.handle, lr=rate, rho=0.95, epsilon=1e-8, grad=g
+        ),
+        "rmsprop": lambda g, rate, t: ops.ResourceApplyRMSProp(
+            var=w.handle, ms=ones.handle, mom=zeros.handle, lr=rate, rho=0.9, momentum=0.0, epsilon=1e-10, grad=g
+        ),
+    }[name]
+    for t, (g, rate) in enumerate(zip(task.gradients, task.rates, strict=True), start=1):
+        step(tf.constant(g), tf.constant(rate), t)
+        yield w.numpy()
+
+
+def keras3(name: str, task: Problem) -> Iterator[Floats]:
+    """The weights after each step by Keras, at its own defaults but for the momentum."""
+    make = keras.optimizers
+    optimizer = {
+        "sgd": make.SGD,
+        "momentum": lambda: make.SGD(momentum=0.5),
+        "adam": make.Adam,
+        "adagrad": make.Adagrad,
+        "adadelta": make.Adadelta,
+        "rmsprop": make.RMSprop,
+    }[name]()
+    w = keras.Variable(task.weights, dtype=str(task.weights.dtype))
+    optimizer.build([w])
+    for g, rate in zip(task.gradients, task.rates, strict=True):
+        optimizer.learning_rate = float(rate)
+        optimizer.apply([tf.constant(g)])
+        yield w.numpy()
+
+
+@cache
+def expected(hyper: str, name: str, seed: int, changing: bool, dtype: str) -> Floats:
+    """The peer's weights after each step (T, K, n)."""
+    peer = keras3 if hyper == "keras" else tensorflow1 if dtype == "float32" else kernels
+    return np.stack(list(peer(name, problem(seed, changing, dtype))))
+
+
+@cache
+def compiled(rule: Rule) -> Callable[..., Any]:
+    """The rule's update as one XLA program, as training runs it."""
+    return tf.function(partial(rule.update, tf), jit_compile=True)  # type: ignore[no-any-return]
+
+
+def tools(library: str) -> tuple[Any, Callable[[Any], Any]]:
+    """A library's namespace, and what makes its arrays."""
+    return (np, np.asarray) if library == "numpy" else (tf, tf.constant)
+
+
+def ours(rule: Rule, task: Problem, library: str, rates: Floats | None = None) -> Floats:
+    """A rule's weights after each step (T, K, n), in numpy, TensorFlow, or TensorFlow compiled by XLA; rates (T, K, 1)."""
+    dtype = task.weights.dtype
+    xp, array = tools(library)
+    update = compiled(rule) if library == "xla" else partial(rule.update, xp)
+    if rates is None:
+        rates = np.broadcast_to(task.rates[:, None, None], (len(task.rates), len(task.weights), 1))
+    w, a, b = array(task.weights), array(np.full_like(task.weights, rule.start)), array(np.zeros_like(task.weights))
+    steps = []
+    for t, (g, rate) in enumerate(zip(task.gradients, rates, strict=True), start=1):
+        w, a, b = update(w, a, b, array(g), array(rate), array(np.array(t, dtype)))
+        steps.append(np.array(w))
+    return np.stack(steps)
+
+
+def worst(found: Floats, wanted: Floats, start: Floats) -> float:
+    """The greatest difference as a share of the way come, less a unit in the last place of the weight for every step's two roundings."""
+    before = np.concatenate([start[None], wanted[:-1]])
+    way = np.cumsum(np.abs(wanted - before), axis=0)
+    rounding = np.cumsum(np.spacing(np.maximum(np.abs(wanted), np.abs(before))), axis=0)
+    excess = np.maximum(np.abs(found - wanted) - rounding, 0)
+    return float(np.max(excess / np.maximum(way, np.finfo(way.dtype).tiny)))
+
+
+each_rule = pytest.mark.parametrize(("hyper", "name"), [(hyper, name) for hyper in HYPERS for name in OPTIMIZERS])
+
+
+@pytest.mark.parametrize("changing", [False, True], ids=["constant", "changing"])
+@pytest.mark.parametrize("library", ["numpy", "tensorflow", "xla"])
+@each_rule
+def test_every_step_is_the_peers(hyper: str, name: str, library: str, changing: bool) -> None:
+    """A rule takes its peer's steps, at a constant rate and at one that changes every step."""
+    for seed in range(3):
+        task, wanted = problem(seed, changing, "float32"), expected(hyper, name, seed, changing, "float32")
+        assert worst(ours(RULES[hyper][name], task, library), wanted, task.weights) < TOLERANCE["float32"]
+
+
+@pytest.mark.parametrize("changing", [False, True], ids=["constant", "changing"])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_published_rules_are_the_kernels_to_the_last_digits(name: str, changing: bool) -> None:
+    """In float64 a published rule and TensorFlow 1's kernel agree but for rounding. (Keras rounds its coefficients to float32 always.)"""
+    for seed in range(3):
+        task, wanted = problem(seed, changing, "float64"), expected("published", name, seed, changing, "float64")
+        assert worst(ours(RULES["published"][name], task, "numpy"), wanted, task.weights) < TOLERANCE["float64"]
+
+
+@pytest.mark.parametrize(("name", "changing"), [("momentum", True), *((name, False) for name in OPTIMIZERS[2:])])
+def test_each_set_is_its_own_peers(name: str, changing: bool) -> None:
+    """Where TensorFlow 1 and Keras differ, if only by Adagrad's epsilon, a rule is ten times nearer to its peer than the other rule."""
+    task = problem(0, changing, "float64")
+    for hyper, other in (("published", "keras"), ("keras", "published")):
+        wanted = expected(hyper, name, 0, changing, "float64")
+        right, wrong = (worst(ours(RULES[rules][name], task, "numpy"), wanted, task.weights) for rules in (hyper, other))
+        assert 10 * right < wrong
+
+
+@pytest.mark.parametrize("epsilon", [1e-7, 1e-9])
+@pytest.mark.parametrize("name", ["adam", "adagrad", "adadelta", "rmsprop"])
+def test_a_wrong_epsilon_is_seen(name: str, epsilon: float) -> None:
+    """The comparison in float64 fails at an epsilon that is not TensorFlow 1's."""
+    task, wanted = problem(0, False, "float64"), expected("published", name, 0, False, "float64")
+    wrong = Rule(getattr(optimizers, name)(epsilon), RULES["published"][name].start)
+    assert worst(ours(wrong, task, "numpy"), wanted, task.weights) > 10 * TOLERANCE["float64"]
+
+
+@pytest.mark.parametrize("library", ["numpy", "tensorflow"])
+@each_rule
+def test_a_rate_for_each_lane_is_a_run_for_each_rate(hyper: str, name: str, library: str) -> None:
+    """Rates of shape (K, 1) give, bit for bit, what K runs give with one rate each."""
+    rule, task = RULES[hyper][name], problem(0, False, "float32")
+    rates = 10 ** np.random.default_rng(1).uniform(-3, 1, (STEPS, 3, 1)).astype(np.float32)
+    together = ours(rule, task, library, rates)
+    for lane in range(3):
+        alone = Problem(task.weights[lane : lane + 1], task.gradients[:, lane : lane + 1], task.rates)
+        np.testing.assert_array_equal(together[:, lane : lane + 1], ours(rule, alone, library, rates[:, lane : lane + 1]))
+
+
+def start(kinds: list[int], rules: list[Rule], width: int) -> tuple[Floats, Floats]:
+    """Lanes of the given optimizers: which (K, 1), and their slot a at its start (K, n)."""
+    a = np.array([[rules[kind].start] * width for kind in kinds], np.float32)
+    return np.array([[kind] for kind in kinds], np.int32), a
+
+
+@pytest.mark.parametrize("library", ["numpy", "tensorflow"])
+@pytest.mark.parametrize("hyper", HYPERS)
+def test_mixed_gives_every_lane_what_its_rule_gives_alone(hyper: str, library: str) -> None:
+    """Lanes of all optimizers in one array, twice each and in mixed order, are bit for bit the lanes of each rule by itself."""
+    rules = list(RULES[hyper].values())
+    kinds = [3, 0, 5, 1, 4, 2, 2, 5, 0, 4, 3, 1]
+    random = np.random.default_rng(0)
+    xp, array = tools(library)
+    weights = random.normal(size=(12, 16)).astype(np.float32)
+    kind, first = start(kinds, rules, 16)
+    w, a, b = array(weights), array(first), array(0 * weights)
+    alone = [(array(weights), array(np.full_like(weights, rule.start)), array(0 * weights)) for rule in rules]
+    # Another lane's rule may well take the root of a negative momentum, or divide by a sum of squares that is zero: it is not picked.
+    with np.errstate(all="ignore"):
+        for t in range(1, STEPS + 1):
+            g = random.normal(size=(12, 16)) * 10 ** random.uniform(-8, 1, (12, 16)) * (random.random((12, 16)) > 0.1)
+            rate = 10 ** random.uniform(-3, 0, (12, 1))
+            arguments = array(g.astype(np.float32)), array(rate.astype(np.float32)), array(np.float32(t))
+            w, a, b = mixed(rules)(xp, array(kind), w, a, b, *arguments)
+            alone = [rule.update(xp, *slots, *arguments) for rule, slots in zip(rules, alone, strict=True)]
+            for lane, of in enumerate(kinds):
+                for found, wanted in zip((w, a, b), alone[of], strict=True):
+                    np.testing.assert_array_equal(np.array(found)[lane], np.array(wanted)[lane])
+    assert np.isfinite(np.array(w)).all()
+
+
+@pytest.mark.parametrize("library", ["numpy", "tensorflow"])
+@pytest.mark.parametrize("poison", [np.nan, np.inf, 1e38])
+@pytest.mark.parametrize("hyper", HYPERS)
+def test_a_lane_that_breaks_changes_no_other(hyper: str, poison: float, library: str) -> None:
+    """A gradient that is not a number, infinite or overflowing in one lane leaves the other lanes' weights and slots bit for bit."""
+    rules = list(RULES[hyper].values())
+    xp, array = tools(library)
+    kind, first = start([0, 1, 2, 3, 4, 5], rules, 16)
+    weights = np.random.default_rng(0).normal(size=(6, 16)).astype(np.float32)
+
+    def run(broken: int | None) -> Floats:
+        random = np.random.default_rng(1)
+        slots = array(weights), array(first), array(0 * weights)
+        for t in range(1, 11):
+            g = random.normal(size=(6, 16)).astype(np.float32)
+            if broken is not None and t >= 3:
+                g[broken] = poison
+            slots = mixed(rules)(xp, array(kind), *slots, array(g), array(np.full((6, 1), 10, np.float32)), array(np.float32(t)))
+        return np.array([np.array(slot) for slot in slots])
+
+    with np.errstate(all="ignore"):
+        whole = run(None)
+        assert np.isfinite(whole).all()
+        for lane in range(6):
+            result = run(lane)
+            assert not np.array_equal(result[0, lane], whole[0, lane])
+            np.testing.assert_array_equal(np.delete(result, lane, axis=1), np.delete(whole, lane, axis=1))
+
+
+def test_every_optimizer_has_a_rule_in_every_set() -> None:
+    """The names are the spec's, in the spec's order."""
+    assert tuple(RULES) == HYPERS
+    assert all(tuple(rules) == OPTIMIZERS for rules in RULES.values())

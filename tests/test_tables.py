@@ -1,0 +1,208 @@
+"""Tables from made-up runs whose every number is known, and the figures drawn from them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_store import FINISH, RUN
+
+from study import figures, tables
+from study.errors import StudyError
+from study.record import Outcome, Run
+from study.spec import StudySpec
+from study.store import Store, append_line
+
+RATES = (0.001, 0.01, 0.1, 1.0)
+SPEC = StudySpec(name="made-up", optimizers=("sgd", "adam", "rmsprop"), rates=RATES, cap=10.0, seeds=3)
+
+# Seconds by optimizer, rate and seed; a word is the outcome of a trial that did not arrive.
+TRUTH: dict[str, list[Sequence[float | str]]] = {
+    "sgd": [("capped",) * 3, (8.0, 6.0, 7.0), (2.0, "stuck", 4.0), ("diverged", "diverged", 1.0)],
+    "adam": [(3.0, 3.0, 3.0), (5.0, "capped", "capped"), ("stuck",) * 3, ("stuck",) * 3],
+    "rmsprop": [("failed", "capped", "stuck"), ("capped",) * 3, ("diverged",) * 3, ("stuck",) * 3],
+}
+
+
+def made_up(spec: StudySpec = SPEC, unit: float = 1.0) -> list[Run]:
+    """The runs of that truth; a second is 100 steps."""
+    runs = []
+    for trial in spec.trials():
+        value = TRUTH[trial.optimizer][RATES.index(trial.learning_rate)][trial.seed]
+        seconds = (value if isinstance(value, float) else 10.0) * unit
+        outcome = Outcome.REACHED if isinstance(value, float) else Outcome(str(value))
+        runs.append(replace(RUN, trial=trial, outcome=outcome, seconds=seconds, steps=round(100 * seconds / unit), step_seconds=unit / 100))
+    return runs
+
+
+FRAME = tables.frame(made_up())
+
+
+def stored(folder: Path, curves: bool = True) -> Path:
+    """A study's folder with those runs and curves."""
+    store = Store(folder)
+    with store.writing():
+        store.write(store.spec_path, {"schema": 1, "dataset_md5": "x", "spec": SPEC.to_json()})
+        for run in made_up():
+            store.append(run, FINISH)
+        for optimizer, rate in (("sgd", 0.1), ("adam", 0.001)) if curves else ():
+            row = {"id": optimizer, "optimizer": optimizer, "learning_rate": rate, "width": 1.0, "seed": 0, "span": 5.0, "check_every": 50}
+            append_line(store.curves_path, {**row, "step_seconds": 0.01, "accuracy": [0.5, 0.9, 0.96, 0.975], "loss": [2, 1, 0.5, 0.1]})
+    return folder
+
+
+def test_best_is_the_rate_of_least_median_seconds_with_a_censored_time_as_infinite() -> None:
+    """Hand-made: two of three seeds decide; a single lucky arrival does not."""
+    best: Any = tables.best(FRAME).set_index("optimizer")
+    assert best.loc["sgd", ["rates", "arrived", "lowest", "highest", "best_rate", "seconds", "steps", "at_edge", "seeds"]].tolist() == [
+        4, 2, 0.01, 0.1, 0.1, 4.0, 400, False, 3,
+    ]  # fmt: skip
+    assert best.loc["adam", ["arrived", "lowest", "highest", "best_rate", "seconds", "at_edge"]].tolist() == [
+        1,
+        0.001,
+        0.001,
+        0.001,
+        3.0,
+        True,
+    ]
+    assert best.loc["rmsprop", "arrived"] == 0
+    assert math.isnan(best.loc["rmsprop", "best_rate"])
+
+
+def test_cells_count_arrivals_and_never_hide_seeds() -> None:
+    """An even count of infinities makes the median infinite."""
+    cells: Any = tables.cells(FRAME).set_index(["optimizer", "rate"])
+    assert cells.loc[("sgd", 0.1), ["seeds", "arrived", "seconds"]].tolist() == [3, 2, 4.0]
+    assert cells.loc[("sgd", 1.0), ["seeds", "arrived", "seconds"]].tolist() == [3, 1, math.inf]
+    assert cells.loc[("adam", 0.01), "seconds"] == math.inf
+    assert len(cells) == 12
+
+
+def test_valley_has_every_trial() -> None:
+    """No trial is dropped, whatever its end."""
+    valley = tables.valley(FRAME)
+    assert list(valley.columns[:6]) == ["optimizer", "rate", "outcome", "seconds", "steps", "seed"]
+    assert len(valley) == len(SPEC)
+    assert valley["outcome"].value_counts().to_dict() == pd.Series([run.outcome.value for run in made_up()]).value_counts().to_dict()
+
+
+def test_envelope_is_the_fastest_and_the_slowest_with_the_cap_for_who_did_not_arrive() -> None:
+    """Hand-made, rate by rate."""
+    table = tables.envelope(FRAME).set_index("rate")
+    assert table["fastest_seconds"].tolist() == [3.0, 7.0, 4.0, 10.0]
+    assert table["slowest_seconds"].tolist() == [10.0] * 4
+    assert table["fastest_optimizer"].tolist()[:3] == ["adam", "sgd", "sgd"]
+    assert pd.isna(table["fastest_optimizer"].iloc[3])
+    assert table["arrived"].tolist() == [1, 1, 1, 0]
+    assert table["optimizers"].tolist() == [3] * 4
+
+
+def test_order_and_units_of_the_runs_do_not_matter() -> None:
+    """Shuffled rows give the same tables; other seconds the same rates."""
+    runs = made_up()
+    np.random.default_rng(0).shuffle(runs)
+    for name, make in tables.TABLES.items():
+        pd.testing.assert_frame_equal(make(tables.frame(runs)), make(FRAME), obj=name)
+    slow = tables.best(tables.frame([replace(run, seconds=run.seconds * 60) for run in made_up()]))
+    assert slow["best_rate"].equals(tables.best(FRAME)["best_rate"])
+
+
+@pytest.mark.parametrize(
+    ("column", "other"),
+    [
+        ("fingerprint", lambda run: replace(run, fingerprint="another")),
+        ("mode", lambda run: replace(run, trial=replace(run.trial, mode="alone"))),
+        ("target", lambda run: replace(run, trial=replace(run.trial, target=0.9))),
+        ("network", lambda run: replace(run, trial=replace(run.trial, network="tutorial"))),
+        ("cap_seconds", lambda run: replace(run, trial=replace(run.trial, cap=3.0))),
+    ],
+)
+def test_runs_that_must_not_be_mixed_are_refused(column: str, other: Callable[[Run], Run]) -> None:
+    """The sentence names the column."""
+    runs = made_up()
+    mixed = tables.frame([*runs[1:], other(runs[0])])
+    for make in tables.TABLES.values():
+        with pytest.raises(StudyError, match=column):
+            make(mixed)
+
+
+def test_no_runs_is_a_sentence() -> None:
+    """Not an exception from the depths."""
+    for make in tables.TABLES.values():
+        with pytest.raises(StudyError, match="no trial has ended"):
+            make(tables.frame([]))
+
+
+def test_tables_are_written_and_read_back(folder: Path) -> None:
+    """CSV files that pandas reads to the same numbers, rebuilt from the stored rows alone."""
+    paths = tables.write(stored(folder))
+    assert [path.name for path in paths] == ["valley.csv", "best.csv", "envelope.csv"]
+    best = pd.read_csv(folder / "tables" / "best.csv")
+    assert best["seconds"].tolist()[:2] == [4.0, 3.0]
+    assert len(tables.checks(folder)) == 3 * len(SPEC)
+    curves = tables.curves(folder)
+    assert curves["seconds"].tolist()[:2] == [0.5, 1.0]
+
+
+def test_every_figure_is_drawn_from_its_table() -> None:
+    """What is on the axes is what is in the table."""
+    figure = figures.valley(FRAME)
+    above, axes = figure.axes
+    lines: dict[Any, Any] = {line.get_label(): line for line in axes.get_lines()}
+    assert list(lines["SGD"].get_xdata()) == [0.01, 0.1]
+    assert list(lines["SGD"].get_ydata()) == [7.0, 4.0]
+    assert list(lines["Adam"].get_ydata()) == [3.0]
+    assert list(lines["RMSProp"].get_ydata()) == []
+    ends = sum(len(np.asarray(line.get_xdata())) for line in above.get_lines())
+    assert ends == sum(run.outcome is not Outcome.REACHED for run in made_up())
+    legend = above.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["out of time", "stuck", "diverged", "failed"]
+
+    (axes,) = figures.envelope(FRAME).axes
+    lines = {line.get_label(): line for line in axes.get_lines()}
+    assert list(lines["fastest optimizer"].get_ydata()) == [3.0, 7.0, 4.0, 10.0]
+    assert list(lines["slowest optimizer"].get_ydata()) == [10.0] * 4
+
+
+def test_curves_are_drawn_in_percent(folder: Path) -> None:
+    """An optimizer a line, at its best rate."""
+    (axes,) = figures.curves(tables.curves(stored(folder)), FRAME).axes
+    lines: dict[Any, Any] = {line.get_label(): line for line in axes.get_lines()}
+    assert list(lines["SGD at 0.1"].get_ydata()) == pytest.approx([50, 90, 96, 97.5])
+    assert list(lines["Adam at 0.001"].get_xdata()) == pytest.approx([0.5, 1, 1.5, 2])
+
+
+@pytest.mark.parametrize("curves", [True, False])
+def test_figures_are_written_as_png_and_svg(folder: Path, curves: bool) -> None:
+    """All that the study has; legends stand outside the axes, so they hide no data."""
+    paths = figures.write(stored(folder, curves))
+    names = ["valley", "envelope", *(["curves"] if curves else [])]
+    assert [path.name for path in paths] == [f"{name}.png" for name in names]
+    for path in paths:
+        assert path.read_bytes().startswith(b"\x89PNG")
+        assert b"<svg" in path.with_suffix(".svg").read_bytes()
+
+
+def test_a_study_in_which_nothing_arrived_is_drawn_too(folder: Path) -> None:
+    """An empty valley is a result."""
+    runs = tables.frame([replace(run, outcome=Outcome.CAPPED) for run in made_up()])
+    figures.valley(runs)
+    figures.envelope(runs)
+    with pytest.raises(StudyError, match="no validation curves"):
+        figures.curves(tables.curves(folder), runs)
+
+
+def test_one_rate_and_steps_as_the_only_cap_are_drawn() -> None:
+    """The cap in seconds is then max_steps x step time."""
+    spec = SPEC.with_(rates=(0.01,), cap=None, max_steps=1000, seeds=1)
+    runs = tables.frame([replace(RUN, trial=trial, outcome=Outcome.CAPPED, step_seconds=0.01, seconds=10.0) for trial in spec.trials()])
+    assert tables.budget(runs).tolist() == [10.0] * 3
+    figures.valley(runs)
+    figures.envelope(runs)
