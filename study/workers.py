@@ -43,16 +43,17 @@ def work(jobs: Sequence[Job], dataset: str, factory: EngineFactory, context: Con
 
         thread = threading.Thread(target=everything, daemon=True)
         thread.start()
+        clean = False
         try:
             while (message := _next(ended, thread)) is not None:
                 if isinstance(message, (StudyError, OSError)):
                     raise message
                 if isinstance(message, BaseException):
-                    raise StudyError(f"a worker process died ({message}): what had ended is stored; run the same command to go on")
+                    raise StudyError(f"a worker process died ({type(message).__name__}): what had ended is stored; run the same command to go on")
                 emit(*message)
-        except BaseException:
-            get_reusable_executor().shutdown(wait=False, kill_workers=True)
-            raise
+            clean = True
+        finally:
+            get_reusable_executor().shutdown(wait=clean, kill_workers=not clean)
 
 
 def _next(ended: Any, thread: threading.Thread) -> Any:

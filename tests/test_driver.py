@@ -10,18 +10,18 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 import pytest
-from parabola import ParabolaEngine
+from parabola import Parabola, ParabolaEngine
 
 from study import driver
 from study.data import Images
 from study.errors import StudyError
 from study.record import Outcome
-from study.spec import StudySpec
+from study.spec import StudySpec, Trial
 from study.store import Store
 
 ROOT = Path(__file__).parent.parent
@@ -129,6 +129,31 @@ def test_a_broken_trial_is_recorded_as_failed_and_harms_no_other(folder: Path, w
     rest = {one.id: (one.outcome.value, one.steps) for one in store.runs() if one.outcome is not Outcome.FAILED}
     assert rest == {id_: result for id_, result in whole.items() if id_ in rest}
     assert len(rest) + len(failed) == len(SPEC)
+
+
+def deadly(images: Images, driver_process: int) -> ParabolaEngine:
+    """An engine whose worker process dies at its second array, as one out of memory does."""
+
+    class Deadly(ParabolaEngine):
+        made = 0
+
+        def learner(self, trials: Sequence[Trial]) -> Parabola:
+            self.made += 1
+            if self.made == 2 and os.getpid() != driver_process:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return super().learner(trials)
+
+    return Deadly()
+
+
+def test_a_worker_that_dies_costs_its_own_trials_alone(folder: Path, whole: dict[str, tuple[str, int]]) -> None:
+    """The driver says so in a sentence, keeps what it has, and a rerun resumes."""
+    with pytest.raises(StudyError, match="a worker process died"):
+        run(SPEC, folder, partial(deadly, driver_process=os.getpid()), workers=2)
+    kept = results(Store(folder))
+    assert 0 < len(kept) < len(SPEC)
+    assert kept.items() <= whole.items()
+    assert results(run(SPEC, folder, workers=2)) == whole
 
 
 @pytest.mark.parametrize(("workers", "mode"), [(0, "array"), (-1, "array"), (2, "alone")])
