@@ -49,7 +49,9 @@ def work(jobs: Sequence[Job], dataset: str, factory: EngineFactory, context: Con
                 if isinstance(message, (StudyError, OSError)):
                     raise message
                 if isinstance(message, BaseException):
-                    raise StudyError(f"a worker process died ({type(message).__name__}): what had ended is stored; run the same command to go on")
+                    raise StudyError(
+                        f"a worker process died ({type(message).__name__}): what had ended is stored; run the same command to go on"
+                    )
                 emit(*message)
             clean = True
         finally:
