@@ -73,7 +73,7 @@ def rates(array: Sequence[Trial], steps: int = STEPS) -> Floats:
 @cache
 def together(network: str, hyper: str, width: float = 1.0, scale_dense: bool = False) -> Floats:
     """Losses (STEPS, 6) of all optimizers in one array."""
-    array = trials(network=network, hyper=hyper, widths=(width,), scale_dense=scale_dense, batch=50 if network == "tutorial" else 50)
+    array = trials(network=network, hyper=hyper, widths=(width,), scale_dense=scale_dense)
     losses, _ = learner(array).advance(rates(array))
     return losses[:, : len(array)]
 
@@ -83,7 +83,7 @@ def together(network: str, hyper: str, width: float = 1.0, scale_dense: bool = F
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_lane_of_a_mixed_array_is_a_plain_keras_model(name: str, network: str, hyper: str) -> None:
     """Loss by loss over 50 steps, with Keras's optimizers and with TensorFlow 1's, dropout included."""
-    (trial,) = trials([name], network=network, hyper=hyper, batch=50 if network == "tutorial" else 50)
+    (trial,) = trials([name], network=network, hyper=hyper)
     expected, _ = keras_model.train(trial, images(), STEPS)
     assert together(network, hyper)[:, OPTIMIZERS.index(name)] == pytest.approx(expected, abs=1e-4)
     assert expected.std() > 0.01
