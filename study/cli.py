@@ -32,8 +32,8 @@ NetworkName = Annotated[str | None, typer.Option("--network", help="compact or t
 Dataset = Annotated[str | None, typer.Option(help="mnist, fashion-mnist, or an .npz file with MNIST's four keys")]
 Target = Annotated[str | None, typer.Option(metavar="A", help="accuracy to reach, in (0, 1]")]
 Metric = Annotated[str | None, typer.Option(help="window, cumulative or validation")]
-Cap = Annotated[str | None, typer.Option(metavar="SECONDS", help="seconds of training after which a trial is given up")]
-MaxSteps = Annotated[str | None, typer.Option(metavar="N", help="steps after which a trial is given up")]
+Cap = Annotated[str | None, typer.Option(metavar="SECONDS", help="seconds of training after which a trial is given up, or none")]
+MaxSteps = Annotated[str | None, typer.Option(metavar="N", help="steps after which a trial is given up, or none")]
 Batch = Annotated[str | None, typer.Option(metavar="N", help="images a step")]
 CheckEvery = Annotated[str | None, typer.Option(metavar="N", help="steps between two looks at the accuracy")]
 Mode = Annotated[str | None, typer.Option(help="array (trials train together) or alone (one by one, by the clock)")]
@@ -133,6 +133,7 @@ def plan(
             "groups": [len(group) for group in todo.groups],
             "uncalibrated": len(todo.uncalibrated),
             "at_most_seconds": todo.most_seconds,
+            "guessed": bool(todo.uncalibrated),
         }
         typer.echo(json.dumps(answer))
         return
@@ -148,10 +149,8 @@ def plan(
     typer.echo(f"Groups: {', '.join(f'{count} of {size} lanes' for size, count in sorted(sizes.items())) or 'none'}")
     if todo.uncalibrated:
         typer.echo(f"Step times to measure first: {len(todo.uncalibrated)} (a few seconds each)")
-    if todo.most_seconds is None:
-        typer.echo("Predicted time: not known before the step times are measured here (python -m study calibrate)")
-    else:
-        typer.echo(f"Predicted time: at most {_duration(todo.most_seconds)}, if every trial spent its whole budget")
+    guess = " (a guess, since step times have not been measured here: python -m study calibrate)" if todo.uncalibrated else ""
+    typer.echo(f"Predicted time: at most {_duration(todo.most_seconds)}, if every trial spent its whole budget{guess}")
 
 
 @app.command()

@@ -10,10 +10,10 @@ import matplotlib
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 import seaborn as sns
 from matplotlib import ticker
+from matplotlib.figure import Figure
 
 from study import tables
 from study.errors import StudyError
@@ -138,8 +138,6 @@ def write(folder: str | Path, out: str | Path | None = None) -> list[Path]:
     Raises:
         StudyError: no runs, or runs that must not share a figure.
     """
-    from matplotlib import pyplot
-
     runs = tables.load(folder)
     stored = tables.curves(folder)
     drawn = {"valley": valley(runs), "envelope": envelope(runs)}
@@ -151,19 +149,16 @@ def write(folder: str | Path, out: str | Path | None = None) -> list[Path]:
     for name, figure in drawn.items():
         paths.append(out / f"{name}.png")
         figure.savefig(paths[-1], dpi=150)
-        figure.savefig(out / f"{name}.svg", metadata={"Date": None})
-        pyplot.close(figure)
+        with matplotlib.rc_context({"svg.hashsalt": name}):  # the same table draws the same file
+            figure.savefig(out / f"{name}.svg", metadata={"Date": None})
     return paths
 
 
 def _figure(rows: int, size: tuple[float, float], height_ratios: tuple[float, ...] = (1,)) -> tuple[Figure, list[Axes]]:
-    """A figure of panels on one x-axis, in the study's style."""
-    from matplotlib import pyplot
-
-    if not matplotlib.get_backend().lower().startswith("module://"):  # a notebook shows figures itself
-        matplotlib.use("agg", force=False)
-    with sns.axes_style("whitegrid", {"grid.color": "0.93"}), matplotlib.rc_context({"svg.hashsalt": "study"}):
-        figure, axes = pyplot.subplots(rows, 1, figsize=size, sharex=True, squeeze=False, height_ratios=height_ratios, layout="constrained")
+    """A figure of panels on one x-axis, in the study's style; no window, no global state."""
+    figure = Figure(figsize=size, layout="constrained")
+    with sns.axes_style("whitegrid", {"grid.color": "0.93"}):
+        axes = figure.subplots(rows, 1, sharex=True, squeeze=False, height_ratios=height_ratios)
     return figure, list(axes[:, 0])
 
 

@@ -21,31 +21,51 @@ MEMORY_SHARE = 0.25
 """Share of the free memory that one machine's arrays may fill, by a generous estimate."""
 
 
+GUESS = (2e-3, 3e-4, 150e9)
+"""Before anything is measured: overhead of a step alone and of a lane's in an array, seconds, and arithmetic a second, of two cores."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """What a run would do: the pending trials in groups, each to be one array, and the longest that it can take.
 
-    `most_seconds` has every trial spend its whole budget; None where the step times have not been measured here.
+    `most_seconds` has every trial spend its whole budget; where `uncalibrated` is not empty it rests on a guess.
     """
 
     pending: tuple[Trial, ...]
     groups: tuple[tuple[Trial, ...], ...]
     uncalibrated: tuple[Trial, ...]
-    most_seconds: float | None
+    most_seconds: float
 
 
 def plan(spec: StudySpec, stored: Collection[str], times: Calibration, workers: int = 1) -> Plan:
     """Group what is not stored yet; trains nothing and touches nothing."""
-
     pending = [trial for trial in spec.trials() if trial.id not in stored]
     groups = group(pending, times, workers)
     missing = times.missing(pending) if spec.mode == "array" else []
-    most: float | None = 0.0
-    for trial in pending:
-        lane = lane_seconds_of(trial, times)
-        limit = limit_of(trial, times)
-        most = None if most is None or lane is None or limit == math.inf else most + lane * limit
-    return Plan(tuple(pending), tuple(groups), tuple(missing), None if most is None else most / workers)
+    most = sum(most_seconds(trial, times) for trial in pending)
+    return Plan(tuple(pending), tuple(groups), tuple(missing), most)
+
+
+def most_seconds(trial: Trial, times: Calibration) -> float:
+    """The longest that the trial can hold the machine, its share of an array's time where it trains in one."""
+    if trial.mode == "alone" and trial.cap is not None:
+        return trial.cap
+    step = times.seconds(trial) or _guess(trial, lanes=1)
+    return last_check(trial.check_every, trial.cap, trial.max_steps, step) * lane_seconds(trial, times)
+
+
+def lane_seconds(trial: Trial, times: Calibration) -> float:
+    """Seconds that one step of the trial costs in its mode, as far as they are known."""
+    if trial.mode == "alone":
+        return times.seconds(trial) or _guess(trial, lanes=1)
+    return times.lane_seconds(trial) or times.seconds(trial) or _guess(trial, lanes=2)
+
+
+def _guess(trial: Trial, lanes: int) -> float:
+    """Overhead and arithmetic: three times a forward pass, two operations a multiply-add."""
+    alone, lane, rate = GUESS
+    return (alone if lanes == 1 else lane) + 6 * network_of(trial).multiply_adds * trial.batch / rate
 
 
 def group(pending: Sequence[Trial], times: Calibration, workers: int = 1) -> list[tuple[Trial, ...]]:
@@ -74,14 +94,3 @@ def lanes_for(trial: Trial, times: Calibration, workers: int = 1) -> int:
     step = times.seconds(trial)
     quick = INTERVAL / (trial.check_every * step) if step else math.inf
     return max(size for size in LANE_SIZES if size <= max(1.0, min(fits, quick)))
-
-
-def limit_of(trial: Trial, times: Calibration) -> float:
-    """The last step that the trial can take; infinity where only the clock will tell."""
-    return last_check(trial.check_every, trial.cap, trial.max_steps, times.seconds(trial))
-
-
-def lane_seconds_of(trial: Trial, times: Calibration) -> float | None:
-    """Seconds that one step of the trial costs in its mode."""
-    alone = times.seconds(trial)
-    return alone if trial.mode == "alone" else times.lane_seconds(trial) or alone

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from tqdm import tqdm
 
 from study.calibration import Calibration
-from study.plan import Plan, lane_seconds_of, limit_of
+from study.plan import Plan, lane_seconds, most_seconds
 from study.race import Progress
 from study.record import Outcome, Run
 from study.spec import StudySpec, Trial
@@ -24,9 +24,9 @@ class Bar:
         self.workers = workers
         self.counts: Counter[str] = Counter()
         self.best: Run | None = None
-        self.limits: dict[str, float] = {}
-        self.spent_lane_steps, self.spent_seconds = 0.0, 0.0
-        self.lane_seconds: float | None = None
+        self.most: dict[str, float] = {}  # the longest that each pending trial can take
+        self.assumed = 0.0  # seconds a lane's step that those rest on
+        self.lane_steps, self.seconds = 0, 0.0
         self.bar = tqdm(
             total=total,
             initial=total - len(todo.pending),
@@ -46,19 +46,20 @@ class Bar:
 
     def start(self, todo: Plan, times: Calibration) -> None:
         """Training begins: remember the budget of every pending trial."""
-        self.limits = {trial.id: limit_of(trial, times) for trial in todo.pending}
+        self.most = {trial.id: most_seconds(trial, times) for trial in todo.pending}
         if todo.pending:
-            self.lane_seconds = lane_seconds_of(todo.pending[0], times)
-            self.note("compiling" if self.workers == 1 else f"{self.workers} workers training")
+            self.assumed = lane_seconds(todo.pending[0], times)
+            self.note("compiling" if self.workers == 1 else f"{self.workers} workers training", sum(self.most.values()))
 
     def step(self, progress: Progress, trials: Sequence[Trial]) -> None:
         """An array has come to a check."""
-        self.spent_lane_steps += trials[0].check_every * max(1, len(progress.alive))
-        self.spent_seconds += progress.seconds
-        self.lane_seconds = self.spent_seconds / self.spent_lane_steps
-        here = {trials[lane].id for lane in progress.alive}
-        left = sum(limit - progress.step * (id_ in here) for id_, limit in self.limits.items())
-        self.note(f"{len(here)} lanes at step {progress.step:,}", left * self.lane_seconds)
+        alive = len(progress.alive)
+        self.lane_steps += trials[0].check_every * max(1, alive)
+        self.seconds += progress.seconds
+        lane = self.seconds / self.lane_steps
+        pace = lane / self.assumed if trials[0].mode == "array" else 1.0
+        left = pace * sum(self.most.values()) - lane * progress.step * alive
+        self.note(f"{alive} lane{'s' if alive != 1 else ''} at step {progress.step:,}", max(0.0, left))
 
     def curve(self, progress: Progress) -> None:
         """The validation curves are being trained."""
@@ -66,7 +67,7 @@ class Bar:
 
     def ended(self, run: Run) -> None:
         """A trial has ended."""
-        self.limits.pop(run.id, None)
+        self.most.pop(run.id, None)
         self._count(run)
         self.bar.update(1)
 

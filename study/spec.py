@@ -84,8 +84,8 @@ class StudySpec:
         target: accuracy to reach, in (0, 1].
         metric: accuracy held against the target: `"window"` (training, the last `check_every` steps), `"cumulative"` (training, since
             the first step) or `"validation"`.
-        cap: seconds of training after which a trial is given up, or None.
-        max_steps: steps after which a trial is given up, or None.
+        cap: seconds of training after which a trial is given up, or None ("none" in a file).
+        max_steps: steps after which a trial is given up, or None ("none" in a file).
         batch: images a step.
         check_every: steps between two looks at the accuracy.
         mode: `"array"` (lanes train together, seconds = steps x step time measured alone) or `"alone"` (one by one, seconds read off
@@ -139,6 +139,9 @@ class StudySpec:
             raise StudyError(f"unknown dataset {self.dataset!r}: one of {', '.join(DATASETS)}, or the path of an .npz file")
         put("dataset", str(self.dataset))
         put("target", number("target", self.target, low=0, high=1))
+        for field in ("cap", "max_steps"):
+            if getattr(self, field) == "none":  # how a command line or a TOML file takes a preset's budget away
+                put(field, None)
         if self.cap is not None:
             put("cap", number("cap", self.cap, low=0, high=1e7))
         put("batch", integer("batch", self.batch, low=1, high=10_000))

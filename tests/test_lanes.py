@@ -298,6 +298,16 @@ def test_a_real_training_at_a_far_too_large_rate_gets_stuck_and_a_good_one_does_
     assert accuracy[0] < 0.2 < accuracy[1]
 
 
+def test_nothing_is_called_stuck_where_one_class_is_most_of_the_data() -> None:
+    """There the same answer for every image is a good score, so the proof proves nothing."""
+    (trial,) = trials(["sgd"])
+    for share, proved in ((0.3, True), (0.6, False)):
+        labels = np.where(np.arange(6000) < share * 6000, 7, np.arange(6000) % 10).astype(np.uint8)
+        lane = Lanes([trial], DeviceImages.of(replace(images(), y_train=labels)))
+        dead(lane, 1)
+        assert lane.stuck([0]).tolist() == [proved]
+
+
 def test_every_lane_of_a_seed_starts_from_the_same_weights() -> None:
     """And each optimizer from its slot's start."""
     array = trials()

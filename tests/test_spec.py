@@ -215,6 +215,12 @@ def test_a_bad_toml_file_is_refused_by_name(tmp_path: Path, text: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_budget_of_a_preset_can_be_taken_away() -> None:
+    """By the word none, for files and command lines that have no null."""
+    assert preset("quick").with_(cap="none", max_steps="500") == preset("quick").with_(cap=None, max_steps=500)
+    assert preset("smoke").with_(cap=1, max_steps="none").max_steps is None
+
+
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     """The sentence says what could be given instead."""
     with pytest.raises(StudyError, match="give a preset"):
