@@ -215,6 +215,35 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def verify(
+    folder: Folder,
+    trials: Annotated[str, typer.Option(metavar="N", help="how many stored trials to train again")] = "12",
+    seed: Annotated[str, typer.Option(metavar="S", help="which ones: a seed of the choice")] = "0",
+    as_json: AsJson = False,
+) -> None:
+    """Train some stored trials again, alone on this machine, and print how far their reconstructed seconds were from the clock's."""
+    from study import driver
+
+    count, draw = integer("trials", trials, 1, 100_000), integer("seed", seed, 0, 2**32)
+    checks, facts = driver.verify(folder, count, draw)
+    if as_json:
+        typer.echo(json.dumps(facts))
+        return
+    typer.echo(
+        f"{'optimizer':10} {'rate':>9} {'stored':>9} {'alone':>9} {'steps':>7} {'alone':>7} {'ms a step':>10} {'alone':>7} {'error':>7}"
+    )
+    for check in checks:
+        run = check.run
+        steps = f"{run.outcome.value:>9} {check.outcome:>9} {run.steps:7} {check.steps:7}"
+        step = f"{1e3 * run.seconds / run.steps:10.3f} {1e3 * check.seconds / check.steps:7.3f} {check.step_time_error:7.1%}"
+        typer.echo(f"{run.trial.optimizer:10} {run.trial.learning_rate:9.3g} {steps} {step}")
+    typer.echo(
+        f"\n{facts['trials']} trials: step-time error median {facts['median_step_time_error']:.1%}, worst "
+        f"{facts['worst_step_time_error']:.1%}; same outcome {facts['outcome_agreement']:.0%}, same steps {facts['same_steps']:.0%}"
+    )
+
+
+@app.command()
 def tables(folder: Folder, out: Annotated[Path | None, typer.Option("--out", help="where to; DIR/tables where not given")] = None) -> None:
     """Rebuild a study's tables from its stored runs, and print the best rates."""
     from study import tables as module

@@ -15,6 +15,7 @@ from types import FrameType
 from tqdm import tqdm
 
 from study import calibration, curves, data
+from study import verify as verification
 from study.calibration import Calibration, Engine
 from study.errors import StudyError
 from study.machine import Machine, this_machine, versions
@@ -142,6 +143,26 @@ def calibrate(
 
                 calibration.measure(times, missing, factory(data.load(spec.dataset)), watch=watch)
     return times
+
+
+def verify(
+    folder: Path, count: int, seed: int, *, factory: EngineFactory = tensorflow_engine
+) -> tuple[list[verification.Check], dict[str, float | int]]:
+    """Train `count` stored trials of mode array again alone; return the comparisons and their summary. Nothing is stored.
+
+    Raises:
+        StudyError: no such study, another machine's, or nothing in it to verify.
+    """
+    store = Store(folder)
+    spec = store.spec()
+    mine = this_machine().fingerprint
+    runs = [run for run in store.runs() if run.seconds_source == "reconstructed" and run.fingerprint == mine]
+    chosen = verification.choose(runs, count, seed)
+    if not chosen:
+        raise StudyError(f"{folder} holds no trial of mode array that was run on this machine: nothing to verify")
+    with tqdm(total=len(chosen), desc="alone", leave=False) as bar:
+        checks = verification.verify(chosen, factory(data.load(spec.dataset)), lambda _: bar.update(1))
+    return checks, verification.summary(checks)
 
 
 def _images(dataset: str, stopwatch: Stopwatch) -> data.Images:

@@ -21,7 +21,7 @@ LAYERS = (
     {"lanes"},
     {"store", "calibration"},
     {"plan", "training", "tables"},
-    {"progress", "workers", "curves", "figures"},
+    {"progress", "workers", "curves", "verify", "figures"},
     {"driver"},
     {"__init__", "cli"},
     {"__main__"},
