@@ -178,11 +178,12 @@ def reading(network: Network, lanes: int, batch: int) -> Any:
 
 @dataclass(frozen=True)
 class State:
-    """All that a step changes, as immutable tensors: slots (w, a, b) of (K, n), each lane's optimizer (K, 1), the number of steps taken
-    (with the seed it fixes the place in the batch order and the dropout masks)."""
+    """All that a step changes, as immutable tensors: slots (w, a, b) of (K, n), each lane's optimizer (K, 1) and last rate (K,), and the
+    number of steps taken (with the seed it fixes the place in the batch order and the dropout masks)."""
 
     slots: tuple[Tensor, Tensor, Tensor]
     kind: Tensor
+    rates: Tensor
     step: int
 
 
@@ -232,32 +233,31 @@ class Lanes:
         starts = [[RULES[self.hyper][t.optimizer].start] for t in padded]
         w = np.tile(self.network.initial_weights(self.seed), (self.lanes, 1))
         a = np.broadcast_to(np.array(starts, np.float32), w.shape)
-        self.state = State((xp.constant(w), xp.constant(a), xp.zeros_like(w)), xp.constant(kind, xp.int32), 0)
-        self.rates = np.zeros(self.lanes, np.float32)
+        self.state = State((xp.constant(w), xp.constant(a), xp.zeros_like(w)), xp.constant(kind, xp.int32), xp.zeros(self.lanes), 0)
 
     def prepare(self) -> None:
         """See `Learner.prepare`: one step, the first of its program if need be, and back."""
-        before = self.state, self.rates
+        before = self.state
         self.advance(np.zeros((1, self.lanes)))
-        self.state, self.rates = before
+        self.state = before
 
     def advance(self, rates: Floats) -> tuple[Floats, Floats]:
         """See `Learner.advance`."""
         program = training(self.network, self.lanes, self.batch, self.hyper, self.optimizers)
         images, state, count = self.images, self.state, len(rates)
         order = batch_order(self.seed, state.step, count, self.batch, len(images.y_train))
-        rates = np.asarray(rates, np.float32)
+        given = xp.constant(np.asarray(rates, np.float32))
         slots, losses, correct = program(
             images.x_train,
             images.y_train,
             xp.constant(order),
-            xp.constant(rates),
+            given,
             state.kind,
             state.slots,
             xp.constant(state.step),
             xp.constant(self.seed),
         )
-        self.state, self.rates = replace(state, slots=slots, step=state.step + count), rates[-1]
+        self.state = replace(state, slots=slots, rates=given[-1], step=state.step + count)
         slots[0][0, 0].numpy()  # the last update, not just the last loss, is waited for
         return losses.numpy(), correct.numpy()
 
@@ -285,7 +285,7 @@ class Lanes:
             if not dead.any():
                 break
         rule = mixed([RULES[self.hyper][name] for name in self.optimizers])
-        rates, t = xp.constant(self.rates[places][:, None]), xp.constant(self.state.step + 1.0)
+        rates, t = xp.gather(self.state.rates, places)[:, None], xp.constant(self.state.step + 1.0)
         moved, _, _ = rule(xp, xp.gather(self.state.kind, places), w, a, b, xp.zeros_like(w), rates, t)
         still = moved.numpy() == w.numpy()
         ends = np.cumsum(self.network.sizes)[1:6:2]  # weights up to and with the bias of each hidden layer
@@ -304,9 +304,8 @@ class Lanes:
     def take(self, lanes: Sequence[int]) -> None:
         """See `Learner.take`."""
         kept = xp.constant(list(lanes), xp.int32)
-        slots = tuple(xp.gather(slot, kept) for slot in self.state.slots)
-        self.restore(replace(self.state, slots=slots, kind=xp.gather(self.state.kind, kept)))
-        self.rates = self.rates[list(lanes)]
+        w, a, b, kind, rates = (xp.gather(part, kept) for part in (*self.state.slots, self.state.kind, self.state.rates))
+        self.restore(State((w, a, b), kind, rates, self.state.step))
 
     def weights(self, lane: int) -> NDArray[np.float32]:
         """One lane's weights (n,), in the order of `Network.shapes`."""

@@ -186,8 +186,22 @@ def test_snapshot_and_restore_are_bit_exact() -> None:
     lane.take([0, 3])
     lane.advance(rates(array, 3)[:, :2])
     lane.restore(state)
+    assert lane.stuck(range(8)).tolist() == [False] * 8
     for a, b in zip(lane.advance(rates(array, 9)), expected, strict=True):
         assert np.array_equal(a, b)
+
+
+def test_restore_brings_back_the_rate_that_a_proof_rests_on() -> None:
+    """At a rate of nothing momentum moves nothing; the proof must not remember such a rate."""
+    array = trials(["momentum"])
+    lane = learner(array)
+    lane.advance(rates(array, 20))
+    dead(lane, 2)
+    state = lane.snapshot()
+    lane.advance(np.full((1, 1), 1e-30))
+    assert lane.stuck([0]).tolist() == [True]
+    lane.restore(state)
+    assert lane.stuck([0]).tolist() == [False]
 
 
 def test_take_copies_weights_and_slots() -> None:
