@@ -23,7 +23,9 @@ app = typer.Typer(
 
 What = Annotated[str, typer.Argument(metavar="PRESET|FILE.toml", help=f"a preset ({', '.join(PRESETS)}) or a TOML file of the same keys")]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="a study's folder")]
-Out = Annotated[Path | None, typer.Option("--out", help="the study's folder itself; results/<machine>/<study> where it is not given")]
+Out = Annotated[
+    str | None, typer.Option("--out", metavar="DIR", help="the study's folder itself; results/<machine>/<study> where it is not given")
+]
 Optimizers = Annotated[str | None, typer.Option(help="names separated by commas")]
 Rates = Annotated[str | None, typer.Option(help="published, LOW:HIGH:N (log-spaced), or rates separated by commas")]
 Widths = Annotated[str | None, typer.Option(help="multipliers of the filters, separated by commas")]

@@ -45,6 +45,8 @@ def tensorflow_engine(images: data.Images) -> Engine:
 
 def folder_of(spec: StudySpec, out: str | Path | None) -> Path:
     """The study's folder: `out` itself, else results/<machine>/<study>."""
+    if out == "":
+        raise StudyError("the folder given as --out is an empty text: name a folder, or leave the option out")
     return Path(out) if out is not None else RESULTS / this_machine().name / spec.name
 
 

@@ -38,6 +38,7 @@ def valley(runs: pd.DataFrame) -> Figure:
 
     Over seeds the curve is the median with a trial that did not arrive as infinite, and a dot is a trial.
     """
+    _one_width(runs)
     trials = tables.valley(runs)
     cells = tables.cells(runs)
     names = list(trials["optimizer"].cat.categories)
@@ -81,6 +82,7 @@ def valley(runs: pd.DataFrame) -> Figure:
 
 def envelope(runs: pd.DataFrame) -> Figure:
     """Fastest and slowest optimizer at each rate; where one does not arrive, the slowest is the cap."""
+    _one_width(runs)
     table = tables.envelope(runs)
     cap = float(tables.budget(runs).max())
     figure, (axes,) = _figure(1, size=(9.5, 5))
@@ -133,16 +135,19 @@ def curves(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
 
 
 def write(folder: str | Path, out: str | Path | None = None) -> list[Path]:
-    """Draw every figure of a stored study into `figures/`, each as PNG and SVG; return the PNGs' paths.
+    """Draw every figure of a stored study into `figures/`, each as PNG and SVG; return the PNGs' paths. Each width has its own.
 
     Raises:
         StudyError: no runs, or runs that must not share a figure.
     """
     runs = tables.load(folder)
     stored = tables.curves(folder)
-    drawn = {"valley": valley(runs), "envelope": envelope(runs)}
+    drawn: dict[str, Figure] = {}
+    for width, mine in tables.comparable(runs).groupby("width"):
+        suffix = "" if len(mine) == len(runs) else f"-width-{width:g}"
+        drawn |= {f"valley{suffix}": valley(mine), f"envelope{suffix}": envelope(mine)}
     if not stored.empty:
-        drawn["curves"] = curves(stored, runs)
+        drawn["curves"] = curves(stored, runs[runs["width"] == stored["width"].iloc[0]])
     out = Path(out) if out is not None else Path(folder) / "figures"
     out.mkdir(parents=True, exist_ok=True)
     paths = []
@@ -160,6 +165,14 @@ def _figure(rows: int, size: tuple[float, float], height_ratios: tuple[float, ..
     with sns.axes_style("whitegrid", {"grid.color": "0.93"}):
         axes = figure.subplots(rows, 1, sharex=True, squeeze=False, height_ratios=height_ratios)
     return figure, list(axes[:, 0])
+
+
+def _one_width(runs: pd.DataFrame) -> None:
+    """Raise `StudyError` where a line would join two networks."""
+    widths = sorted(set(tables.comparable(runs)["width"]))
+    if len(widths) > 1:
+        listed = ", ".join(f"{width:g}" for width in widths)
+        raise StudyError(f"the runs have the widths {listed}: draw one at a time, such as runs[runs.width == {widths[0]:g}]")
 
 
 def _seconds_axis(axes: Axes, arrived: pd.Series, cap: float) -> None:

@@ -104,12 +104,15 @@ class Store:
             StudyError: the folder holds no study, or its spec cannot be read.
         """
         try:
-            values = json.loads(self.spec_path.read_text(encoding="utf-8"))["spec"]
+            values = json.loads(self.spec_path.read_text(encoding="utf-8"))
+            return spec_from(dict(values["spec"]))
         except FileNotFoundError:
             raise StudyError(f"{self.folder} holds no study (no {self.spec_path.name} in it): give a study's folder") from None
+        except StudyError as error:
+            raise StudyError(f"{self.spec_path}: {error}") from None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise StudyError(f"{self.spec_path} cannot be read: {error}") from None
-        return spec_from(values)
+            what = getattr(error, "strerror", None) or "it holds no spec"
+            raise StudyError(f"{self.spec_path} cannot be read ({what}): restore it, or run the study's command on another --out") from None
 
     def write(self, path: Path, value: object) -> None:
         """Write a small JSON file whole or not at all."""

@@ -46,6 +46,7 @@ def call(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProces
         (["run", "quick", "--workers", "0"], "workers '0'"),
         (["run", "quick", "--mode", "alone", "--workers", "2"], "machine to itself"),
         (["run", "quick", "--no-such-option"], "--no-such-option"),
+        (["run", "quick", "--out", ""], "empty text"),
         (["run"], "PRESET|FILE.toml"),
         (["fly"], "fly"),
         (["status", "nowhere"], "holds no study"),

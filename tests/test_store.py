@@ -225,3 +225,13 @@ def test_a_folder_without_a_study_is_refused(folder: Path) -> None:
     """The sentence names the file that is not there."""
     with pytest.raises(StudyError, match=r"no spec\.json"):
         Store(folder).spec()
+
+
+@pytest.mark.parametrize("text", ["", "x", "[]", "{}", '{"spec": [1]}', '{"spec": {"name": 5}}', '{"spec": {"surprise": 1}}'])
+def test_a_damaged_spec_is_refused_by_name(folder: Path, text: str) -> None:
+    """One sentence that begins with the path."""
+    folder.mkdir()
+    (folder / "spec.json").write_text(text)
+    with pytest.raises(StudyError, match=r"spec\.json") as caught:
+        Store(folder).spec()
+    assert "\n" not in str(caught.value)

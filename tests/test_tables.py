@@ -190,6 +190,19 @@ def test_figures_are_written_as_png_and_svg(folder: Path, curves: bool) -> None:
         assert b"<svg" in path.with_suffix(".svg").read_bytes()
 
 
+def test_widths_are_drawn_apart(folder: Path) -> None:
+    """No line joins two networks: a figure each, and both at once is refused."""
+    store = Store(stored(folder))
+    with store.writing():
+        for run in made_up():
+            store.append(replace(run, trial=replace(run.trial, width=2.0)), None)
+    names = [path.stem for path in figures.write(folder)]
+    assert names == ["valley-width-1", "envelope-width-1", "valley-width-2", "envelope-width-2", "curves"]
+    for draw in (figures.valley, figures.envelope):
+        with pytest.raises(StudyError, match="the widths 1, 2"):
+            draw(tables.load(folder))
+
+
 def test_a_study_in_which_nothing_arrived_is_drawn_too(folder: Path) -> None:
     """An empty valley is a result."""
     runs = tables.frame([replace(run, outcome=Outcome.CAPPED) for run in made_up()])
