@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+import psutil
 import pytest
 from parabola import Parabola, ParabolaEngine
 
@@ -118,6 +119,15 @@ def test_two_workers_give_what_one_gives(folder: Path, whole: dict[str, tuple[st
     assert {one.jobs for one in store.runs()} == {2}
 
 
+def test_what_a_worker_has_finished_is_on_disk_before_its_group_is(folder: Path) -> None:
+    """A driver stopped in the middle has stored the trials that ended, not whole groups."""
+    process = start(folder, delay=0.03, workers=2)
+    wait_for_lines(Store(folder).runs_path, 2, process)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait() == 143
+    assert 2 <= len(Store(folder).runs()) < 24
+
+
 def test_a_broken_trial_is_recorded_as_failed_and_harms_no_other(folder: Path, whole: dict[str, tuple[str, int]]) -> None:
     """The array is halved until the trial stands alone."""
     rate = SPEC.trials()[3].learning_rate
@@ -176,7 +186,19 @@ def test_the_time_spent_is_named_and_adds_up(folder: Path) -> None:
     assert sum(parts.values()) >= 0.5 * wall
 
 
-def program(folder: Path, delay: float) -> list[str]:
+def test_workers_end_with_a_driver_that_is_killed(folder: Path) -> None:
+    """They would train on for nobody."""
+    process = start(folder, delay=0.05, workers=2)
+    wait_for_lines(Store(folder).runs_path, 1, process)
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert len(children) >= 2
+    process.kill()
+    process.wait()
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert alive == []
+
+
+def program(folder: Path, delay: float, workers: int) -> list[str]:
     """A driver process on slow parabolas."""
     code = f"""
 from functools import partial
@@ -184,17 +206,17 @@ from pathlib import Path
 from study import driver
 from test_driver import SPEC, engine
 try:
-    driver.run(SPEC, Path({str(folder)!r}), factory=partial(engine, delay={delay}), progress=False)
+    driver.run(SPEC, Path({str(folder)!r}), factory=partial(engine, delay={delay}), progress=False, workers={workers})
 except KeyboardInterrupt as stop:
     raise SystemExit(143 if isinstance(stop, driver.Terminated) else 130)
 """
     return [sys.executable, "-c", code]
 
 
-def start(folder: Path, delay: float) -> subprocess.Popen[bytes]:
+def start(folder: Path, delay: float, workers: int = 1) -> subprocess.Popen[bytes]:
     """That process, started."""
     path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
-    return subprocess.Popen(program(folder, delay), cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(program(folder, delay, workers), cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.DEVNULL)
 
 
 def wait_for_lines(path: Path, lines: int, process: subprocess.Popen[bytes]) -> None:
