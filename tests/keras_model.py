@@ -54,11 +54,11 @@ def optimizer(trial: Trial) -> Any:
     }[trial.optimizer]()
 
 
-def train(trial: Trial, images: Images, steps: int) -> tuple[Floats, Any]:
-    """Losses (steps,) of a plain Keras model on the trial's batches from its initial weights, and the model."""
+def train(trial: Trial, images: Images, steps: int, weights: Floats | None = None) -> tuple[Floats, Any]:
+    """Losses (steps,) of a plain Keras model on the trial's batches from its initial weights, or the given ones, and the model."""
     network = network_of(trial)
     model, optimize = build(network), optimizer(trial)
-    model.set_weights(network.unflatten(network.initial_weights(trial.seed)))
+    model.set_weights(network.unflatten(network.initial_weights(trial.seed) if weights is None else weights))
     cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     keep = 1 - network.dropout
 

@@ -10,27 +10,37 @@ from typing import Any
 import keras_model
 import numpy as np
 import pytest
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from study import data, lanes
 from study.errors import StudyError
 from study.lanes import FOLD_BELOW, DeviceImages, Lanes, batch_order, training
 from study.learner import array_size
-from study.network import network_of
+from study.network import Network, network_of
 from study.optimizers import RULES
 from study.spec import HYPERS, OPTIMIZERS, StudySpec, Trial
 from study.tensors import xp
 
 Floats = NDArray[Any]
 
-RATES = {"sgd": 0.05, "momentum": 0.05, "adam": 0.001, "adagrad": 0.02, "adadelta": 0.5, "rmsprop": 0.001}
+RATES = {
+    "compact": {"sgd": 0.05, "momentum": 0.05, "adam": 0.001, "adagrad": 0.02, "adadelta": 0.5, "rmsprop": 0.001},
+    "tutorial": {"sgd": 0.0025, "momentum": 0.0015, "adam": 1e-5, "adagrad": 5e-4, "adadelta": 0.02, "rmsprop": 1e-5},
+}
 """Rates at which each optimizer learns without chaos, so that rounding stays rounding.
 
-The tutorial network takes a twentieth: at a fifth, plain Keras against itself with initial weights off by 1e-7 is 1e-3 apart after 40 steps
-of Momentum, since in so many units some ReLU or pooling window soon stands on its edge.
+The tutorial network takes small ones: at a fifth of the compact network's, plain Keras against itself with initial weights off by 1e-7 is
+1e-3 apart after 40 steps of Momentum, since in so many units some ReLU or pooling window soon stands on its edge.
 """
 
+SLOW_START = 3e-4
+"""The tutorial network's rate of the published RMSProp, whose mean square starts at one: at 1e-5 it would hardly have moved in 50 steps."""
+
 STEPS = 50
+
+FORMS: dict[str, dict[str, Any]] = {"folded": {}, "unfolded, dropout": {"network": "tutorial", "widths": (0.1875,), "scale_dense": True}}
+"""Two small networks that between them take both forms of the second convolution, with and without dropout."""
 
 
 @cache
@@ -52,11 +62,16 @@ def device() -> DeviceImages:
     return DeviceImages.of(images())
 
 
-def trials(optimizers: Sequence[str] = OPTIMIZERS, **values: Any) -> list[Trial]:
+def trials(optimizers: Sequence[str] = OPTIMIZERS, seed: int = 0, **values: Any) -> list[Trial]:
     """A trial for each optimizer, at its rate."""
     spec = StudySpec(rates=(1.0,), batch=50, max_steps=10**6).with_(**values)
-    share = 0.05 if spec.network == "tutorial" else 1
-    return [replace(spec.trials()[0], optimizer=name, learning_rate=share * RATES[name]) for name in optimizers]
+    own = RATES[spec.network] | ({"rmsprop": SLOW_START} if (spec.network, spec.hyper) == ("tutorial", "published") else {})
+    return [replace(spec.trials()[0], optimizer=name, learning_rate=own[name], seed=seed) for name in optimizers]
+
+
+def of(network: str, hyper: str = "published", optimizers: Sequence[str] = OPTIMIZERS) -> list[Trial]:
+    """The trials that stand for a network; the large one trains on small batches, and from another seed."""
+    return trials(optimizers, network=network, hyper=hyper, **({"batch": 20, "seed": 3} if network == "tutorial" else {}))
 
 
 def learner(array: Sequence[Trial]) -> Lanes:
@@ -70,12 +85,31 @@ def rates(array: Sequence[Trial], steps: int = STEPS) -> Floats:
     return np.tile([*row, *[row[0]] * (array_size(len(row)) - len(row))], (steps, 1))
 
 
+def bytes_of(lane: Lanes, index: int) -> list[bytes]:
+    """All that one lane is: its weights and slots, to be compared bit for bit (a NaN is equal to itself)."""
+    return [slot[index].numpy().tobytes() for slot in lane.state.slots]
+
+
+def put(lane: Lanes, slot: int, index: int, start: int, stop: int, value: Any) -> None:
+    """Overwrite a stretch of one lane's weights (slot 0) or of its optimizer's slots (1, 2)."""
+    slots = [old.numpy().copy() for old in lane.state.slots]
+    slots[slot][index, start:stop] = value
+    lane.state = replace(lane.state, slots=tuple(xp.constant(new) for new in slots))
+
+
 @cache
-def together(network: str, hyper: str, width: float = 1.0, scale_dense: bool = False) -> Floats:
+def together(network: str, hyper: str) -> Floats:
     """Losses (STEPS, 6) of all optimizers in one array."""
-    array = trials(network=network, hyper=hyper, widths=(width,), scale_dense=scale_dense)
+    array = of(network, hyper)
     losses, _ = learner(array).advance(rates(array))
     return losses[:, : len(array)]
+
+
+@cache
+def untrained(network: str) -> Floats:
+    """Losses (STEPS,) of the initial weights on the same batches: what no optimizer could be told by."""
+    (trial,) = of(network, optimizers=["sgd"])
+    return keras_model.train(replace(trial, learning_rate=0.0), images(), STEPS)[0]
 
 
 @pytest.mark.parametrize("hyper", HYPERS)
@@ -83,28 +117,53 @@ def together(network: str, hyper: str, width: float = 1.0, scale_dense: bool = F
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_lane_of_a_mixed_array_is_a_plain_keras_model(name: str, network: str, hyper: str) -> None:
     """Loss by loss over 50 steps, with Keras's optimizers and with TensorFlow 1's, dropout included."""
-    (trial,) = trials([name], network=network, hyper=hyper)
+    (trial,) = of(network, hyper, [name])
     expected, _ = keras_model.train(trial, images(), STEPS)
     assert together(network, hyper)[:, OPTIMIZERS.index(name)] == pytest.approx(expected, abs=1e-4)
-    assert expected.std() > 0.01
+    assert (untrained(network) - expected).max() > 100 * 1e-4, "it has learnt far more than the tolerance"
 
 
 @pytest.mark.parametrize(("width", "scale_dense", "folded"), [(2.0, False, True), (3.5, True, False)])
 def test_wider_networks_folded_or_not_are_plain_keras_models(width: float, scale_dense: bool, folded: bool) -> None:
-    """Both forms of the second convolution."""
-    array = trials(["sgd", "adam"], widths=(width,), scale_dense=scale_dense)
-    assert (network_of(array[0]).filters[0] < FOLD_BELOW) is folded
+    """Both forms of the second convolution, another seed."""
+    array = trials(["sgd", "adam"], seed=5, widths=(width,), scale_dense=scale_dense)
+    network = network_of(array[0])
+    assert (network.filters[0] < FOLD_BELOW) is folded
+    assert (network.dense > network_of(trials()[0]).dense) is scale_dense
     losses, _ = learner(array).advance(rates(array, 20))
     for lane, trial in enumerate(array):
         assert losses[:, lane] == pytest.approx(keras_model.train(trial, images(), 20)[0], abs=1e-4)
 
 
+@pytest.mark.parametrize("network", ["compact", "tutorial"])
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_a_lane_in_an_array_is_the_same_trial_alone(name: str) -> None:
+def test_a_lane_in_an_array_is_the_same_trial_alone(name: str, network: str) -> None:
     """A mixed array picks for each lane what its optimizer does alone."""
-    (trial,) = trials([name])
+    (trial,) = of(network, optimizers=[name])
     alone, _ = learner([trial]).advance(rates([trial]))
-    assert together("compact", "published")[:, OPTIMIZERS.index(name)] == pytest.approx(alone[:, 0], abs=1e-4)
+    assert together(network, "published")[:, OPTIMIZERS.index(name)] == pytest.approx(alone[:, 0], abs=1e-4)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_an_array_of_one_optimizer_is_its_lanes_of_a_mixed_one(name: str) -> None:
+    """And each of its lanes takes its own rate."""
+    (trial,) = of("compact", optimizers=[name])
+    half = replace(trial, learning_rate=trial.learning_rate / 2)
+    losses, _ = learner([trial, half]).advance(rates([trial, half]))
+    alone, _ = learner([half]).advance(rates([half]))
+    assert losses[:, 0] == pytest.approx(together("compact", "published")[:, OPTIMIZERS.index(name)], abs=1e-4)
+    assert losses[:, 1] == pytest.approx(alone[:, 0], abs=1e-4)
+    assert np.abs(losses[:, 0] - losses[:, 1]).max() > 0.01
+
+
+def test_two_trials_of_one_optimizer_stand_anywhere_in_a_mixed_array() -> None:
+    """Each lane by its own optimizer and rate, whatever the order."""
+    array = trials(["rmsprop", "sgd", "adam", "sgd"])
+    array[3] = replace(array[3], learning_rate=0.01)
+    losses, _ = learner(array).advance(rates(array, 20))
+    for i, trial in enumerate(array):
+        alone, _ = learner([trial]).advance(rates([trial], 20))
+        assert losses[:, i] == pytest.approx(alone[:, 0], abs=1e-4)
 
 
 def test_correct_counts_and_evaluation_are_those_of_the_keras_model() -> None:
@@ -126,9 +185,26 @@ def test_correct_counts_and_evaluation_are_those_of_the_keras_model() -> None:
     )
 
 
-@pytest.mark.parametrize("kind", ["zero", "white", "plateaus", "noise"])
-def test_gradients_agree_where_pooling_ties(kind: str) -> None:
-    """One step of plain descent moves every weight by its gradient, on images full of equal pixels too."""
+def test_every_lane_is_evaluated_by_its_own_weights() -> None:
+    """In the lanes' order, and without a trace in what they learn."""
+    array = trials()
+    lane = learner(array)
+    lane.advance(rates(array))
+    before = lane.snapshot()
+    found = lane.evaluate()
+    assert lane.snapshot() is before
+    assert found.shape == (8,)
+    network = network_of(array[0])
+    model = keras_model.build(network)
+    for i in range(len(array)):
+        model.set_weights(network.unflatten(lane.weights(i)))
+        expected = keras_model.accuracy(model, network, images().x_validation, images().y_validation)
+        assert found[i] == pytest.approx(expected, abs=1e-9)
+    assert len(set(found[: len(array)])) == len(array)
+
+
+def strange(kind: str) -> data.Images:
+    """Training images on which max-pooling ties, or as unlike digits as can be."""
     random = np.random.default_rng(0)
     shape = images().x_train.shape
     x = {
@@ -137,58 +213,114 @@ def test_gradients_agree_where_pooling_ties(kind: str) -> None:
         "plateaus": np.kron(random.integers(0, 2, (shape[0], 4, 4)), np.ones((7, 7))).astype(np.uint8) * 255,
         "noise": random.integers(0, 256, shape).astype(np.uint8),
     }[kind]
-    odd = replace(images(), x_train=x)
-    (trial,) = trials(["sgd"])
+    return replace(images(), x_train=x)
+
+
+def random_weights(network: Network) -> Floats:
+    """Weights unlike any seed's, biases among them."""
+    weights = network.initial_weights(11)
+    return weights + np.random.default_rng(12).uniform(-0.1, 0.1, weights.shape).astype(np.float32)
+
+
+def by_hand(network: Network, weights: Floats, x: NDArray[np.uint8]) -> Floats:
+    """Logits (B, 10) in numpy and double precision, in the textbook's order: convolution, bias, ReLU, pooling."""
+    w1, b1, w2, b2, w3, b3, w4, b4 = (part.astype(np.float64) for part in network.unflatten(weights))
+    h = x[..., None] / 255.0
+    for w, b in ((w1, b1), (w2, b2)):
+        windows = sliding_window_view(np.pad(h, ((0, 0), (2, 2), (2, 2), (0, 0))), (5, 5), axis=(1, 2))
+        h = np.maximum(np.tensordot(windows, w.transpose(2, 0, 1, 3), axes=3) + b, 0)
+        h = h.reshape(len(h), h.shape[1] // 2, 2, h.shape[2] // 2, 2, -1).max(axis=(2, 4))
+    logits: Floats = np.maximum(h.reshape(len(h), -1) @ w3 + b3, 0) @ w4 + b4
+    return logits
+
+
+@pytest.mark.parametrize("width", [1.0, 3.5])
+@pytest.mark.parametrize("kind", ["zero", "white", "plateaus", "noise"])
+def test_logits_are_those_of_the_textbook(kind: str, width: float) -> None:
+    """Two lanes of different weights, folded and not."""
+    network = network_of(trials(["sgd"], widths=(width,))[0])
+    weights = np.stack([network.initial_weights(0), random_weights(network)])
+    x = strange(kind).x_train[:20]
+    found, _ = lanes.forward(network, 2, 20)(xp.constant(weights), xp.constant(x), None)
+    for i in range(2):
+        expected = by_hand(network, weights[i], x)
+        assert found[i].numpy() == pytest.approx(expected, abs=1e-5 * max(1.0, float(np.abs(expected).max())))
+
+
+@pytest.mark.parametrize("width", [1.0, 3.5])
+@pytest.mark.parametrize("kind", ["zero", "white", "plateaus", "noise"])
+def test_gradients_agree_where_pooling_ties(kind: str, width: float) -> None:
+    """One step of plain descent moves every weight by its gradient, on images full of equal pixels too; zero biases and others."""
+    odd = strange(kind)
+    (trial,) = trials(["sgd"], widths=(width,))
     trial = replace(trial, learning_rate=1.0)
-    lane = Lanes([trial], DeviceImages.of(odd))
-    lane.advance(np.ones((1, 1)))
-    _, model = keras_model.train(trial, odd, 1)
-    moved = np.concatenate([part.ravel() for part in model.get_weights()])
-    assert lane.weights(0) == pytest.approx(moved, abs=2e-6)
+    lane = Lanes([trial, trial], DeviceImages.of(odd))
+    network = lane.network
+    weights = [network.initial_weights(0), random_weights(network)]
+    put(lane, 0, 1, 0, network.weights, weights[1])
+    losses, _ = lane.advance(np.ones((1, 2)))
+    for i, start in enumerate(weights):
+        expected, model = keras_model.train(trial, odd, 1, start)
+        gradient = start - np.concatenate([part.ravel() for part in model.get_weights()])
+        assert losses[:, i] == pytest.approx(expected, rel=1e-5)
+        assert start - lane.weights(i) == pytest.approx(gradient, abs=2e-6 + 1e-5 * float(np.abs(gradient).max()))
+        assert np.abs(gradient).max() > 0.01
 
 
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", OPTIMIZERS)
-@pytest.mark.parametrize("rate", [float("nan"), 1e38])
-def test_a_lane_that_is_no_number_changes_no_other(name: str, rate: float) -> None:
-    """Bit for bit, in an array of the same size."""
-    array = trials()
-    sound, spoilt = learner(array), learner(array)
+@pytest.mark.parametrize("spoilt", ["rate nan", "rate 1e30", "weights nan"])
+def test_a_lane_that_is_no_number_changes_no_other(name: str, spoilt: str, form: str) -> None:
+    """Bit for bit, in an array of the same size: losses, weights, slots and accuracy."""
+    array = trials(**FORMS[form])
+    index = OPTIMIZERS.index(name)
+    others = [i for i in range(len(array)) if i != index]
+    sound, broken = learner(array), learner(array)
     schedule = rates(array, 10)
     sound.advance(schedule)
-    schedule[:, OPTIMIZERS.index(name)] = rate
-    spoilt.advance(schedule)
-    finite, _ = sound.advance(rates(array, 10))
-    losses, _ = spoilt.advance(schedule)
-    others = [i for i in range(len(array)) if i != OPTIMIZERS.index(name)]
-    assert np.array_equal(losses[:, others], finite[:, others])
-    assert np.isfinite(finite).all()
-    if np.isnan(rate):
-        assert np.isnan(losses[:, OPTIMIZERS.index(name)]).all()
+    broken.advance(schedule)
+    if spoilt == "weights nan":
+        put(broken, 0, index, 0, 7, np.nan)
+    spoiling = schedule.copy()
+    spoiling[:, index] = {"rate nan": np.nan, "rate 1e30": 1e30}.get(spoilt, spoiling[0, index])
+    expected, _ = sound.advance(schedule)
+    losses, _ = broken.advance(spoiling)
+    assert np.isfinite(expected).all()
+    assert not np.isfinite(losses[-1, index])
+    assert np.array_equal(losses[:, others], expected[:, others])
+    assert [bytes_of(broken, i) for i in others] == [bytes_of(sound, i) for i in others]
+    assert np.array_equal(broken.evaluate()[others], sound.evaluate()[others])
 
 
-def test_two_runs_in_a_row_are_the_same_bit_for_bit() -> None:
-    """Losses, counts, weights and slots."""
-    array = trials()
-    first, second = learner(array), learner(array)
-    for a, b in zip(first.advance(rates(array)), second.advance(rates(array)), strict=True):
-        assert np.array_equal(a, b)
-    for one, other in zip(first.state.slots, second.state.slots, strict=True):
-        assert np.array_equal(one.numpy(), other.numpy())
+@pytest.mark.parametrize("form", FORMS)
+def test_two_runs_in_a_row_are_the_same_bit_for_bit(form: str) -> None:
+    """Losses, counts, weights and slots; another seed is another run."""
+    array = trials(**FORMS[form])
+    first, second, other = learner(array), learner(array), learner([replace(trial, seed=1) for trial in array])
+    a, b, c = (lane.advance(rates(array)) for lane in (first, second, other))
+    assert np.array_equal(a[0], b[0])
+    assert np.array_equal(a[1], b[1])
+    assert [bytes_of(first, i) for i in range(8)] == [bytes_of(second, i) for i in range(8)]
+    assert (a[0] != c[0]).all()
 
 
-def test_snapshot_and_restore_are_bit_exact() -> None:
-    """Also after lanes have left."""
-    array = trials()
+@pytest.mark.parametrize("form", FORMS)
+def test_snapshot_and_restore_are_bit_exact(form: str) -> None:
+    """Batches, dropout, weights and slots; also after lanes have left."""
+    array = trials(**FORMS[form])
     lane = learner(array)
     lane.advance(rates(array, 7))
     state = lane.snapshot()
     expected = lane.advance(rates(array, 9))
+    after = [bytes_of(lane, i) for i in range(8)]
     lane.take([0, 3])
     lane.advance(rates(array, 3)[:, :2])
     lane.restore(state)
+    assert lane.lanes == 8
     assert lane.stuck(range(8)).tolist() == [False] * 8
     for a, b in zip(lane.advance(rates(array, 9)), expected, strict=True):
         assert np.array_equal(a, b)
+    assert [bytes_of(lane, i) for i in range(8)] == after
 
 
 def test_restore_brings_back_the_rate_that_a_proof_rests_on() -> None:
@@ -220,17 +352,54 @@ def test_take_copies_weights_and_slots() -> None:
         assert np.array_equal(slot.numpy(), old[taken])
     losses, _ = lane.advance(rates([array[i] for i in taken], 10))
     assert losses == pytest.approx(on[:, taken], abs=1e-5)
-    assert np.array_equal(losses[:, 1], losses[:, 2])
 
 
-def test_rates_may_change_within_a_call_and_calls_may_be_cut_anywhere() -> None:
-    """T steps in one call are T calls of one step, at rates of each step and lane."""
+@pytest.mark.parametrize("taken", [[2, 0, 2, 1, 5, 4, 3, 3], [7, 6, 5, 4, 3, 2, 1, 0], list(range(8))])
+def test_lanes_taken_within_an_array_go_on_as_their_originals(taken: list[int]) -> None:
+    """Each with its own optimizer, slots and rate; bit for bit where it keeps its place (another place rounds otherwise, by an ulp)."""
     array = trials()
+    lane = learner(array)
+    lane.advance(rates(array, 10))
+    state = lane.snapshot()
+    schedule = rates(array, 10)
+    on, _ = lane.advance(schedule)
+    weights, after = [lane.weights(i) for i in range(8)], [bytes_of(lane, i) for i in range(8)]
+    lane.restore(state)
+    lane.take(taken)
+    losses, _ = lane.advance(schedule[:, taken])
+    assert losses == pytest.approx(on[:, taken], abs=1e-5)
+    for place, origin in enumerate(taken):
+        assert lane.weights(place) == pytest.approx(weights[origin], abs=1e-6)
+        if place == origin:
+            assert np.array_equal(losses[:, place], on[:, place])
+            assert bytes_of(lane, place) == after[place]
+
+
+def test_a_taken_array_can_be_taken_from_again() -> None:
+    """Lanes leave and are copied in turn."""
+    array = trials(["momentum", "sgd", "adam", "rmsprop"])
+    lane = learner(array)
+    lane.advance(rates(array, 10))
+    on, _ = learner(array).advance(rates(array, 20))
+    lane.take([3, 2, 0, 1])
+    lane.take([2, 0, 2, 1])
+    taken = [0, 3, 0, 2]
+    losses, _ = lane.advance(rates([array[i] for i in taken], 10))
+    assert losses == pytest.approx(on[10:, taken], abs=1e-5)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_rates_may_change_within_a_call_and_calls_may_be_cut_anywhere(form: str) -> None:
+    """T steps in one call are T calls of one step, at rates of each step and lane, bit for bit and over the end of an epoch."""
+    array = trials(**FORMS[form])
     schedule = rates(array, 12) * np.random.default_rng(0).uniform(0.1, 2, (12, 8))
-    whole, pieces = learner(array), learner(array)
+    few = DeviceImages.of(replace(images(), x_train=images().x_train[:420], y_train=images().y_train[:420]))
+    whole, pieces, single = (Lanes(array, few) for _ in range(3))
     expected, _ = whole.advance(schedule)
-    losses = np.concatenate([pieces.advance(part)[0] for part in (schedule[:1], schedule[1:7], schedule[7:])])
-    assert np.array_equal(losses, expected)
+    for lane, cuts in ((pieces, [1, 7]), (single, range(1, 12))):
+        losses = np.concatenate([lane.advance(part)[0] for part in np.split(schedule, cuts)])
+        assert np.array_equal(losses, expected)
+        assert [bytes_of(lane, i) for i in range(8)] == [bytes_of(whole, i) for i in range(8)]
 
 
 def test_nothing_is_traced_twice() -> None:
@@ -247,7 +416,11 @@ def test_nothing_is_traced_twice() -> None:
     second = Lanes([replace(trial, seed=3) for trial in array], DeviceImages.of(data.load()))
     second.prepare()
     second.advance(rates(array, 5))
+    for lane in (first, second):
+        lane.evaluate()
+        lane.stuck([7, 0, 1, 2, 3, 4])
     assert program.experimental_get_tracing_count() == 1
+    assert lanes.reading(network_of(array[0]), 8, lanes.EVALUATION_BATCH).experimental_get_tracing_count() == 1
 
 
 def test_an_epoch_shows_every_image_once_in_a_seeded_order() -> None:
@@ -263,10 +436,8 @@ def test_an_epoch_shows_every_image_once_in_a_seeded_order() -> None:
 
 def dead(lane: Lanes, layer: int, index: int = 0) -> None:
     """Give one lane's hidden layer biases so low that its ReLU is zero for every image."""
-    slots = [slot.numpy().copy() for slot in lane.state.slots]
     ends = np.cumsum(lane.network.sizes)
-    slots[0][index, ends[2 * layer] : ends[2 * layer + 1]] = -1e4
-    lane.state = replace(lane.state, slots=tuple(xp.constant(slot) for slot in slots))
+    put(lane, 0, index, ends[2 * layer], ends[2 * layer + 1], -1e4)
 
 
 @pytest.mark.parametrize("layer", [0, 1, 2])
@@ -279,6 +450,7 @@ def test_a_dead_layer_is_proved_stuck_and_carrying_on_changes_nothing(layer: int
         dead(lane, layer, i)
     assert lane.stuck(range(8)).tolist() == [True, False, False, True, False, False, False, False]
     assert lane.stuck([2, 3, 4]).tolist() == [False, True, False]
+    assert lane.stuck([3, 1, 2]).tolist() == [True, False, False]
     weights = lane.weights(0), lane.weights(3)
     _, correct = lane.advance(rates(array, 200))
     assert correct[:, [0, 3]].mean() < 0.2
@@ -298,6 +470,47 @@ def test_momentum_that_still_moves_a_dead_layer_is_not_stuck(name: str) -> None:
     assert lane.stuck([0]).tolist() == [False]
     lane.advance(rates(array, 400))
     assert lane.stuck([0]).tolist() == [True]
+
+
+@pytest.mark.parametrize("layer", [0, 1, 2])
+def test_momentum_counts_up_to_the_dead_layer_and_not_above(layer: int) -> None:
+    """One weight that still moves: the dead layer's last bias may revive it, the next layer's first weight cannot."""
+    array = trials(["momentum", "momentum"])
+    lane = learner(array)
+    lane.advance(np.zeros((1, 2)))
+    lane.advance(rates(array, 1))
+    end = int(np.cumsum(lane.network.sizes)[2 * layer + 1])
+    for index, place in ((0, end - 1), (1, end)):
+        dead(lane, layer, index)
+        put(lane, 1, index, 0, lane.network.weights, 0)
+        put(lane, 1, index, place, place + 1, 1)
+    before = lane.snapshot()
+    assert lane.stuck([0, 1]).tolist() == [False, True]
+    assert lane.snapshot() is before
+
+
+@pytest.mark.parametrize("lit", [0, 499, 500, 5650])
+def test_a_layer_that_a_single_image_wakes_is_not_dead(lit: int) -> None:
+    """Every training image is looked at, the last and incomplete batch to its end."""
+    x = np.zeros((5651, 28, 28), np.uint8)
+    for woken in (True, False):
+        x[lit] = 255 * woken
+        (trial,) = trials(["sgd"])
+        lane = Lanes([trial], DeviceImages.of(replace(images(), x_train=x, y_train=images().y_train[:5651])))
+        kernel, bias = lane.network.sizes[:2]
+        put(lane, 0, 0, 0, kernel, 1.0)
+        put(lane, 0, 0, kernel, kernel + bias, -1.0)
+        assert lane.stuck([0]).tolist() == [not woken]
+
+
+def test_a_lane_that_is_no_number_is_not_called_stuck() -> None:
+    """It diverged, and beside it the dead lane is still found."""
+    array = trials()
+    lane = learner(array)
+    lane.advance(rates(array, 1))
+    dead(lane, 1, 0)
+    put(lane, 0, 2, 0, lane.network.weights, np.nan)
+    assert lane.stuck(range(8)).tolist() == [True] + [False] * 7
 
 
 def test_a_real_training_at_a_far_too_large_rate_gets_stuck_and_a_good_one_does_not() -> None:
