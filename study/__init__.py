@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["StudyError", "StudySpec", "Trial", "figures", "load", "preset", "read_spec", "run", "tables"]
 
 
-def run(spec: StudySpec, out: str | Path | None = None, *, workers: int = 1, progress: bool = True) -> pd.DataFrame:
+def run(spec: StudySpec, out: str | Path | None = None, *, workers: int | None = None, progress: bool = True) -> pd.DataFrame:
     """Train what the study in `out` still lacks and return all its runs; see `study.driver.run`."""
     from study import driver, tables
 

@@ -1,6 +1,11 @@
 """`python -m study`."""
 
-from study.cli import main
+import sys
 
 if __name__ == "__main__":
-    main()
+    try:
+        from study.cli import main
+
+        main()
+    except KeyboardInterrupt:  # before the command line could take care of it
+        sys.exit(130)

@@ -1,13 +1,16 @@
-"""The step time of each (network, width, optimizer, batch), measured alone on this machine: what turns steps into seconds."""
+"""Step times on this machine: of each (network, width, optimizer, batch) alone, which turns steps into seconds; and of a lane in arrays
+of several sizes, which decides how many lanes train together."""
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,7 +27,17 @@ ROUND_SECONDS = 0.25
 """A round times at least so many seconds of steps, and at least `FEWEST` and at most `check_every` steps."""
 FEWEST = 4
 
-Key = tuple[str, float, bool, str, str, int]
+PROBE_ROUNDS = 3
+PROBE_STEPS = 5
+"""An array's step is timed over so many rounds of so many steps: enough to tell sizes apart."""
+
+NEAR = 1.1
+"""Of the array sizes within this factor of the fastest, the smallest is taken: less memory, and shorter waits between checks."""
+
+MIXED = "mixed"
+"""Stands for the optimizer in an array's step time, since its lanes have several."""
+
+Key = tuple[str, float, bool, str, str, int, int, int]
 
 
 class Engine(Protocol):
@@ -39,7 +52,8 @@ class Engine(Protocol):
 class StepTime:
     """Seconds of one step of one lane: median and quartiles over the rounds.
 
-    `lanes` is 1 for a trial alone; in an array of K lanes `seconds` is a K-th of the array's step and `optimizer` is `mixed`.
+    `lanes` is 1 for a trial alone; in an array of K lanes `seconds` is a K-th of the array's step, `optimizer` is `mixed`, and `jobs`
+    processes were doing the same at once.
     """
 
     network: str
@@ -57,16 +71,34 @@ class StepTime:
     fingerprint: str
     tensorflow: str
     measured_at: str
+    jobs: int = 1
 
     @property
     def key(self) -> Key:
         """What it is the step time of."""
-        return (self.network, self.width, self.scale_dense, self.optimizer, self.hyper, self.batch)
+        return (self.network, self.width, self.scale_dense, self.optimizer, self.hyper, self.batch, self.lanes, self.jobs)
+
+    @staticmethod
+    def from_json(row: Mapping[str, Any]) -> StepTime:
+        """The step time in a file's entry; anything else raises `ValueError` or `TypeError`."""
+        time_ = StepTime(**row)
+        for name in ("seconds", "low", "high"):
+            value = getattr(time_, name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+                raise ValueError(f"{name} is {value!r}, not a positive number")
+        if not all(isinstance(getattr(time_, f.name), int) for f in fields(StepTime) if f.type == "int"):
+            raise ValueError("batch, lanes, rounds, steps and jobs must be whole numbers")
+        return time_
 
 
-def key_of(trial: Trial, optimizer: str | None = None) -> Key:
-    """The key of a trial's step time."""
-    return (trial.network, trial.width, trial.scale_dense, optimizer or trial.optimizer, trial.hyper, trial.batch)
+def key_of(trial: Trial) -> Key:
+    """The key of a trial's step time alone."""
+    return (trial.network, trial.width, trial.scale_dense, trial.optimizer, trial.hyper, trial.batch, 1, 1)
+
+
+def array_key(trial: Trial, lanes: int, jobs: int) -> Key:
+    """The key of the trial's step time in an array of so many lanes, so many processes at once."""
+    return (trial.network, trial.width, trial.scale_dense, MIXED, trial.hyper, trial.batch, lanes, jobs)
 
 
 class Calibration:
@@ -94,10 +126,15 @@ class Calibration:
         found = self.times.get(key_of(trial))
         return found.seconds if found else None
 
-    def lane_seconds(self, trial: Trial) -> float | None:
-        """The time of one lane's step in an array, or None if no array of that network has run here."""
-        found = self.times.get(key_of(trial, "mixed"))
-        return found.seconds if found else None
+    def arrays(self, trial: Trial, jobs: int) -> dict[int, float]:
+        """Seconds of one lane's step by the size of the array, in each of so many processes; empty if not measured."""
+        kind = array_key(trial, 0, jobs)
+        return {key[-2]: time_.seconds for key, time_ in self.times.items() if (*key[:-2], 0, key[-1]) == kind}
+
+    def lanes(self, trial: Trial, jobs: int, most: int) -> int | None:
+        """The array size that trains fastest a lane, of those measured up to `most`; None if there is none."""
+        seconds = {size: value for size, value in self.arrays(trial, jobs).items() if size <= most}
+        return min((size for size, value in seconds.items() if value <= NEAR * min(seconds.values())), default=None)
 
     def missing(self, trials: Iterable[Trial]) -> list[Trial]:
         """One trial for each step time that is not known yet, in order."""
@@ -105,6 +142,11 @@ class Calibration:
         for trial in trials:
             first.setdefault(key_of(trial), trial)
         return [trial for key, trial in first.items() if key not in self.times]
+
+    def forget(self, trials: Iterable[Trial]) -> None:
+        """Drop the step times of these trials' networks, alone and in arrays, so that they are measured anew."""
+        gone = {key_of(trial)[:6] for trial in trials} | {array_key(trial, 0, 0)[:6] for trial in trials}
+        self.times = {key: time_ for key, time_ in self.times.items() if key[:6] not in gone}
 
     def add(self, times: Iterable[StepTime]) -> None:
         """Keep the times and write them to the files, leaving other machines' entries as they are."""
@@ -116,12 +158,19 @@ class Calibration:
             draft.write_text(json.dumps([asdict(time_) for time_ in (*others, *self.times.values())], indent=1) + "\n", encoding="utf-8")
             os.replace(draft, path)
 
-    def entry(self, key: Key, lanes: int, seconds: Sequence[float], steps: int) -> StepTime:
+    def entry(self, key: Key, seconds: Sequence[float], steps: int) -> StepTime:
         """A `StepTime` of this machine, now, from the rounds' seconds a step."""
         low, high = np.quantile(seconds, [0.25, 0.75])
+        network, width, scale_dense, optimizer, hyper, batch, lanes, jobs = key
         return StepTime(
-            *key,
+            network=network,
+            width=width,
+            scale_dense=scale_dense,
+            optimizer=optimizer,
+            hyper=hyper,
+            batch=batch,
             lanes=lanes,
+            jobs=jobs,
             seconds=statistics.median(seconds),
             low=float(low),
             high=float(high),
@@ -140,8 +189,7 @@ def read(path: Path) -> list[StepTime]:
         StudyError: the file is not a calibration.
     """
     try:
-        rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-        return [StepTime(**row) for row in rows]
+        return [StepTime.from_json(row) for row in json.loads(path.read_text(encoding="utf-8"))]
     except FileNotFoundError:
         return []
     except (OSError, ValueError, TypeError) as error:
@@ -164,17 +212,26 @@ def measure(
         engine: makes the learners.
         clock: a monotonic clock, seconds.
         watch: called with (done, total) as it goes on.
+
+    Raises:
+        StudyError: a trial cannot be trained at all.
     """
     if not trials:
         return
     total = len(trials) * (ROUNDS + 1)
     learners: list[tuple[Learner, int]] = []
     for done, trial in enumerate(trials):
-        learner = engine.learner([trial])
-        learner.prepare()
-        begun = clock()
-        learner.advance(_rates(FEWEST))
-        step = (clock() - begun) / FEWEST
+        try:
+            learner = engine.learner([trial])
+            learner.prepare()
+            begun = clock()
+            learner.advance(_rates(FEWEST))
+            step = (clock() - begun) / FEWEST
+        except StudyError:
+            raise
+        except Exception as error:
+            what = f"{trial.optimizer} on the {trial.network} network at width {trial.width:g}"
+            raise StudyError(f"the step time of {what} cannot be measured ({type(error).__name__}: {str(error)[:300]})") from error
         learners.append((learner, min(trial.check_every, max(FEWEST, round(ROUND_SECONDS / max(step, 1e-9))))))
         watch(done + 1, total)
     seconds: list[list[float]] = [[] for _ in trials]
@@ -185,9 +242,27 @@ def measure(
             seconds[i].append((clock() - begun) / steps)
             watch(len(trials) * (round_ + 1) + i + 1, total)
     calibration.add(
-        calibration.entry(key_of(trial), 1, times, steps) for trial, times, (_, steps) in zip(trials, seconds, learners, strict=True)
+        calibration.entry(key_of(trial), times, steps) for trial, times, (_, steps) in zip(trials, seconds, learners, strict=True)
     )
 
 
-def _rates(steps: int) -> np.ndarray[Any, np.dtype[np.float64]]:
-    return np.full((steps, 1), 1e-4)
+def probe(trial: Trial, sizes: Sequence[int], engine: Engine, clock: Callable[[], float] = time.perf_counter) -> dict[int, list[float]]:
+    """Seconds of one lane's step in an array of each of the sizes, round by round: each warmed up, then in turn."""
+    learners: dict[int, Learner] = {}
+    for size in sizes:
+        with suppress(Exception):  # an array that cannot be had, for want of memory, is one not to choose
+            learner = engine.learner([trial] * size)
+            learner.prepare()
+            learner.advance(_rates(1, learner.lanes))
+            learners[size] = learner
+    seconds: dict[int, list[float]] = {size: [] for size in learners}
+    for _ in range(PROBE_ROUNDS):
+        for size, learner in learners.items():
+            begun = clock()
+            learner.advance(_rates(PROBE_STEPS, learner.lanes))
+            seconds[size].append((clock() - begun) / PROBE_STEPS / size)
+    return seconds
+
+
+def _rates(steps: int, lanes: int = 1) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return np.full((steps, lanes), 1e-4)

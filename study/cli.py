@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from collections import Counter
@@ -11,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from study.errors import StudyError
+from study.errors import StudyError, Terminated, terminable
 from study.spec import PRESETS, StudySpec, integer, preset, read_spec
 
 app = typer.Typer(
@@ -41,7 +42,8 @@ CheckEvery = Annotated[str | None, typer.Option(metavar="N", help="steps between
 Mode = Annotated[str | None, typer.Option(help="array (trials train together) or alone (one by one, by the clock)")]
 Hyper = Annotated[str | None, typer.Option(help="published (TensorFlow 1's hyper-parameters) or keras (Keras 3's)")]
 ScaleDense = Annotated[bool | None, typer.Option("--scale-dense/--no-scale-dense", help="scale the first dense layer by the width too")]
-Workers = Annotated[str, typer.Option(metavar="N", help="processes that train arrays at the same time")]
+Workers = Annotated[str, typer.Option(metavar="N", help="processes that train arrays at the same time; auto: as the machine suggests")]
+Memory = Annotated[str | None, typer.Option(metavar="SIZE", help="memory to fill at most, such as 8GB; half of what is free if not given")]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
@@ -70,21 +72,15 @@ def run(
     mode: Mode = None,
     hyper: Hyper = None,
     scale_dense: ScaleDense = None,
-    workers: Workers = "1",
+    workers: Workers = "auto",
+    memory: Memory = None,
 ) -> None:
     """Train a study's trials, or those still missing, then write its tables and figures."""
     spec = _spec(locals())
     from study import driver, figures, tables
 
     folder = driver.folder_of(spec, out)
-    try:
-        driver.run(spec, out, workers=integer("workers", workers, 1, 1000))
-    except KeyboardInterrupt as stop:
-        from study.store import Store
-
-        typer.echo(f"\nStopped. {len(Store(folder).runs())} of {len(spec)} trials are stored in {folder}.", err=True)
-        typer.echo(f"To go on: {_command()}", err=True)
-        raise typer.Exit(143 if isinstance(stop, driver.Terminated) else 130) from None
+    driver.run(spec, out, workers=_workers(workers), memory=_memory(memory))
     tables.write(folder)
     paths = figures.write(folder)
     runs = tables.load(folder)
@@ -114,25 +110,24 @@ def plan(
     mode: Mode = None,
     hyper: Hyper = None,
     scale_dense: ScaleDense = None,
-    workers: Workers = "1",
+    workers: Workers = "auto",
+    memory: Memory = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the trials, the groups they train in and the predicted time; run nothing."""
     spec = _spec(locals())
     from study import driver
-    from study.plan import plan as make
-    from study.store import Store
 
     folder = driver.folder_of(spec, out)
-    runs = Store(folder).runs()
-    times = driver.calibration_of(folder, shared=out is None)
-    todo = make(spec, {stored.id for stored in runs}, times, integer("workers", workers, 1, 1000))
+    look = driver.outlook(spec, out, _workers(workers), _memory(memory))
+    todo = look.plan
     sizes = Counter(len(group) for group in todo.groups)
     if as_json:
         answer = {
             "trials": len(spec),
             "stored": len(spec) - len(todo.pending),
             "groups": [len(group) for group in todo.groups],
+            "workers": look.use.jobs,
             "uncalibrated": len(todo.uncalibrated),
             "at_most_seconds": todo.most_seconds,
             "guessed": bool(todo.uncalibrated),
@@ -148,7 +143,8 @@ def plan(
     typer.echo(f"  {spec.network} network, widths {', '.join(f'{width:g}' for width in spec.widths)}, {spec.dataset}, batch {spec.batch}")
     typer.echo(f"  each to {100 * spec.target:g} % {spec.metric} accuracy, given up after {budget}, mode {spec.mode}")
     typer.echo(f"Stored: {len(spec) - len(todo.pending)}, to run: {len(todo.pending)}")
-    typer.echo(f"Groups: {', '.join(f'{count} of {size} lanes' for size, count in sorted(sizes.items())) or 'none'}")
+    processes = f"{look.use.jobs} processes" if look.use.jobs > 1 else "one process"
+    typer.echo(f"Groups: {', '.join(f'{count} of {size} lanes' for size, count in sorted(sizes.items())) or 'none'}, on {processes}")
     if todo.uncalibrated:
         typer.echo(f"Step times to measure first: {len(todo.uncalibrated)} (a few seconds each)")
     guess = " (a guess, since step times have not been measured here: python -m study calibrate)" if todo.uncalibrated else ""
@@ -268,9 +264,13 @@ def figures(
 
 
 def main() -> None:
-    """Run the command line; mistakes become one sentence on standard error and exit code 2, a full disk and its like exit code 1."""
+    """Run the command line; mistakes become one sentence on standard error and exit code 2, a full disk and its like exit code 1, and
+    being stopped one that says how to go on, with 130 (Ctrl-C) or 143 (SIGTERM)."""
     try:
-        code = app(sys.argv[1:] or ["--help"], prog_name="study", standalone_mode=False)
+        with terminable():
+            code = app(sys.argv[1:] or ["--help"], prog_name="study", standalone_mode=False)
+    except Terminated:
+        code = 143
     except StudyError as error:
         _complain(str(error), 2)
     except typer.TyperException as error:
@@ -280,6 +280,9 @@ def main() -> None:
         sys.exit(1)
     except OSError as error:
         _complain(f"{error.filename or 'the disk'}: {error.strerror or error}; what was stored before is unharmed", 1)
+    if code in (130, 143):  # typer turns Ctrl-C into 130
+        typer.echo(err=True)
+        _complain(f"stopped; every trial that had ended is stored. To go on: {_command()}", code)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -290,11 +293,22 @@ def _complain(sentence: str, code: int) -> None:
 
 def _spec(arguments: dict[str, Any]) -> StudySpec:
     """The spec that a command's arguments ask for."""
-    return spec_of(**{key: value for key, value in arguments.items() if key not in ("out", "workers", "as_json", "again")})
+    return spec_of(**{key: value for key, value in arguments.items() if key not in ("out", "workers", "memory", "as_json", "again")})
+
+
+def _workers(text: str) -> int | None:
+    return None if text == "auto" else integer("workers", text, 1, 1000)
+
+
+def _memory(text: str | None) -> float | None:
+    from study.plan import parse_memory
+
+    return None if text is None else parse_memory(text)
 
 
 def _command() -> str:
-    return shlex.join(["python", "-m", "study", *sys.argv[1:]])
+    """What was typed; `scripts/run` says how it was called."""
+    return shlex.join([*os.environ.get("STUDY_COMMAND", "python -m study").split(), *sys.argv[1:]])
 
 
 def _outcomes(outcomes: Any) -> str:

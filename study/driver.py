@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from types import FrameType
 
 from tqdm import tqdm
 
@@ -19,21 +16,17 @@ from study import verify as verification
 from study.calibration import Calibration, Engine
 from study.errors import StudyError
 from study.machine import Machine, this_machine, versions
-from study.plan import plan
+from study.plan import Plan, Resources, plan, probes, resources
 from study.progress import Bar
-from study.race import Finish, Progress
+from study.race import Finish
 from study.record import SCHEMA, Run
 from study.spec import StudySpec, Trial
 from study.stopwatch import Stopwatch
 from study.store import Store, append_line
 from study.training import Context, train
-from study.workers import EngineFactory, work
+from study.workers import EngineFactory, Workers
 
 RESULTS = Path("results")
-
-
-class Terminated(KeyboardInterrupt):
-    """The process was asked to end (SIGTERM)."""
 
 
 def tensorflow_engine(images: data.Images) -> Engine:
@@ -56,11 +49,38 @@ def calibration_of(folder: Path, shared: bool) -> Calibration:
     return Calibration(paths, this_machine(), versions().get("tensorflow", "none"))
 
 
+@dataclass(frozen=True)
+class Outlook:
+    """What `run` would do now."""
+
+    plan: Plan
+    times: Calibration
+    use: Resources
+    stored: list[Run]
+
+
+def outlook(spec: StudySpec, out: str | Path | None, workers: int | None = None, memory: float | None = None) -> Outlook:
+    """The plan of what is still to run, and what it stands on; touches nothing.
+
+    Raises:
+        StudyError: the folder holds another study or another machine's trials, or the workers make no sense.
+    """
+    _sensible(spec, workers)
+    folder = folder_of(spec, out)
+    stored = Store(folder).runs()
+    _belongs(Store(folder), stored, spec)
+    times = calibration_of(folder, shared=out is None)
+    ids = {run.id for run in stored}
+    use = resources(spec, sum(trial.id not in ids for trial in spec.trials()), this_machine(), workers, memory)
+    return Outlook(plan(spec, ids, times, use), times, use, stored)
+
+
 def run(
     spec: StudySpec,
     out: str | Path | None = None,
     *,
-    workers: int = 1,
+    workers: int | None = None,
+    memory: float | None = None,
     factory: EngineFactory = tensorflow_engine,
     progress: bool = True,
 ) -> Path:
@@ -71,7 +91,8 @@ def run(
     Args:
         spec: what to run.
         out: the study's folder; results/<machine>/<study> where None.
-        workers: processes that train arrays at the same time.
+        workers: processes that train arrays at the same time; as the machine suggests where None.
+        memory: bytes that they may fill together; half of what is free where None.
         factory: makes the engine from the data.
         progress: show a progress bar.
 
@@ -79,28 +100,33 @@ def run(
         StudyError: bad input, a folder that holds another study, or a second process on the same study.
         KeyboardInterrupt: stopped; what has ended is stored.
     """
-    if workers < 1:
-        raise StudyError(f"workers {workers} must be at least 1")
-    if spec.mode == "alone" and workers > 1:
-        raise StudyError(f"mode alone takes the machine to itself: --workers {workers} must be 1")
     stopwatch = Stopwatch()
-    machine = this_machine()
+    _sensible(spec, workers)
     folder = folder_of(spec, out)
     store = Store(folder)
-    with store.writing(), _terminable():
-        images = _images(spec.dataset, stopwatch)
-        _claim(store, spec, images.digest, machine)
-        times = calibration_of(folder, shared=out is None)
-        context = Context(spec.name, machine.name, machine.fingerprint, versions(), workers)
-        stored = store.runs()
-        todo = plan(spec, {run.id for run in stored}, times, workers)
+    with store.writing():
+        with stopwatch.part("data"):
+            images = data.load(spec.dataset)
+        look = outlook(spec, out, workers, memory)
+        todo, times, use, stored = look.plan, look.times, look.use, look.stored
+        _claim(store, spec, images.digest, this_machine())
         engine = _once(factory, images, stopwatch)
-        bar = Bar(spec, stored, todo, workers, enabled=progress)
+        bar = Bar(spec, stored, todo, use, enabled=progress)
+        in_workers: dict[str, float] = {}
         try:
             if todo.uncalibrated:
                 with stopwatch.part("calibrate"):
                     calibration.measure(times, todo.uncalibrated, engine(), stopwatch.clock, bar.calibrating)
-                todo = plan(spec, {run.id for run in stored}, times, workers)
+            crew = Workers(use.jobs, spec.dataset, factory) if use.jobs > 1 and todo.pending else None
+            ids = {run.id for run in stored}
+            for trial in plan(spec, ids, times, use).unprobed:
+                bar.note("measuring array sizes")
+                with stopwatch.part("calibrate"):
+                    sizes = probes(trial, len(todo.pending), times, use)
+                    found = crew.probe(trial, sizes) if crew else calibration.probe(trial, sizes, engine(), stopwatch.clock)
+                    kinds = {size: calibration.array_key(trial, size, use.jobs) for size in found}
+                    times.add(times.entry(kinds[size], seconds, calibration.PROBE_STEPS) for size, seconds in found.items())
+            todo = plan(spec, ids, times, use)
             bar.start(todo, times)
 
             def emit(run: Run, finish: Finish | None) -> None:
@@ -108,33 +134,34 @@ def run(
                 stored.append(run)
                 bar.ended(run)
 
+            context = Context(spec.name, this_machine().name, this_machine().fingerprint, versions(), use.jobs)
             jobs = [(list(trials), _step_seconds(trials, times)) for trials in todo.groups]
-            if workers == 1:
-                for trials, step_seconds in jobs:
-                    speeds: list[tuple[int, float]] = []
-                    train(trials, step_seconds, engine(), context, emit, stopwatch, partial(_watch, bar, trials, speeds))
-                    _learn_speed(times, trials[0], speeds)
-            elif jobs:
+            if crew:
                 with stopwatch.part("workers"):
-                    work(jobs, spec.dataset, factory, context, emit, workers)
+                    in_workers = crew.train(jobs, context, emit, lambda i, progress: bar.step(i, progress, todo.groups[i]))
+                    crew.close()
+            else:
+                for i, (trials, step_seconds) in enumerate(jobs):
+                    train(trials, step_seconds, engine(), context, emit, stopwatch, partial(bar.step, i, trials=trials))
             bar.note("validation curves")
             wanted = {trial.id for trial in spec.trials()}
             curves.train(store, [run for run in stored if run.id in wanted], engine, stopwatch, bar.curve)
         finally:
             bar.close()
-            append_line(store.spent_path, {"at": datetime.now(UTC).isoformat(timespec="seconds"), "workers": workers, **stopwatch.parts()})
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            append_line(store.spent_path, {"at": now, "jobs": use.jobs, "seconds": stopwatch.parts(), "in_workers": in_workers})
     return folder
 
 
 def calibrate(
     spec: StudySpec, out: str | Path | None = None, *, factory: EngineFactory = tensorflow_engine, again: bool = False
 ) -> Calibration:
-    """Measure the step times that the spec needs and this machine lacks; all of them with `again`."""
+    """Measure the step times that the spec needs and this machine lacks; with `again`, those that it has too."""
     folder = folder_of(spec, out)
-    with Store(folder).writing(), _terminable():
+    with Store(folder).writing():
         times = calibration_of(folder, shared=out is None)
         if again:
-            times.times = {}
+            times.forget(spec.trials())
         missing = times.missing(spec.trials())
         if missing:
             with tqdm(total=1, desc="step times", bar_format="{desc} {percentage:3.0f}% {bar} {elapsed}") as bar:
@@ -167,11 +194,6 @@ def verify(
     return checks, verification.summary(checks)
 
 
-def _images(dataset: str, stopwatch: Stopwatch) -> data.Images:
-    with stopwatch.part("data"):
-        return data.load(dataset)
-
-
 def _once(factory: EngineFactory, images: data.Images, stopwatch: Stopwatch) -> Callable[[], Engine]:
     """A function that makes the engine when it is first needed, TensorFlow's import included."""
     made: list[Engine] = []
@@ -185,17 +207,36 @@ def _once(factory: EngineFactory, images: data.Images, stopwatch: Stopwatch) -> 
     return engine
 
 
-def _claim(store: Store, spec: StudySpec, digest: str, machine: Machine) -> None:
-    """Write what the folder is about, unless it is about something else."""
+def _sensible(spec: StudySpec, workers: int | None) -> None:
+    """Raise `StudyError` at a number of workers that the mode cannot have."""
+    if workers is not None and workers < 1:
+        raise StudyError(f"workers {workers} must be at least 1")
+    if spec.mode == "alone" and workers is not None and workers > 1:
+        raise StudyError(f"mode alone takes the machine to itself: --workers {workers} must be 1")
+
+
+def _belongs(store: Store, stored: Sequence[Run], spec: StudySpec) -> None:
+    """Raise `StudyError` if the folder holds trials under another protocol or of another machine."""
     if store.spec_path.exists():
         there = store.spec()
         different = there.differences(spec)
         if different:
             listed = "; ".join(f"{name} is {getattr(there, name)} there, {getattr(spec, name)} here" for name in different)
             raise StudyError(f"{store.folder} holds a study under another protocol ({listed}): give another --out")
-        stored_digest = json.loads(store.spec_path.read_text(encoding="utf-8")).get("dataset_md5")
-        if stored_digest != digest:
-            raise StudyError(f"{store.folder} was run on other data (MD5 {stored_digest}, now {digest}): give another --out")
+    elif stored:
+        raise StudyError(f"{store.folder} holds runs but no {store.spec_path.name} that says of what: restore it, or give another --out")
+    machine = this_machine()
+    foreign = next((run.machine for run in stored if run.fingerprint != machine.fingerprint), None)
+    if foreign is not None:
+        raise StudyError(f"{store.folder} holds trials of another machine ({foreign}; this one is {machine.name}): give another --out")
+
+
+def _claim(store: Store, spec: StudySpec, digest: str, machine: Machine) -> None:
+    """Write what the folder is about, unless it was run on other data."""
+    if store.spec_path.exists():
+        stored = json.loads(store.spec_path.read_text(encoding="utf-8")).get("dataset_md5")
+        if stored != digest:
+            raise StudyError(f"{store.folder} was run on other data (MD5 {stored}, now {digest}): give another --out")
     store.write(store.spec_path, {"schema": SCHEMA, "dataset_md5": digest, "spec": spec.to_json()})
     store.write(store.folder / "machine.json", {**machine.to_json(), "versions": versions()})
 
@@ -204,37 +245,3 @@ def _step_seconds(trials: Sequence[Trial], times: Calibration) -> list[float] | 
     """The trials' step times, all of them measured by now; None in mode alone, where the clock itself is read."""
     known = [times.seconds(trial) for trial in trials]
     return None if trials[0].mode == "alone" else [seconds for seconds in known if seconds is not None]
-
-
-def _watch(bar: Bar, trials: Sequence[Trial], speeds: list[tuple[int, float]], progress: Progress) -> None:
-    speeds.append((progress.array, progress.seconds / trials[0].check_every / progress.array))
-    bar.step(progress, trials)
-
-
-def _learn_speed(times: Calibration, trial: Trial, speeds: Sequence[tuple[int, float]]) -> None:
-    """Keep the lane's step time in the largest array, for plans to come."""
-    if trial.mode == "alone" or not speeds:
-        return
-    largest = max(size for size, _ in speeds)
-    seconds = [value for size, value in speeds if size == largest]
-    key = calibration.key_of(trial, "mixed")
-    known = times.times.get(key)
-    if known is None or largest >= known.lanes:
-        times.add([times.entry(key, largest, seconds, trial.check_every)])
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM raises `Terminated`, so that it stops as cleanly as Ctrl-C."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise Terminated
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

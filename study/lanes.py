@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ FOLD_BELOW = 6
 EVALUATION_BATCH = 500
 
 COMMONEST = 0.4
-"""Where one class is a larger share of the training set than this, a network that answers the same for every image is not called stuck:
+"""Where one class is a larger share of the images than this, a network that answers the same for every image is not called stuck:
 its luck over a window could bring it near the targets, from 0.5 up, at which lanes are examined."""
 
 IMAGES = (shaped(None, SIDE, SIDE, dtype="uint8"), shaped(None, dtype="int32"))
@@ -226,7 +227,8 @@ class Lanes:
         if self.batch > len(images.y_train):
             raise StudyError(f"batch {self.batch} is more than the {len(images.y_train)} training images")
         self.network = network_of(trial)
-        self.optimizers = tuple(name for name in OPTIMIZERS if any(t.optimizer == name for t in trials))
+        # An array computes all six rules, so that arrays of any trials share one program; a trial alone is to cost what it costs alone.
+        self.optimizers = OPTIMIZERS if len(trials) > 1 else (trial.optimizer,)
         self.lanes = array_size(len(trials))
         padded = [*trials, *[trial] * (self.lanes - len(trials))]
         kind = [[self.optimizers.index(t.optimizer)] for t in padded]
@@ -270,17 +272,18 @@ class Lanes:
     def stuck(self, lanes: Sequence[int]) -> Bools:
         """See `Learner.stuck`.
 
-        The proof: some ReLU layer gives zero for every training image, so the network answers the same for all of them and every
-        gradient at or below that layer is exactly zero; and an update with that gradient changes none of those weights, bit for bit
-        (what momentum is left only decays, so no later update will). What lies above the layer sees a constant and learns at most the
-        commonest class.
+        The proof: some ReLU layer gives zero for every training and validation image, so the network answers the same for all of them
+        and every gradient at or below that layer is exactly zero; and an update with that gradient changes none of those weights, bit
+        for bit (what momentum is left only decays, so no later update will). What lies above the layer sees a constant and learns at
+        most the commonest class.
         """
-        if float(np.bincount(self.images.y_train.numpy()).max()) > COMMONEST * len(self.images.y_train):
+        sets = ((self.images.x_train, self.images.y_train), (self.images.x_validation, self.images.y_validation))
+        if any(float(np.bincount(y.numpy()).max()) > COMMONEST * len(y) for _, y in sets):
             return np.zeros(len(lanes), bool)  # one answer for all images would already be a good score
         places = [*lanes, *[lanes[0]] * (array_size(len(lanes)) - len(lanes))]
         w, a, b = (xp.gather(slot, places) for slot in self.state.slots)
         dead = np.ones((3, len(places)), bool)
-        for _, greatest in self._read(self.images.x_train, self.images.y_train, w):
+        for _, greatest in chain.from_iterable(self._read(x, y, w) for x, y in sets):
             dead &= greatest <= 0
             if not dead.any():
                 break

@@ -50,15 +50,23 @@ def this_machine() -> Machine:
         cpu=cpuinfo.get_cpu_info().get("brand_raw") or platform.machine(),
         cores=joblib.cpu_count(),
         memory_gb=round(psutil.virtual_memory().total / 2**30),
-        gpus=_gpus(),
+        gpus=ask_gpus("name"),
         system=platform.system(),
     )
 
 
-def _gpus() -> tuple[str, ...]:
-    """Names of the NVIDIA GPUs, asked of the driver so that no framework has to be imported."""
+def free_memory() -> float:
+    """Bytes of memory that are free now: of the first GPU where there is one, else of the machine."""
+    import psutil
+
+    free = ask_gpus("memory.free")
+    return float(free[0].split()[0]) * 2**20 if free else float(psutil.virtual_memory().available)
+
+
+def ask_gpus(what: str) -> tuple[str, ...]:
+    """A property of each NVIDIA GPU, asked of the driver so that no framework has to be imported; empty without one."""
     try:
-        answer = subprocess.run(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"], capture_output=True, text=True, timeout=20)
+        answer = subprocess.run(["nvidia-smi", f"--query-gpu={what}", "--format=csv,noheader"], capture_output=True, text=True, timeout=20)
     except (OSError, subprocess.TimeoutExpired):
         return ()
     return tuple(line.strip() for line in answer.stdout.splitlines() if line.strip()) if answer.returncode == 0 else ()

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from tqdm import tqdm
 
 from study.calibration import Calibration
-from study.plan import Plan, lane_seconds, most_seconds
+from study.plan import Plan, Resources, lane_seconds, most_seconds
 from study.race import Progress
 from study.record import Outcome, Run
 from study.spec import StudySpec, Trial
@@ -19,13 +19,14 @@ from study.spec import StudySpec, Trial
 class Bar:
     """The progress bar: trials done, what is happening, the longest that is left, and what has been found so far."""
 
-    def __init__(self, spec: StudySpec, stored: Sequence[Run], todo: Plan, workers: int, enabled: bool) -> None:
+    def __init__(self, spec: StudySpec, stored: Sequence[Run], todo: Plan, use: Resources, enabled: bool) -> None:
         total = len(spec)
-        self.workers = workers
+        self.use = use
         self.counts: Counter[str] = Counter()
         self.best: Run | None = None
         self.most: dict[str, float] = {}  # the longest that each pending trial can take
         self.assumed = 0.0  # seconds a lane's step that those rest on
+        self.arrays: dict[int, Progress] = {}  # the latest look at each array in training
         self.lane_steps, self.seconds = 0, 0.0
         self.bar = tqdm(
             total=total,
@@ -46,20 +47,24 @@ class Bar:
 
     def start(self, todo: Plan, times: Calibration) -> None:
         """Training begins: remember the budget of every pending trial."""
-        self.most = {trial.id: most_seconds(trial, times) for trial in todo.pending}
+        self.most = {trial.id: most_seconds(trial, times, self.use) for trial in todo.pending}
         if todo.pending:
-            self.assumed = lane_seconds(todo.pending[0], times)
-            self.note("compiling" if self.workers == 1 else f"{self.workers} workers training", sum(self.most.values()))
+            self.assumed = lane_seconds(todo.pending[0], times, self.use)
+            self.note("compiling", sum(self.most.values()))
 
-    def step(self, progress: Progress, trials: Sequence[Trial]) -> None:
-        """An array has come to a check."""
-        alive = len(progress.alive)
-        self.lane_steps += trials[0].check_every * max(1, alive)
+    def step(self, array: int, progress: Progress, trials: Sequence[Trial]) -> None:
+        """An array of the study has come to a check."""
+        self.arrays[array] = progress
+        if not progress.alive:
+            del self.arrays[array]
+        self.lane_steps += trials[0].check_every * max(1, len(progress.alive))
         self.seconds += progress.seconds
-        lane = self.seconds / self.lane_steps
+        lane = self.seconds / self.lane_steps / self.use.jobs
         pace = lane / self.assumed if trials[0].mode == "array" else 1.0
-        left = pace * sum(self.most.values()) - lane * progress.step * alive
-        self.note(f"{alive} lane{'s' if alive != 1 else ''} at step {progress.step:,}", max(0.0, left))
+        left = pace * sum(self.most.values()) - sum(lane * look.step * len(look.alive) for look in self.arrays.values())
+        lanes = sum(len(look.alive) for look in self.arrays.values())
+        deepest = max((look.step for look in self.arrays.values()), default=progress.step)
+        self.note(f"{lanes} lane{'s' if lanes != 1 else ''} at step {deepest:,}", max(0.0, left))
 
     def curve(self, progress: Progress) -> None:
         """The validation curves are being trained."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
 
 from study.errors import StudyError
-from study.spec import Trial
+from study.spec import OPTIMIZERS, Trial, choice
 
 SCHEMA = 1
 """Goes up when a reader of `runs.jsonl` must be told; readers accept every older number."""
@@ -24,7 +25,7 @@ class Outcome(StrEnum):
     DIVERGED = "diverged"
     """The loss stopped being a finite number."""
     STUCK = "stuck"
-    """The trial can provably never learn again: a layer is dead on every training image and nothing can move its weights."""
+    """The trial can provably never learn again: a layer is dead on every image and nothing can move its weights."""
     FAILED = "failed"
     """An error ended the trial; its text is kept."""
 
@@ -73,15 +74,34 @@ class Run:
         """The run in a row of `runs.jsonl`.
 
         Raises:
-            StudyError: a schema newer than this program, a missing field, or an unknown outcome.
+            StudyError: a schema newer than this program, a missing field, a value of the wrong type, or an id that is not its fields'.
         """
         if not isinstance(row.get("schema"), int) or not 1 <= row["schema"] <= SCHEMA:
             raise StudyError(f"schema {row.get('schema')!r} is not one this version reads (1 to {SCHEMA})")
         try:
-            trial = Trial(**{f.name: row["cap_seconds" if f.name == "cap" else f.name] for f in fields(Trial)})
-            rest = {f.name: row[f.name] for f in fields(Run) if f.name not in ("trial", "outcome")}
+            trial = Trial(**{f.name: _typed("cap_seconds" if f.name == "cap" else f.name, f.type, row) for f in fields(Trial)})
+            rest = {f.name: _typed(f.name, f.type, row) for f in fields(Run) if f.name not in ("trial", "outcome")}
+            choice("optimizer", trial.optimizer, OPTIMIZERS)
+            if trial.id != row["id"]:
+                raise StudyError(f"the id {row['id']!r} is not that of its fields ({trial.id}): the row was altered")
             return Run(trial=trial, outcome=Outcome(row["outcome"]), **rest)
         except KeyError as error:
             raise StudyError(f"the field {error} is missing") from None
         except ValueError as error:
             raise StudyError(str(error)) from None
+
+
+TYPES: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float), "bool": bool, "None": type(None)}
+
+
+def _typed(name: str, annotation: Any, row: Mapping[str, Any]) -> Any:
+    """The row's value, if it is of the type that the field is declared with."""
+    value = row[name]
+    kinds = [part.strip() for part in str(annotation).split("|")]
+    if kinds == ["Mapping[str, str]"]:
+        fine = isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
+    else:
+        fine = any(isinstance(value, TYPES[kind]) and (kind == "bool" or not isinstance(value, bool)) for kind in kinds)
+    if not fine or (isinstance(value, float) and not math.isfinite(value)):
+        raise StudyError(f"the field '{name}' is {value!r}, expected {annotation}")
+    return float(value) if "float" in kinds and value is not None else value

@@ -4,15 +4,16 @@
     runs.jsonl     one finished trial a line     checks.jsonl      accuracy and loss at every check of each
     curves.jsonl   validation curves             spent.jsonl       where the time of each process went
 
-Lines are only ever appended, each flushed to the disk before the next trial is awaited. A process killed in the middle of a line leaves
-it torn; the next writer cuts it off. One writer at a time, by a lock that the system drops when the process dies.
+Lines are only ever appended (but for the few curves, replaced as a whole), each flushed to the disk before the next trial is awaited.
+A process killed in the middle of a line leaves it torn; the next writer cuts it off. One writer at a time, by a lock that the system
+drops when the process dies.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,8 @@ from filelock import FileLock, Timeout
 
 from study.errors import StudyError
 from study.race import Finish
-from study.record import Run
-from study.spec import StudySpec, spec_from
+from study.record import SCHEMA, Run
+from study.spec import SPEC_FIELDS, StudySpec, spec_from
 
 
 class Store:
@@ -54,7 +55,7 @@ class Store:
         except OSError as error:
             raise StudyError(f"cannot write to {self.folder}: {error.strerror or error}") from None
         try:
-            for path in (self.runs_path, self.checks_path, self.curves_path, self.spent_path):
+            for path in (self.runs_path, self.checks_path, self.spent_path):
                 repair(path)
             yield
         finally:
@@ -90,12 +91,26 @@ class Store:
         return list(found.values())
 
     def curves(self) -> list[dict[str, Any]]:
-        """The stored validation curves, the latest of each trial."""
-        return list({row["id"]: row for _, row in read_lines(self.curves_path)}.values())
+        """The stored validation curves.
+
+        Raises:
+            StudyError: a line is not a curve; the sentence names it.
+        """
+        numbers = ("learning_rate", "width", "step_seconds", "check_every", "span")
+        return list(rows_with(self.curves_path, text=("id", "optimizer"), number=numbers, numbers=("accuracy", "loss")))
+
+    def write_curves(self, curves: Sequence[Mapping[str, Any]]) -> None:
+        """Put the validation curves in the place of those that are stored, whole or not at all."""
+        self._replace(self.curves_path, "".join(json.dumps(curve, allow_nan=False) + "\n" for curve in curves))
 
     def checks(self) -> dict[str, dict[str, Any]]:
-        """Accuracy and loss at every check, by the trial's id."""
-        return {row["id"]: row for _, row in read_lines(self.checks_path)}
+        """Accuracy and loss at every check, by the trial's id.
+
+        Raises:
+            StudyError: a line is not such a row; the sentence names it.
+        """
+        rows = rows_with(self.checks_path, text=("id",), number=("check_every",), numbers=("accuracy", "loss"))
+        return {row["id"]: row for row in rows}
 
     def spec(self) -> StudySpec:
         """The stored spec.
@@ -105,19 +120,27 @@ class Store:
         """
         try:
             values = json.loads(self.spec_path.read_text(encoding="utf-8"))
-            return spec_from(dict(values["spec"]))
-        except FileNotFoundError:
+            if not isinstance(values["schema"], int) or not 1 <= values["schema"] <= SCHEMA:
+                raise StudyError(f"schema {values['schema']!r} is not one this version reads (1 to {SCHEMA})")
+            missing = [field for field in SPEC_FIELDS if field not in values["spec"]]
+            if missing:
+                raise StudyError(f"the spec has no {missing[0]}: restore the file")
+            return spec_from(values["spec"])
+        except (FileNotFoundError, NotADirectoryError):
             raise StudyError(f"{self.folder} holds no study (no {self.spec_path.name} in it): give a study's folder") from None
         except StudyError as error:
             raise StudyError(f"{self.spec_path}: {error}") from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             what = getattr(error, "strerror", None) or "it holds no spec"
             raise StudyError(f"{self.spec_path} cannot be read ({what}): restore it, or run the study's command on another --out") from None
 
     def write(self, path: Path, value: object) -> None:
         """Write a small JSON file whole or not at all."""
+        self._replace(path, json.dumps(value, indent=1) + "\n")
+
+    def _replace(self, path: Path, text: str) -> None:
         draft = path.with_suffix(".tmp")
-        draft.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+        draft.write_text(text, encoding="utf-8")
         os.replace(draft, path)
 
 
@@ -153,6 +176,27 @@ def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         if not isinstance(row, dict):
             raise StudyError(f"{path}, line {number} is not a JSON object: mend or remove the line")
         yield number, row
+
+
+def rows_with(path: Path, text: Sequence[str], number: Sequence[str], numbers: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The rows of a file, each with these fields: texts, numbers, and lists of numbers.
+
+    Raises:
+        StudyError: a row lacks one, or holds something else there.
+    """
+
+    def numeric(value: object) -> bool:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+    for line, row in read_lines(path):
+        fine = (
+            all(isinstance(row.get(name), str) for name in text)
+            and all(numeric(row.get(name)) for name in number)
+            and all(isinstance(row.get(name), list) and all(map(numeric, row[name])) for name in numbers)
+        )
+        if not fine:
+            raise StudyError(f"{path}, line {line}: expected {', '.join((*text, *number, *numbers))}: mend or remove the line")
+        yield row
 
 
 def repair(path: Path) -> None:

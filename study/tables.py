@@ -80,9 +80,11 @@ def comparable(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def budget(runs: pd.DataFrame) -> pd.Series:
-    """Seconds after which each run would have been given up: its cap, else max_steps x step time, else what it took."""
-    by_steps = runs["max_steps"].astype(float) * runs["step_seconds"].astype(float)
-    return runs["cap_seconds"].astype(float).fillna(by_steps).fillna(runs["seconds"])
+    """Seconds after which each run would have been given up: its cap or its last check within max_steps x step time, whichever comes
+    first; what it took where neither is known."""
+    last = runs["max_steps"].astype(float) // runs["check_every"] * runs["check_every"]
+    by_steps = last * runs["step_seconds"].astype(float)
+    return pd.concat([runs["cap_seconds"].astype(float), by_steps], axis=1).min(axis=1).fillna(runs["seconds"])
 
 
 def valley(runs: pd.DataFrame) -> pd.DataFrame:

@@ -80,7 +80,7 @@ class ParabolaEngine:
 
 def calibrated(calibration: Calibration, trials: Sequence[Trial], seconds: float = 0.001) -> Calibration:
     """The calibration with a made-up step time for every trial, so that reconstructed seconds are known."""
-    calibration.add(calibration.entry(key_of(trial), 1, [seconds], 50) for trial in trials)
+    calibration.add(calibration.entry(key_of(trial), [seconds], 50) for trial in trials)
     return calibration
 
 

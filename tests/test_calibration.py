@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from parabola import MACHINE, ParabolaEngine, calibrated
 
-from study.calibration import ROUNDS, Calibration, key_of, measure
+from study.calibration import PROBE_ROUNDS, ROUNDS, Calibration, array_key, key_of, measure, probe
 from study.errors import StudyError
 from study.learner import LANE_SIZES
-from study.plan import group, lanes_for, plan
+from study.plan import Resources, group, lane_bytes, lanes_for, most_lanes, parse_memory, plan, probes, resources, unprobed
 from study.spec import StudySpec, preset
 
 SPEC = preset("quick")
+ONE_JOB, TWO_JOBS = Resources(1, 64e9), Resources(2, 64e9)
 ONE = [trial for trial in SPEC.trials() if trial.learning_rate == SPEC.rates[0]]
 
 
@@ -85,7 +86,38 @@ def test_the_studys_own_file_comes_before_its_siblings(tmp_path: Path) -> None:
     assert Calibration([own, shared], MACHINE, "2.21.0").seconds(ONE[0]) == 0.001
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1]", '[{"network": "compact"}]'])
+def test_measuring_again_redoes_what_is_asked_for_alone(tmp_path: Path) -> None:
+    """Other networks' step times stay."""
+    times = calibrated(calibration(tmp_path / "c.json"), ONE)
+    wide = SPEC.with_(widths=(2.0,), optimizers=("sgd",)).trials()
+    calibrated(times, wide[:1])
+    probed(times, {16: 1e-3})
+    times.forget(wide)
+    assert times.missing(wide) == wide[:1]
+    assert times.missing(ONE) == []
+    times.forget(ONE[:1])
+    assert times.missing(ONE) == ONE[:1]
+    assert times.arrays(ONE[0], 1) == {}
+
+
+def broken(**change: object) -> str:
+    """A calibration whose one entry has a value that cannot be."""
+    entry = {"network": "compact", "width": 1.0, "scale_dense": False, "optimizer": "sgd", "hyper": "published", "batch": 100, "lanes": 1}
+    entry |= {"seconds": 1e-3, "low": 1e-3, "high": 1e-3, "rounds": 9, "steps": 50, "fingerprint": "0", "tensorflow": "2", "jobs": 1}
+    return json.dumps([{**entry, "measured_at": "2026", **change}])
+
+
+def test_the_entry_that_is_broken_below_is_whole(tmp_path: Path) -> None:
+    """Or the test would prove nothing."""
+    path = tmp_path / "c.json"
+    path.write_text(broken())
+    assert calibration(path).times == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[1]", '[{"network": "compact"}]', broken(seconds=-1.0), broken(seconds="fast"), broken(low=0), broken(batch="100")],
+)
 def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
     """One sentence that says what to do."""
     path = tmp_path / "c.json"
@@ -98,26 +130,93 @@ def test_groups_share_all_but_optimizer_and_rate(tmp_path: Path) -> None:
     """And hold every pending trial once."""
     times = calibrated(calibration(tmp_path / "c.json"), ONE)
     spec = SPEC.with_(widths=(1, 2), seeds=2)
-    groups = group(spec.trials(), times)
-    assert [len(trials) for trials in groups] == [96] * 4
+    groups = group(spec.trials(), times, ONE_JOB)
+    assert [len(trials) for trials in groups] == [16] * 24
     assert sorted(trial.id for trials in groups for trial in trials) == sorted(trial.id for trial in spec.trials())
     for trials in groups:
         assert len({(trial.width, trial.seed) for trial in trials}) == 1
 
 
-def test_slow_steps_and_workers_make_smaller_groups(tmp_path: Path) -> None:
-    """A check must come within the interval; workers share the trials."""
+def probed(times: Calibration, seconds: dict[int, float], jobs: int = 1) -> Calibration:
+    """The calibration with made-up step times of a lane in arrays."""
+    times.add(times.entry(array_key(ONE[0], size, jobs), [value], 5) for size, value in seconds.items())
+    return times
+
+
+def test_the_measured_array_that_trains_fastest_is_taken(tmp_path: Path) -> None:
+    """The smallest of those that are near the fastest; another number of processes is another measurement."""
+    times = calibrated(calibration(tmp_path / "c.json"), ONE)
+    assert lanes_for(ONE[0], times, ONE_JOB) == 16
+    probed(times, {4: 1.3e-3, 16: 1.0e-3, 64: 0.7e-3})
+    assert lanes_for(ONE[0], times, ONE_JOB) == 64
+    assert lanes_for(ONE[0], times, TWO_JOBS) == 16
+    assert lanes_for(ONE[0], probed(times, {64: 0.95e-3}), ONE_JOB) == 16
+    assert lanes_for(ONE[0], probed(times, {4: 1.0e-3}), ONE_JOB) == 4
+    assert calibration(tmp_path / "c.json").arrays(ONE[0], 1) == {4: 1.0e-3, 16: 1.0e-3, 64: 0.95e-3}
+
+
+def test_slow_steps_memory_and_workers_make_smaller_groups(tmp_path: Path) -> None:
+    """A check must come within the interval, the arrays of all processes within the memory, and no process goes without a group."""
     times = calibration(tmp_path / "c.json")
-    assert lanes_for(ONE[0], calibrated(times, ONE, 0.002)) == max(LANE_SIZES)
-    assert lanes_for(ONE[0], calibrated(times, ONE, 0.05)) == 8
-    assert lanes_for(ONE[0], calibrated(times, ONE, 100.0)) == 1
-    assert [len(trials) for trials in group(SPEC.trials(), calibrated(times, ONE, 0.002), workers=2)] == [48, 48]
+    assert most_lanes(ONE[0], calibrated(times, ONE, 0.002), ONE_JOB) == max(LANE_SIZES)
+    assert most_lanes(ONE[0], calibrated(times, ONE, 0.05), ONE_JOB) == 8
+    assert most_lanes(ONE[0], calibrated(times, ONE, 100.0), ONE_JOB) == 1
+    calibrated(times, ONE, 0.002)
+    room = 1.2e9 + 10 * lane_bytes(ONE[0])
+    assert most_lanes(ONE[0], times, Resources(1, room)) == 8
+    assert most_lanes(ONE[0], times, Resources(2, 2 * room)) == 8
+    assert lanes_for(ONE[0], times, Resources(1, room)) == 8
+    assert most_lanes(ONE[0], times, Resources(1, 1.0)) == 1
+    assert [len(trials) for trials in group(SPEC.trials()[:20], times, TWO_JOBS)] == [10, 10]
+
+
+def test_sizes_are_measured_where_there_is_a_choice(tmp_path: Path) -> None:
+    """Not for a handful of trials, and once a network."""
+    times = calibrated(calibration(tmp_path / "c.json"), ONE)
+    assert probes(ONE[0], 96, times, ONE_JOB) == [4, 16, 64]
+    assert probes(ONE[0], 96, times, TWO_JOBS) == [4, 16]
+    assert unprobed(SPEC.trials()[:4], times, ONE_JOB) == []
+    assert unprobed(SPEC.trials(), times, ONE_JOB) == [SPEC.trials()[0]]
+    assert unprobed(SPEC.trials(), probed(times, {4: 1e-3, 16: 1e-3}), ONE_JOB) == []
+    assert len(unprobed(SPEC.with_(widths=(1.0, 2.0)).trials(), times, ONE_JOB)) == 1
+
+
+def test_a_probe_times_each_size_in_turn() -> None:
+    """Seconds of one lane's step: the array's, divided among its lanes."""
+    found = probe(ONE[0], [4, 16], ParabolaEngine(), SlowClock([5 * 0.004, 5 * 0.008] * PROBE_ROUNDS))
+    assert found[4] == pytest.approx([1e-3] * PROBE_ROUNDS)
+    assert found[16] == pytest.approx([5e-4] * PROBE_ROUNDS)
+
+
+def test_processes_follow_the_cores_the_trials_and_the_memory() -> None:
+    """A GPU, and trials alone, take one; the user's word counts."""
+    eight = replace(MACHINE, cores=8)
+    assert resources(SPEC, 96, eight, memory=64e9).jobs == 6
+    assert resources(SPEC, 960, eight, memory=64e9).jobs == 8
+    assert resources(SPEC, 6, eight, memory=64e9).jobs == 1
+    assert resources(SPEC, 960, eight, memory=4e9).jobs == 2
+    assert resources(SPEC, 960, replace(eight, gpus=("H200",)), memory=64e9).jobs == 1
+    assert resources(SPEC.with_(mode="alone"), 960, eight).jobs == 1
+    assert resources(SPEC, 96, eight, jobs=3) == Resources(3, resources(SPEC, 96, eight, jobs=3).memory)
+
+
+@pytest.mark.parametrize(("text", "size"), [("8GB", 8e9), ("512mb", 512e6), ("2.5", 2.5e9), (" 1 G", 1e9)])
+def test_memory_is_read(text: str, size: float) -> None:
+    """With its unit, gigabytes if there is none."""
+    assert parse_memory(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "much", "-1GB", "0", "8TB", "1e3", "nan"])
+def test_a_size_that_is_none_is_refused(text: str) -> None:
+    """With the value."""
+    with pytest.raises(StudyError, match="8GB"):
+        parse_memory(text)
 
 
 def test_alone_groups_are_single_trials_in_a_mixed_order(tmp_path: Path) -> None:
     """No optimizer gets a spell of the machine to itself."""
     trials = SPEC.with_(mode="alone").trials()
-    groups = group(trials, calibration(tmp_path / "c.json"))
+    groups = group(trials, calibration(tmp_path / "c.json"), ONE_JOB)
     assert all(len(one) == 1 for one in groups)
     assert sorted(one[0].id for one in groups) == sorted(trial.id for trial in trials)
     assert len({one[0].optimizer for one in groups[:16]}) > 2
@@ -128,14 +227,16 @@ def test_a_plan_leaves_out_what_is_stored_and_bounds_the_rest(tmp_path: Path) ->
     spec = StudySpec(optimizers=("sgd",), rates=(0.1, 0.2, 0.3), cap=1.0)
     trials = spec.trials()
     times = calibration(tmp_path / "c.json")
-    blind = plan(spec, set(), times)
+    blind = plan(spec, set(), times, ONE_JOB)
     assert 0.1 < blind.most_seconds < 3  # a guess
     assert len(blind.uncalibrated) == 1
     calibrated(times, trials, 0.002)
-    todo = plan(spec, {trials[0].id}, times)
+    todo = plan(spec, {trials[0].id}, times, ONE_JOB)
     assert todo.pending == tuple(trials[1:])
-    assert todo.most_seconds == pytest.approx(2 * 500 * 0.002)
-    times.add([times.entry(key_of(trials[0], "mixed"), 32, [0.0005], 50)])
-    assert plan(spec, set(), times).most_seconds == pytest.approx(3 * 500 * 0.0005)
-    assert plan(spec.with_(mode="alone"), set(), times).most_seconds == pytest.approx(3 * 1.0)
-    assert plan(spec.with_(mode="alone", cap=None, max_steps=100), set(), times).most_seconds == pytest.approx(3 * 100 * 0.002)
+    probed(times, {16: 0.0005})
+    probed(times, {16: 0.0006}, jobs=2)
+    assert plan(spec, set(), times, ONE_JOB).most_seconds == pytest.approx(3 * 500 * 0.0005)
+    assert plan(spec, set(), times, TWO_JOBS).most_seconds == pytest.approx(3 * 500 * 0.0003)
+    assert plan(spec.with_(mode="alone"), set(), times, ONE_JOB).most_seconds == pytest.approx(3 * 1.0)
+    slow = spec.with_(mode="alone", cap=None, max_steps=100)
+    assert plan(slow, set(), times, ONE_JOB).most_seconds == pytest.approx(3 * 100 * 0.002)

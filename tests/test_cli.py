@@ -79,7 +79,7 @@ def test_plan_prints_and_runs_nothing(tmp_path: Path) -> None:
     answer = call("plan", "article", "--out", "study", cwd=tmp_path)
     assert answer.returncode == 0, answer.stderr
     assert "Trials: 288 = 6 optimizers x 48 rates x 1 widths x 1 seeds" in answer.stdout
-    assert "Groups: 3 of 96 lanes" in answer.stdout
+    assert "Groups: 18 of 16 lanes, on " in answer.stdout
     assert re.search(r"^Predicted time: at most .* \(a guess, since step times have not been measured here", answer.stdout, re.MULTILINE)
     assert list(tmp_path.iterdir()) == []
     plan = json.loads(call("plan", "article", "--out", "study", "--json", cwd=tmp_path).stdout)
@@ -143,7 +143,8 @@ def test_the_smoke_study_end_to_end_on_real_mnist(folder: Path) -> None:
     pd.testing.assert_frame_equal(study.run(study.preset("smoke"), out=folder, progress=False), runs)
 
 
-def test_an_interrupted_run_says_how_to_go_on(folder: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_run_says_how_to_go_on(folder: Path, number: signal.Signals, code: int) -> None:
     """Ctrl-C in the middle: exit 130, what has ended is stored, the sentence holds the command."""
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "study", "run", "smoke", "--optimizers", "sgd", "--rates", "0.1,1e-5", "--max-steps", "1000000"]
@@ -151,11 +152,10 @@ def test_an_interrupted_run_says_how_to_go_on(folder: Path) -> None:
         store = Store(folder)
         while process.poll() is None and not (store.runs_path.exists() and store.runs_path.read_bytes().endswith(b"\n")):
             pass
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         assert process.stderr is not None
         said = process.stderr.read()
-    assert process.returncode == 130
-    assert "Stopped. 1 of 2 trials are stored" in said
-    assert "To go on: python -m study run smoke --optimizers sgd" in said
+    assert process.returncode == code
+    assert "stopped; every trial that had ended is stored. To go on: python -m study run smoke --optimizers sgd" in said
     assert "Traceback" not in said
     assert len(store.runs()) == 1

@@ -491,12 +491,13 @@ def test_momentum_counts_up_to_the_dead_layer_and_not_above(layer: int) -> None:
 
 @pytest.mark.parametrize("lit", [0, 499, 500, 5650])
 def test_a_layer_that_a_single_image_wakes_is_not_dead(lit: int) -> None:
-    """Every training image is looked at, the last and incomplete batch to its end."""
+    """Every image is looked at, the last and incomplete batch to its end."""
     x = np.zeros((5651, 28, 28), np.uint8)
     for woken in (True, False):
         x[lit] = 255 * woken
         (trial,) = trials(["sgd"])
-        lane = Lanes([trial], DeviceImages.of(replace(images(), x_train=x, y_train=images().y_train[:5651])))
+        dark = replace(images(), x_train=x, y_train=images().y_train[:5651], x_validation=np.zeros_like(images().x_validation))
+        lane = Lanes([trial], DeviceImages.of(dark))
         kernel, bias = lane.network.sizes[:2]
         put(lane, 0, 0, 0, kernel, 1.0)
         put(lane, 0, 0, kernel, kernel + bias, -1.0)
