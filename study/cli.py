@@ -74,13 +74,14 @@ def run(
     scale_dense: ScaleDense = None,
     workers: Workers = "auto",
     memory: Memory = None,
+    retry: Annotated[bool, typer.Option("--retry", help="train trials again that failed")] = False,
 ) -> None:
     """Train a study's trials, or those still missing, then write its tables and figures."""
     spec = _spec(locals())
     from study import driver, figures, tables
 
     folder = driver.folder_of(spec, out)
-    driver.run(spec, out, workers=_workers(workers), memory=_memory(memory))
+    driver.run(spec, out, workers=_workers(workers), memory=_memory(memory), retry=retry)
     tables.write(folder)
     paths = figures.write(folder)
     runs = tables.load(folder)
@@ -293,7 +294,9 @@ def _complain(sentence: str, code: int) -> None:
 
 def _spec(arguments: dict[str, Any]) -> StudySpec:
     """The spec that a command's arguments ask for."""
-    return spec_of(**{key: value for key, value in arguments.items() if key not in ("out", "workers", "memory", "as_json", "again")})
+    return spec_of(
+        **{key: value for key, value in arguments.items() if key not in ("out", "workers", "memory", "retry", "as_json", "again")}
+    )
 
 
 def _workers(text: str) -> int | None:

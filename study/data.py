@@ -188,7 +188,7 @@ def check(arrays: Arrays, where: str) -> None:
             raise StudyError(f"{where}: y_{part} has the shape {y.shape}, expected ({len(x)},), a label for each image")
         for key, array in ((f"x_{part}", x), (f"y_{part}", y)):
             if array.dtype != np.uint8:
-                raise StudyError(f"{where}: {key} has the dtype {array.dtype}, expected uint8")
+                raise StudyError(f"{where}: {key} has the dtype {array.dtype}, expected uint8: save it as {key}.astype('uint8'), 0 to 255")
         if y.max() > 9:
             raise StudyError(f"{where}: y_{part} holds the label {y.max()}, expected 0 to 9")
 

@@ -19,7 +19,7 @@ from study.machine import Machine, this_machine, versions
 from study.plan import Plan, Resources, plan, probes, resources
 from study.progress import Bar
 from study.race import Finish
-from study.record import SCHEMA, Run
+from study.record import SCHEMA, Outcome, Run
 from study.spec import StudySpec, Trial
 from study.stopwatch import Stopwatch
 from study.store import Store, append_line
@@ -59,8 +59,10 @@ class Outlook:
     stored: list[Run]
 
 
-def outlook(spec: StudySpec, out: str | Path | None, workers: int | None = None, memory: float | None = None) -> Outlook:
-    """The plan of what is still to run, and what it stands on; touches nothing.
+def outlook(
+    spec: StudySpec, out: str | Path | None, workers: int | None = None, memory: float | None = None, retry: bool = False
+) -> Outlook:
+    """The plan of what is still to run, and what it stands on; touches nothing. With `retry`, failed trials are still to run.
 
     Raises:
         StudyError: the folder holds another study or another machine's trials, or the workers make no sense.
@@ -69,6 +71,7 @@ def outlook(spec: StudySpec, out: str | Path | None, workers: int | None = None,
     folder = folder_of(spec, out)
     stored = Store(folder).runs()
     _belongs(Store(folder), stored, spec)
+    stored = [run for run in stored if not (retry and run.outcome is Outcome.FAILED)]
     times = calibration_of(folder, shared=out is None)
     ids = {run.id for run in stored}
     use = resources(spec, sum(trial.id not in ids for trial in spec.trials()), this_machine(), workers, memory)
@@ -81,6 +84,7 @@ def run(
     *,
     workers: int | None = None,
     memory: float | None = None,
+    retry: bool = False,
     factory: EngineFactory = tensorflow_engine,
     progress: bool = True,
 ) -> Path:
@@ -93,6 +97,7 @@ def run(
         out: the study's folder; results/<machine>/<study> where None.
         workers: processes that train arrays at the same time; as the machine suggests where None.
         memory: bytes that they may fill together; half of what is free where None.
+        retry: train trials again that failed.
         factory: makes the engine from the data.
         progress: show a progress bar.
 
@@ -107,7 +112,7 @@ def run(
     with store.writing():
         with stopwatch.part("data"):
             images = data.load(spec.dataset)
-        look = outlook(spec, out, workers, memory)
+        look = outlook(spec, out, workers, memory, retry)
         todo, times, use, stored = look.plan, look.times, look.use, look.stored
         _claim(store, spec, images.digest, this_machine())
         engine = _once(factory, images, stopwatch)

@@ -46,16 +46,20 @@ def valley(runs: pd.DataFrame) -> Figure:
     cap = float(tables.budget(runs).max())
     arrived = trials[trials["outcome"] == Outcome.REACHED]
     for name in names:
-        curve = cells[(cells["optimizer"] == name) & (cells["seconds"] < float("inf"))]
-        style = {"color": COLOURS[name], "marker": MARKERS[name]}
-        axes.plot(curve["rate"], curve["seconds"], **style, markersize=6, linewidth=1.8, label=LABELS[name])
+        curve = cells[cells["optimizer"] == name]
+        seconds = curve["seconds"].replace(float("inf"), float("nan"))  # the line breaks at a rate that did not arrive
+        style = {"color": COLOURS[name], "marker": MARKERS[name], "markersize": 6, "linewidth": 1.8}
+        axes.plot(curve["rate"], seconds, **style, label=LABELS[name] if seconds.notna().any() else None)
         dots = arrived[arrived["optimizer"] == name]
         if len(set(trials["seed"])) > 1:
             axes.scatter(dots["rate"], dots["seconds"], color=COLOURS[name], s=10, alpha=0.5, linewidths=0)
     _seconds_axis(axes, arrived["seconds"], cap)
     axes.set_xlabel("learning rate")
     axes.set_ylabel(f"seconds of training to {_target(runs)}")
-    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, title="reached the target")
+    if len(arrived):
+        axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, title="reached the target")
+    else:
+        axes.text(0.5, 0.5, "no trial arrived", transform=axes.transAxes, ha="center", color="0.4")
 
     shown: dict[str, Any] = {}
     for row, name in enumerate(names):
@@ -70,10 +74,7 @@ def valley(runs: pd.DataFrame) -> Figure:
     above.set_ylim(len(names) - 0.5, -0.5)
     above.grid(visible=False, axis="y")
     above.tick_params(axis="x", labelbottom=False)
-    cap_words = (
-        f"given up after {cap:.3g} s" if runs["cap_seconds"].notna().any() else f"given up after {int(runs['max_steps'].max()):,} steps"
-    )
-    above.set_title(f"Did not arrive ({cap_words})", fontsize=10, loc="left")
+    above.set_title(f"Did not arrive within {_budget(runs)}", fontsize=10, loc="left")
     if shown:
         above.legend(list(shown.values()), list(shown), loc="upper left", bbox_to_anchor=(1.01, 1.05), frameon=False)
     _headline(figure, f"The valley: training time against learning rate\n{_subtitle(runs)}")
@@ -88,12 +89,13 @@ def envelope(runs: pd.DataFrame) -> Figure:
     figure, (axes,) = _figure(1, size=(9.5, 5))
     axes.fill_between(table["rate"], table["fastest_seconds"], table["slowest_seconds"], color="0.9", linewidth=0)
     axes.plot(table["rate"], table["slowest_seconds"], color="0.45", linewidth=1.8, label="slowest optimizer")
-    axes.plot(table["rate"], table["fastest_seconds"], color="black", linewidth=2.2, label="fastest optimizer")
+    fastest = table["fastest_seconds"].where(table["arrived"] > 0)  # no line where none arrived
+    axes.plot(table["rate"], fastest, color="black", linewidth=2.2, label="fastest optimizer")
     for name in dict.fromkeys(table["fastest_optimizer"].dropna()):
         mine = table[table["fastest_optimizer"] == name]
         style = {"color": COLOURS[name], "marker": MARKERS[name], "s": 52, "zorder": 3}
         axes.scatter(mine["rate"], mine["fastest_seconds"], **style, label=f"fastest: {LABELS[name]}")
-    _seconds_axis(axes, table["fastest_seconds"], cap)
+    _seconds_axis(axes, fastest.dropna(), cap)
     axes.axhline(cap, color="0.5", linestyle=":", linewidth=1)
     _note(axes, cap, "given up")
     axes.set_xlabel("learning rate")
@@ -124,7 +126,9 @@ def curves(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     kind = "target" if runs["metric"].iloc[0] == "validation" else "target (training accuracy)"
     axes.axhline(100 * target, color="0.5", linestyle=":", linewidth=1, label=kind)
     # What happens near the target is the point; the climb to it takes the first moments.
-    axes.set_ylim(100 * max(0.0, target - 5 * (1 - target)), 100 * min(1.0, max(target, float(table["accuracy"].max())) + (1 - target) / 3))
+    axes.set_ylim(
+        100 * max(0.0, target - 2.5 * (1 - target)), 100 * min(1.0, max(target, float(table["accuracy"].max())) + (1 - target) / 3)
+    )
     axes.set_xlim(0, float(table["seconds"].max()))
     axes.yaxis.set_major_formatter(ticker.PercentFormatter(decimals=0))
     axes.set_ylabel("validation accuracy")
@@ -192,6 +196,12 @@ def _note(axes: Axes, height: float, text: str) -> None:
     axes.annotate(text, (1, height), xycoords=place, xytext=(-4, 3), textcoords="offset points", ha="right", fontsize=8)
 
 
+def _budget(runs: pd.DataFrame) -> str:
+    """A trial's budget in words: seconds, steps or both."""
+    cap, steps = runs["cap_seconds"].max(), runs["max_steps"].max()
+    return " and ".join([*([f"{cap:g} s"] if cap > 0 else []), *([f"{int(steps):,} steps"] if steps > 0 else [])])
+
+
 def _target(runs: pd.DataFrame) -> str:
     kind = {"window": "training accuracy", "cumulative": "cumulative training accuracy", "validation": "validation accuracy"}
     return f"{100 * runs['target'].iloc[0]:g} % {kind[runs['metric'].iloc[0]]}"
@@ -204,7 +214,7 @@ def _subtitle(runs: pd.DataFrame) -> str:
     multiples = sorted(set(runs["width"]))
     widths = "" if multiples == [1] else f", width {', '.join(f'{width:g}' for width in multiples)}"
     return (
-        f"{first['network']} network{widths}, {first['dataset']}, batch {first['batch']}, {len(runs)} trials, "
+        f"{first['network']} network{widths}, {Path(first['dataset']).name}, batch {first['batch']}, {len(runs)} trials, "
         f"{seeds} seed{'s' if seeds > 1 else ''} · {first['machine']} · seconds: {how}"
     )
 

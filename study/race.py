@@ -92,7 +92,7 @@ def race(
     elapsed, step, examine = 0.0, 0, PATIENCE * check_every
 
     def finish(lane: int, outcome: Outcome, steps: int) -> Finish:
-        seconds = steps * step_seconds[lane] if step_seconds else elapsed
+        seconds = steps * step_seconds[lane] if step_seconds else elapsed * steps / max(step, 1)
         return Finish(lane, outcome, steps, seconds, tuple(accuracies[lane]), tuple(losses[lane]))
 
     places = list(range(len(rates)))  # places[i] is the lane of `rates` that trains in lane i of the array

@@ -250,7 +250,7 @@ def parse_rates(rates: object) -> tuple[float, ...]:
                 raise StudyError(f"rates {rates!r} must read LOW:HIGH:N with 0 < LOW < HIGH and 2 <= N <= 10000")
             return tuple(float(f"{rate:.6g}") for rate in np.geomspace(low, high, count))
         rates = rates.split(",")
-    return tuple(number("learning rate", rate, low=0, high=1e12) for rate in sequence("rates", rates))
+    return tuple(number("learning rate", rate, low=1e-37, high=1e12) for rate in sequence("rates", rates))
 
 
 def sequence(field: str, value: object) -> tuple[Any, ...]:

@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 
 from study.errors import StudyError
 from study.race import Finish
-from study.record import SCHEMA, Run
+from study.record import SCHEMA, Outcome, Run
 from study.spec import SPEC_FIELDS, StudySpec, spec_from
 
 
@@ -76,7 +76,7 @@ class Store:
         append_line(self.runs_path, run.to_json())
 
     def runs(self) -> list[Run]:
-        """The stored runs in the order in which they ended, one a trial.
+        """The stored runs in the order in which they ended, one a trial; one that failed gives way to a later one.
 
         Raises:
             StudyError: a line other than a torn last one is not a run; the sentence names it.
@@ -87,7 +87,8 @@ class Store:
                 run = Run.from_json(row)
             except StudyError as error:
                 raise StudyError(f"{self.runs_path}, line {number}: {error}") from None
-            found.setdefault(run.id, run)
+            if run.id not in found or found[run.id].outcome is Outcome.FAILED:
+                found[run.id] = run
         return list(found.values())
 
     def curves(self) -> list[dict[str, Any]]:

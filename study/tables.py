@@ -110,7 +110,8 @@ def cells(runs: pd.DataFrame) -> pd.DataFrame:
 def best(runs: pd.DataFrame) -> pd.DataFrame:
     """One row a (width, optimizer): rates tried and that arrived, lowest and highest of those, the best rate with its seconds and steps.
 
-    A rate arrived if its median time over seeds is finite; the best is the one of least median seconds. `at_edge` says that the best
+    A rate arrived if its median time over seeds is finite; the best is the one of least median seconds, at which `seeds_arrived` of the
+    seeds did. `at_edge` says that the best
     rate is the lowest or highest tried, so that a better one may lie beyond.
     """
     rows = []
@@ -125,6 +126,7 @@ def best(runs: pd.DataFrame) -> pd.DataFrame:
             "best_rate": math.nan,
             "seconds": math.nan,
             "steps": math.nan,
+            "seeds_arrived": 0,
             "at_edge": False,
             "seeds": int(group["seeds"].max()),
             "width": width,
@@ -132,7 +134,8 @@ def best(runs: pd.DataFrame) -> pd.DataFrame:
         if len(arrived):
             top = arrived.iloc[int(arrived["seconds"].to_numpy().argmin())]
             edge = len(group) > 1 and top["rate"] in (group["rate"].min(), group["rate"].max())
-            row |= {"best_rate": top["rate"], "seconds": top["seconds"], "steps": top["steps"], "at_edge": bool(edge)}
+            row |= {"best_rate": top["rate"], "seconds": top["seconds"], "steps": top["steps"]}
+            row |= {"seeds_arrived": int(top["arrived"]), "at_edge": bool(edge)}
         rows.append(row)
     table = pd.DataFrame(rows)
     table["optimizer"] = pd.Categorical(table["optimizer"], runs["optimizer"].cat.categories)

@@ -29,16 +29,19 @@ class Context:
     jobs: int
 
     def run(self, trial: Trial, outcome: Outcome, started: str, lanes: int, step_seconds: float | None, **values: Any) -> Run:
-        """The record of a trial."""
+        """The record of a trial; in mode alone its step time is what the clock says of it."""
         net = network_of(trial)
         blank = {"steps": 0, "seconds": 0.0, "accuracy": None, "best_accuracy": None, "error": None}
+        measured = step_seconds is None
+        if measured and values.get("steps"):
+            step_seconds = values["seconds"] / values["steps"]
         return Run(
             trial=trial,
             study=self.study,
             weights=net.weights,
             multiply_adds=net.multiply_adds,
             outcome=outcome,
-            seconds_source="measured" if step_seconds is None else "reconstructed",
+            seconds_source="measured" if measured else "reconstructed",
             step_seconds=step_seconds,
             lanes=lanes,
             jobs=self.jobs,

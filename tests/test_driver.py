@@ -21,6 +21,7 @@ from parabola import Parabola, ParabolaEngine
 from study import driver
 from study.data import Images
 from study.errors import StudyError
+from study.machine import this_machine
 from study.record import Outcome
 from study.spec import StudySpec, Trial
 from study.store import Store
@@ -139,6 +140,41 @@ def test_a_broken_trial_is_recorded_as_failed_and_harms_no_other(folder: Path, w
     rest = {one.id: (one.outcome.value, one.steps) for one in store.runs() if one.outcome is not Outcome.FAILED}
     assert rest == {id_: result for id_, result in whole.items() if id_ in rest}
     assert len(rest) + len(failed) == len(SPEC)
+
+
+def test_failed_trials_are_trained_again_on_request(folder: Path, whole: dict[str, tuple[str, int]]) -> None:
+    """The later row counts; without the request nothing is trained."""
+    rate = SPEC.trials()[3].learning_rate
+    store = run(SPEC, folder, partial(engine, breaks=(rate,)))
+    assert results(run(SPEC, folder)) != whole
+    driver.run(SPEC, folder, factory=engine, progress=False, workers=1, retry=True)
+    assert results(store) == whole
+    assert len(store.runs_path.read_text().splitlines()) == len(SPEC) + len(SPEC) // len(SPEC.rates)
+
+
+def test_a_folder_of_another_machine_or_without_its_spec_is_refused(folder: Path) -> None:
+    """Nothing in it changes."""
+    store = run(SPEC, folder)
+    rows = store.runs_path.read_text()
+    store.spec_path.rename(folder / "moved")
+    with pytest.raises(StudyError, match=r"no spec\.json"):
+        run(SPEC, folder)
+    (folder / "moved").rename(store.spec_path)
+    store.runs_path.write_text(rows.replace(this_machine().fingerprint, "00000000"))
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(StudyError, match="another machine"):
+        run(SPEC, folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_grown_study_has_the_curves_of_its_present_best_rates(folder: Path) -> None:
+    """Not those of the rates that were best before."""
+    run(SPEC.with_(rates="1e-4:1:4"), folder)
+    store = run(SPEC, folder)
+    grown = store.curves_path.read_bytes()
+    assert [row["optimizer"] for row in store.curves()] == list(SPEC.optimizers)
+    store.curves_path.unlink()
+    assert run(SPEC, folder).curves_path.read_bytes() == grown
 
 
 def deadly(images: Images, driver_process: int) -> ParabolaEngine:

@@ -150,6 +150,13 @@ def test_repair_leaves_whole_lines_alone(text: bytes) -> None:
         (lambda row: json.dumps({**row, "schema": 99}).encode(), "schema 99"),
         (lambda row: json.dumps({k: v for k, v in row.items() if k != "steps"}).encode(), "'steps' is missing"),
         (lambda row: json.dumps({**row, "outcome": "lost"}).encode(), "lost"),
+        (lambda row: json.dumps({**row, "steps": "150"}).encode(), "'steps' is '150', expected int"),
+        (lambda row: json.dumps({**row, "steps": True}).encode(), "expected int"),
+        (lambda row: json.dumps({**row, "seconds": None}).encode(), "'seconds' is None"),
+        (lambda row: json.dumps({**row, "seconds": float("nan")}).encode(), "'seconds' is nan"),
+        (lambda row: json.dumps({**row, "versions": {"python": 3}}).encode(), "'versions'"),
+        (lambda row: json.dumps({**row, "optimizer": "magic"}).encode(), "unknown optimizer"),
+        (lambda row: json.dumps({**row, "learning_rate": 0.5}).encode(), "the row was altered"),
     ],
 )
 def test_a_bad_line_is_named_by_its_number(folder: Path, spoil: Callable[[dict[str, Any]], bytes], words: str) -> None:
@@ -180,12 +187,26 @@ def test_any_file_is_read_or_refused_in_one_sentence(lines: list[bytes]) -> None
 
 
 def test_a_trial_stored_twice_counts_once(folder: Path) -> None:
-    """The first stands."""
+    """The first stands, unless it failed."""
     store = Store(folder)
     with store.writing():
         store.append(RUN, None)
         store.append(replace(RUN, steps=1), None)
-    assert [run.steps for run in store.runs()] == [150]
+        store.append(replace(RUN, trial=TRIALS[1], outcome=Outcome.FAILED, error="no memory"), None)
+        store.append(replace(RUN, trial=TRIALS[1], steps=2), None)
+    assert [run.steps for run in store.runs()] == [150, 2]
+
+
+@pytest.mark.parametrize("row", [{}, {"id": "x"}, {"id": "x", "check_every": 50, "accuracy": [None], "loss": []}])
+def test_a_damaged_line_of_checks_or_curves_is_named(folder: Path, row: dict[str, Any]) -> None:
+    """As one of runs is."""
+    store = Store(folder)
+    with store.writing():
+        append_line(store.checks_path, row)
+        append_line(store.curves_path, row)
+    for read in (store.checks, store.curves):
+        with pytest.raises(StudyError, match="line 1"):
+            read()
 
 
 def test_a_second_writer_is_refused_and_a_dead_one_is_not_in_the_way(folder: Path) -> None:
@@ -227,7 +248,27 @@ def test_a_folder_without_a_study_is_refused(folder: Path) -> None:
         Store(folder).spec()
 
 
-@pytest.mark.parametrize("text", ["", "x", "[]", "{}", '{"spec": [1]}', '{"spec": {"name": 5}}', '{"spec": {"surprise": 1}}'])
+WHOLE = StudySpec().to_json()
+
+
+def test_the_spec_that_is_damaged_below_is_whole(folder: Path) -> None:
+    """Or the test would prove nothing."""
+    folder.mkdir()
+    (folder / "spec.json").write_text(json.dumps({"schema": 1, "spec": WHOLE}))
+    assert Store(folder).spec() == StudySpec()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *["", "x", "[]", "{}", '{"schema": 1, "spec": [1]}', '{"schema": 1, "spec": null}', '{"schema": 1, "spec": {}}'],
+        json.dumps({"spec": WHOLE}),
+        json.dumps({"schema": 99, "spec": WHOLE}),
+        json.dumps({"schema": 1, "spec": {**WHOLE, "name": 5}}),
+        json.dumps({"schema": 1, "spec": {**WHOLE, "surprise": 1}}),
+        json.dumps({"schema": 1, "spec": {key: value for key, value in WHOLE.items() if key != "cap"}}),
+    ],
+)
 def test_a_damaged_spec_is_refused_by_name(folder: Path, text: str) -> None:
     """One sentence that begins with the path."""
     folder.mkdir()
