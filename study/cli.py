@@ -41,6 +41,7 @@ Batch = Annotated[str | None, typer.Option(metavar="N", help="images a step")]
 CheckEvery = Annotated[str | None, typer.Option(metavar="N", help="steps between two looks at the accuracy")]
 Mode = Annotated[str | None, typer.Option(help="array (trials train together) or alone (one by one, by the clock)")]
 Hyper = Annotated[str | None, typer.Option(help="published (TensorFlow 1's hyper-parameters) or keras (Keras 3's)")]
+Prune = Annotated[str | None, typer.Option(help="none, or hopeless: give up early what, extrapolated generously, will miss the target")]
 ScaleDense = Annotated[bool | None, typer.Option("--scale-dense/--no-scale-dense", help="scale the first dense layer by the width too")]
 Workers = Annotated[str, typer.Option(metavar="N", help="processes that train arrays at the same time; auto: as the machine suggests")]
 Memory = Annotated[str | None, typer.Option(metavar="SIZE", help="memory to fill at most, such as 8GB; half of what is free if not given")]
@@ -72,6 +73,7 @@ def run(
     mode: Mode = None,
     hyper: Hyper = None,
     scale_dense: ScaleDense = None,
+    prune: Prune = None,
     workers: Workers = "auto",
     memory: Memory = None,
     retry: Annotated[bool, typer.Option("--retry", help="train trials again that failed")] = False,
@@ -111,6 +113,7 @@ def plan(
     mode: Mode = None,
     hyper: Hyper = None,
     scale_dense: ScaleDense = None,
+    prune: Prune = None,
     workers: Workers = "auto",
     memory: Memory = None,
     as_json: AsJson = False,

@@ -28,6 +28,7 @@ ENDS = {
     Outcome.CAPPED: ("^", "out of time"),
     Outcome.STUCK: ("s", "stuck"),
     Outcome.DIVERGED: ("x", "diverged"),
+    Outcome.PRUNED: ("v", "given up early"),
     Outcome.FAILED: ("$!$", "failed"),
 }
 """Marker and words of the outcomes that are not an arrival."""

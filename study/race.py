@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from study.hopeless import hopeless
 from study.learner import Learner, array_size
 from study.record import Outcome
 from study.stopwatch import Stopwatch
@@ -62,6 +63,7 @@ def race(
     check_every: int = 50,
     cap: float | None = None,
     max_steps: int | None = None,
+    prune: bool = False,
     step_seconds: Sequence[float] | None = None,
     stopwatch: Stopwatch | None = None,
     watch: Callable[[Progress], None] = lambda progress: None,
@@ -80,6 +82,7 @@ def race(
         check_every: steps between checks.
         cap: seconds of training a lane may take.
         max_steps: steps a lane may take.
+        prune: end a lane as pruned at the check at which it is hopeless, see `study.hopeless`.
         step_seconds: seconds of one step of each lane alone on the machine.
         stopwatch: its clock is the one read; compilation, training and evaluation are counted on it by name.
         watch: called after every check.
@@ -137,6 +140,8 @@ def race(
                 outcome = Outcome.REACHED
             elif step >= limits[lane]:
                 outcome = Outcome.CAPPED
+            elif prune and hopeless(accuracies[lane], _last(limits[lane], step, elapsed, cap) / check_every, target):
+                outcome = Outcome.PRUNED
             else:
                 continue
             ended.append(i)
@@ -154,6 +159,11 @@ def race(
         keep = [i for i in range(len(places)) if i not in ended] if ended else []
         places = [places[i] for i in keep] if ended else places
         watch(Progress(step, tuple(places), array, took))
+
+
+def _last(limit: float, step: int, elapsed: float, cap: float | None) -> float:
+    """The budget's last step as far as it is known: a cap by the clock gives the steps that fit at the present speed."""
+    return limit if limit < math.inf or cap is None or elapsed <= 0 else step * cap / elapsed
 
 
 def _padded(items: Sequence[T], size: int) -> list[T]:

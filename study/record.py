@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from study.errors import StudyError
-from study.spec import OPTIMIZERS, Trial, choice
+from study.spec import LATER, OPTIMIZERS, Trial, choice
 
 SCHEMA = 1
 """Goes up when a reader of `runs.jsonl` must be told; readers accept every older number."""
@@ -26,6 +26,8 @@ class Outcome(StrEnum):
     """The loss stopped being a finite number."""
     STUCK = "stuck"
     """The trial can provably never learn again: a layer is dead on every image and nothing can move its weights."""
+    PRUNED = "pruned"
+    """Given up before its budget was spent, as hopeless: a choice the user made, and a censored time."""
     FAILED = "failed"
     """An error ended the trial; its text is kept."""
 
@@ -79,6 +81,7 @@ class Run:
         if not isinstance(row.get("schema"), int) or not 1 <= row["schema"] <= SCHEMA:
             raise StudyError(f"schema {row.get('schema')!r} is not one this version reads (1 to {SCHEMA})")
         try:
+            row = {**LATER, **row}
             trial = Trial(**{f.name: _typed("cap_seconds" if f.name == "cap" else f.name, f.type, row) for f in fields(Trial)})
             rest = {f.name: _typed(f.name, f.type, row) for f in fields(Run) if f.name not in ("trial", "outcome")}
             choice("optimizer", trial.optimizer, OPTIMIZERS)

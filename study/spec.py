@@ -27,6 +27,7 @@ NETWORKS = ("compact", "tutorial")
 METRICS = ("window", "cumulative", "validation")
 MODES = ("array", "alone")
 HYPERS = ("published", "keras")
+PRUNES = ("none", "hopeless")
 DATASETS = ("mnist", "fashion-mnist")
 
 PROTOCOL_VERSION = 1
@@ -55,13 +56,19 @@ class Trial:
     batch: int
     check_every: int
     mode: str
+    prune: str = "none"
 
     @cached_property
     def id(self) -> str:
-        """The trial's identity: 16 hex digits of a hash of its fields and the protocol version."""
-        text = json.dumps([PROTOCOL_VERSION, asdict(self)], sort_keys=True)
+        """The trial's identity: 16 hex digits of a hash of its fields and the protocol version; a field of `LATER` counts where it is
+        not what it always was before it came."""
+        values = {key: value for key, value in asdict(self).items() if key not in LATER or value != LATER[key]}
+        text = json.dumps([PROTOCOL_VERSION, values], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
+
+LATER: dict[str, Any] = {"prune": "none"}
+"""Fields that came after the first stored studies, with the value that those had."""
 
 GRID = ("optimizers", "rates", "widths", "seeds")
 """The fields of a spec that may change between two runs of one study: they add or drop trials, and alter none."""
@@ -90,6 +97,8 @@ class StudySpec:
         check_every: steps between two looks at the accuracy.
         mode: `"array"` (lanes train together, seconds = steps x step time measured alone) or `"alone"` (one by one, seconds read off
             the clock).
+        prune: `"none"`, or `"hopeless"`: a trial whose accuracy, extrapolated generously, misses the target is given up early, at the
+            risk of giving up one that would have arrived.
 
     Raises:
         StudyError: a value is out of its range.
@@ -111,6 +120,7 @@ class StudySpec:
     batch: int = 100
     check_every: int = 50
     mode: str = "array"
+    prune: str = "none"
 
     def __post_init__(self) -> None:
         def put(field: str, value: object) -> None:
@@ -133,6 +143,7 @@ class StudySpec:
         choice("metric", self.metric, METRICS)
         choice("mode", self.mode, MODES)
         choice("hyper", self.hyper, HYPERS)
+        choice("prune", self.prune, PRUNES)
         if not isinstance(self.scale_dense, bool):
             raise StudyError(f"scale_dense {self.scale_dense!r} must be true or false")
         if self.dataset not in DATASETS and not str(self.dataset).endswith(".npz"):

@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 from study.errors import StudyError
 from study.race import Finish
 from study.record import SCHEMA, Outcome, Run
-from study.spec import SPEC_FIELDS, StudySpec, spec_from
+from study.spec import LATER, SPEC_FIELDS, StudySpec, spec_from
 
 
 class Store:
@@ -123,7 +123,7 @@ class Store:
             values = json.loads(self.spec_path.read_text(encoding="utf-8"))
             if not isinstance(values["schema"], int) or not 1 <= values["schema"] <= SCHEMA:
                 raise StudyError(f"schema {values['schema']!r} is not one this version reads (1 to {SCHEMA})")
-            missing = [field for field in SPEC_FIELDS if field not in values["spec"]]
+            missing = [field for field in SPEC_FIELDS if field not in values["spec"] and field not in LATER]
             if missing:
                 raise StudyError(f"the spec has no {missing[0]}: restore the file")
             return spec_from(values["spec"])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -13,7 +14,20 @@ from study.record import Outcome, Run
 from study.spec import OPTIMIZERS
 from study.store import Store
 
-SAME = ("network", "scale_dense", "dataset", "hyper", "batch", "target", "metric", "cap_seconds", "max_steps", "mode", "fingerprint")
+SAME = (
+    "network",
+    "scale_dense",
+    "dataset",
+    "hyper",
+    "batch",
+    "target",
+    "metric",
+    "cap_seconds",
+    "max_steps",
+    "prune",
+    "mode",
+    "fingerprint",
+)
 """Columns in which rows must agree to stand in one table: seconds of two machines or modes are not one measurement."""
 
 
@@ -170,6 +184,29 @@ def envelope(runs: pd.DataFrame) -> pd.DataFrame:
             "width": fastest["width"],
         }
     )
+
+
+def costs(runs: pd.DataFrame, spent: Iterable[Mapping[str, Any]]) -> dict[str, float | None]:
+    """What the runs would have cost one by one, what they did cost, and the ratio.
+
+    `one_by_one_seconds`: arrivals at their seconds, every other trial at its whole budget, as the published procedure spends it;
+    `one_by_one_stopping_seconds`: the same with diverged trials ended at once. `spent_seconds` is the wall time of the processes that ran
+    the study: calibration, compilation, training, evaluation and all that lay between; `cost_ratio` is the first over `spent_seconds`.
+
+    Args:
+        runs: a study's runs.
+        spent: the rows of its `spent.jsonl`.
+    """
+    taken, whole = runs["seconds"].astype(float), budget(runs)
+    reached, diverged = runs["outcome"] == Outcome.REACHED, runs["outcome"] == Outcome.DIVERGED
+    one_by_one = float(taken.where(reached, whole).sum())
+    seconds = sum(sum(row["seconds"].values()) for row in spent)
+    return {
+        "one_by_one_seconds": one_by_one,
+        "one_by_one_stopping_seconds": float(taken.where(reached | diverged, whole).sum()),
+        "spent_seconds": seconds,
+        "cost_ratio": one_by_one / seconds if seconds else None,
+    }
 
 
 TABLES = {"valley": valley, "best": best, "envelope": envelope}

@@ -80,6 +80,7 @@ def train(
             check_every=first.check_every,
             cap=first.cap,
             max_steps=first.max_steps,
+            prune=first.prune == "hopeless",
             step_seconds=step_seconds,
             stopwatch=stopwatch,
             watch=watch,

@@ -54,6 +54,7 @@ def verify(runs: Sequence[Run], engine: Engine, watch: Callable[[Check], object]
             metric=trial.metric,
             check_every=trial.check_every,
             max_steps=int(budget),
+            prune=trial.prune == "hopeless",
         )
         checks.append(Check(run, finish.outcome.value, finish.steps, finish.seconds))
         watch(checks[-1])

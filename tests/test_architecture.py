@@ -15,7 +15,7 @@ STUDY = ROOT / "study"
 LAYERS = (
     {"errors"},
     {"spec", "stopwatch"},
-    {"record", "learner", "network", "optimizers"},
+    {"record", "learner", "network", "optimizers", "hopeless"},
     {"race", "data", "machine"},
     {"tensors"},
     {"lanes"},
@@ -30,7 +30,7 @@ LAYERS = (
 
 TENSOR_PACKAGES = {"tensorflow", "keras"}
 TENSOR_WORLD = {"tensors", "lanes"}
-PLAIN = {"errors", "spec", "stopwatch", "record", "learner", "network", "optimizers", "race"}
+PLAIN = {"errors", "spec", "stopwatch", "record", "learner", "network", "optimizers", "hopeless", "race"}
 
 
 def imports(path: Path, top_only: bool = False) -> set[str]:

@@ -1,0 +1,368 @@
+#!/usr/bin/env python
+"""How fast are lanes? This engine against Keras `fit`, a plain `tf.function` step and PyTorch, on the same model, data and batch.
+
+    .venv/bin/python scripts/benchmark.py             # a few minutes; results/<machine>/benchmark/benchmark.json and benchmark.png
+    .venv/bin/python scripts/benchmark.py --quick     # under 50 seconds, Adam alone; writes nothing unless --out says where
+    .venv/bin/python scripts/benchmark.py --json      # the numbers on standard output, too
+
+PyTorch takes part where it is installed: .venv/bin/python -m pip install torch (its CPU build is enough).
+
+Every contender trains the same network at batch 100 from MNIST's first images; each is warmed up, then all are timed in turn, round by
+round, so that a slow spell of the machine falls on all; the median counts. A ratio above 1 means that this engine is faster. Seconds are of
+one training step of one model ("lane step"): an array's step divided by its lanes, and by the processes that train arrays at once. The
+floor is the arithmetic alone, forward and back (2 operations a multiply-add, no gradient of the images), at the rate of a large matrix
+product, measured in the same rounds.
+
+What was tried (compact network, batch 100; two cores of an AMD EPYC with AVX-512, 1 MiB of L2 a core; ms a lane step unless said):
+
+  pooling before bias and ReLU               predicted a quarter of their work; 1.6 -> 1.2
+  max-pooling by slices and maximum          TensorFlow's MaxPoolGrad alone took 0.57; with XLA's fused slices the step went to 1.1
+  gradient of x by the flipped filter        predicted equal to the library's; twice as fast for narrow groups; kept
+  folding 2x2 pixels into channels           predicted 1.44 times the arithmetic, fewer and wider groups; 1.1-1.2 -> 0.72-0.80; kept below
+                                             6 input filters (tutorial: 60-63 against 48, so not there)
+  XLA for everything                         im2col and matrix products: 1.84 alone, 1.18 at 4 lanes; XLA's own convolution gradients
+                                             50-120; so XLA fuses the elementwise parts alone
+  all six optimizers in one array            predicted 1 % of a step; below the noise; kept, since arrays then share one program
+  large arrays                               predicted better; one process of two threads: 1.0 at 4 lanes, 0.73 at 8, 0.67 at 16, 0.75 at
+                                             24 to 96: activations leave the L2 cache. Sizes are measured on the machine (`plan.PROBES`)
+  a process of one thread a core             predicted equal; two at once give 0.53 at 12 to 16 lanes (1.07 each), 0.65 at 48, against 0.67
+                                             of one process of two threads: nothing waits at the end of an operation; kept
+                                             (tutorial: 44 against 46-48)
+  wider networks                             widths 2, 4, 10: 3.0, 5.5, 19 alone; 1.7, 4.2, 18.7 in arrays: the gain is gone where one
+                                             model fills the cores by itself
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import numpy as np
+
+from study import data
+from study.driver import tensorflow_engine
+from study.machine import this_machine, versions
+from study.network import Network, network_of
+from study.spec import OPTIMIZERS, Trial, preset
+from study.workers import Workers
+
+BATCH = 100
+RATE = 1e-3
+
+
+@dataclass
+class Contender:
+    """Something to time: `run(steps)` takes so many steps of `lanes` models and returns when they are done."""
+
+    name: str
+    network: str
+    run: Callable[[int], object]
+    lanes: int = 1
+    least: int = 1
+    steps: int = 1
+    milliseconds: list[float] = field(default_factory=list)
+
+    def warm_up(self, seconds: float) -> None:
+        """Compile, then choose how many steps a round takes."""
+        self.run(2)
+        begun = time.perf_counter()
+        self.run(2)
+        self.steps = min(200, max(self.least, round(seconds / ((time.perf_counter() - begun) / 2))))
+
+    def round(self) -> None:
+        """Time a round."""
+        begun = time.perf_counter()
+        self.run(self.steps)
+        self.milliseconds.append(1e3 * (time.perf_counter() - begun) / self.steps / self.lanes)
+
+    @property
+    def median(self) -> float:
+        """Milliseconds of a lane step."""
+        return statistics.median(self.milliseconds)
+
+
+def ours(trial: Trial, lanes: int, engine: Any) -> Contender:
+    """This engine: a trial alone, or an array in this process."""
+    learner = engine.learner([trial] * lanes)
+    name = f"alone, {trial.optimizer}" if lanes == 1 else f"array of {lanes}"
+    return Contender(name, trial.network, lambda steps: learner.advance(np.full((steps, learner.lanes), RATE)), lanes)
+
+
+def keras_model(network: Network) -> Any:
+    """The network as a person would write it in Keras."""
+    import keras
+    from keras import layers
+
+    return keras.Sequential(
+        [
+            layers.Input((28, 28, 1)),
+            layers.Conv2D(network.filters[0], 5, padding="same", activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Conv2D(network.filters[1], 5, padding="same", activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dense(network.dense, activation="relu"),
+            *([layers.Dropout(network.dropout)] if network.dropout else []),
+            layers.Dense(10),
+        ]
+    )
+
+
+def keras_fit(trial: Trial, images: data.Images) -> Contender:
+    """Keras `fit`, the way a user would otherwise do it."""
+    import keras
+
+    model = keras_model(network_of(trial))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer=keras.optimizers.Adam(RATE), loss=loss, metrics=["accuracy"])
+    x, y = data.pixels(images.x_train)[..., None], images.y_train.astype(np.int32)
+
+    def run(steps: int) -> None:
+        model.fit(x[: steps * BATCH], y[: steps * BATCH], batch_size=BATCH, epochs=1, verbose=0)
+
+    # `fit` has a cost a call; in an epoch of 550 steps it hardly shows, so it must not here.
+    return Contender("Keras fit", trial.network, run, least=100 if trial.network == "compact" else 8)
+
+
+def plain_step(trial: Trial, images: data.Images) -> Contender:
+    """A Keras model stepped by a plain `tf.function`."""
+    import keras
+    import tensorflow as tf
+
+    model, optimizer = keras_model(network_of(trial)), keras.optimizers.Adam(RATE)
+    optimizer.build(model.trainable_variables)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    x, y = tf.constant(data.pixels(images.x_train[:10_000])[..., None]), tf.constant(images.y_train[:10_000].astype(np.int32))
+
+    @tf.function
+    def step(xb: Any, yb: Any) -> Any:
+        with tf.GradientTape() as tape:
+            value = loss(yb, model(xb, training=True))
+        optimizer.apply(tape.gradient(value, model.trainable_variables), model.trainable_variables)
+        return value
+
+    def run(steps: int) -> None:
+        for i in range(steps):
+            place = i % 100 * BATCH
+            value = step(x[place : place + BATCH], y[place : place + BATCH])
+        value.numpy()
+
+    return Contender("tf.function", trial.network, run)
+
+
+def torch_contenders(trial: Trial, images: data.Images, lanes: int) -> list[Contender]:
+    """PyTorch's eager loop, and `torch.func.vmap` over `lanes` models (gradients and plain Adam); none where it is not installed."""
+    try:
+        import torch
+    except ImportError:
+        return []
+    from torch import func, nn
+
+    net = network_of(trial)
+    one, two = net.filters
+
+    def model(dropout: float) -> nn.Module:
+        return nn.Sequential(
+            nn.Conv2d(1, one, 5, padding=2),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(one, two, 5, padding=2),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Linear(49 * two, net.dense),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(net.dense, 10),
+        )
+
+    x = torch.from_numpy(data.pixels(images.x_train[:10_000])[:, None])
+    y = torch.from_numpy(images.y_train[:10_000].astype(np.int64))
+    eager = model(net.dropout)
+    optimizer = torch.optim.Adam(eager.parameters(), lr=RATE)
+
+    def run_eager(steps: int) -> None:
+        for i in range(steps):
+            place = i % 100 * BATCH
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(eager(x[place : place + BATCH]), y[place : place + BATCH]).backward()
+            optimizer.step()
+
+    base = model(net.dropout)
+    state = {k: v.detach()[None].repeat(lanes, *[1] * v.dim()) for k, v in base.named_parameters()}
+    slots = [{k: torch.zeros_like(v) for k, v in state.items()} for _ in range(2)]
+
+    def loss(weights: Any, xb: Any, yb: Any) -> Any:
+        return nn.functional.cross_entropy(func.functional_call(base, weights, (xb,)), yb)
+
+    gradients = func.vmap(func.grad(loss), in_dims=(0, None, None), randomness="same")
+
+    def run_vmap(steps: int) -> None:
+        for i in range(steps):
+            place = i % 100 * BATCH
+            g = gradients(state, x[place : place + BATCH], y[place : place + BATCH])
+            with torch.no_grad():
+                for k, w in state.items():
+                    a, b = slots[0][k], slots[1][k]
+                    a.lerp_(g[k], 0.1)
+                    b.mul_(0.999).addcmul_(g[k], g[k], value=0.001)
+                    w.addcdiv_(a, b.sqrt().add_(1e-8), value=-RATE)
+
+    return [Contender("PyTorch eager", trial.network, run_eager), Contender(f"PyTorch vmap of {lanes}", trial.network, run_vmap, lanes)]
+
+
+def matrix_rate(rounds: int) -> float:
+    """Operations a second of a float32 matrix product of 2,048 x 2,048, the median of `rounds`."""
+    import tensorflow as tf
+
+    a = tf.random.normal([2048, 2048])
+    product = tf.function(lambda: tf.reduce_sum(a @ a))
+    product().numpy()
+    times = []
+    for _ in range(rounds):
+        begun = time.perf_counter()
+        product().numpy()
+        times.append(time.perf_counter() - begun)
+    return 2 * 2048**3 / statistics.median(times)
+
+
+def floor_milliseconds(network: Network, rate: float) -> float:
+    """A lane step's arithmetic at the matrix rate: forward and both gradients, less the gradient of the images."""
+    return 1e3 * 2 * BATCH * (3 * network.multiply_adds - 28 * 28 * network.sizes[0]) / rate
+
+
+def measure(quick: bool) -> dict[str, Any]:
+    """Time every contender on both networks."""
+    images = data.load("mnist")
+    engine = tensorflow_engine(images)
+    jobs = this_machine().cores if not this_machine().gpus else 1
+    crew = Workers(jobs, "mnist", tensorflow_engine) if jobs > 1 else None
+    rounds, seconds = (3, 0.12) if quick else (9, 0.5)
+    answer: dict[str, Any] = {
+        "batch": BATCH,
+        "rounds": rounds,
+        "processes": jobs,
+        "machine": this_machine().to_json(),
+        "versions": versions(),
+    }
+    for name in ("compact", "tutorial"):
+        spec = preset("article").with_(network=name)
+        trials = {trial.optimizer: trial for trial in spec.trials() if trial.learning_rate == 1e-3}
+        trials = {optimizer: trials.get(optimizer) or replace(spec.trials()[0], optimizer=optimizer) for optimizer in OPTIMIZERS}
+        adam = trials["adam"]
+        large = name == "tutorial"
+        sizes = [4] if large else [16] if quick else [4, 16, 64]
+        contenders = [ours(trials[o], 1, engine) for o in (("adam",) if quick else OPTIMIZERS)]
+        contenders += [ours(adam, size, engine) for size in sizes if not (quick and large)]
+        contenders += [keras_fit(adam, images), *([] if quick else [plain_step(adam, images)])]
+        contenders += torch_contenders(adam, images, 4 if large else 16)
+        for contender in contenders:
+            contender.warm_up(seconds if not large else seconds * 2)
+        found: dict[int, list[float]] = {size: [] for size in sizes}
+        rates = []
+        for _ in range(rounds):
+            rates.append(matrix_rate(3))
+            for contender in contenders:
+                contender.round()
+            if crew and (not quick or not found[sizes[0]]):
+                for size, values in crew.probe(adam, sizes).items():
+                    found[size].append(1e3 * statistics.median(values) / jobs)
+        answer[name] = summary(contenders, found, jobs, statistics.median(rates), network_of(adam))
+    if crew:
+        crew.close()
+    return answer
+
+
+def summary(contenders: list[Contender], found: dict[int, list[float]], jobs: int, rate: float, network: Network) -> dict[str, Any]:
+    """Medians and ratios of one network."""
+    times = {contender.name: contender.median for contender in contenders}
+    arrays = {(c.lanes, 1): c.median for c in contenders if c.name.startswith("array")}
+    arrays |= {(size, jobs): statistics.median(values) for size, values in found.items() if values}
+    (lanes, processes), array = min(arrays.items(), key=lambda item: item[1])
+    alone = times["alone, adam"]
+    names = {"keras_fit": "Keras fit", "tf_function": "tf.function", "torch_eager": "PyTorch eager"}
+    other = {key: times.get(name) for key, name in names.items()}
+    other["torch_vmap"] = next((value for name, value in times.items() if name.startswith("PyTorch vmap")), None)
+    floor = floor_milliseconds(network, rate)
+    return {
+        **{f"array_vs_{key}": value and round(value / array, 3) for key, value in other.items()},
+        **{f"alone_vs_{key}": value and round(value / alone, 3) for key, value in other.items()},
+        "array_vs_alone": round(alone / array, 3),
+        "share_of_matrix_rate": round(floor / array, 3),
+        "alone_share_of_matrix_rate": round(floor / alone, 3),
+        "lanes": lanes,
+        "processes": processes,
+        "milliseconds_per_lane_step": round(array, 4),
+        "floor_milliseconds": round(floor, 4),
+        "matrix_gflops": round(rate / 1e9, 1),
+        "milliseconds": {name: round(value, 4) for name, value in times.items()},
+        "array_milliseconds": {f"{size} lanes, {n} process{'es' if n > 1 else ''}": round(value, 4) for (size, n), value in arrays.items()},
+    }
+
+
+def draw(answer: dict[str, Any], path: Path) -> None:
+    """Bars of milliseconds a lane step, one panel a network."""
+    import seaborn as sns
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 6.5), layout="constrained")
+    with sns.axes_style("whitegrid", {"grid.color": "0.93"}):
+        panels = figure.subplots(1, 2)
+    for axes, name in zip(panels, ("compact", "tutorial"), strict=True):
+        found = answer[name]
+        mine = {**{k: v for k, v in found["milliseconds"].items() if k.startswith("alone")}, **found["array_milliseconds"]}
+        others = {k: v for k, v in found["milliseconds"].items() if not k.startswith(("alone", "array"))}
+        bars = sorted({**mine, **others}.items(), key=lambda item: -item[1])
+        colours = [sns.color_palette("colorblind")[0] if label in mine else "0.75" for label, _ in bars]
+        drawn = axes.barh([label for label, _ in bars], [value for _, value in bars], color=colours)
+        axes.bar_label(drawn, fmt="%.3g", padding=3, fontsize=8)
+        axes.axvline(found["floor_milliseconds"], color="black", linestyle=":", linewidth=1)
+        axes.set_title(f"{name} network (dotted: arithmetic alone, {found['floor_milliseconds']:.2g} ms)", fontsize=10, loc="left")
+        axes.set_xlabel("milliseconds of one training step of one model")
+        axes.grid(visible=False, axis="y")
+        axes.tick_params(labelsize=8)
+        axes.margins(x=0.12)
+    figure.suptitle(f"A training step: this engine (blue) and others, batch {BATCH}, {answer['machine']['name']}", x=0.01, ha="left")
+    figure.savefig(path, dpi=150)
+
+
+def main() -> None:
+    """Measure, write, print."""
+    parser = argparse.ArgumentParser(description="Time this engine against Keras, TensorFlow and PyTorch on this machine.")
+    parser.add_argument("--quick", action="store_true", help="under 50 seconds: Adam alone, few rounds; writes only where --out says")
+    parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
+    parser.add_argument("--out", type=Path, help="folder to write to; results/<machine>/benchmark where not given")
+    arguments = parser.parse_args()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    answer = measure(arguments.quick)
+    out = arguments.out or (None if arguments.quick else Path("results") / this_machine().name / "benchmark")
+    if out:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "benchmark.json").write_text(json.dumps(answer, indent=1) + "\n", encoding="utf-8")
+        draw(answer, out / "benchmark.png")
+    if arguments.json:
+        print(json.dumps(answer))
+        return
+    for name in ("compact", "tutorial"):
+        found = answer[name]
+        print(f"{name}: milliseconds of one training step of one model")
+        for label, value in sorted({**found["milliseconds"], **found["array_milliseconds"]}.items(), key=lambda item: item[1]):
+            print(f"  {label:28} {value:9.3f}")
+        ratios = {k: v for k, v in found.items() if "_vs_" in k or "share" in k}
+        print("  " + ", ".join(f"{k} {v}" for k, v in ratios.items()))
+    if out:
+        print(f"Written to {out}")
+
+
+if __name__ == "__main__":
+    main()
