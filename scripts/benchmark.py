@@ -36,7 +36,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import sys
 import time
@@ -57,6 +56,7 @@ from study.spec import OPTIMIZERS, Trial, preset
 from study.workers import Workers
 
 BATCH = 100
+PAUSE = 0.25
 RATE = 1e-3
 
 
@@ -80,7 +80,9 @@ class Contender:
         self.steps = min(200, max(self.least, round(seconds / ((time.perf_counter() - begun) / 2))))
 
     def round(self) -> None:
-        """Time a round."""
+        """Time a round, when the last one's idle threads have stopped spinning (OpenMP's do for 0.2 s) and a step has filled the caches."""
+        time.sleep(PAUSE)
+        self.run(1)
         begun = time.perf_counter()
         self.run(self.steps)
         self.milliseconds.append(1e3 * (time.perf_counter() - begun) / self.steps / self.lanes)
@@ -131,7 +133,7 @@ def keras_fit(trial: Trial, images: data.Images) -> Contender:
         model.fit(x[: steps * BATCH], y[: steps * BATCH], batch_size=BATCH, epochs=1, verbose=0)
 
     # `fit` has a cost a call; in an epoch of 550 steps it hardly shows, so it must not here.
-    return Contender("Keras fit", trial.network, run, least=100 if trial.network == "compact" else 8)
+    return Contender("Keras fit", trial.network, run, least=100 if trial.network == "compact" else 6)
 
 
 def plain_step(trial: Trial, images: data.Images) -> Contender:
@@ -247,7 +249,7 @@ def measure(quick: bool) -> dict[str, Any]:
     engine = tensorflow_engine(images)
     jobs = this_machine().cores if not this_machine().gpus else 1
     crew = Workers(jobs, "mnist", tensorflow_engine) if jobs > 1 else None
-    rounds, seconds = (3, 0.12) if quick else (9, 0.5)
+    rounds, seconds = (3, 0.08) if quick else (7, 0.5)
     answer: dict[str, Any] = {
         "batch": BATCH,
         "rounds": rounds,
@@ -267,7 +269,7 @@ def measure(quick: bool) -> dict[str, Any]:
         contenders += [keras_fit(adam, images), *([] if quick else [plain_step(adam, images)])]
         contenders += torch_contenders(adam, images, 4 if large else 16)
         for contender in contenders:
-            contender.warm_up(seconds if not large else seconds * 2)
+            contender.warm_up(seconds)
         found: dict[int, list[float]] = {size: [] for size in sizes}
         rates = []
         for _ in range(rounds):
@@ -343,7 +345,6 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
     parser.add_argument("--out", type=Path, help="folder to write to; results/<machine>/benchmark where not given")
     arguments = parser.parse_args()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     answer = measure(arguments.quick)
     out = arguments.out or (None if arguments.quick else Path("results") / this_machine().name / "benchmark")
     if out:

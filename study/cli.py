@@ -133,6 +133,7 @@ def plan(
             "groups": [len(group) for group in todo.groups],
             "workers": look.use.jobs,
             "uncalibrated": len(todo.uncalibrated),
+            "seconds": todo.seconds,
             "at_most_seconds": todo.most_seconds,
             "guessed": bool(todo.uncalibrated),
         }
@@ -151,8 +152,9 @@ def plan(
     typer.echo(f"Groups: {', '.join(f'{count} of {size} lanes' for size, count in sorted(sizes.items())) or 'none'}, on {processes}")
     if todo.uncalibrated:
         typer.echo(f"Step times to measure first: {len(todo.uncalibrated)} (a few seconds each)")
-    guess = " (a guess, since step times have not been measured here: python -m study calibrate)" if todo.uncalibrated else ""
-    typer.echo(f"Predicted time: at most {_duration(todo.most_seconds)}, if every trial spent its whole budget{guess}")
+    guess = " (a guess: step times have not been measured here, see calibrate)" if todo.uncalibrated or todo.unprobed else ""
+    most = f"at most {_duration(todo.most_seconds)}, if every trial spent its whole budget"
+    typer.echo(f"Predicted time: {_duration(todo.seconds)}; {most}{guess}")
 
 
 @app.command()
@@ -185,11 +187,13 @@ def calibrate(
 
 @app.command()
 def status(folder: Folder, as_json: AsJson = False) -> None:
-    """Print how a study's trials ended, by optimizer, and what remains."""
+    """Print how a study's trials ended, by optimizer, what remains, and what they cost."""
+    from study import tables
     from study.store import Store
 
     store = Store(folder)
     spec, runs = store.spec(), store.runs()
+    costs = tables.costs(tables.frame(runs), store.spent()) if runs else {}
     wanted = {trial.id: trial for trial in spec.trials()}
     stored = [stored for stored in runs if stored.id in wanted]
     outcomes = Counter(run.outcome.value for run in stored)
@@ -201,6 +205,7 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
             "remaining": len(spec) - len(stored),
             "outcomes": dict(outcomes),
             "by_optimizer": by_optimizer,
+            **costs,
         }
         typer.echo(json.dumps(answer))
         return
@@ -211,6 +216,13 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
         counts = Counter(run.outcome.value for run in stored if run.trial.optimizer == name)
         remain = len(spec) // len(spec.optimizers) - counts.total()
         typer.echo(f"{name:10} {''.join(f'{counts[outcome]:10}' for outcome in names)} {remain:10}")
+    if costs:
+        ratio = f", {costs['cost_ratio']:.1f} times less" if costs["cost_ratio"] else ""
+        typer.echo(
+            f"\nOne by one, to arrival or the whole budget, these trials take {_duration(costs['one_by_one_seconds'])} "
+            f"({_duration(costs['one_by_one_stopping_seconds'])} if diverged ones end at once); "
+            f"the study took {_duration(costs['spent_seconds'])}{ratio}"
+        )
     others = len(runs) - len(stored)
     if others:
         typer.echo(f"\n{others} more stored trials are not in the study's present grid; tables and figures show them all")
@@ -338,4 +350,4 @@ def _best(table: Any) -> str:
 
 
 def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -28,6 +28,9 @@ from study.workers import EngineFactory, Workers
 
 RESULTS = Path("results")
 
+SPENT_EVERY = 60.0
+"""Seconds between two lines of `spent.jsonl`."""
+
 
 def tensorflow_engine(images: data.Images) -> Engine:
     """The engine of TensorFlow lanes; importing it is left to this call, so that nothing else waits for TensorFlow."""
@@ -117,6 +120,7 @@ def run(
         _claim(store, spec, images.digest, this_machine())
         engine = _once(factory, images, stopwatch)
         bar = Bar(spec, stored, todo, use, enabled=progress)
+        spend = _spender(store, stopwatch, use.jobs)
         in_workers: dict[str, float] = {}
         try:
             if todo.uncalibrated:
@@ -138,6 +142,7 @@ def run(
                 store.append(run, finish)
                 stored.append(run)
                 bar.ended(run)
+                spend({}, SPENT_EVERY)
 
             context = Context(spec.name, this_machine().name, this_machine().fingerprint, versions(), use.jobs)
             jobs = [(list(trials), _step_seconds(trials, times)) for trials in todo.groups]
@@ -153,8 +158,7 @@ def run(
             curves.train(store, [run for run in stored if run.id in wanted], engine, stopwatch, bar.curve)
         finally:
             bar.close()
-            now = datetime.now(UTC).isoformat(timespec="seconds")
-            append_line(store.spent_path, {"at": now, "jobs": use.jobs, "seconds": stopwatch.parts(), "in_workers": in_workers})
+            spend(in_workers, 0.0)
     return folder
 
 
@@ -244,6 +248,22 @@ def _claim(store: Store, spec: StudySpec, digest: str, machine: Machine) -> None
             raise StudyError(f"{store.folder} was run on other data (MD5 {stored}, now {digest}): give another --out")
     store.write(store.spec_path, {"schema": SCHEMA, "dataset_md5": digest, "spec": spec.to_json()})
     store.write(store.folder / "machine.json", {**machine.to_json(), "versions": versions()})
+
+
+def _spender(store: Store, stopwatch: Stopwatch, jobs: int) -> Callable[[dict[str, float], float], None]:
+    """A function that stores where the time went since it last did, if that is at least so many seconds: a killed process leaves it."""
+    written: dict[str, float] = {}
+
+    def spend(in_workers: dict[str, float], least: float) -> None:
+        parts = stopwatch.parts()
+        since = {name: seconds - written.get(name, 0.0) for name, seconds in parts.items()}
+        if sum(since.values()) < least:
+            return
+        written.update(parts)
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        append_line(store.spent_path, {"at": now, "jobs": jobs, "seconds": since, "in_workers": in_workers})
+
+    return spend
 
 
 def _step_seconds(trials: Sequence[Trial], times: Calibration) -> list[float] | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from study.calibration import Calibration
 from study.errors import StudyError
@@ -30,8 +32,18 @@ MEMORY_SHARE = 0.5
 PROCESS_BYTES = 1.2e9
 """What TensorFlow, its compiler and MNIST take in a process before the first array."""
 
+OVERHEAD = {"start": 35.0, "calibrate": 2.0, "probe": 10.0}
+"""Seconds beside training: imports, compilation and validation curves; each step time alone; each network's array sizes."""
+
 GUESS = (2e-3, 3e-4, 150e9)
 """Before anything is measured: overhead of a step alone and of a lane's in an array, seconds, and arithmetic a second, of two cores."""
+
+
+STEPS_AT_RATE_ONE = {"sgd": 110.0, "momentum": 55.0, "adam": 4.0, "adagrad": 60.0, "adadelta": 8000.0, "rmsprop": 4.0}
+HIGHEST_RATE = {"sgd": 0.5, "momentum": 0.25, "adam": 0.03, "adagrad": 0.3, "adadelta": 60.0, "rmsprop": 0.03}
+FEWEST_STEPS, STUCK_STEPS = 1300.0, 600.0
+"""What trials are expected to take, from the article grid on the compact network: up to an optimizer's highest rate, steps to 97 % fall as
+1 / rate down to some 1,300; above it most trials are found stuck at the first examinations."""
 
 
 @dataclass(frozen=True)
@@ -44,16 +56,17 @@ class Resources:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run would do: the pending trials in groups, each to be one array, and the longest that it can take.
+    """What a run would do: the pending trials in groups, each to be one array, and how long it takes.
 
-    `uncalibrated` and `unprobed` name one trial for each step time, alone and in arrays, that is to be measured first. `most_seconds`
-    has every trial spend its whole budget; where something is unmeasured it rests on a guess.
+    `uncalibrated` and `unprobed` name one trial for each step time, alone and in arrays, that is to be measured first. `seconds` is what
+    to expect of the whole run, `most_seconds` has every trial spend its whole budget; what is unmeasured is guessed in both.
     """
 
     pending: tuple[Trial, ...]
     groups: tuple[tuple[Trial, ...], ...]
     uncalibrated: tuple[Trial, ...]
     unprobed: tuple[Trial, ...]
+    seconds: float
     most_seconds: float
 
 
@@ -61,13 +74,18 @@ def plan(spec: StudySpec, stored: Collection[str], times: Calibration, use: Reso
     """Group what is not stored yet; trains nothing and touches nothing."""
     pending = [trial for trial in spec.trials() if trial.id not in stored]
     array = spec.mode == "array"
-    return Plan(
-        pending=tuple(pending),
-        groups=tuple(group(pending, times, use)),
-        uncalibrated=tuple(times.missing(pending)) if array else (),
-        unprobed=tuple(unprobed(pending, times, use)) if array else (),
-        most_seconds=sum(most_seconds(trial, times, use) for trial in pending),
-    )
+    groups = group(pending, times, use)
+    uncalibrated = times.missing(pending) if array else []
+    measured = unprobed(pending, times, use) if array else []
+    overhead = OVERHEAD["start"] + OVERHEAD["calibrate"] * len(uncalibrated) + OVERHEAD["probe"] * len(measured)
+
+    def whole(steps: Callable[[Trial, Calibration], float]) -> float:
+        if not groups:
+            return 0.0
+        arrays = [array_seconds(trials[0], [steps(trial, times) for trial in trials], times, use) for trials in groups]
+        return busiest(arrays, use.jobs) + overhead
+
+    return Plan(tuple(pending), tuple(groups), tuple(uncalibrated), tuple(measured), whole(expected_steps), whole(budget_steps))
 
 
 def resources(spec: StudySpec, pending: int, machine: Machine, jobs: int | None = None, memory: float | None = None) -> Resources:
@@ -87,16 +105,51 @@ def most_seconds(trial: Trial, times: Calibration, use: Resources) -> float:
     """The longest that the trial can hold the machine, its share of an array's time where it trains in one."""
     if trial.mode == "alone" and trial.cap is not None:
         return trial.cap
-    step = times.seconds(trial) or _guess(trial, lanes=1)
-    return last_check(trial.check_every, trial.cap, trial.max_steps, step) * lane_seconds(trial, times, use)
+    return budget_steps(trial, times) * lane_seconds(trial, times, use)
 
 
-def lane_seconds(trial: Trial, times: Calibration, use: Resources) -> float:
-    """Seconds that one step of the trial costs the study in its mode, as far as they are known; several processes share them."""
+def array_seconds(trial: Trial, ends: Sequence[float], times: Calibration, use: Resources) -> float:
+    """What an array whose lanes end after so many steps takes in its process: a lane's share of it grows as lanes leave."""
+    total, before = 0.0, 0.0
+    for i, end in enumerate(sorted(ends)):
+        left = len(ends) - i
+        total += (end - before) * left * lane_seconds(trial, times, use, left) * use.jobs
+        before = end
+    return total
+
+
+def budget_steps(trial: Trial, times: Calibration) -> float:
+    """The most steps that the trial can take."""
+    return last_check(trial.check_every, trial.cap, trial.max_steps, times.seconds(trial) or _guess(trial, lanes=1))
+
+
+def expected_steps(trial: Trial, times: Calibration) -> float:
+    """The steps that the trial is expected to take, at most its budget."""
+    expected = max(FEWEST_STEPS, STEPS_AT_RATE_ONE[trial.optimizer] / trial.learning_rate)
+    return min(budget_steps(trial, times), expected if trial.learning_rate <= HIGHEST_RATE[trial.optimizer] else STUCK_STEPS)
+
+
+def busiest(seconds: Sequence[float], jobs: int) -> float:
+    """When the last of so many processes is done, each taking the next group as it is free."""
+    ends = [0.0] * jobs
+    for value in seconds:
+        i = ends.index(min(ends))
+        ends[i] += value
+    return max(ends)
+
+
+def lane_seconds(trial: Trial, times: Calibration, use: Resources, lanes: int | None = None) -> float:
+    """Seconds that one step of the trial costs the study in its mode, in a full array or one of so many lanes, as far as they are known;
+    several processes share them."""
+    alone = times.seconds(trial) or _guess(trial, lanes=1)
     if trial.mode == "alone":
-        return times.seconds(trial) or _guess(trial, lanes=1)
+        return alone
     known = times.arrays(trial, use.jobs)
-    return (known[lanes_for(trial, times, use)] if known else _guess(trial, lanes=2)) / use.jobs
+    if not known:
+        return (_guess(trial, lanes=2) if lanes != 1 else alone) / use.jobs
+    known = {1: max(alone, *known.values()), **known}
+    size = lanes_for(trial, times, use) if lanes is None else lanes
+    return float(np.interp(math.log(size), [math.log(k) for k in sorted(known)], [known[k] for k in sorted(known)])) / use.jobs
 
 
 def _guess(trial: Trial, lanes: int) -> float:
@@ -130,18 +183,20 @@ def lanes_for(trial: Trial, times: Calibration, use: Resources) -> int:
 
 def most_lanes(trial: Trial, times: Calibration, use: Resources) -> int:
     """The largest array whose memory fits and whose checks come within `INTERVAL`; 1 if none does."""
-    fits = (use.memory / use.jobs - PROCESS_BYTES) / lane_bytes(trial)
+    driver = PROCESS_BYTES if use.jobs > 1 else 0.0  # it measures step times and trains the curves, with a TensorFlow of its own
+    fits = ((use.memory - driver) / use.jobs - PROCESS_BYTES) / lane_bytes(trial)
     step = times.seconds(trial)
     quick = INTERVAL / (trial.check_every * step) if step else math.inf
     return max(size for size in LANE_SIZES if size <= max(1.0, min(fits, quick)))
 
 
 def lane_bytes(trial: Trial) -> float:
-    """Memory that a lane of an array takes at its peak: activations with their gradients, and weights with slots, old and new."""
+    """Memory that a lane of an array takes at its peak, bytes: activations with their gradients, weights with slots, old and new; twice,
+    since looking at images without training takes five times the batch (measured: 1.6 to 1.9 times)."""
     net = network_of(trial)
     first, second = net.filters
     activations = 4 * trial.batch * (SIDE**2 * first * 3 + (SIDE // 2) ** 2 * second * 6)
-    return activations + 4 * net.weights * 8
+    return 2.0 * (activations + 4 * net.weights * 8)
 
 
 def unprobed(pending: Sequence[Trial], times: Calibration, use: Resources) -> list[Trial]:

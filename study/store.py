@@ -113,6 +113,20 @@ class Store:
         rows = rows_with(self.checks_path, text=("id",), number=("check_every",), numbers=("accuracy", "loss"))
         return {row["id"]: row for row in rows}
 
+    def spent(self) -> list[dict[str, Any]]:
+        """Where the time of each process went: rows with `seconds`, by part.
+
+        Raises:
+            StudyError: a line is not such a row; the sentence names it.
+        """
+        rows = []
+        for number, row in read_lines(self.spent_path):
+            seconds = row.get("seconds")
+            if not isinstance(seconds, dict) or not all(isinstance(value, (int, float)) for value in seconds.values()):
+                raise StudyError(f"{self.spent_path}, line {number}: expected seconds by part: mend or remove the line")
+            rows.append(row)
+        return rows
+
     def spec(self) -> StudySpec:
         """The stored spec.
 

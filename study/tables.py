@@ -186,7 +186,7 @@ def envelope(runs: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def costs(runs: pd.DataFrame, spent: Iterable[Mapping[str, Any]]) -> dict[str, float | None]:
+def costs(runs: pd.DataFrame, spent: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """What the runs would have cost one by one, what they did cost, and the ratio.
 
     `one_by_one_seconds`: arrivals at their seconds, every other trial at its whole budget, as the published procedure spends it;

@@ -12,7 +12,24 @@ from parabola import MACHINE, ParabolaEngine, calibrated
 from study.calibration import PROBE_ROUNDS, ROUNDS, Calibration, array_key, key_of, measure, probe
 from study.errors import StudyError
 from study.learner import LANE_SIZES
-from study.plan import Resources, group, lane_bytes, lanes_for, most_lanes, parse_memory, plan, probes, resources, unprobed
+from study.plan import (
+    OVERHEAD,
+    Resources,
+    array_seconds,
+    budget_steps,
+    busiest,
+    expected_steps,
+    group,
+    lane_bytes,
+    lane_seconds,
+    lanes_for,
+    most_lanes,
+    parse_memory,
+    plan,
+    probes,
+    resources,
+    unprobed,
+)
 from study.spec import StudySpec, preset
 
 SPEC = preset("quick")
@@ -164,7 +181,7 @@ def test_slow_steps_memory_and_workers_make_smaller_groups(tmp_path: Path) -> No
     calibrated(times, ONE, 0.002)
     room = 1.2e9 + 10 * lane_bytes(ONE[0])
     assert most_lanes(ONE[0], times, Resources(1, room)) == 8
-    assert most_lanes(ONE[0], times, Resources(2, 2 * room)) == 8
+    assert most_lanes(ONE[0], times, Resources(2, 2 * room + 1.2e9)) == 8
     assert lanes_for(ONE[0], times, Resources(1, room)) == 8
     assert most_lanes(ONE[0], times, Resources(1, 1.0)) == 1
     assert [len(trials) for trials in group(SPEC.trials()[:20], times, TWO_JOBS)] == [10, 10]
@@ -186,6 +203,25 @@ def test_a_probe_times_each_size_in_turn() -> None:
     found = probe(ONE[0], [4, 16], ParabolaEngine(), SlowClock([5 * 0.004, 5 * 0.008] * PROBE_ROUNDS))
     assert found[4] == pytest.approx([1e-3] * PROBE_ROUNDS)
     assert found[16] == pytest.approx([5e-4] * PROBE_ROUNDS)
+
+
+def test_a_plan_expects_arrivals_and_early_ends(tmp_path: Path) -> None:
+    """Steps fall as 1 / rate to an optimizer's highest rate; beyond it trials are found stuck; nothing takes more than its budget."""
+    times = calibrated(calibration(tmp_path / "c.json"), ONE, 0.002)
+    sgd = ONE[0]
+    expected = [expected_steps(replace(sgd, learning_rate=rate), times) for rate in (1e-5, 0.05, 0.4, 10.0)]
+    assert expected == [4000, 2200, 1300, 600]
+    assert expected_steps(replace(sgd, learning_rate=10.0, cap=1.0), times) == 500
+    assert busiest([3, 3, 2, 1], 2) == 5
+    probed(times, {16: 0.0005}, jobs=2)
+    array = array_seconds(sgd, [600] * 15 + [4000], times, TWO_JOBS)
+    assert array == pytest.approx(600 * 16 * 0.0005 + 3400 * 0.002)  # the last lane trains alone, at the step time alone
+    spec = SPEC.with_(optimizers=("sgd",))
+    todo = plan(spec, set(), times, TWO_JOBS)
+    overhead = OVERHEAD["start"]
+    assert todo.seconds < todo.most_seconds
+    assert todo.most_seconds == pytest.approx(overhead + 8 * budget_steps(sgd, times) * lane_seconds(sgd, times, TWO_JOBS, 8) * 2)
+    assert plan(spec, {trial.id for trial in spec.trials()}, times, TWO_JOBS).seconds == 0
 
 
 def test_processes_follow_the_cores_the_trials_and_the_memory() -> None:
@@ -228,15 +264,19 @@ def test_a_plan_leaves_out_what_is_stored_and_bounds_the_rest(tmp_path: Path) ->
     trials = spec.trials()
     times = calibration(tmp_path / "c.json")
     blind = plan(spec, set(), times, ONE_JOB)
-    assert 0.1 < blind.most_seconds < 3  # a guess
+    assert 0.1 < blind.most_seconds - OVERHEAD["start"] - OVERHEAD["calibrate"] < 3  # a guess
     assert len(blind.uncalibrated) == 1
     calibrated(times, trials, 0.002)
     todo = plan(spec, {trials[0].id}, times, ONE_JOB)
     assert todo.pending == tuple(trials[1:])
     probed(times, {16: 0.0005})
     probed(times, {16: 0.0006}, jobs=2)
-    assert plan(spec, set(), times, ONE_JOB).most_seconds == pytest.approx(3 * 500 * 0.0005)
-    assert plan(spec, set(), times, TWO_JOBS).most_seconds == pytest.approx(3 * 500 * 0.0003)
-    assert plan(spec.with_(mode="alone"), set(), times, ONE_JOB).most_seconds == pytest.approx(3 * 1.0)
+    start = OVERHEAD["start"]
+    probed(times, {1: 0.002, 2: 0.0015, 4: 0.001})
+    assert plan(spec, set(), times, ONE_JOB).most_seconds == pytest.approx(start + 3 * 500 * lane_seconds(trials[0], times, ONE_JOB, 3))
+    assert plan(spec, set(), times, TWO_JOBS).most_seconds == pytest.approx(
+        start + 2 * 500 * lane_seconds(trials[0], times, TWO_JOBS, 2) * 2
+    )
+    assert plan(spec.with_(mode="alone"), set(), times, ONE_JOB).most_seconds == pytest.approx(start + 3 * 1.0)
     slow = spec.with_(mode="alone", cap=None, max_steps=100)
-    assert plan(slow, set(), times, ONE_JOB).most_seconds == pytest.approx(3 * 100 * 0.002)
+    assert plan(slow, set(), times, ONE_JOB).most_seconds == pytest.approx(start + 3 * 100 * 0.002)

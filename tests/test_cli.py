@@ -94,6 +94,7 @@ def test_status_counts_outcomes(folder: Path) -> None:
     assert status["trials"] == status["stored"] == len(SPEC)
     assert status["remaining"] == 0
     assert sum(status["outcomes"].values()) == len(SPEC)
+    assert {"one_by_one_seconds", "one_by_one_stopping_seconds", "spent_seconds", "cost_ratio"} <= set(status)
     assert status["by_optimizer"]["sgd"] == {"capped": 3, "reached": 6, "stuck": 1, "diverged": 2}
     text = call("status", folder).stdout
     assert f"{len(SPEC)} of {len(SPEC)} trials stored" in text
@@ -135,6 +136,12 @@ def test_the_smoke_study_end_to_end_on_real_mnist(folder: Path) -> None:
     curves = study.tables.curves(folder)
     assert set(curves["optimizer"]) == {"sgd", "adam"}
     assert curves["accuracy"].max() > 0.6
+
+    twice = folder.parent / "twice"
+    assert call("run", "smoke", "--out", twice).returncode == 0
+    ends = [{one.id: (one.outcome, one.steps, one.accuracy) for one in Store(place).runs()} for place in (folder, twice)]
+    assert ends[0] == ends[1], "the same spec on the same machine gives the same steps and accuracies, bit for bit"
+    assert Store(folder).checks() == Store(twice).checks()
 
     before = (folder / "runs.jsonl").read_bytes()
     again = call("run", "smoke", "--out", folder)

@@ -142,6 +142,27 @@ def test_a_broken_trial_is_recorded_as_failed_and_harms_no_other(folder: Path, w
     assert len(rest) + len(failed) == len(SPEC)
 
 
+class Small(ParabolaEngine):
+    """A machine without the memory for more than four lanes, or for any lane of the second width."""
+
+    def learner(self, trials: Sequence[Trial]) -> Parabola:
+        if len(trials) > 4:
+            raise MemoryError("out of memory allocating the activations")
+        if trials[0].width == 3.0 and trials[0].learning_rate > 1e6:
+            raise MemoryError("out of memory for one lane")
+        return super().learner(trials)
+
+
+def test_out_of_memory_halves_the_array_and_is_no_outcome_unless_one_lane_does_not_fit(folder: Path) -> None:
+    """All trials end as they would; the one that fits nowhere has failed, with the reason."""
+    spec = SPEC.with_(widths=(1.0, 3.0), seeds=1)
+    store = run(spec, folder, lambda images: Small())
+    failed = [one for one in store.runs() if one.outcome is Outcome.FAILED]
+    assert {(one.trial.width, one.trial.learning_rate) for one in failed} == {(3.0, 1e7)}
+    assert all(one.error == "MemoryError: out of memory for one lane" for one in failed)
+    assert len(store.runs()) == len(spec)
+
+
 def test_failed_trials_are_trained_again_on_request(folder: Path, whole: dict[str, tuple[str, int]]) -> None:
     """The later row counts; without the request nothing is trained."""
     rate = SPEC.trials()[3].learning_rate

@@ -71,6 +71,7 @@ CHANGED: dict[str, Any] = {
     "batch": 50,
     "check_every": 25,
     "mode": "alone",
+    "prune": "hopeless",
 }
 
 

@@ -139,6 +139,19 @@ def test_no_runs_is_a_sentence() -> None:
             make(tables.frame([]))
 
 
+def test_costs_one_by_one_are_arrivals_and_whole_budgets() -> None:
+    """Hand-made: 11 arrivals at their seconds, the others at the cap of 10; four diverged at half of it."""
+    runs = FRAME.assign(seconds=FRAME["seconds"].where(FRAME["outcome"] != Outcome.DIVERGED, 5.0))
+    arrived = runs.loc[runs["outcome"] == Outcome.REACHED, "seconds"]
+    diverged = int((runs["outcome"] == Outcome.DIVERGED).sum())
+    costs = tables.costs(runs, [{"seconds": {"train": 20.0, "other": 3.0}}, {"seconds": {"workers": 2.0}}])
+    assert costs["one_by_one_seconds"] == arrived.sum() + 10 * (len(runs) - len(arrived))
+    assert costs["one_by_one_stopping_seconds"] == costs["one_by_one_seconds"] - 5 * diverged
+    assert costs["spent_seconds"] == 25
+    assert costs["cost_ratio"] == costs["one_by_one_seconds"] / 25
+    assert tables.costs(runs, [])["cost_ratio"] is None
+
+
 def test_tables_are_written_and_read_back(folder: Path) -> None:
     """CSV files that pandas reads to the same numbers, rebuilt from the stored rows alone."""
     paths = tables.write(stored(folder))
