@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, Listener
 from typing import Any
 
@@ -149,7 +150,8 @@ def _accept(listener: Listener, inbox: queue.Queue[Any]) -> None:
 
     with suppress(OSError):
         while True:
-            threading.Thread(target=read, args=(listener.accept(),), daemon=True).start()
+            with suppress(AuthenticationError, EOFError):  # one caller who is none of ours, or fails, is no reason to hear no other
+                threading.Thread(target=read, args=(listener.accept(),), daemon=True).start()
 
 
 _engines: dict[str, Engine] = {}
@@ -174,7 +176,7 @@ def _worker(
     if dataset not in _engines:
         _engines[dataset] = factory(data.load(dataset))
     sent = 0
-    with Client(inbox[0], authkey=inbox[1]) as connection:
+    with _connected(*inbox) as connection:
 
         def send(*message: Any) -> None:
             nonlocal sent
@@ -183,6 +185,15 @@ def _worker(
 
         task(_engines[dataset], send, *arguments)
     return sent
+
+
+def _connected(address: Any, key: bytes) -> Connection[Any, Any]:
+    """The connection to the driver; a handshake that fails is tried again, since a group of trials hangs on it."""
+    for _ in range(5):
+        with suppress(AuthenticationError, EOFError, ConnectionError):
+            return Client(address, authkey=key)
+        time.sleep(1)
+    return Client(address, authkey=key)
 
 
 def _train(engine: Engine, send: Send, trials: list[Trial], step_seconds: list[float] | None, context: Context) -> None:

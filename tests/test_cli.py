@@ -80,7 +80,9 @@ def test_plan_prints_and_runs_nothing(tmp_path: Path) -> None:
     assert answer.returncode == 0, answer.stderr
     assert "Trials: 288 = 6 optimizers x 48 rates x 1 widths x 1 seeds" in answer.stdout
     assert "Groups: 18 of 16 lanes, on " in answer.stdout
-    assert re.search(r"^Predicted time: at most .* \(a guess, since step times have not been measured here", answer.stdout, re.MULTILINE)
+    assert re.search(
+        r"^Predicted time: .* min; at most .* budget \(a guess: step times have not been measured here", answer.stdout, re.MULTILINE
+    )
     assert list(tmp_path.iterdir()) == []
     plan = json.loads(call("plan", "article", "--out", "study", "--json", cwd=tmp_path).stdout)
     assert plan["trials"] == 288
