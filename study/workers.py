@@ -150,7 +150,7 @@ def _accept(listener: Listener, inbox: queue.Queue[Any]) -> None:
 
     with suppress(OSError):
         while True:
-            with suppress(AuthenticationError, EOFError):  # one caller who is none of ours, or fails, is no reason to hear no other
+            with suppress(AuthenticationError, EOFError, ConnectionError):  # one bad caller is no reason to hear no other
                 threading.Thread(target=read, args=(listener.accept(),), daemon=True).start()
 
 

@@ -143,12 +143,12 @@ def test_a_broken_trial_is_recorded_as_failed_and_harms_no_other(folder: Path, w
 
 
 class Small(ParabolaEngine):
-    """A machine without the memory for more than four lanes, or for any lane of the second width."""
+    """A machine without the memory for more than four lanes, or for the highest rate of the second width even alone."""
 
     def learner(self, trials: Sequence[Trial]) -> Parabola:
         if len(trials) > 4:
             raise MemoryError("out of memory allocating the activations")
-        if trials[0].width == 3.0 and trials[0].learning_rate > 1e6:
+        if any(trial.width == 3.0 and trial.learning_rate > 1e6 for trial in trials):
             raise MemoryError("out of memory for one lane")
         return super().learner(trials)
 
