@@ -159,6 +159,7 @@ def write(folder: str | Path, out: str | Path | None = None) -> list[Path]:
     for name, figure in drawn.items():
         paths.append(out / f"{name}.png")
         figure.savefig(paths[-1], dpi=150)
+        figure.set_layout_engine("none")  # laid out once is enough
         with matplotlib.rc_context({"svg.hashsalt": name}):  # the same table draws the same file
             figure.savefig(out / f"{name}.svg", metadata={"Date": None})
     return paths

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,7 @@ class Network:
     dense: int
     dropout: float
 
-    @property
+    @cached_property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
         """Shapes of the eight weight arrays in Keras's order and layout: kernel, bias of each layer from the first."""
         first, second = self.filters
@@ -45,7 +46,7 @@ class Network:
             (CLASSES,),
         )
 
-    @property
+    @cached_property
     def sizes(self) -> tuple[int, ...]:
         """Numbers of weights in those arrays."""
         return tuple(math.prod(shape) for shape in self.shapes)
@@ -87,6 +88,7 @@ BASE = {"compact": Network((2, 4), 15, 0.0), "tutorial": Network((32, 64), 1024,
 """The networks at width 1: `compact` has the article's "roughly 3,400 weights", `tutorial` is what the published code trained."""
 
 
+@cache
 def network(name: str, width: float = 1.0, scale_dense: bool = False) -> Network:
     """The named network with its filters, and on request its first dense layer, multiplied by `width` (halves round up, at least 1)."""
     base = BASE[name]

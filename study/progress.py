@@ -35,7 +35,7 @@ class Bar:
             bar_format="{n_fmt}/{total_fmt} trials {percentage:3.0f}%|{bar:20}| {elapsed}{postfix}",
             # Without a terminal every refresh is a line of a log.
             mininterval=0.5 if sys.stderr.isatty() else 15,
-            maxinterval=30,
+            miniters=0,  # or tqdm would wait for trials to end before it shows the steps
             dynamic_ncols=True,
         )
         for run in stored:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from study.errors import StudyError
@@ -97,11 +98,16 @@ class Run:
 TYPES: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float), "bool": bool, "None": type(None)}
 
 
+@cache
+def _kinds(annotation: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in annotation.split("|"))
+
+
 def _typed(name: str, annotation: Any, row: Mapping[str, Any]) -> Any:
     """The row's value, if it is of the type that the field is declared with."""
     value = row[name]
-    kinds = [part.strip() for part in str(annotation).split("|")]
-    if kinds == ["Mapping[str, str]"]:
+    kinds = _kinds(annotation)
+    if kinds == ("Mapping[str, str]",):
         fine = isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
     else:
         fine = any(isinstance(value, TYPES[kind]) and (kind == "bool" or not isinstance(value, bool)) for kind in kinds)

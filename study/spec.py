@@ -62,13 +62,16 @@ class Trial:
     def id(self) -> str:
         """The trial's identity: 16 hex digits of a hash of its fields and the protocol version; a field of `LATER` counts where it is
         not what it always was before it came."""
-        values = {key: value for key, value in asdict(self).items() if key not in LATER or value != LATER[key]}
+        values = {name: getattr(self, name) for name in TRIAL_FIELDS}
+        values = {name: value for name, value in values.items() if name not in LATER or value != LATER[name]}
         text = json.dumps([PROTOCOL_VERSION, values], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 LATER: dict[str, Any] = {"prune": "none"}
 """Fields that came after the first stored studies, with the value that those had."""
+
+TRIAL_FIELDS = tuple(f.name for f in fields(Trial))
 
 GRID = ("optimizers", "rates", "widths", "seeds")
 """The fields of a spec that may change between two runs of one study: they add or drop trials, and alter none."""
@@ -166,15 +169,19 @@ class StudySpec:
 
     def trials(self) -> list[Trial]:
         """All trials in a fixed order: width, seed, optimizer, rate."""
+        return list(self._trials)
+
+    @cached_property
+    def _trials(self) -> tuple[Trial, ...]:
         same = {f.name: getattr(self, f.name) for f in fields(Trial) if f.name in SPEC_FIELDS}
         rates = parse_rates(self.rates)
-        return [
+        return tuple(
             Trial(optimizer=optimizer, learning_rate=rate, width=width, seed=seed, **same)
             for width in self.widths
             for seed in range(self.seeds)
             for optimizer in self.optimizers
             for rate in rates
-        ]
+        )
 
     def __len__(self) -> int:
         return len(self.optimizers) * len(self.rates) * len(self.widths) * self.seeds
