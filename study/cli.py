@@ -258,6 +258,24 @@ def verify(
 
 
 @app.command()
+def hindsight(folder: Folder, as_json: AsJson = False) -> None:
+    """Print what --prune hopeless would have saved on a study's stored trials, and the arrivals it would have lost."""
+    from study import tables
+    from study.store import Store
+
+    table = tables.hindsight(tables.load(folder), Store(folder).checks())
+    total = table.drop(columns="optimizer").sum()
+    if as_json:
+        typer.echo(json.dumps({name: int(value) for name, value in total.items()}))
+        return
+    typer.echo(table.to_string(index=False))
+    share = total["saved"] / max(1, total["steps"])
+    typer.echo(
+        f"\n{total['pruned']} of {total['trials']} trials given up early, {share:.0%} of the steps saved, {total['lost']} arrivals lost"
+    )
+
+
+@app.command()
 def tables(folder: Folder, out: Annotated[Path | None, typer.Option("--out", help="where to; DIR/tables where not given")] = None) -> None:
     """Rebuild a study's tables from its stored runs, and print the best rates."""
     from study import tables as module

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from study.errors import StudyError
+from study.hopeless import hopeless
 from study.record import Outcome, Run
 from study.spec import OPTIMIZERS
 from study.store import Store
@@ -207,6 +208,31 @@ def costs(runs: pd.DataFrame, spent: Iterable[Mapping[str, Any]]) -> dict[str, A
         "spent_seconds": seconds,
         "cost_ratio": one_by_one / seconds if seconds else None,
     }
+
+
+def hindsight(runs: pd.DataFrame, checks: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """One row an optimizer: what `prune="hopeless"` would have done to trials that were run without it.
+
+    Columns: trials, steps; pruned, the trials given up early; saved, the steps they would not have taken; lost, those that arrived.
+
+    Args:
+        runs: a study's runs; those that reached the target or were capped are looked at, the others cost next to nothing.
+        checks: what `Store.checks` gives.
+    """
+    looked = runs[runs["outcome"].isin([Outcome.REACHED, Outcome.CAPPED]) & runs["id"].isin(list(checks))]
+    last = (budget(looked) / looked["step_seconds"] / looked["check_every"] + 1e-9).astype(int)
+    rows = []
+    for id_, optimizer, steps, outcome, target, every, end in zip(
+        *(looked[name] for name in ("id", "optimizer", "steps", "outcome", "target", "check_every")), last, strict=True
+    ):
+        seen = checks[id_]["accuracy"]
+        given_up = next((n for n in range(1, len(seen)) if hopeless(seen[:n], end, target)), None)
+        saved = steps - given_up * every if given_up else 0
+        rows.append((optimizer, steps, given_up is not None, saved, given_up is not None and outcome == Outcome.REACHED))
+    table = pd.DataFrame(rows, columns=["optimizer", "steps", "pruned", "saved", "lost"])
+    table["optimizer"] = pd.Categorical(table["optimizer"], runs["optimizer"].cat.categories)
+    grouped = table.assign(trials=1).groupby("optimizer", observed=True)[["trials", "steps", "pruned", "saved", "lost"]]
+    return grouped.sum().astype(int).reset_index()
 
 
 TABLES = {"valley": valley, "best": best, "envelope": envelope}

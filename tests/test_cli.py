@@ -70,7 +70,7 @@ def test_help_names_the_commands() -> None:
     for arguments in ([], ["--help"]):
         answer = call(*arguments)
         assert answer.returncode == 0
-        for command in ("run", "plan", "calibrate", "status", "tables", "figures"):
+        for command in ("run", "plan", "calibrate", "status", "verify", "hindsight", "tables", "figures"):
             assert re.search(rf"^\s+{command}\s", answer.stdout, re.MULTILINE)
 
 
@@ -101,6 +101,13 @@ def test_status_counts_outcomes(folder: Path) -> None:
     text = call("status", folder).stdout
     assert f"{len(SPEC)} of {len(SPEC)} trials stored" in text
     assert re.search(r"^sgd\s+3\s+2\s+0\s+6\s+1\s+0$", text, re.MULTILINE)
+
+
+def test_hindsight_is_told_for_people_and_for_programs(folder: Path) -> None:
+    """On made-up curves that all rise at once nothing would be given up."""
+    stored(folder)
+    assert "0 of 19 trials given up early, 0% of the steps saved, 0 arrivals lost" in call("hindsight", folder).stdout
+    assert json.loads(call("hindsight", folder, "--json").stdout)["lost"] == 0
 
 
 def test_tables_and_figures_are_rebuilt_from_the_stored_runs(folder: Path, tmp_path: Path) -> None:

@@ -152,6 +152,20 @@ def test_costs_one_by_one_are_arrivals_and_whole_budgets() -> None:
     assert tables.costs(runs, [])["cost_ratio"] is None
 
 
+def test_hindsight_tells_what_pruning_would_have_saved() -> None:
+    """Hand-made: a flat curve is given up after a tenth of its budget, 1,000 steps; a late riser that arrived is lost; the rest is kept."""
+    trials = StudySpec(optimizers=("sgd", "adam"), rates=(0.1, 0.2), cap=100.0, target=0.97).trials()
+    ends = [(Outcome.CAPPED, [0.8] * 200), (Outcome.REACHED, [*[0.8] * 100, 0.97]), (Outcome.REACHED, [0.9, 0.97]), (Outcome.STUCK, [0.1])]
+    runs = [
+        replace(RUN, trial=trial, outcome=end, steps=50 * len(seen), seconds=0.5 * len(seen), step_seconds=0.01)
+        for trial, (end, seen) in zip(trials, ends, strict=True)
+    ]
+    checks = {run.id: {"accuracy": seen} for run, (_, seen) in zip(runs, ends, strict=True)}
+    table = tables.hindsight(tables.frame(runs), checks).set_index("optimizer")
+    assert table.loc["sgd"].to_dict() == {"trials": 2, "steps": 10_000 + 5_050, "pruned": 2, "saved": 9_000 + 4_050, "lost": 1}
+    assert table.loc["adam"].to_dict() == {"trials": 1, "steps": 100, "pruned": 0, "saved": 0, "lost": 0}
+
+
 def test_tables_are_written_and_read_back(folder: Path) -> None:
     """CSV files that pandas reads to the same numbers, rebuilt from the stored rows alone."""
     paths = tables.write(stored(folder))
