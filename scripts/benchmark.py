@@ -56,7 +56,7 @@ from study.spec import OPTIMIZERS, Trial, preset
 from study.workers import Workers
 
 BATCH = 100
-PAUSE = 0.25
+PAUSE = 0.25  # seconds; OpenMP's idle threads spin for 0.2 after PyTorch's last step
 RATE = 1e-3
 
 
@@ -74,14 +74,13 @@ class Contender:
 
     def warm_up(self, seconds: float) -> None:
         """Compile, then choose how many steps a round takes."""
-        self.run(2)
+        self.run(1)
         begun = time.perf_counter()
-        self.run(2)
-        self.steps = min(200, max(self.least, round(seconds / ((time.perf_counter() - begun) / 2))))
+        self.run(1)
+        self.steps = min(200, max(self.least, round(seconds / (time.perf_counter() - begun))))
 
     def round(self) -> None:
-        """Time a round, when the last one's idle threads have stopped spinning (OpenMP's do for 0.2 s) and a step has filled the caches."""
-        time.sleep(PAUSE)
+        """Time a round, after a step that fills the caches."""
         self.run(1)
         begun = time.perf_counter()
         self.run(self.steps)
@@ -272,10 +271,12 @@ def measure(quick: bool) -> dict[str, Any]:
             contender.warm_up(seconds)
         found: dict[int, list[float]] = {size: [] for size in sizes}
         rates = []
-        for _ in range(rounds):
+        for _ in range(2 if quick and large else rounds):
             rates.append(matrix_rate(3))
             for contender in contenders:
                 contender.round()
+                if contender.name.startswith("PyTorch"):
+                    time.sleep(PAUSE)
             if crew and (not quick or not found[sizes[0]]):
                 for size, values in crew.probe(adam, sizes).items():
                     found[size].append(1e3 * statistics.median(values) / jobs)
