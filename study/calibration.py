@@ -31,9 +31,6 @@ PROBE_ROUNDS = 3
 PROBE_STEPS = 5
 """An array's step is timed over so many rounds of so many steps: enough to tell sizes apart."""
 
-NEAR = 1.1
-"""Of the array sizes within this factor of the fastest, the smallest is taken: less memory, and shorter waits between checks."""
-
 MIXED = "mixed"
 """Stands for the optimizer in an array's step time, since its lanes have several."""
 
@@ -131,10 +128,10 @@ class Calibration:
         kind = array_key(trial, 0, jobs)
         return {key[-2]: time_.seconds for key, time_ in self.times.items() if (*key[:-2], 0, key[-1]) == kind}
 
-    def lanes(self, trial: Trial, jobs: int, most: int) -> int | None:
-        """The array size that trains fastest a lane, of those measured up to `most`; None if there is none."""
-        seconds = {size: value for size, value in self.arrays(trial, jobs).items() if size <= most}
-        return min((size for size, value in seconds.items() if value <= NEAR * min(seconds.values())), default=None)
+    def widths(self, trial: Trial, jobs: int) -> list[float]:
+        """The widths of the trial's network whose arrays were measured, in each of so many processes."""
+        kind = array_key(trial, 0, jobs)
+        return sorted({key[1] for key in self.times if (key[0], kind[1], *key[2:-2], 0, key[-1]) == kind})
 
     def missing(self, trials: Iterable[Trial]) -> list[Trial]:
         """One trial for each step time that is not known yet, in order."""

@@ -16,7 +16,7 @@ from study import verify as verification
 from study.calibration import Calibration, Engine
 from study.errors import StudyError
 from study.machine import Machine, this_machine, versions
-from study.plan import Plan, Resources, plan, probes, resources
+from study.plan import Plan, Resources, plan, resources
 from study.progress import Bar
 from study.race import Finish
 from study.record import SCHEMA, Outcome, Run
@@ -128,10 +128,9 @@ def run(
                     calibration.measure(times, todo.uncalibrated, engine(), stopwatch.clock, bar.calibrating)
             crew = Workers(use.jobs, spec.dataset, factory) if use.jobs > 1 and todo.pending else None
             ids = {run.id for run in stored}
-            for trial in plan(spec, ids, times, use).unprobed:
+            for trial, sizes in plan(spec, ids, times, use).unprobed.items():
                 bar.note("measuring array sizes")
                 with stopwatch.part("calibrate"):
-                    sizes = probes(trial, len(todo.pending), times, use)
                     found = crew.probe(trial, sizes) if crew else calibration.probe(trial, sizes, engine(), stopwatch.clock)
                     kinds = {size: calibration.array_key(trial, size, use.jobs) for size in found}
                     times.add(times.entry(kinds[size], seconds, calibration.PROBE_STEPS) for size, seconds in found.items())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,6 +22,9 @@ PROBES = (4, 16, 64)
 
 USUAL_LANES = 16
 """Lanes of an array before anything is measured."""
+
+NEAR = 1.1
+"""Of the array sizes within this factor of the fastest, the smallest is taken: less memory, and shorter waits between checks."""
 
 INTERVAL = 20.0
 """Seconds that the steps between two checks of an array may take: the wait of a Ctrl-C, and of the progress bar."""
@@ -58,14 +61,15 @@ class Resources:
 class Plan:
     """What a run would do: the pending trials in groups, each to be one array, and how long it takes.
 
-    `uncalibrated` and `unprobed` name one trial for each step time, alone and in arrays, that is to be measured first. `seconds` is what
+    `uncalibrated` names one trial for each step time alone that is to be measured first, `unprobed` one for each network with the array
+    sizes to measure. `seconds` is what
     to expect of the whole run, `most_seconds` has every trial spend its whole budget; what is unmeasured is guessed in both.
     """
 
     pending: tuple[Trial, ...]
     groups: tuple[tuple[Trial, ...], ...]
     uncalibrated: tuple[Trial, ...]
-    unprobed: tuple[Trial, ...]
+    unprobed: dict[Trial, list[int]]
     seconds: float
     most_seconds: float
 
@@ -76,7 +80,7 @@ def plan(spec: StudySpec, stored: Collection[str], times: Calibration, use: Reso
     array = spec.mode == "array"
     groups = group(pending, times, use)
     uncalibrated = times.missing(pending) if array else []
-    measured = unprobed(pending, times, use) if array else []
+    measured = unprobed(pending, times, use) if array else {}
     overhead = OVERHEAD["start"] + OVERHEAD["calibrate"] * len(uncalibrated) + OVERHEAD["probe"] * len(measured)
 
     def whole(steps: Callable[[Trial, Calibration], float]) -> float:
@@ -85,7 +89,7 @@ def plan(spec: StudySpec, stored: Collection[str], times: Calibration, use: Reso
         arrays = [array_seconds(trials[0], [steps(trial, times) for trial in trials], times, use) for trials in groups]
         return busiest(arrays, use.jobs) + overhead
 
-    return Plan(tuple(pending), tuple(groups), tuple(uncalibrated), tuple(measured), whole(expected_steps), whole(budget_steps))
+    return Plan(tuple(pending), tuple(groups), tuple(uncalibrated), measured, whole(expected_steps), whole(budget_steps))
 
 
 def resources(spec: StudySpec, pending: int, machine: Machine, jobs: int | None = None, memory: float | None = None) -> Resources:
@@ -144,12 +148,27 @@ def lane_seconds(trial: Trial, times: Calibration, use: Resources, lanes: int | 
     alone = times.seconds(trial) or _guess(trial, lanes=1)
     if trial.mode == "alone":
         return alone
-    known = times.arrays(trial, use.jobs)
+    known = array_times(trial, times, use)
     if not known:
         return (_guess(trial, lanes=2) if lanes != 1 else alone) / use.jobs
     known = {1: max(alone, *known.values()), **known}
     size = lanes_for(trial, times, use) if lanes is None else lanes
     return float(np.interp(math.log(size), [math.log(k) for k in sorted(known)], [known[k] for k in sorted(known)])) / use.jobs
+
+
+def array_times(trial: Trial, times: Calibration, use: Resources) -> dict[int, float]:
+    """Seconds of one lane's step by the size of the array: as measured, else those of the measured width that is nearest in arithmetic,
+    in proportion; empty if none was measured."""
+    known = times.arrays(trial, use.jobs)
+    if known:
+        return known
+    others = [replace(trial, width=width) for width in times.widths(trial, use.jobs)]
+    if not others:
+        return {}
+    work = network_of(trial).multiply_adds
+    near = min(others, key=lambda other: abs(math.log(network_of(other).multiply_adds / work)))
+    factor = (times.seconds(trial) or _guess(trial, lanes=1)) / (times.seconds(near) or _guess(near, lanes=1))
+    return {size: factor * seconds for size, seconds in times.arrays(near, use.jobs).items()}
 
 
 def _guess(trial: Trial, lanes: int) -> float:
@@ -159,26 +178,45 @@ def _guess(trial: Trial, lanes: int) -> float:
 
 
 def group(pending: Sequence[Trial], times: Calibration, use: Resources) -> list[tuple[Trial, ...]]:
-    """Arrays of trials that can train together: the same but for optimizer and rate, neighbours first, since they tend to end together.
+    """Arrays of trials that can train together: the same but for optimizer and rate, neighbours first, since they tend to end together;
+    the longest arrays first, so that the processes end together too.
 
     Mode `alone` makes groups of one, in an order shuffled over the whole study so that a drift of the machine falls on all optimizers.
     """
     if pending and pending[0].mode == "alone":
         return [(trial,) for trial in sorted(pending, key=lambda trial: trial.id)]
-    together: dict[Trial, list[Trial]] = {}
-    for trial in pending:
-        together.setdefault(replace(trial, optimizer="", learning_rate=0.0), []).append(trial)
+    together = _together(pending)
+    share = math.ceil(use.jobs / max(1, len(together)))  # processes for each set of trials that can train together
     groups = []
-    for trials in together.values():
-        size = min(lanes_for(trials[0], times, use), max(1, math.ceil(len(trials) / use.jobs)))
+    for trials in together:
+        size = min(lanes_for(trials[0], times, use), math.ceil(len(trials) / share))
         groups += [tuple(trials[i : i + size]) for i in range(0, len(trials), size)]
-    return groups
+
+    def seconds(trials: tuple[Trial, ...]) -> float:
+        return array_seconds(trials[0], [expected_steps(trial, times) for trial in trials], times, use)
+
+    return sorted(groups, key=seconds, reverse=True)
+
+
+def _together(pending: Sequence[Trial]) -> list[list[Trial]]:
+    """The trials in sets, each of which could train as one array."""
+    sets: dict[Trial, list[Trial]] = {}
+    for trial in pending:
+        sets.setdefault(replace(trial, optimizer="", learning_rate=0.0), []).append(trial)
+    return list(sets.values())
 
 
 def lanes_for(trial: Trial, times: Calibration, use: Resources) -> int:
     """Lanes per array: the measured size that trains fastest, of those that memory and `INTERVAL` allow."""
     most = most_lanes(trial, times, use)
-    return times.lanes(trial, use.jobs, most) or max(size for size in LANE_SIZES if size <= min(most, USUAL_LANES))
+    return fastest(array_times(trial, times, use), most) or max(size for size in LANE_SIZES if size <= min(most, USUAL_LANES))
+
+
+def fastest(seconds: Mapping[int, float], most: int) -> int | None:
+    """The array size that trains fastest a lane, of those measured up to `most`; the smallest of those within `NEAR` of it; None if there
+    is none."""
+    known = {size: value for size, value in seconds.items() if size <= most}
+    return min((size for size, value in known.items() if value <= NEAR * min(known.values())), default=None)
 
 
 def most_lanes(trial: Trial, times: Calibration, use: Resources) -> int:
@@ -199,17 +237,28 @@ def lane_bytes(trial: Trial) -> float:
     return 2.0 * (activations + 4 * net.weights * 8)
 
 
-def unprobed(pending: Sequence[Trial], times: Calibration, use: Resources) -> list[Trial]:
-    """One trial for each network whose array sizes are to be measured: nothing of it is known, and there is a choice."""
-    first: dict[tuple[object, ...], Trial] = {}
-    for trial in pending:
-        first.setdefault((trial.network, trial.width, trial.scale_dense, trial.hyper, trial.batch), trial)
-    return [trial for trial in first.values() if not times.arrays(trial, use.jobs) and len(probes(trial, len(pending), times, use)) > 1]
+def unprobed(pending: Sequence[Trial], times: Calibration, use: Resources) -> dict[Trial, list[int]]:
+    """The array sizes to measure, for one trial of each network of which nothing is known where there is a choice. Of many widths the
+    smallest, a middle one and the largest stand for all."""
+    kinds: dict[tuple[object, ...], dict[float, list[Trial]]] = {}
+    for trials in _together(pending):
+        first = trials[0]
+        widths = kinds.setdefault((first.network, first.scale_dense, first.hyper, first.batch), {})
+        widths[first.width] = max(widths.get(first.width, []), trials, key=len)
+    chosen: dict[Trial, list[int]] = {}
+    for widths in kinds.values():
+        order = sorted(widths)
+        for width in dict.fromkeys((order[0], order[len(order) // 2], order[-1])):
+            trials = widths[width]
+            sizes = probes(trials[0], min(len(trials), math.ceil(len(pending) / use.jobs)), times, use)
+            if len(sizes) > 1 and not times.arrays(trials[0], use.jobs):
+                chosen[trials[0]] = sizes
+    return chosen
 
 
-def probes(trial: Trial, pending: int, times: Calibration, use: Resources) -> list[int]:
-    """The array sizes worth measuring for so many pending trials."""
-    most = min(most_lanes(trial, times, use), max(LANE_SIZES[0], math.ceil(pending / use.jobs)))
+def probes(trial: Trial, together: int, times: Calibration, use: Resources) -> list[int]:
+    """The array sizes worth measuring where so many trials can train together."""
+    most = min(most_lanes(trial, times, use), max(LANE_SIZES[0], together))
     return [size for size in PROBES if size <= most]
 
 

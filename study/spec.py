@@ -36,6 +36,9 @@ PROTOCOL_VERSION = 1
 # The published sweep's grid, 10^(k/6) for k = -36..12: k = 0 is missing there, so a reproduction leaves it out too.
 PUBLISHED_RATES = tuple(float(f"{10 ** (k / 6):.6g}") for k in range(-36, 13) if k != 0)
 
+PUBLISHED_SIZE_RATES = (0.0001, 0.0005, 0.001, 0.00146, 0.005, 0.01)
+PUBLISHED_WIDTHS = tuple(k / 4 for k in range(4, 40))
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -208,14 +211,20 @@ PRESETS: dict[str, dict[str, Any]] = {
     "quick": dict(rates="1e-4:100:16", target=0.97, cap=8.0),
     "article": dict(rates="published", target=0.97, cap=120.0),
     "tutorial": dict(rates="published", target=0.97, cap=120.0, network="tutorial"),
+    "sizes-quick": dict(optimizers=("adam",), rates=(0.002, 0.005, 0.01), widths=(1.0, 1.5, 2.0, 3.0, 4.0, 5.0), target=0.96, cap=60.0),
+    "sizes": dict(optimizers=("adam",), rates=PUBLISHED_SIZE_RATES, widths=PUBLISHED_WIDTHS, target=0.96, cap=240.0),
 }
 """Named studies: `smoke` takes seconds, `quick` minutes on two cores, `article` is the published grid, `tutorial` the same on the network
-that the published code trained."""
+that the published code trained; `sizes` is the published study of model size, `sizes-quick` one of minutes."""
+
+ON_GPU: dict[str, dict[str, Any]] = {"sizes-quick": dict(network="tutorial"), "sizes": dict(network="tutorial")}
+"""What presets take instead on a machine with a GPU."""
 
 
-def preset(name: str) -> StudySpec:
-    """The preset of that name; an unknown name raises `StudyError`."""
-    return StudySpec(name=name, **PRESETS[choice("preset", name, tuple(PRESETS))])
+def preset(name: str, gpu: bool = False) -> StudySpec:
+    """The preset of that name; with `gpu`, as it is on a machine with one. An unknown name raises `StudyError`."""
+    values = PRESETS[choice("preset", name, tuple(PRESETS))]
+    return StudySpec(name=name, **{**values, **(ON_GPU.get(name, {}) if gpu else {})})
 
 
 def spec_from(values: Mapping[str, Any], name: str = "study") -> StudySpec:

@@ -97,7 +97,7 @@ class Store:
         Raises:
             StudyError: a line is not a curve; the sentence names it.
         """
-        numbers = ("learning_rate", "width", "step_seconds", "check_every", "span")
+        numbers = ("learning_rate", "width", "seed", "step_seconds", "check_every", "span")
         return list(rows_with(self.curves_path, text=("id", "optimizer"), number=numbers, numbers=("accuracy", "loss")))
 
     def write_curves(self, curves: Sequence[Mapping[str, Any]]) -> None:

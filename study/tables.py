@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from study import statistics
 from study.errors import StudyError
 from study.hopeless import hopeless
 from study.record import Outcome, Run
 from study.spec import OPTIMIZERS
+from study.statistics import Floats
 from study.store import Store
+
+CELL = ["width", "optimizer", "rate"]
+"""What a cell is: its trials differ in the seed alone."""
 
 SAME = (
     "network",
@@ -66,15 +72,15 @@ def checks(folder: str | Path) -> pd.DataFrame:
 
 
 def curves(folder: str | Path) -> pd.DataFrame:
-    """Validation accuracy over training of each optimizer at its best rate, long: optimizer, learning_rate, width, step, seconds,
+    """Validation accuracy over training of each optimizer at its best rate, long: optimizer, learning_rate, width, seed, step, seconds,
     accuracy."""
     parts = []
     for row in Store(Path(folder)).curves():
         part = pd.DataFrame({"accuracy": row["accuracy"]})
         part["step"] = (part.index + 1) * row["check_every"]
         part["seconds"] = part["step"] * row["step_seconds"]
-        parts.append(part.assign(optimizer=row["optimizer"], learning_rate=row["learning_rate"], width=row["width"]))
-    columns = ["optimizer", "learning_rate", "width", "step", "seconds", "accuracy"]
+        parts.append(part.assign(**{name: row[name] for name in ("optimizer", "learning_rate", "width", "seed")}))
+    columns = ["optimizer", "learning_rate", "width", "seed", "step", "seconds", "accuracy"]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
@@ -109,28 +115,56 @@ def valley(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def cells(runs: pd.DataFrame) -> pd.DataFrame:
-    """One row a (width, optimizer, rate): seeds, arrived, and over seeds the median seconds and steps with a censored time as infinite."""
+    """One row a (width, optimizer, rate), over its seeds with a censored time as infinite.
+
+    Columns: seeds, arrived; seconds and steps, the medians; seconds_low, seconds_high, a bootstrap interval of the median; seconds_q25,
+    seconds_q75, the quartiles; expected_seconds, the expected running time (all seconds spent / arrivals: what restarting until one
+    arrives costs; Hansen et al. 2009); weights, multiply_adds, step_seconds.
+    """
     runs = comparable(runs)
     arrived = runs["outcome"] == Outcome.REACHED
     timed = runs.assign(
         arrived=arrived,
+        spent=runs["seconds"],
         seconds=runs["seconds"].where(arrived, math.inf),
         steps=runs["steps"].astype(float).where(arrived, math.inf),
     ).rename(columns={"learning_rate": "rate"})
-    return timed.groupby(["width", "optimizer", "rate"], observed=True, as_index=False).agg(
-        seeds=("seed", "size"), arrived=("arrived", "sum"), seconds=("seconds", "median"), steps=("steps", "median")
-    )
+    grouped = timed.groupby(CELL, observed=True)
+    table = grouped.agg(
+        seeds=("seed", "size"),
+        arrived=("arrived", "sum"),
+        seconds=("seconds", "median"),
+        steps=("steps", "median"),
+        spent=("spent", "sum"),
+        weights=("weights", "first"),
+        multiply_adds=("multiply_adds", "first"),
+        step_seconds=("step_seconds", "median"),
+    ).reset_index()
+    table["expected_seconds"] = (table.pop("spent") / table["arrived"]).where(table["arrived"] > 0, math.inf)
+    order = timed.assign(place=grouped.ngroup()).sort_values(["place", "seconds"])
+    for seeds, mine in order.groupby(order["place"].map(table["seeds"])):
+        values = mine["seconds"].to_numpy(float).reshape(-1, int(seeds))
+        low, high = statistics.median_intervals(values)
+        places = mine["place"].to_numpy()[:: int(seeds)]
+        table.loc[places, "seconds_low"], table.loc[places, "seconds_high"] = low, high
+        for name, share in (("seconds_q25", 0.25), ("seconds_q75", 0.75)):
+            table.loc[places, name] = np.quantile(values, share, axis=1, method="inverted_cdf")
+    return table
 
 
 def best(runs: pd.DataFrame) -> pd.DataFrame:
     """One row a (width, optimizer): rates tried and that arrived, lowest and highest of those, the best rate with its seconds and steps.
 
     A rate arrived if its median time over seeds is finite; the best is the one of least median seconds, at which `seeds_arrived` of the
-    seeds did. `at_edge` says that the best
-    rate is the lowest or highest tried, so that a better one may lie beyond.
+    seeds did. `at_edge` says that the best rate is the lowest or highest tried, so that a better one may lie beyond. `decades` is the
+    width of the valley, decades of rate within twice the best time. `best_low` and `best_high`, `seconds_low` and `seconds_high`,
+    `decades_low` and `decades_high` are bootstrap intervals over the seeds, NaN with fewer than three or with trials missing.
     """
     rows = []
-    for (width, optimizer), group in cells(runs).groupby(["width", "optimizer"], observed=True):
+    seeds = int(runs["seed"].max()) + 1
+    by_width = dict(iter(comparable(runs).groupby("width")))
+    for key, group in cells(runs).groupby(["width", "optimizer"], observed=True):
+        width, optimizer = float(str(key[0])), str(key[1])
         arrived = group[group["seconds"] < math.inf]
         row = {
             "optimizer": optimizer,
@@ -145,16 +179,98 @@ def best(runs: pd.DataFrame) -> pd.DataFrame:
             "at_edge": False,
             "seeds": int(group["seeds"].max()),
             "width": width,
+            "share": len(arrived) / len(group),
+            "decades": math.nan,
         }
+        row |= {f"{name}_{end}": math.nan for name in ("best", "seconds", "decades") for end in ("low", "high")}
         if len(arrived):
             top = arrived.iloc[int(arrived["seconds"].to_numpy().argmin())]
             edge = len(group) > 1 and top["rate"] in (group["rate"].min(), group["rate"].max())
             row |= {"best_rate": top["rate"], "seconds": top["seconds"], "steps": top["steps"]}
             row |= {"seeds_arrived": int(top["arrived"]), "at_edge": bool(edge)}
+            rates = group["rate"].to_numpy(float)
+            row["decades"] = float(statistics.valley_decades(rates, group["seconds"].to_numpy(float)))
+            row |= _best_intervals(rates, cube(by_width[width], [width], [optimizer], list(rates), seeds)[0, 0])
         rows.append(row)
     table = pd.DataFrame(rows)
     table["optimizer"] = pd.Categorical(table["optimizer"], runs["optimizer"].cat.categories)
     return table
+
+
+def cube(runs: pd.DataFrame, widths: Sequence[float], optimizers: Sequence[str], rates: Sequence[float], seeds: int) -> Floats:
+    """Seconds to the target, (widths, optimizers, rates, seeds): infinite where a trial did not arrive, NaN where it is not known whether
+    it would have: missing, failed with an error, or pruned."""
+    seconds = np.full((len(widths), len(optimizers), len(rates), seeds), math.nan)
+    axes: dict[str, list[Any]] = {
+        "width": list(widths),
+        "optimizer": list(optimizers),
+        "learning_rate": list(rates),
+        "seed": list(range(seeds)),
+    }
+    places = np.array([pd.Index(values).get_indexer(runs[name].astype(object)) for name, values in axes.items()])
+    known = ~runs["outcome"].isin([Outcome.FAILED, Outcome.PRUNED]).to_numpy() & (places >= 0).all(axis=0)
+    times = runs["seconds"].where(runs["outcome"] == Outcome.REACHED, math.inf).to_numpy(float)
+    seconds[tuple(places[:, known])] = times[known]
+    return seconds
+
+
+def _best_intervals(rates: Floats, seconds: Floats) -> dict[str, float]:
+    """Intervals of the best rate, its seconds and the valley's width: seeds are resampled, the same for all rates: they are paired."""
+    seeds = seconds.shape[1]
+    if seeds < statistics.FEWEST_SEEDS or np.isnan(seconds).any():
+        return {}
+    drawn = statistics.medians(seconds, statistics.draws(seeds))
+    least = drawn.min(axis=0)
+    found = {
+        "best": rates[drawn.argmin(axis=0)][np.isfinite(least)],
+        "seconds": least,
+        "decades": statistics.valley_decades(rates, drawn),
+    }
+    ends = {name: statistics.between(values) for name, values in found.items() if len(values)}
+    return {f"{name}_{end}": float(value) for name, pair in ends.items() for end, value in zip(("low", "high"), pair, strict=True)}
+
+
+def profile(runs: pd.DataFrame) -> pd.DataFrame:
+    """Performance profile: the share of an optimizer's trials that arrive within `ratio` times the least seconds of all.
+
+    The least is over every optimizer and rate of the same width and seed, so that the curve says what a rate drawn from the grid gives.
+    Columns: optimizer, ratio, share; after Dolan and More 2002.
+    """
+    runs = comparable(runs)
+    seconds = runs["seconds"].where(runs["outcome"] == Outcome.REACHED, math.inf)
+    ratio = seconds / seconds.groupby([runs["width"], runs["seed"]]).transform("min")
+    table = pd.DataFrame({"optimizer": runs["optimizer"], "ratio": ratio}).sort_values(["optimizer", "ratio"], ignore_index=True)
+    grouped = table.groupby("optimizer", observed=True)
+    table["share"] = (grouped.cumcount() + 1) / grouped["ratio"].transform("size")
+    return table[table["ratio"] < math.inf].reset_index(drop=True)
+
+
+def warnings(runs: pd.DataFrame) -> list[str]:
+    """What these runs are too few, or too narrow, to say: sentences for the reader of a table."""
+    table = best(runs)
+    said = []
+    seeds = int(table["seeds"].max())
+    if seeds < statistics.FEWEST_SEEDS:
+        said.append(
+            f"{seeds} seed{'s' if seeds > 1 else ''} a cell: no interval can be given, and a best rate may be luck; "
+            f"take at least --seeds {statistics.FEWEST_SEEDS}"
+        )
+    counts = runs.groupby(["width", "optimizer", "learning_rate"], observed=True)["seed"].nunique()
+    uneven = int((counts < seeds).sum())
+    if uneven:
+        said.append(f"{uneven} of {len(counts)} cells lack seeds: the study is not finished")
+    failed = int((runs["outcome"] == Outcome.FAILED).sum())
+    if failed:
+        said.append(f"{failed} trials failed with an error and count as not arrived; --retry trains them again")
+    edges = table[table["at_edge"]]
+    if len(edges):
+        listed = ", ".join(dict.fromkeys(str(name) for name in edges["optimizer"]))
+        said.append(f"the best rate of {listed} is at the grid's edge: a better one may lie beyond")
+    wide = table[(table["best_high"] / table["best_low"]) > 10]
+    if len(wide):
+        listed = ", ".join(dict.fromkeys(str(name) for name in wide["optimizer"]))
+        said.append(f"the best rate of {listed} is uncertain by more than a factor of ten: more seeds would settle it")
+    return said
 
 
 def envelope(runs: pd.DataFrame) -> pd.DataFrame:
@@ -235,7 +351,7 @@ def hindsight(runs: pd.DataFrame, checks: Mapping[str, Mapping[str, Any]]) -> pd
     return grouped.sum().astype(int).reset_index()
 
 
-TABLES = {"valley": valley, "best": best, "envelope": envelope}
+TABLES = {"valley": valley, "cells": cells, "best": best, "envelope": envelope, "profile": profile}
 """Every table that is written, by the name of its file."""
 
 

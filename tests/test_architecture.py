@@ -14,14 +14,15 @@ STUDY = ROOT / "study"
 
 LAYERS = (
     {"errors"},
-    {"spec", "stopwatch"},
+    {"spec", "stopwatch", "statistics"},
     {"record", "learner", "network", "optimizers", "hopeless"},
     {"race", "data", "machine"},
     {"tensors"},
     {"lanes"},
     {"store", "calibration"},
     {"plan", "training", "tables"},
-    {"progress", "workers", "curves", "verify", "figures"},
+    {"progress", "workers", "curves", "verify", "fits"},
+    {"figures", "claims"},
     {"driver"},
     {"__init__", "cli"},
     {"__main__"},

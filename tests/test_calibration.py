@@ -191,10 +191,10 @@ def test_sizes_are_measured_where_there_is_a_choice(tmp_path: Path) -> None:
     """Not for a handful of trials, and once a network."""
     times = calibrated(calibration(tmp_path / "c.json"), ONE)
     assert probes(ONE[0], 96, times, ONE_JOB) == [4, 16, 64]
-    assert probes(ONE[0], 96, times, TWO_JOBS) == [4, 16]
-    assert unprobed(SPEC.trials()[:4], times, ONE_JOB) == []
-    assert unprobed(SPEC.trials(), times, ONE_JOB) == [SPEC.trials()[0]]
-    assert unprobed(SPEC.trials(), probed(times, {4: 1e-3, 16: 1e-3}), ONE_JOB) == []
+    assert probes(ONE[0], 48, times, TWO_JOBS) == [4, 16]
+    assert unprobed(SPEC.trials()[:4], times, ONE_JOB) == {}
+    assert unprobed(SPEC.trials(), times, ONE_JOB) == {SPEC.trials()[0]: [4, 16, 64]}
+    assert unprobed(SPEC.trials(), probed(times, {4: 1e-3, 16: 1e-3}), ONE_JOB) == {}
     assert len(unprobed(SPEC.with_(widths=(1.0, 2.0)).trials(), times, ONE_JOB)) == 1
 
 

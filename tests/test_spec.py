@@ -38,13 +38,23 @@ def test_the_published_grid() -> None:
     assert sum(step == pytest.approx(1 / 6, abs=1e-5) for step in steps) == 46
 
 
-@pytest.mark.parametrize(("name", "trials"), [("smoke", 6), ("quick", 96), ("article", 288), ("tutorial", 288)])
+@pytest.mark.parametrize(
+    ("name", "trials"), [("smoke", 6), ("quick", 96), ("article", 288), ("tutorial", 288), ("sizes", 216), ("sizes-quick", 18)]
+)
 def test_presets(name: str, trials: int) -> None:
     """Every preset makes as many trials as it says, all of them different."""
     spec = preset(name)
     assert spec.name == name
     assert len(spec) == trials == len(spec.trials()) == len({trial.id for trial in spec.trials()})
-    assert set(PRESETS) == {"smoke", "quick", "article", "tutorial"}
+    assert len(PRESETS) == 6
+
+
+def test_sizes_are_of_the_network_that_the_machine_can_train() -> None:
+    """Compact on a CPU, tutorial on a GPU; the published rates and widths."""
+    spec = preset("sizes")
+    assert (spec.network, preset("sizes", gpu=True).network, preset("article", gpu=True).network) == ("compact", "tutorial", "compact")
+    assert (len(spec.widths), spec.widths[0], spec.widths[-1]) == (36, 1.0, 9.75)
+    assert spec.rates == (0.0001, 0.0005, 0.001, 0.00146, 0.005, 0.01)
 
 
 def test_trials_come_in_a_fixed_order() -> None:

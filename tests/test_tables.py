@@ -169,7 +169,7 @@ def test_hindsight_tells_what_pruning_would_have_saved() -> None:
 def test_tables_are_written_and_read_back(folder: Path) -> None:
     """CSV files that pandas reads to the same numbers, rebuilt from the stored rows alone."""
     paths = tables.write(stored(folder))
-    assert [path.name for path in paths] == ["valley.csv", "best.csv", "envelope.csv"]
+    assert [path.name for path in paths] == ["valley.csv", "cells.csv", "best.csv", "envelope.csv", "profile.csv"]
     best = pd.read_csv(folder / "tables" / "best.csv")
     assert best["seconds"].tolist()[:2] == [4.0, 3.0]
     assert len(tables.checks(folder)) == 3 * len(SPEC)

@@ -1,0 +1,92 @@
+"""Over seeds: intervals by resampling, with a censored time as infinite. Numbers in, numbers out."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+CONFIDENCE = 0.95
+RESAMPLES = 1000
+
+FEWEST_SEEDS = 3
+"""Below so many an interval says nothing, and none is given."""
+
+WITHIN = 2.0
+"""A rate is in the valley if its time is within this factor of the best rate's."""
+
+
+def draws(seeds: int, count: int = RESAMPLES) -> NDArray[np.int64]:
+    """Indices (count, seeds) of resamples with replacement; always the same for the same arguments."""
+    return np.random.default_rng([seeds, count]).integers(seeds, size=(count, seeds))
+
+
+def between(values: Floats, axis: int = -1) -> tuple[Any, Any]:
+    """The percentile interval of resampled values at `CONFIDENCE`: two of the values themselves, since some are infinite.
+
+    Efron and Tibshirani 1993, section 13.3.
+    """
+    tail = (1 - CONFIDENCE) / 2
+    return (
+        np.quantile(values, tail, axis=axis, method="inverted_cdf"),
+        np.quantile(values, 1 - tail, axis=axis, method="inverted_cdf"),
+    )
+
+
+def median_intervals(values: Floats) -> tuple[Floats, Floats]:
+    """Bootstrap intervals of the medians of many cells over their seeds.
+
+    Args:
+        values: (cells, seeds), infinite where a trial did not arrive.
+
+    Returns:
+        low and high, (cells,); NaN where there are fewer than `FEWEST_SEEDS` seeds.
+    """
+    cells, seeds = values.shape
+    if seeds < FEWEST_SEEDS:
+        return np.full(cells, math.nan), np.full(cells, math.nan)
+    low, high = between(medians(values, draws(seeds)))
+    return np.asarray(low), np.asarray(high)
+
+
+def medians(values: Floats, chosen: NDArray[np.int64]) -> Floats:
+    """Medians (..., resamples) of values (..., seeds) over resampled seeds (resamples, seeds)."""
+    with np.errstate(invalid="ignore"):
+        found: Any = np.median(values[..., chosen], axis=-1)
+    return np.asarray(found, np.float64)
+
+
+def spans(rates: Floats) -> Floats:
+    """Decades of learning rate that each of the sorted rates stands for: half-way to its neighbours; 0 for a single rate."""
+    if len(rates) == 1:
+        return np.zeros(1)
+    gaps: Floats = np.diff(np.log10(rates))
+    both: Floats = (np.concatenate([gaps[:1], gaps]) + np.concatenate([gaps, gaps[-1:]])) / 2
+    return both
+
+
+def valley_decades(rates: Floats, seconds: Floats) -> Floats:
+    """Width of the valley: decades of rate whose time is within `WITHIN` times the least.
+
+    Args:
+        rates: (rates,), sorted.
+        seconds: (rates, ...), infinite where none arrived.
+    """
+    least = seconds.min(axis=0)
+    inside = (seconds <= WITHIN * least) & np.isfinite(seconds)
+    found: Floats = np.asarray(np.tensordot(spans(rates), inside.astype(float), axes=1))
+    return found
+
+
+def share_interval(successes: int, total: int) -> tuple[float, float]:
+    """Wilson's interval of a share at `CONFIDENCE`; (0, 1) of nothing (Wilson 1927, by scipy)."""
+    from scipy.stats import binomtest  # takes half a second to import, and most uses of this package do without
+
+    if total == 0:
+        return 0.0, 1.0
+    found = binomtest(successes, total).proportion_ci(CONFIDENCE, method="wilson")
+    return float(found.low), float(found.high)

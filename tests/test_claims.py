@@ -1,0 +1,227 @@
+"""Claims: made-up studies whose truth is known, both ways for each; and what must never change a verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from made import made
+
+from study.claims import CLAIMS, FAILS, HOLDS, UNDECIDED, Evidence, Verdict, drop, holes, table, verdicts
+from study.network import network_of
+from study.spec import OPTIMIZERS, PUBLISHED_RATES, PUBLISHED_WIDTHS, StudySpec, Trial
+
+Bands = Mapping[str, tuple[float, float, float]]
+"""Lowest and highest rate that works, and the best seconds."""
+
+PUBLISHED: Bands = {
+    "sgd": (0.046, 0.32, 7.0),
+    "momentum": (0.02, 0.22, 12.4),
+    "adam": (4.6e-5, 0.0101, 5.0),
+    "adagrad": (0.021, 0.15, 7.8),
+    "adadelta": (0.31, 47, 8.4),
+    "rmsprop": (3.1e-4, 0.0015, 83.7),
+}
+
+
+def noise(trial: Trial, size: float = 0.03) -> float:
+    return float(np.random.default_rng([int(trial.id[:8], 16)]).normal(1, size))
+
+
+def grid(bands: Bands, seeds: int = 3, spoilt: Callable[[Trial], float | str | None] = lambda trial: None, drops: Any = None) -> Evidence:
+    """A study of the published grid: within its band an optimizer is the slower the lower the rate, up to 14 times."""
+    spec = StudySpec(optimizers=tuple(bands), rates="published", seeds=seeds)
+
+    def takes(trial: Trial) -> float | str:
+        other = spoilt(trial)
+        if other is not None:
+            return other
+        low, high, best = bands[trial.optimizer]
+        if not low <= trial.learning_rate <= high:
+            return "capped" if trial.learning_rate < low else "stuck"
+        slower = 1 + 13 * (math.log(high / trial.learning_rate) / math.log(high / low)) ** 2 if high > low else 1
+        return min(best * slower * noise(trial), 119.0)
+
+    return Evidence(spec, made(spec, takes), curves(drops if drops is not None else dict.fromkeys(bands, 0.05) | {"adam": 0.005}, seeds))
+
+
+def curves(drops: Mapping[str, float], seeds: int) -> pd.DataFrame:
+    """Validation curves that climb to 97 %, drop by so much, and climb again."""
+    parts = []
+    for name, size in drops.items():
+        for seed in range(seeds):
+            accuracy = [0.1, 0.8, 0.95, 0.97, 0.97 - size * (1 + 0.02 * seed), 0.97]
+            parts.append(pd.DataFrame({"accuracy": accuracy, "step": range(50, 350, 50)}).assign(optimizer=name, seed=seed, width=1.0))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["optimizer", "seed", "accuracy", "step", "width"])
+
+
+SIZES = StudySpec(optimizers=("adam",), rates=(0.0005, 0.001, 0.00146, 0.01), widths=PUBLISHED_WIDTHS, target=0.96, cap=240.0)
+
+
+def sized(
+    shape: Callable[[float], float] = lambda n: 1 + n,
+    best: Callable[[float], float] = lambda width: 0.001,
+    trains: Callable[[Trial], bool] = lambda trial: True,
+    above: float = 2.0,
+) -> Evidence:
+    """A size study: time of a shape in n (weights over those at 1x), less at the rate that is best there, more and noisier above it."""
+    base = network_of(SIZES.trials()[0]).weights
+
+    def takes(trial: Trial) -> float | str:
+        if not trains(trial):
+            return "stuck"
+        away = abs(math.log(trial.learning_rate / best(trial.width)))
+        wild = 0.02 if trial.learning_rate <= 0.001 else 0.02 * above
+        slower = 1 + 0.4 * away if trial.learning_rate < 0.005 else above
+        return shape(network_of(trial).weights / base) * slower * noise(trial, wild)
+
+    return Evidence(SIZES, made(SIZES, takes), curves({}, 1))
+
+
+LIKE_PUBLISHED = [grid(PUBLISHED), sized()]
+EVERYWHERE: Bands = {name: (PUBLISHED_RATES[1], PUBLISHED_RATES[-2], best) for name, (_, _, best) in PUBLISHED.items()}
+
+
+def judged(studies: list[Evidence]) -> dict[str, Verdict]:
+    return {verdict.id: verdict for verdict in verdicts(studies)}
+
+
+def test_every_claim_of_the_published_study_is_judged() -> None:
+    """Thirteen, each with its words and the published numbers."""
+    assert list(CLAIMS) == [
+        "majority-fails", "valley", "no-universal-rate", "order-of-magnitude", "wide-union", "all-but-rmsprop", "adam-fastest",
+        "adam-stable", "adam-wide", "linear-size", "rate-survives-scaling", "best-rate-transfers", "variance-above-1e-3",
+    ]  # fmt: skip
+    assert all(claim.text and claim.published for claim in CLAIMS.values())
+
+
+@pytest.mark.parametrize("id_", CLAIMS)
+def test_a_study_like_the_published_one_bears_each_claim_out(id_: str) -> None:
+    """The made-up truth is that of the claims."""
+    assert judged(LIKE_PUBLISHED)[id_].verdict == HOLDS, judged(LIKE_PUBLISHED)[id_]
+
+
+def hole(trial: Trial) -> str | None:
+    return "stuck" if trial.optimizer == "adadelta" and 1 < trial.learning_rate < 5 else None
+
+
+FALSE: dict[str, Callable[[], list[Evidence]]] = {
+    "majority-fails": lambda: [grid({**PUBLISHED, "sgd": (1e-5, 50, 7.0)})],
+    "valley": lambda: [grid(PUBLISHED, spoilt=hole)],
+    "no-universal-rate": lambda: [grid(EVERYWHERE)],
+    "order-of-magnitude": lambda: [grid(PUBLISHED, spoilt=lambda trial: None if trial.learning_rate > 100 else flat(trial))],
+    "wide-union": lambda: [grid({**PUBLISHED, "adadelta": (10, 47, 8.4)})],
+    "all-but-rmsprop": lambda: [grid({**PUBLISHED, "rmsprop": (3.1e-4, 0.0015, 9.0)})],
+    "adam-fastest": lambda: [grid({**PUBLISHED, "adam": (4.6e-5, 0.01, 9.5)})],
+    "adam-stable": lambda: [grid(PUBLISHED, drops=dict.fromkeys(OPTIMIZERS, 0.05))],
+    "adam-wide": lambda: [grid({**PUBLISHED, "adam": (0.005, 0.0101, 5.0)})],
+    "linear-size": lambda: [sized(shape=lambda n: 0.2 + 0.5 * n**2.2)],
+    "rate-survives-scaling": lambda: [sized(trains=lambda trial: trial.width < 6 or trial.learning_rate < 0.001)],
+    "best-rate-transfers": lambda: [sized(best=lambda width: 0.00146 if width < 4 else 0.0005, above=4)],
+    "variance-above-1e-3": lambda: [sized(above=0.5)],
+}
+
+
+def flat(trial: Trial) -> float | str:
+    low, high, _ = PUBLISHED[trial.optimizer]
+    return 10 * noise(trial) if low <= trial.learning_rate <= high else "stuck"
+
+
+@pytest.mark.parametrize("id_", CLAIMS)
+def test_a_study_in_which_a_claim_is_false_refutes_it(id_: str) -> None:
+    """One made-up truth against each."""
+    found = judged(FALSE[id_]())[id_]
+    assert found.verdict == FAILS, found
+
+
+def test_where_the_data_cannot_say_nothing_is_said() -> None:
+    """No grid, no sizes, one seed, a cap too short: undecided, with the reason."""
+    nothing = judged([])
+    assert {verdict.verdict for verdict in nothing.values()} == {UNDECIDED}
+    one_seed = judged([grid(PUBLISHED, seeds=1)])
+    assert one_seed["adam-stable"].verdict == UNDECIDED
+    assert judged([grid({**PUBLISHED, "adam": (4.6e-5, 0.0101, 6.0)}, seeds=1)])["adam-fastest"].verdict == UNDECIDED
+    assert judged([grid(PUBLISHED, seeds=1, spoilt=hole)])["valley"].verdict == UNDECIDED
+    without_rmsprop = judged([grid({name: band for name, band in PUBLISHED.items() if name != "rmsprop"})])
+    assert without_rmsprop["all-but-rmsprop"].verdict == without_rmsprop["majority-fails"].verdict == UNDECIDED
+    assert without_rmsprop["no-universal-rate"].verdict == HOLDS
+    study = LIKE_PUBLISHED[0]
+    short = study.runs.assign(cap_seconds=30.0)
+    short = short.assign(outcome=short["outcome"].mask((short["outcome"] == "reached") & (short["seconds"] > 30), "capped"))
+    assert judged([replace(study, runs=short.assign(seconds=short["seconds"].clip(upper=30)))])["order-of-magnitude"].verdict == UNDECIDED
+
+
+def scaled(study: Evidence, factor: float) -> Evidence:
+    columns = ["seconds", "step_seconds", "cap_seconds"]
+    return replace(study, runs=study.runs.assign(**{name: study.runs[name] * factor for name in columns}))
+
+
+WORLDS = {"published": lambda: LIKE_PUBLISHED, **FALSE}
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_order_and_units_change_no_verdict(world: str) -> None:
+    """Rows shuffled, seconds in milliseconds or hours."""
+    studies = WORLDS[world]()
+    truth = {id_: verdict.verdict for id_, verdict in judged(studies).items()}
+    for changed in (
+        [replace(study, runs=study.runs.sample(frac=1, random_state=1).reset_index(drop=True)) for study in studies],
+        [scaled(study, 1e3) for study in studies],
+        [scaled(study, 1 / 3600) for study in studies],
+    ):
+        assert {id_: verdict.verdict for id_, verdict in judged(changed).items()} == truth
+
+
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.sampled_from([0.002, 0.02, 0.1, 0.3, 0.7, 1.0]), st.integers(0, 10_000))
+@pytest.mark.parametrize("world", WORLDS)
+def test_taking_data_away_never_turns_a_verdict_round(world: str, share: float, seed: int) -> None:
+    """It may become undecided, and only that."""
+    studies = WORLDS[world]()
+    truth = judged(studies)
+    fewer = [
+        replace(
+            study,
+            runs=study.runs.drop(study.runs.sample(frac=share, random_state=seed).index),
+            curves=study.curves.drop(study.curves.groupby(["optimizer", "seed"]).sample(frac=share, random_state=seed).index)
+            if len(study.curves) and share == 1
+            else study.curves,
+        )
+        for study in studies
+    ]
+    for id_, verdict in judged(fewer).items():
+        assert verdict.verdict in (truth[id_].verdict, UNDECIDED), (share, verdict, truth[id_])
+
+
+def test_holes_are_bounded_by_what_is_missing() -> None:
+    """Known failures between known arrivals, and what the unknown could make of it."""
+    assert holes(np.array([-1, 1, 1, -1])) == (0, 0)
+    assert holes(np.array([-1, 1, -1, -1, 1, -1])) == (2, 2)
+    assert holes(np.array([-1, 1, 0, -1, 1, -1])) == (1, 2)
+    assert holes(np.array([0, -1, -1, 1])) == (0, 2)
+    assert holes(np.array([-1, -1])) == (0, 0)
+
+
+def test_a_drop_counts_near_the_target() -> None:
+    """From the best so far, once within five points."""
+    assert drop(np.array([0.5, 0.3, 0.93, 0.96, 0.94, 0.97]), 0.97) == pytest.approx(0.02)
+    assert drop(np.array([0.5, 0.3, 0.9]), 0.97) == 0
+
+
+def test_verdicts_become_a_table_and_plain_json() -> None:
+    """One row a claim, beside the published numbers; no NaN in JSON."""
+    found = verdicts([])
+    rows = table(found)
+    assert list(rows["claim"]) == list(CLAIMS)
+    assert rows["published"].str.len().min() > 5
+    assert found[0].to_json() == {
+        "id": "majority-fails", "verdict": "undecided", "statistic": None, "low": None, "high": None, "threshold": 0.5,
+        "reason": found[0].reason,
+    }  # fmt: skip
