@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from study import fits, statistics, tables
+from study import statistics, tables
 from study.errors import StudyError
 from study.record import Outcome
 from study.spec import OPTIMIZERS, StudySpec
@@ -144,12 +144,20 @@ def unsaid(id: str, threshold: float, reason: str) -> Verdict:
 
 @dataclass(frozen=True)
 class Grid:
-    """Seconds to the target of one width's trials, (optimizers, rates, seeds), infinite or NaN as in `tables.cube`."""
+    """Seconds to the target of one width's trials, (optimizers, rates, seeds), infinite or NaN as in `tables.cube`.
+
+    In `judged` a trial that ran out of too short a cap is not known either; it could not have been a best one all the same.
+    """
 
     optimizers: tuple[str, ...]
     rates: Floats
     seconds: Floats
-    missing: int
+    judged: Floats
+
+    @property
+    def missing(self) -> int:
+        """Trials of which nothing is known."""
+        return int(np.isnan(self.seconds).sum())
 
     @property
     def seeds(self) -> int:
@@ -159,7 +167,7 @@ class Grid:
     @property
     def state(self) -> NDArray[np.int64]:
         """(optimizers, rates): 1 where more than half of the seeds arrive; -1 where they do not; 0 where too many are missing."""
-        return states(self.seconds)
+        return states(self.judged)
 
     @property
     def all_six(self) -> bool:
@@ -186,10 +194,12 @@ def grid_of(studies: Sequence[Evidence]) -> Grid | None:
         width = 1.0 if 1.0 in study.spec.widths else study.spec.widths[0]
         runs = study.runs
         arrived = runs["outcome"] == Outcome.REACHED
-        if not (tables.budget(runs).max() >= LONG_CAP * runs["seconds"][arrived].min()):
-            runs = runs[runs["outcome"] != Outcome.CAPPED]
-        seconds = tables.cube(runs, [width], study.spec.optimizers, list(rates), study.spec.seeds)[0]
-        found.append(Grid(study.spec.optimizers, rates, seconds, int(np.isnan(seconds).sum())))
+        long = tables.budget(runs).max() >= LONG_CAP * runs["seconds"][arrived].min()
+        seconds, judged = (
+            tables.cube(some, [width], study.spec.optimizers, list(rates), study.spec.seeds)[0]
+            for some in (runs, runs if long else runs[runs["outcome"] != Outcome.CAPPED])
+        )
+        found.append(Grid(study.spec.optimizers, rates, seconds, judged))
     return max(found, key=lambda grid: (len(grid.optimizers), len(grid.rates), grid.seeds), default=None)
 
 
@@ -220,7 +230,14 @@ def few(grid: Grid) -> str:
 
 def gone(grid: Grid) -> str:
     """How many trials are missing, in words."""
-    return f"{grid.missing} of {grid.seconds.size} trials are missing, or ran out of a cap too short to tell"
+    short = int(np.isnan(grid.judged).sum()) - grid.missing
+    parts = [f"{grid.missing} of {grid.seconds.size} trials are missing"] if grid.missing else []
+    return " and ".join([*parts, *([f"{short} ran out of a cap too short to tell"] if short else [])])
+
+
+def also(grid: Grid) -> str:
+    """The same as the end of a sentence."""
+    return f"; {gone(grid)}" if gone(grid) else ""
 
 
 @claim("majority-fails", "for every optimizer, most learning rates fail to train the model", "33 to 44 of 48 rates fail")
@@ -234,7 +251,7 @@ def majority_fails(id: str, studies: Sequence[Evidence]) -> Verdict:
     lows = [statistics.share_interval(int(n), count)[0] for n in failing]
     highs = [statistics.share_interval(int(n), count)[1] for n in possible]
     least = int(np.argmin(failing))
-    reason = f"{grid.optimizers[least]} fails at the fewest rates, {failing[least]} of {count}"
+    reason = f"{grid.optimizers[least]} fails at the fewest rates, {failing[least]} of {count}{also(grid)}"
     found = held(id, failing[least] / count, min(lows), min(highs), MAJORITY, reason)
     if found.verdict == HOLDS and not grid.all_six:
         return held(id, found.statistic, min(*lows, MAJORITY), min(highs), MAJORITY, f"{reason}; not all six optimizers were tried")
@@ -286,9 +303,10 @@ def valley(id: str, studies: Sequence[Evidence]) -> Verdict:
         enough = grid.seeds >= statistics.FEWEST_SEEDS
         return Verdict(id, FAILS if enough else UNDECIDED, low, low, high, HOLE, reason if enough else f"{reason}; {few(grid)}")
     if edge:
-        return Verdict(id, UNDECIDED, low, low, high, HOLE, f"the band of {', '.join(edge)} reaches the grid's edge, or may")
+        reason = f"the band of {', '.join(edge)} reaches the grid's edge, or may{also(grid)}"
+        return Verdict(id, UNDECIDED, low, low, high, HOLE, reason)
     if high > HOLE or unknown or not grid.all_six:
-        why = gone(grid) if grid.missing else "not all six optimizers were tried"
+        why = gone(grid) or "not all six optimizers were tried"
         return Verdict(id, UNDECIDED, low, low, high, HOLE, f"{reason}; {why}")
     return Verdict(id, HOLDS, low, low, high, HOLE, f"{reason}, and every band ends inside the grid")
 
@@ -305,7 +323,7 @@ def no_universal_rate(id: str, studies: Sequence[Evidence]) -> Verdict:
     # An optimizer that was not tried may work everywhere, unless another is known to fail there.
     high = int((possible + absent).max()) if (possible == len(grid.optimizers)).any() else int(possible.max())
     top = int(np.argmax(working))
-    reason = f"at {grid.rates[top]:.3g} {working[top]} of {len(grid.optimizers)} optimizers work, nowhere more"
+    reason = f"at {grid.rates[top]:.3g} {working[top]} of {len(grid.optimizers)} optimizers work, nowhere more{also(grid)}"
     return held(id, float(working[top]), float(working[top]), high, threshold, reason, above=False)
 
 
@@ -319,7 +337,7 @@ def order_of_magnitude(id: str, studies: Sequence[Evidence]) -> Verdict:
     grid = grid_of(studies)
     if grid is None:
         return unsaid(id, MAGNITUDE, NO_GRID)
-    known = ~np.isnan(grid.seconds).any(axis=-1)
+    known = ~np.isnan(grid.judged).any(axis=-1)
     if not (grid.state[known] == 1).any():
         return unsaid(id, MAGNITUDE, f"no cell that is known works; {gone(grid)}")
 
@@ -461,7 +479,7 @@ def adam_wide(id: str, studies: Sequence[Evidence]) -> Verdict:
     low = float(sure[adam] - np.median(possible[rest])) - step
     high = float(possible[adam] - np.median(sure[rest])) + step
     counts = ", ".join(f"{name} {value:.2f}" for name, value in zip(grid.optimizers, sure, strict=True))
-    reason = f"decades of working rates: {counts}" + (f"; {gone(grid)}" if grid.missing else "")
+    reason = f"decades of working rates: {counts}{also(grid)}"
     return held(id, float(sure[adam] - np.median(sure[rest])), low, high, 0.0, reason)
 
 
@@ -501,7 +519,7 @@ def linear_size(id: str, studies: Sequence[Evidence]) -> Verdict:
     sizes = sizes_of(studies)
     if sizes is None:
         return unsaid(id, MAJORITY, NO_SIZES)
-    by_rate: dict[float, Any] = {row["rate"]: row for row in fits.lines(sizes.runs).to_dict("records")}
+    by_rate: dict[float, Any] = {row["rate"]: row for row in tables.sizes(sizes.runs).to_dict("records")}
     yes = no = 0
     shapes = []
     for j, rate in enumerate(sizes.rates):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shlex
 import sys
@@ -13,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from study.errors import StudyError, Terminated, terminable
-from study.spec import PRESETS, StudySpec, integer, preset, read_spec
+from study.spec import ON_GPU, PRESETS, StudySpec, integer, number, preset, read_spec
 
 app = typer.Typer(
     help="Train one network at many learning rates with many optimizers, and measure what each rate costs.",
@@ -28,7 +29,10 @@ Out = Annotated[
     str | None, typer.Option("--out", metavar="DIR", help="the study's folder itself; results/<machine>/<study> where it is not given")
 ]
 Optimizers = Annotated[str | None, typer.Option(help="names separated by commas")]
-Rates = Annotated[str | None, typer.Option(help="published, LOW:HIGH:N (log-spaced), or rates separated by commas")]
+Rates = Annotated[
+    str | None,
+    typer.Option(help="published, LOW:HIGH:N (log-spaced), rates by commas, or auto[:DIR]: around the best of a stored grid"),
+]
 Widths = Annotated[str | None, typer.Option(help="multipliers of the filters, separated by commas")]
 Seeds = Annotated[str | None, typer.Option(metavar="N", help="number of seeds")]
 NetworkName = Annotated[str | None, typer.Option("--network", help="compact or tutorial")]
@@ -50,8 +54,21 @@ AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 def spec_of(what: str, **options: Any) -> StudySpec:
     """The preset or file, with the options that were given put over it."""
-    spec = read_spec(Path(what)) if what.endswith(".toml") else preset(what)
-    return spec.with_(**{key: value for key, value in options.items() if value is not None})
+    given = {key: value for key, value in options.items() if value is not None}
+    if what.endswith(".toml"):
+        spec = read_spec(Path(what))
+    else:
+        spec = preset(what)
+        if what in ON_GPU:
+            from study.machine import this_machine
+
+            spec = preset(what, gpu=bool(this_machine().gpus))
+    if str(given.get("rates", "")).partition(":")[0] == "auto":
+        from study import driver
+
+        around = driver.rates_around(given["rates"], spec.with_(optimizers=given.get("optimizers", spec.optimizers)).optimizers)
+        given["rates"] = around
+    return spec.with_(**given)
 
 
 @app.command()
@@ -89,6 +106,7 @@ def run(
     runs = tables.load(folder)
     typer.echo(f"\n{_outcomes(runs['outcome'])} of {len(runs)} trials. Best rate of each optimizer:\n")
     typer.echo(_best(tables.best(runs)))
+    _warn(tables.warnings(runs))
     typer.echo("\nFigures:")
     for path in paths:
         typer.echo(f"  {path}")
@@ -249,7 +267,7 @@ def verify(
     for check in checks:
         run = check.run
         steps = f"{run.outcome.value:>9} {check.outcome:>9} {run.steps:7} {check.steps:7}"
-        step = f"{1e3 * run.seconds / run.steps:10.3f} {1e3 * check.seconds / check.steps:7.3f} {check.step_time_error:7.1%}"
+        step = f"{1e3 * (run.step_seconds or 0):10.3f} {1e3 * check.seconds / check.steps:7.3f} {check.step_time_error:7.1%}"
         typer.echo(f"{run.trial.optimizer:10} {run.trial.learning_rate:9.3g} {steps} {step}")
     typer.echo(
         f"\n{facts['trials']} trials: step-time error median {facts['median_step_time_error']:.1%}, worst "
@@ -278,10 +296,19 @@ def hindsight(folder: Folder, as_json: AsJson = False) -> None:
 @app.command()
 def tables(folder: Folder, out: Annotated[Path | None, typer.Option("--out", help="where to; DIR/tables where not given")] = None) -> None:
     """Rebuild a study's tables from its stored runs, and print the best rates."""
+    from study import statistics
     from study import tables as module
 
     paths = module.write(folder, out)
-    typer.echo(_best(module.best(module.load(folder))))
+    runs = module.load(folder)
+    typer.echo(_best(module.best(runs)))
+    if runs["width"].nunique() >= statistics.FEWEST_SIZES:
+        from study import fits
+
+        typer.echo("\nTime against weights, c + k n:")
+        for row in module.sizes(runs).itertuples():
+            typer.echo(f"  {fits.sentence(row)}")
+    _warn(module.warnings(runs))
     for path in paths:
         typer.echo(path)
 
@@ -295,6 +322,130 @@ def figures(
 
     for path in module.write(folder, out):
         typer.echo(path)
+
+
+Folders = Annotated[list[Path], typer.Argument(metavar="DIR...", help="studies' folders")]
+
+
+@app.command()
+def claims(folders: Folders, as_json: AsJson = False) -> None:
+    """Hold the published study's claims against stored studies: a grid of rates, and a study of sizes."""
+    from study import claims as module
+
+    found = module.judge(folders)
+    if as_json:
+        typer.echo(json.dumps([verdict.to_json() for verdict in found]))
+        return
+    for verdict in found:
+        claim = module.CLAIMS[verdict.id]
+        ends = f"{verdict.statistic:.3g} [{verdict.low:.3g}, {verdict.high:.3g}] against {verdict.threshold:.3g}"
+        typer.echo(f"{verdict.verdict:9}  {verdict.id}: {claim.text}")
+        typer.echo(f"           {'' if math.isnan(verdict.statistic) else f'{ends}; '}{verdict.reason}")
+        typer.echo(f"           published: {claim.published}")
+    counts = Counter(verdict.verdict for verdict in found)
+    typer.echo(f"\n{', '.join(f'{counts[name]} {name}' for name in ('holds', 'fails', 'undecided'))}")
+
+
+@app.command("import-published")
+def import_published(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="the published project's CSV and .xlsx files")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="the new study's folder")],
+    target: Annotated[str | None, typer.Option(metavar="A", help="accuracy that counts as success; 0.97, and 0.96 for sizes")] = None,
+) -> None:
+    """Make a study out of the published project's own result files, so that tables, figures, claims and compare work on them."""
+    from study import published
+
+    aim = None if target is None else number("target", target, 0, 1)
+    for folder, (spec, count) in published.import_published(files, out, aim).items():
+        what = f"{len(spec.optimizers)} optimizers, {len(spec.rates)} rates, {len(spec.widths)} widths"
+        typer.echo(f"{folder}: {count} trials ({what}; target {100 * spec.target:g} %)")
+
+
+@app.command()
+def compare(
+    folders: Folders,
+    anyway: Annotated[bool, typer.Option("--anyway", help="compare studies of different protocols, too")] = False,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="where tables and figures go")] = Path("results/comparison"),
+    as_json: AsJson = False,
+) -> None:
+    """Lay studies over each other: best rates, ratios of seconds, and how much of them is step time and how much steps."""
+    from study import compare as module
+    from study import figures
+
+    studies, said = module.sides(folders, anyway)
+    cells = module.ratios(studies)
+    summary = module.summary(cells)
+    if as_json:
+        typer.echo(json.dumps({"differences": said, "ratios": json.loads(summary.to_json(orient="records"))}))
+        return
+    typer.echo("\n".join([f"Comparing {', '.join(side.name for side in studies)}.", *(f"  they differ in {line}" for line in said)]))
+    typer.echo("\nBest rates:\n")
+    typer.echo(module.best(studies).to_string(float_format=lambda value: f"{value:,.4g}", na_rep="-"))
+    for row in summary.itertuples():
+        typer.echo(
+            f"\n{row.study} over {studies[0].name}: of {row.cells} cells {row.both} arrived in both, {row.first} in the first alone, "
+            f"{row.second} in the second alone, {row.neither} in neither"
+        )
+        if int(str(row.both)):
+            typer.echo(
+                f"  seconds {row.ratio:.3g} times (quartiles {row.low:.3g} to {row.high:.3g}): step time {row.step_seconds:.3g} times, "
+                f"steps {row.steps:.3g} times"
+            )
+    out.mkdir(parents=True, exist_ok=True)
+    cells.to_csv(out / "cells.csv", index=False, float_format="%.6g")
+    summary.to_csv(out / "summary.csv", index=False, float_format="%.6g")
+    width = min(float(width) for side in studies for width in side.spec.widths)
+    frames = {side.name: side.runs[side.runs["width"] == width] for side in studies}
+    drawn = {f"valleys-{measure}": figures.overlay(frames, measure) for measure in ("seconds", "steps") if _told(frames, measure)}
+    for path in figures.save(drawn, out):
+        typer.echo(path)
+
+
+def _told(frames: dict[str, Any], measure: str) -> bool:
+    return all(len(runs) and runs[measure].notna().any() for runs in frames.values())
+
+
+@app.command()
+def predict(
+    folder: Folder,
+    check: Annotated[str, typer.Option("--check", metavar="N", help="train N of the trials here, and print the error")] = "0",
+    seed: Annotated[str, typer.Option(metavar="S", help="which ones: a seed of the choice")] = "0",
+    as_json: AsJson = False,
+) -> None:
+    """Print the seconds that a study's trials, stored on any machine, take on this one: its steps at step times measured here."""
+    from study import driver, verify
+
+    table, checks = driver.predict(folder, integer("check", check, 0, 100_000), integer("seed", seed, 0, 2**32))
+    facts = verify.summary(checks) if checks else {}
+    if as_json:
+        typer.echo(json.dumps({"trials": json.loads(table.to_json(orient="records")), **facts}))
+        return
+    shown = table.drop(columns="id").rename(columns={"seconds": "seconds_there", "outcome": "outcome_there"})
+    typer.echo(shown.to_string(index=False, na_rep="-", float_format=lambda value: f"{value:.4g}"))
+    open_ = int((table["outcome_here"] == "open").sum())
+    if open_:
+        typer.echo(f"\n{open_} trials that were given up there would go on here, since steps are faster: how they end is open")
+    for one in checks:
+        run = one.run
+        step = f"{1e3 * (run.step_seconds or 0):.3f} ms a step predicted, {1e3 * one.seconds / one.steps:.3f} measured"
+        ends = f"{run.outcome} after {run.steps} steps there, {one.outcome} after {one.steps} here"
+        typer.echo(f"{run.trial.optimizer:10} {run.trial.learning_rate:9.3g}  {step}; {ends}")
+    if checks:
+        typer.echo(
+            f"\n{facts['trials']} trained here: error of the step time median {facts['median_step_time_error']:.1%}, worst "
+            f"{facts['worst_step_time_error']:.1%}; same outcome {facts['outcome_agreement']:.0%}, same steps {facts['same_steps']:.0%}"
+        )
+
+
+@app.command()
+def report(
+    folders: Folders,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE.html", help="the file to write")] = Path("report.html"),
+) -> None:
+    """Write one self-contained HTML file on stored studies: protocol, machine, figures, best rates, fits, claims, warnings."""
+    from study import report as module
+
+    typer.echo(module.write(folders, out))
 
 
 def main() -> None:
@@ -347,6 +498,11 @@ def _command() -> str:
     return shlex.join([*os.environ.get("STUDY_COMMAND", "python -m study").split(), *sys.argv[1:]])
 
 
+def _warn(sentences: list[str]) -> None:
+    for sentence in sentences:
+        typer.echo(f"note: {sentence}")
+
+
 def _outcomes(outcomes: Any) -> str:
     return ", ".join(f"{count} {name}" for name, count in sorted(Counter(outcomes).items()))
 
@@ -363,7 +519,8 @@ def _best(table: Any) -> str:
             continue
         edge = "  at the grid's edge: a better rate may lie beyond" if row.at_edge else ""
         rates = f"{row.lowest:9.3g} {row.highest:9.3g} {row.best_rate:10.3g}"
-        lines.append(f"{row.optimizer:10} {arrived:>10} {rates} {row.seconds:8.2f} {row.steps:7.0f}{tail}{edge}")
+        steps = f"{'-':>7}" if math.isnan(row.steps) else f"{row.steps:7.0f}"
+        lines.append(f"{row.optimizer:10} {arrived:>10} {rates} {row.seconds:8.2f} {steps}{tail}{edge}")
     return "\n".join(lines)
 
 

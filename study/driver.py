@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 from tqdm import tqdm
 
-from study import calibration, curves, data
+from study import calibration, compare, curves, data, tables
 from study import verify as verification
 from study.calibration import Calibration, Engine
 from study.errors import StudyError
 from study.machine import Machine, this_machine, versions
+from study.network import network_of
 from study.plan import Plan, Resources, plan, resources
 from study.progress import Bar
 from study.race import Finish
@@ -27,6 +30,9 @@ from study.training import Context, train
 from study.workers import EngineFactory, Workers
 
 RESULTS = Path("results")
+
+MOST_STEP_TIMES = 15
+"""Step times that a prediction measures: together they take less than a minute."""
 
 SPENT_EVERY = 60.0
 """Seconds between two lines of `spent.jsonl`."""
@@ -50,6 +56,22 @@ def calibration_of(folder: Path, shared: bool) -> Calibration:
     """This machine's step times as the study knows them: its own file first, then, for a study under results/<machine>, its siblings'."""
     paths = [folder / "calibration.json", *([folder.parent / "calibration.json"] if shared else [])]
     return Calibration(paths, this_machine(), versions().get("tensorflow", "none"))
+
+
+def rates_around(what: str, optimizers: Sequence[str]) -> tuple[float, ...]:
+    """The rates that `auto` stands for: six around the optimizer's best in this machine's `article` or `quick` study, `auto:DIR` in DIR's.
+
+    Raises:
+        StudyError: several optimizers, no such study, or one in which the optimizer arrived nowhere.
+    """
+    if len(optimizers) != 1:
+        raise StudyError(f"rates {what} are around one optimizer's best, and the study has {', '.join(optimizers)}: name one")
+    here = RESULTS / this_machine().name
+    named = what.partition(":")[2]
+    folders = [Path(named)] if named else [folder for folder in (here / "article", here / "quick") if (folder / "spec.json").exists()]
+    if not folders:
+        raise StudyError(f"rates auto need a grid study in {here}: run article or quick first, or name a study's folder, as in auto:DIR")
+    return tables.rates_around(tables.load(folders[0]), optimizers[0])
 
 
 @dataclass(frozen=True)
@@ -200,6 +222,67 @@ def verify(
     with tqdm(total=len(chosen), desc="alone", leave=False) as bar:
         checks = verification.verify(chosen, factory(data.load(spec.dataset)), lambda _: bar.update(1))
     return checks, verification.summary(checks)
+
+
+def predict(
+    folder: Path, count: int = 0, seed: int = 0, *, factory: EngineFactory = tensorflow_engine
+) -> tuple[pd.DataFrame, list[verification.Check]]:
+    """What the trials of a study, stored on any machine, take on this one: their steps x step times measured here, see `compare.predicted`.
+
+    Of many widths some are measured, and the step times between them interpolated over the arithmetic. Step times are kept in
+    results/<machine>/calibration.json; nothing is added to the study. `count` of the trials are trained here and come back as checks
+    against the prediction.
+
+    Raises:
+        StudyError: no such study, or one that does not tell its steps.
+    """
+    store = Store(folder)
+    spec, runs = store.spec(), store.runs()
+    table = tables.comparable(tables.frame(runs))
+    kinds = {(run.trial.width, run.trial.optimizer): run.trial for run in runs}
+    times = Calibration([RESULTS / this_machine().name / "calibration.json"], this_machine(), versions().get("tensorflow", "none"))
+    if table["steps"].isna().any():
+        compare.predicted(table, {})  # says why not, before anything is measured
+    engine = _once(factory, data.load(spec.dataset), Stopwatch())
+    missing = times.missing(_spread(list(kinds.values()), MOST_STEP_TIMES))
+    if missing:
+        with tqdm(total=1, desc="step times", bar_format="{desc} {percentage:3.0f}% {bar} {elapsed}", leave=False) as bar:
+
+            def watch(done: int, total: int) -> None:
+                bar.total, bar.n = total, done
+                bar.refresh()
+
+            calibration.measure(times, missing, engine(), watch=watch)
+    steps = {key: _step_time(trial, times, kinds.values()) for key, trial in kinds.items()}
+    here = [replace(run, step_seconds=steps[run.trial.width, run.trial.optimizer]) for run in runs]
+    chosen = verification.choose(here, count, seed)
+    with tqdm(total=len(chosen), desc="training", leave=False, disable=not chosen) as bar:
+        checks = verification.verify(chosen, engine(), lambda _: bar.update(1)) if chosen else []
+    return compare.predicted(table, steps), checks
+
+
+def _spread(trials: Sequence[Trial], most: int) -> list[Trial]:
+    """The trials, or of each optimizer's widths so many, evenly from the smallest to the largest, that there are about `most` in all."""
+    if len(trials) <= most:
+        return list(trials)
+    names = list(dict.fromkeys(trial.optimizer for trial in trials))
+    each = max(2, most // len(names))
+    chosen: list[Trial] = []
+    for name in names:
+        mine = sorted((trial for trial in trials if trial.optimizer == name), key=lambda trial: trial.width)
+        chosen += [mine[round(i * (len(mine) - 1) / (each - 1))] for i in range(min(each, len(mine)))]
+    return list(dict.fromkeys(chosen))
+
+
+def _step_time(trial: Trial, times: Calibration, like: Iterable[Trial]) -> float:
+    """The trial's step time, or one between those of its optimizer's other widths, in proportion to their arithmetic."""
+    known = times.seconds(trial)
+    if known is not None:
+        return known
+    found = {network_of(other).multiply_adds: times.seconds(other) for other in like if other.optimizer == trial.optimizer}
+    points = sorted((work, seconds) for work, seconds in found.items() if seconds is not None)
+    work, seconds = zip(*points, strict=True)
+    return float(np.interp(network_of(trial).multiply_adds, work, seconds))
 
 
 def _once(factory: EngineFactory, images: data.Images, stopwatch: Stopwatch) -> Callable[[], Engine]:

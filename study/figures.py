@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import matplotlib
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
     from matplotlib.axes import Axes
 
@@ -15,10 +18,10 @@ import seaborn as sns
 from matplotlib import ticker
 from matplotlib.figure import Figure
 
-from study import tables
+from study import statistics, tables
 from study.errors import StudyError
 from study.record import Outcome
-from study.spec import OPTIMIZERS
+from study.spec import OPTIMIZERS, choice
 
 LABELS = {"sgd": "SGD", "momentum": "Momentum", "adam": "Adam", "adagrad": "Adagrad", "adadelta": "Adadelta", "rmsprop": "RMSProp"}
 COLOURS = dict(zip(OPTIMIZERS, sns.color_palette("colorblind", 6), strict=True))
@@ -34,10 +37,14 @@ ENDS = {
 """Marker and words of the outcomes that are not an arrival."""
 
 
+MOST_WIDTHS = 4
+"""Valleys drawn of a study of several widths; its figures of size show them all."""
+
+
 def valley(runs: pd.DataFrame) -> Figure:
     """Training time against learning rate, a curve an optimizer; above the cap, how each other trial ended.
 
-    Over seeds the curve is the median with a trial that did not arrive as infinite, and a dot is a trial.
+    Over seeds the curve is the median with a trial that did not arrive as infinite, the band holds the quartiles, and a dot is a trial.
     """
     _one_width(runs)
     trials = tables.valley(runs)
@@ -46,13 +53,17 @@ def valley(runs: pd.DataFrame) -> Figure:
     figure, (above, axes) = _figure(2, height_ratios=(0.12 + 0.045 * len(names), 1), size=(9.5, 6.4))
     cap = float(tables.budget(runs).max())
     arrived = trials[trials["outcome"] == Outcome.REACHED]
+    several = trials["seed"].nunique() > 1
     for name in names:
         curve = cells[cells["optimizer"] == name]
         seconds = curve["seconds"].replace(float("inf"), float("nan"))  # the line breaks at a rate that did not arrive
         style = {"color": COLOURS[name], "marker": MARKERS[name], "markersize": 6, "linewidth": 1.8}
         axes.plot(curve["rate"], seconds, **style, label=LABELS[name] if seconds.notna().any() else None)
+        if several:
+            ends = [curve[end].clip(upper=cap).where(seconds.notna()) for end in ("seconds_q25", "seconds_q75")]
+            axes.fill_between(curve["rate"], *ends, color=COLOURS[name], alpha=0.18, linewidth=0)
         dots = arrived[arrived["optimizer"] == name]
-        if len(set(trials["seed"])) > 1:
+        if several:
             axes.scatter(dots["rate"], dots["seconds"], color=COLOURS[name], s=10, alpha=0.5, linewidths=0)
     _seconds_axis(axes, arrived["seconds"], cap)
     axes.set_xlabel("learning rate")
@@ -109,6 +120,8 @@ def envelope(runs: pd.DataFrame) -> Figure:
 def curves(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     """Validation accuracy over seconds of training, each optimizer at its best rate, from a little below the target up.
 
+    Over seeds the curve is the median and the band reaches from the lowest to the highest.
+
     Args:
         table: what `tables.curves` gives.
         runs: the study's runs, for the title and the target.
@@ -123,7 +136,11 @@ def curves(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     for name in [name for name in OPTIMIZERS if name in set(table["optimizer"])]:
         mine = table[table["optimizer"] == name]
         label = f"{LABELS[name]} at {mine['learning_rate'].iloc[0]:.3g}"
-        axes.plot(mine["seconds"], 100 * mine["accuracy"], color=COLOURS[name], linewidth=1.6, label=label)
+        by_time = mine.groupby("seconds")["accuracy"]
+        axes.plot(by_time.median().index, 100 * by_time.median(), color=COLOURS[name], linewidth=1.6, label=label)
+        if mine["seed"].nunique() > 1:
+            low, high = 100 * by_time.min(), 100 * by_time.max()
+            axes.fill_between(low.index, low, high, color=COLOURS[name], alpha=0.15, linewidth=0)
     kind = "target" if runs["metric"].iloc[0] == "validation" else "target (training accuracy)"
     axes.axhline(100 * target, color="0.5", linestyle=":", linewidth=1, label=kind)
     # What happens near the target is the point; the climb to it takes the first moments.
@@ -139,21 +156,254 @@ def curves(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     return figure
 
 
+def profile(runs: pd.DataFrame) -> Figure:
+    """Share of an optimizer's rates that arrive within a multiple of the fastest time of all: what a rate picked blindly gives."""
+    table = tables.profile(runs)
+    figure, (axes,) = _figure(1, size=(9.5, 5))
+    most = max(10.0, float(table["ratio"].max())) if len(table) else 10.0
+    for name in [name for name in OPTIMIZERS if name in set(runs["optimizer"])]:
+        mine = table[table["optimizer"] == name]
+        end = float(mine["share"].max()) if len(mine) else 0.0
+        style = {"color": COLOURS[name], "linewidth": 1.8, "marker": MARKERS[name], "markevery": [0], "markersize": 6}
+        axes.step([1, *mine["ratio"], most], [0, *(100 * mine["share"]), 100 * end], where="post", **style, label=LABELS[name])
+    axes.set_xscale("log")
+    axes.set_xlim(1, most)
+    axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 3, 5)))
+    axes.xaxis.set_minor_locator(ticker.NullLocator())
+    axes.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g}x"))
+    axes.yaxis.set_major_formatter(ticker.PercentFormatter(decimals=0))
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("times the fastest time of all optimizers and rates")
+    axes.set_ylabel("trials that arrived within it")
+    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
+    _headline(figure, f"What a rate picked blindly from the grid gives\n{_subtitle(runs)}")
+    return figure
+
+
+def size(runs: pd.DataFrame, rate: float | None = None) -> Figure:
+    """Time against weights at one rate, with its line; a trial that did not arrive stands at its cap.
+
+    Args:
+        runs: of several widths.
+        rate: the learning rate; where None, the one of the most arrivals, and among those of the least time.
+
+    Raises:
+        StudyError: fewer than three widths, or no such rate.
+    """
+    lines = tables.sizes(runs)
+    if rate is None:
+        by_rate = runs.assign(arrived=runs["outcome"] == Outcome.REACHED).groupby("learning_rate")
+        counted = by_rate.agg({"arrived": "sum", "seconds": "median"})
+        rate = float(counted.sort_values(["arrived", "seconds"], ascending=[False, True]).index[0])
+    mine = runs[runs["learning_rate"] == rate]
+    if mine.empty:
+        rates = ", ".join(f"{value:g}" for value in sorted(set(runs["learning_rate"])))
+        raise StudyError(f"the study has no trial at rate {rate:g}: one of {rates}")
+    figure, (axes,) = _figure(1, size=(9.5, 5))
+    for row in lines[lines["rate"] == rate].itertuples():
+        name = str(row.optimizer)
+        colour = COLOURS[name]
+        trials = mine[mine["optimizer"] == row.optimizer]
+        arrived = trials["outcome"] == Outcome.REACHED
+        axes.scatter(trials["weights"][arrived], trials["seconds"][arrived], color=colour, s=22, label=f"{LABELS[name]}: a trial")
+        _line(axes, row, trials["weights"], colour)
+        if not arrived.all():
+            caps = tables.budget(trials)[~arrived]
+            style = {"marker": "^", "facecolors": "none", "edgecolors": colour, "s": 26}
+            axes.scatter(trials["weights"][~arrived], caps, **style, label="did not arrive (at its cap)")
+    axes.set_xlabel("weights")
+    axes.set_ylabel(f"seconds of training to {_target(runs)}")
+    axes.set_ylim(bottom=0)
+    axes.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
+    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
+    _headline(figure, f"Training time against model size, at rate {rate:g}\n{_subtitle(runs)}")
+    return figure
+
+
+def sizes(runs: pd.DataFrame) -> Figure:
+    """Time against weights at every rate, each with its line: the medians of the seeds.
+
+    Raises:
+        StudyError: fewer than three widths, or several optimizers.
+    """
+    _one_optimizer(runs)
+    lines = tables.sizes(runs)
+    cells = tables.cells(runs)
+    figure, (axes,) = _figure(1, size=(9.5, 5.4))
+    for row, colour in zip(lines.itertuples(), _shades(len(lines)), strict=True):
+        mine = cells[(cells["rate"] == row.rate) & (cells["seconds"] < float("inf"))]
+        axes.scatter(mine["weights"], mine["seconds"], color=colour, s=16)
+        _line(axes, row, cells["weights"], colour, f"{row.rate:g}: {row.arrived} of {row.trials} arrived")
+    axes.set_ylim(bottom=0)
+    axes.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
+    axes.set_xlabel("weights")
+    axes.set_ylabel(f"seconds of training to {_target(runs)}")
+    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, title="rate, with its line c + k n")
+    _headline(figure, f"Training time against model size, at every rate\n{_subtitle(runs)}")
+    return figure
+
+
+def size_valley(runs: pd.DataFrame) -> Figure:
+    """Time against learning rate, a curve a size: does the best rate move as the model grows?
+
+    Raises:
+        StudyError: several optimizers.
+    """
+    _one_optimizer(runs)
+    cells = tables.cells(runs)
+    figure, (axes,) = _figure(1, size=(9.5, 5.4))
+    widths = sorted(set(cells["width"]))
+    named = {widths[round(i * (len(widths) - 1) / 5)] for i in range(6)}
+    for width, colour in zip(widths, _shades(len(widths)), strict=True):
+        mine = cells[cells["width"] == width]
+        seconds = mine["seconds"].replace(float("inf"), float("nan"))
+        label = f"{width:g}x: {int(mine['weights'].iloc[0]):,} weights" if width in named else None
+        axes.plot(mine["rate"], seconds, color=colour, linewidth=1.4, marker="o", markersize=3.5, label=label)
+    _seconds_axis(axes, cells["seconds"].replace(float("inf"), float("nan")).dropna(), float(tables.budget(runs).max()))
+    axes.set_xlabel("learning rate")
+    axes.set_ylabel(f"seconds of training to {_target(runs)}")
+    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, title="size")
+    _headline(figure, f"Training time against learning rate, for each size\n{_subtitle(runs)}")
+    return figure
+
+
+def slopes(runs: pd.DataFrame) -> Figure:
+    """k of time = c + k n against learning rate, with 95 % intervals: by least squares, and with the censored trials used.
+
+    Raises:
+        StudyError: fewer than three widths, or several optimizers.
+    """
+    _one_optimizer(runs)
+    lines = tables.sizes(runs).dropna(subset="k")
+    figure, (axes,) = _figure(1, size=(9.5, 5))
+    ways = {"": ("least squares, arrivals alone", "black", 0.98), "tobit_": ("with censored trials", "C0", 1.02)}
+    for method, (label, colour, shift) in ways.items():
+        k, low, high = (1e6 * lines[f"{method}{name}"] for name in ("k", "k_low", "k_high"))
+        errors = [(k - low).clip(lower=0), (high - k).clip(lower=0)]
+        axes.errorbar(shift * lines["rate"], k, yerr=errors, fmt="o", color=colour, capsize=3, markersize=5, label=label)
+    axes.axhline(0, color="0.5", linewidth=1)
+    axes.set_xscale("log")
+    axes.set_xlabel("learning rate")
+    axes.set_ylabel("k: seconds for each million weights more")
+    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
+    _headline(figure, f"What a weight costs at each rate: k in time = c + k n\n{_subtitle(runs)}")
+    return figure
+
+
+def size_parts(runs: pd.DataFrame) -> Figure:
+    """The two factors of time against weights: steps to the target at each rate, and seconds of a step.
+
+    Raises:
+        StudyError: several optimizers.
+    """
+    _one_optimizer(runs)
+    cells = tables.cells(runs)
+    figure, (above, below) = _figure(2, size=(9.5, 7), height_ratios=(1.4, 1))
+    rates = sorted(set(cells["rate"]))
+    for rate, colour in zip(rates, _shades(len(rates)), strict=True):
+        mine = cells[(cells["rate"] == rate) & (cells["steps"] < float("inf"))]
+        above.plot(mine["weights"], mine["steps"], color=colour, linewidth=1.2, marker="o", markersize=3, label=f"{rate:g}")
+    above.set_yscale("log")
+    above.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    above.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
+    above.yaxis.set_minor_locator(ticker.NullLocator())
+    above.set_ylabel("steps to the target")
+    above.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, title="learning rate")
+    per_size = cells.groupby("weights")["step_seconds"].median()
+    below.plot(per_size.index, 1e3 * per_size, color="black", linewidth=1.4, marker="o", markersize=3.5)
+    below.set_ylabel("milliseconds a step, alone")
+    below.set_ylim(bottom=0)
+    below.set_xlabel("weights")
+    below.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
+    _headline(figure, f"The two factors of training time: steps, and the time of a step\n{_subtitle(runs)}")
+    return figure
+
+
+def overlay(studies: Mapping[str, pd.DataFrame], measure: str = "seconds") -> Figure:
+    """The valleys of several studies over each other, a panel an optimizer: median seconds, or steps, against learning rate.
+
+    Args:
+        studies: by the name of each, its runs of one width.
+        measure: `seconds` or `steps`.
+
+    Raises:
+        StudyError: an unknown measure, or runs of several widths.
+    """
+    choice("measure", measure, ("seconds", "steps"))
+    cells = {}
+    for study, runs in studies.items():
+        _one_width(runs)
+        cells[study] = tables.cells(runs)
+    names = [name for name in OPTIMIZERS if any(name in set(table["optimizer"]) for table in cells.values())]
+    columns = min(3, len(names))
+    figure = Figure(figsize=(3.6 * columns + 1.2, 2.9 * math.ceil(len(names) / columns) + 1.1), layout="constrained")
+    with sns.axes_style("whitegrid", {"grid.color": "0.93"}):
+        panels = figure.subplots(math.ceil(len(names) / columns), columns, sharex=True, sharey=True, squeeze=False).ravel()
+    colours = dict(zip(cells, sns.color_palette("colorblind", len(cells)), strict=True))
+    handles: dict[str, Any] = {}
+    for name, axes in zip(names, panels, strict=False):
+        for (study, table), marker in zip(cells.items(), "osD^vP" * len(cells), strict=False):
+            mine = table[table["optimizer"] == name]
+            values = mine[measure].replace(float("inf"), float("nan"))
+            style = {"color": colours[study], "marker": marker, "markersize": 4, "linewidth": 1.5}
+            (handles[study],) = axes.plot(mine["rate"], values, **style)
+        axes.set_title(LABELS[name], fontsize=10)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,g}"))
+        axes.xaxis.set_minor_locator(ticker.NullLocator())
+        axes.yaxis.set_minor_locator(ticker.NullLocator())
+    for axes in panels[len(names) :]:
+        axes.set_visible(False)
+    figure.supxlabel("learning rate", fontsize=10)
+    figure.supylabel("seconds of training to the target" if measure == "seconds" else "steps to the target", fontsize=10)
+    figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=2, frameon=False)
+    counts = ", ".join(f"{study}: {len(runs)} trials" for study, runs in studies.items())
+    _headline(figure, f"Valleys over each other, in {measure}\n{counts}")
+    return figure
+
+
+def draw(runs: pd.DataFrame, stored: pd.DataFrame) -> dict[str, Figure]:
+    """Every figure of a study, by the name of its file; of a study of few widths each width has its own valley and envelope.
+
+    Args:
+        runs: the study's runs.
+        stored: its validation curves.
+    """
+    drawn: dict[str, Figure] = {}
+    widths = tables.comparable(runs)["width"].nunique()
+    of_size = widths >= statistics.FEWEST_SIZES
+    if not of_size or runs["optimizer"].nunique() > 1:
+        for width, mine in list(runs.groupby("width"))[:MOST_WIDTHS]:
+            suffix = "" if widths == 1 else f"-width-{width:g}"
+            drawn |= {f"valley{suffix}": valley(mine), f"envelope{suffix}": envelope(mine)}
+    if not of_size and runs["optimizer"].nunique() > 1:
+        drawn["profile"] = profile(runs)
+    for name in list(runs["optimizer"].cat.categories) if of_size else []:
+        mine = runs[runs["optimizer"] == name].assign(optimizer=lambda table: table["optimizer"].cat.remove_unused_categories())
+        if mine["width"].nunique() < statistics.FEWEST_SIZES:
+            continue
+        suffix = "" if runs["optimizer"].nunique() == 1 else f"-{name}"
+        kinds = {"size": size, "sizes": sizes, "size-valley": size_valley, "slopes": slopes}
+        if mine["steps"].notna().any():
+            kinds["size-parts"] = size_parts
+        drawn |= {f"{kind}{suffix}": function(mine) for kind, function in kinds.items()}
+    if not stored.empty:
+        drawn["curves"] = curves(stored, runs[runs["width"] == stored["width"].iloc[0]])
+    return drawn
+
+
 def write(folder: str | Path, out: str | Path | None = None) -> list[Path]:
-    """Draw every figure of a stored study into `figures/`, each as PNG and SVG; return the PNGs' paths. Each width has its own.
+    """Draw every figure of a stored study into `figures/`, each as PNG and SVG; return the PNGs' paths.
 
     Raises:
         StudyError: no runs, or runs that must not share a figure.
     """
-    runs = tables.load(folder)
-    stored = tables.curves(folder)
-    drawn: dict[str, Figure] = {}
-    for width, mine in tables.comparable(runs).groupby("width"):
-        suffix = "" if len(mine) == len(runs) else f"-width-{width:g}"
-        drawn |= {f"valley{suffix}": valley(mine), f"envelope{suffix}": envelope(mine)}
-    if not stored.empty:
-        drawn["curves"] = curves(stored, runs[runs["width"] == stored["width"].iloc[0]])
-    out = Path(out) if out is not None else Path(folder) / "figures"
+    return save(draw(tables.load(folder), tables.curves(folder)), Path(out) if out is not None else Path(folder) / "figures")
+
+
+def save(drawn: Mapping[str, Figure], out: Path) -> list[Path]:
+    """Write figures by the name of each, as PNG and SVG; return the PNGs' paths."""
     out.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, figure in drawn.items():
@@ -171,6 +421,30 @@ def _figure(rows: int, size: tuple[float, float], height_ratios: tuple[float, ..
     with sns.axes_style("whitegrid", {"grid.color": "0.93"}):
         axes = figure.subplots(rows, 1, sharex=True, squeeze=False, height_ratios=height_ratios)
     return figure, list(axes[:, 0])
+
+
+def _line(axes: Axes, row: Any, weights: pd.Series, colour: Any, label: str | None = None) -> None:
+    """A row of `tables.sizes` as its line over the sizes; nothing where there is none."""
+    if math.isnan(row.k):
+        axes.plot([], [], color=colour, linewidth=1.6, label=label or "too few arrived for a line")
+        return
+    ends = [float(weights.min()), float(weights.max())]
+    grid = [ends[0] + (ends[1] - ends[0]) * i / 50 for i in range(51)]
+    words = label or f"c + k n: {row.c:.2g} s and {1e6 * row.k:.3g} s\nper million weights (R² {row.r2:.2f})"
+    axes.plot(grid, [row.c + row.k * n for n in grid], color=colour, linewidth=1.6, label=words)
+
+
+def _shades(count: int) -> list[Any]:
+    """So many colours, light to dark, for what has an order."""
+    return list(sns.color_palette("viridis_r", count))
+
+
+def _one_optimizer(runs: pd.DataFrame) -> None:
+    """Raise `StudyError` where a curve would join two optimizers."""
+    names = sorted(set(runs["optimizer"].astype(str)))
+    if len(names) > 1:
+        select = f"runs[runs.optimizer == '{names[0]}']"
+        raise StudyError(f"the runs have the optimizers {', '.join(names)}: draw one at a time, such as {select}")
 
 
 def _one_width(runs: pd.DataFrame) -> None:
@@ -215,7 +489,8 @@ def _subtitle(runs: pd.DataFrame) -> str:
     seeds = runs["seed"].nunique()
     how = "steps x step time alone" if first["mode"] == "array" else "read off the clock"
     multiples = sorted(set(runs["width"]))
-    widths = "" if multiples == [1] else f", width {', '.join(f'{width:g}' for width in multiples)}"
+    named = ", ".join(f"{width:g}" for width in multiples)
+    widths = "" if multiples == [1] else f", width {named}" if len(multiples) < 5 else f", {len(multiples)} widths to {multiples[-1]:g}"
     return (
         f"{first['network']} network{widths}, {Path(first['dataset']).name}, batch {first['batch']}, {len(runs)} trials, "
         f"{seeds} seed{'s' if seeds > 1 else ''} · {first['machine']} · seconds: {how}"

@@ -15,8 +15,7 @@ from study import statistics
 from study.errors import StudyError
 from study.record import Outcome
 from study.spec import choice
-from study.statistics import Floats
-from study.tables import comparable
+from study.statistics import FEWEST_SIZES, Floats
 
 SIZES = ("weights", "multiply_adds", "width")
 """What n may be."""
@@ -26,9 +25,6 @@ MEASURES = ("seconds", "steps", "step_seconds")
 
 CENSORED = (Outcome.CAPPED, Outcome.PRUNED)
 """Outcomes after which the trial might have arrived later; a diverged or stuck trial never would have."""
-
-FEWEST_SIZES = 3
-"""Sizes that must have arrived for a line to be fitted."""
 
 ENOUGH = 4.0
 """A line is enough where no other shape's AICc is lower by more: below it the line has considerable support (Burnham and Anderson 2002)."""
@@ -47,6 +43,16 @@ class Line:
 
 
 NO_LINE = Line(*[math.nan] * 6)
+
+METHODS = ("", "robust_", "tobit_")
+"""How the columns of a line by least squares, by Huber's method and with censored times begin."""
+
+NO_FIT: dict[str, Any] = {
+    **{f"{method}{name}": value for method in METHODS for name, value in asdict(NO_LINE).items()},
+    **dict.fromkeys(("r2", "spread", "tobit_spread", "quadratic", "power"), math.nan),
+    "shape": None,
+}
+"""The columns of `lines` where too few sizes arrived."""
 
 
 def least_squares(n: Floats, t: Floats, sizes: NDArray[Any] | None = None) -> Line:
@@ -182,11 +188,10 @@ def points(runs: pd.DataFrame, n: str = "weights", t: str = "seconds") -> pd.Dat
     """One row a trial: optimizer, rate, width, seed, n, t, arrived, censored.
 
     Raises:
-        StudyError: `n` or `t` is not one of `SIZES` or `MEASURES`, or the runs must not share a table.
+        StudyError: `n` or `t` is not one of `SIZES` or `MEASURES`.
     """
     choice("size", n, SIZES)
     choice("measure", t, MEASURES)
-    runs = comparable(runs)
     table = runs[["optimizer", "width", "seed"]].assign(rate=runs["learning_rate"], n=runs[n].astype(float), t=runs[t].astype(float))
     if t == "step_seconds":
         return table.assign(arrived=table["t"].notna(), censored=False)
@@ -206,7 +211,7 @@ def lines(runs: pd.DataFrame, n: str = "weights", t: str = "seconds") -> pd.Data
         t: what grows with it, one of `MEASURES`; step times need no arrival.
 
     Raises:
-        StudyError: fewer than three widths, or runs that must not share a table.
+        StudyError: fewer than three widths.
     """
     table = points(runs, n, t)
     if table["width"].nunique() < FEWEST_SIZES:
@@ -216,6 +221,7 @@ def lines(runs: pd.DataFrame, n: str = "weights", t: str = "seconds") -> pd.Data
         here, censored = mine[mine["arrived"]], mine[mine["censored"]]
         row = {"optimizer": optimizer, "rate": rate, "trials": len(mine), "arrived": len(here), "censored": len(censored)}
         row["lost"] = len(mine) - len(here) - len(censored)
+        row |= NO_FIT
         if here["width"].nunique() >= FEWEST_SIZES:
             both = pd.concat([here, censored])
             row |= _fits(
@@ -223,7 +229,7 @@ def lines(runs: pd.DataFrame, n: str = "weights", t: str = "seconds") -> pd.Data
                 *(both[name].to_numpy() for name in ("n", "t", "censored")),
             )
         rows.append(row)
-    result = pd.DataFrame(rows, columns=max((list(row) for row in rows), key=len))
+    result = pd.DataFrame(rows)
     result["optimizer"] = pd.Categorical(result["optimizer"], runs["optimizer"].cat.categories)
     return result
 

@@ -38,7 +38,8 @@ class Run:
     """A finished trial: what was run, what happened, and where. Immutable; never dropped from a table.
 
     `seconds` is training time alone: read off the clock (`seconds_source` is `measured`) or steps x `step_seconds` (`reconstructed`).
-    `accuracy` and `best_accuracy` are the metric's at the last and the best check, None where no check was made.
+    `steps` is None where a foreign source does not tell them; `accuracy` and `best_accuracy` are the metric's at the last and the best
+    check, None where no check was made.
     """
 
     trial: Trial
@@ -46,7 +47,7 @@ class Run:
     weights: int
     multiply_adds: int
     outcome: Outcome
-    steps: int
+    steps: int | None
     seconds: float
     seconds_source: str
     step_seconds: float | None

@@ -16,6 +16,9 @@ RESAMPLES = 1000
 FEWEST_SEEDS = 3
 """Below so many an interval says nothing, and none is given."""
 
+FEWEST_SIZES = 3
+"""Model sizes that must have arrived for a line through them; a study of so many is one of size."""
+
 WITHIN = 2.0
 """A rate is in the valley if its time is within this factor of the best rate's."""
 
@@ -65,7 +68,7 @@ def spans(rates: Floats) -> Floats:
     if len(rates) == 1:
         return np.zeros(1)
     gaps: Floats = np.diff(np.log10(rates))
-    both: Floats = (np.concatenate([gaps[:1], gaps]) + np.concatenate([gaps, gaps[-1:]])) / 2
+    both: Floats = np.round((np.concatenate([gaps[:1], gaps]) + np.concatenate([gaps, gaps[-1:]])) / 2, 5)
     return both
 
 

@@ -45,6 +45,8 @@ def frame(runs: Iterable[Run]) -> pd.DataFrame:
     if table.empty:
         return table
     table = table.drop(columns=["versions", "schema"])
+    for name in ("steps", "step_seconds"):  # not known of every source
+        table[name] = pd.to_numeric(table[name])
     table["optimizer"] = pd.Categorical(table["optimizer"], [name for name in OPTIMIZERS if name in set(table["optimizer"])])
     return table.sort_values(["width", "optimizer", "learning_rate", "seed"], ignore_index=True)
 
@@ -161,8 +163,9 @@ def best(runs: pd.DataFrame) -> pd.DataFrame:
     `decades_low` and `decades_high` are bootstrap intervals over the seeds, NaN with fewer than three or with trials missing.
     """
     rows = []
+    runs = comparable(runs)
     seeds = int(runs["seed"].max()) + 1
-    by_width = dict(iter(comparable(runs).groupby("width")))
+    by_width = dict(iter(runs.groupby("width")))
     for key, group in cells(runs).groupby(["width", "optimizer"], observed=True):
         width, optimizer = float(str(key[0])), str(key[1])
         arrived = group[group["seconds"] < math.inf]
@@ -230,6 +233,23 @@ def _best_intervals(rates: Floats, seconds: Floats) -> dict[str, float]:
     return {f"{name}_{end}": float(value) for name, pair in ends.items() for end, value in zip(("low", "high"), pair, strict=True)}
 
 
+AROUND = (0.1, 0.215, 0.464, 1.0, 1.47, 2.15)
+"""Three steps of a third of a decade below the best rate and two of a sixth above it, where the valley's wall is near."""
+
+
+def rates_around(runs: pd.DataFrame, optimizer: str) -> tuple[float, ...]:
+    """Six rates around the optimizer's best one at the least width.
+
+    Raises:
+        StudyError: it arrived nowhere.
+    """
+    mine = runs[runs["optimizer"] == optimizer]
+    found = best(mine[mine["width"] == mine["width"].min()])["best_rate"].dropna() if len(mine) else pd.Series(dtype=float)
+    if found.empty:
+        raise StudyError(f"{optimizer} reached the target at no rate of that study: there is no best rate to go around")
+    return tuple(float(f"{factor * found.iloc[0]:.3g}") for factor in AROUND)
+
+
 def profile(runs: pd.DataFrame) -> pd.DataFrame:
     """Performance profile: the share of an optimizer's trials that arrive within `ratio` times the least seconds of all.
 
@@ -243,6 +263,17 @@ def profile(runs: pd.DataFrame) -> pd.DataFrame:
     grouped = table.groupby("optimizer", observed=True)
     table["share"] = (grouped.cumcount() + 1) / grouped["ratio"].transform("size")
     return table[table["ratio"] < math.inf].reset_index(drop=True)
+
+
+def sizes(runs: pd.DataFrame, n: str = "weights", t: str = "seconds") -> pd.DataFrame:
+    """One row a (optimizer, rate): the line of time against model size and how well it holds; see `fits.lines`.
+
+    Raises:
+        StudyError: fewer than three widths, or runs that must not share a table.
+    """
+    from study import fits  # scipy takes a second to import
+
+    return fits.lines(comparable(runs), n, t)
 
 
 def warnings(runs: pd.DataFrame) -> list[str]:
@@ -351,8 +382,8 @@ def hindsight(runs: pd.DataFrame, checks: Mapping[str, Mapping[str, Any]]) -> pd
     return grouped.sum().astype(int).reset_index()
 
 
-TABLES = {"valley": valley, "cells": cells, "best": best, "envelope": envelope, "profile": profile}
-"""Every table that is written, by the name of its file."""
+TABLES = {"valley": valley, "cells": cells, "best": best, "envelope": envelope, "profile": profile, "sizes": sizes}
+"""Every table that is written, by the name of its file; `sizes` where there are sizes to compare."""
 
 
 def write(folder: str | Path, out: str | Path | None = None) -> list[Path]:
@@ -366,6 +397,8 @@ def write(folder: str | Path, out: str | Path | None = None) -> list[Path]:
     out.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, make in TABLES.items():
+        if name == "sizes" and runs["width"].nunique() < statistics.FEWEST_SIZES:
+            continue
         paths.append(out / f"{name}.csv")
         make(runs).to_csv(paths[-1], index=False, float_format="%.6g")
     return paths

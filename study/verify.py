@@ -15,7 +15,7 @@ from study.record import Run
 
 @dataclass(frozen=True)
 class Check:
-    """A stored run and the same trial alone: outcome, steps, and seconds read off the clock."""
+    """A run, stored or predicted, and the same trial alone: outcome, steps, and seconds read off the clock."""
 
     run: Run
     outcome: str
@@ -25,7 +25,7 @@ class Check:
     @property
     def step_time_error(self) -> float:
         """Relative error of the reconstructed seconds for the same steps: |stored step time / measured step time - 1|."""
-        return abs((self.run.seconds / self.run.steps) / (self.seconds / self.steps) - 1)
+        return abs((self.run.step_seconds or 0.0) / (self.seconds / self.steps) - 1)
 
 
 def choose(runs: Iterable[Run], count: int, seed: int) -> list[Run]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from test_store import RUN
@@ -12,6 +14,7 @@ from study import tables
 from study.network import network_of
 from study.record import Outcome, Run
 from study.spec import StudySpec, Trial
+from study.store import Store
 
 STEP_SECONDS = 0.01
 
@@ -41,6 +44,17 @@ def made_runs(spec: StudySpec, truth: Truth) -> list[Run]:
             )
         )
     return runs
+
+
+def stored(folder: Path, spec: StudySpec, truth: Truth, versions: Mapping[str, str] | None = None, **changes: Any) -> Path:
+    """A study's folder with those runs, each with these changes."""
+    store = Store(folder)
+    with store.writing():
+        store.write(store.spec_path, {"schema": 1, "dataset_md5": "made up", "spec": spec.to_json()})
+        store.write(folder / "machine.json", {"versions": versions or {"tensorflow": "2"}})
+        for run in made_runs(spec, truth):
+            store.append(replace(run, **changes), None)
+    return folder
 
 
 def made(spec: StudySpec, truth: Truth) -> pd.DataFrame:

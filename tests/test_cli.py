@@ -119,7 +119,7 @@ def test_tables_and_figures_are_rebuilt_from_the_stored_runs(folder: Path, tmp_p
     assert "at the grid's edge" in answer.stdout
     answer = call("figures", folder, "--out", tmp_path / "drawn")
     assert answer.returncode == 0, answer.stderr
-    assert len(list((tmp_path / "drawn").iterdir())) == 6
+    assert len(list((tmp_path / "drawn").iterdir())) == 8
 
 
 def test_the_smoke_study_end_to_end_on_real_mnist(folder: Path) -> None:

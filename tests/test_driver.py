@@ -45,13 +45,13 @@ def run(spec: StudySpec, folder: Path, factory: Callable[[Images], ParabolaEngin
     return Store(folder)
 
 
-def results(store: Store) -> dict[str, tuple[str, int]]:
+def results(store: Store) -> dict[str, tuple[str, int | None]]:
     """Outcome and steps of every trial: what must not depend on how it was run."""
     return {run.id: (run.outcome.value, run.steps) for run in store.runs()}
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, int]]:
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, int | None]]:
     """The results of an uninterrupted run in mode array."""
     return results(run(SPEC, tmp_path_factory.mktemp("whole")))
 
@@ -65,6 +65,7 @@ def test_every_trial_of_the_spec_is_stored_once(folder: Path) -> None:
     assert {run.outcome for run in runs} == {Outcome.REACHED, Outcome.CAPPED, Outcome.DIVERGED, Outcome.STUCK}
     for one in runs:
         assert one.step_seconds is not None
+        assert one.steps is not None
         assert one.seconds == one.steps * one.step_seconds
         assert one.seconds_source == "reconstructed"
     assert store.spec() == SPEC
