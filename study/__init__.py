@@ -3,7 +3,8 @@
     spec = study.StudySpec(optimizers=("adam", "sgd"), rates="1e-4:1:9", cap=5.0)
     runs = study.run(spec, out="results/mine")      # a DataFrame, one row a trial; rerunning resumes
     runs = study.load("results/mine")               # the same rows, later
-    study.tables.best(runs), study.figures.valley(runs)
+    study.tables.best(runs), study.figures.valley(runs), study.tables.sizes(runs)
+    study.claims.judge(["results/mine"])
 
 Importing this loads no TensorFlow; `run` does when there is something to train.
 """
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from study import figures, tables
+    from study import claims, compare, figures, fits, tables
 
-__all__ = ["StudyError", "StudySpec", "Trial", "figures", "load", "preset", "read_spec", "run", "tables"]
+__all__ = ["StudyError", "StudySpec", "Trial", "claims", "compare", "figures", "fits", "load", "preset", "read_spec", "run", "tables"]
 
 
 def run(spec: StudySpec, out: str | Path | None = None, *, workers: int | None = None, progress: bool = True) -> pd.DataFrame:
@@ -42,6 +43,6 @@ def load(folder: str | Path) -> pd.DataFrame:
 
 def __getattr__(name: str) -> Any:
     # pandas and seaborn take a second to import; they are loaded when they are first named.
-    if name in ("tables", "figures"):
+    if name in ("claims", "compare", "figures", "fits", "tables"):
         return import_module(f"study.{name}")
     raise AttributeError(f"module 'study' has no attribute {name!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -336,7 +337,7 @@ def overlay(studies: Mapping[str, pd.DataFrame], measure: str = "seconds") -> Fi
         cells[study] = tables.cells(runs)
     names = [name for name in OPTIMIZERS if any(name in set(table["optimizer"]) for table in cells.values())]
     columns = min(3, len(names))
-    figure = Figure(figsize=(3.6 * columns + 1.2, 2.9 * math.ceil(len(names) / columns) + 1.1), layout="constrained")
+    figure = Drawing(figsize=(3.6 * columns + 1.2, 2.9 * math.ceil(len(names) / columns) + 1.1), layout="constrained")
     with sns.axes_style("whitegrid", {"grid.color": "0.93"}):
         panels = figure.subplots(math.ceil(len(names) / columns), columns, sharex=True, sharey=True, squeeze=False).ravel()
     colours = dict(zip(cells, sns.color_palette("colorblind", len(cells)), strict=True))
@@ -380,7 +381,7 @@ def draw(runs: pd.DataFrame, stored: pd.DataFrame) -> dict[str, Figure]:
     if not of_size and runs["optimizer"].nunique() > 1:
         drawn["profile"] = profile(runs)
     for name in list(runs["optimizer"].cat.categories) if of_size else []:
-        mine = runs[runs["optimizer"] == name].assign(optimizer=lambda table: table["optimizer"].cat.remove_unused_categories())
+        mine = runs[runs["optimizer"] == name]
         if mine["width"].nunique() < statistics.FEWEST_SIZES:
             continue
         suffix = "" if runs["optimizer"].nunique() == 1 else f"-{name}"
@@ -415,9 +416,18 @@ def save(drawn: Mapping[str, Figure], out: Path) -> list[Path]:
     return paths
 
 
+class Drawing(Figure):
+    """A figure that a notebook shows by itself, without pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.savefig(buffer, dpi=80, format="png")
+        return buffer.getvalue()
+
+
 def _figure(rows: int, size: tuple[float, float], height_ratios: tuple[float, ...] = (1,)) -> tuple[Figure, list[Axes]]:
     """A figure of panels on one x-axis, in the study's style; no window, no global state."""
-    figure = Figure(figsize=size, layout="constrained")
+    figure = Drawing(figsize=size, layout="constrained")
     with sns.axes_style("whitegrid", {"grid.color": "0.93"}):
         axes = figure.subplots(rows, 1, sharex=True, squeeze=False, height_ratios=height_ratios)
     return figure, list(axes[:, 0])

@@ -87,7 +87,7 @@ def curves(folder: str | Path) -> pd.DataFrame:
 
 
 def comparable(runs: pd.DataFrame) -> pd.DataFrame:
-    """The same runs, once it is sure that they may share a table.
+    """The same runs, once it is sure that they may share a table, with those optimizers as categories that are there.
 
     Raises:
         StudyError: there are none, or they differ in machine, mode or protocol; the sentence names the column and its values.
@@ -99,7 +99,7 @@ def comparable(runs: pd.DataFrame) -> pd.DataFrame:
         if len(values) > 1:
             listed = ", ".join(str(value) for value in values)
             raise StudyError(f"the runs differ in {column} ({listed}): select one before tabulating, such as runs[runs.{column} == ...]")
-    return runs
+    return runs.assign(optimizer=runs["optimizer"].cat.remove_unused_categories())
 
 
 def budget(runs: pd.DataFrame) -> pd.Series:

@@ -15,6 +15,7 @@ import pytest
 from test_tables import SPEC, stored
 
 import study
+from study.claims import CLAIMS
 from study.store import Store
 
 ROOT = Path(__file__).parent.parent
@@ -53,6 +54,17 @@ def call(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProces
         (["tables", "nowhere"], "holds no study"),
         (["figures", "nowhere"], "holds no study"),
         (["plan", "article", "--rates", "a:b:c"], "LOW:HIGH:N"),
+        (["plan", "sizes", "--rates", "auto"], "run article or quick first"),
+        (["plan", "sizes", "--rates", "auto:nowhere"], "holds no study"),
+        (["plan", "article", "--rates", "auto"], "name one"),
+        (["claims", "nowhere"], "holds no study"),
+        (["compare", "nowhere"], "1 folder(s) to compare"),
+        (["predict", "nowhere"], "holds no study"),
+        (["predict", "nowhere", "--check", "-1"], "check -1"),
+        (["report", "nowhere"], "holds no study"),
+        (["import-published", "none.csv", "--out", "x"], "no file none.csv"),
+        (["import-published", "none.csv"], "--out"),
+        (["import-published", "none.csv", "--out", "x", "--target", "97"], "target 97"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_code_2(tmp_path: Path, arguments: list[str], words: str) -> None:
@@ -120,6 +132,42 @@ def test_tables_and_figures_are_rebuilt_from_the_stored_runs(folder: Path, tmp_p
     answer = call("figures", folder, "--out", tmp_path / "drawn")
     assert answer.returncode == 0, answer.stderr
     assert len(list((tmp_path / "drawn").iterdir())) == 8
+
+
+def test_claims_are_told_for_people_and_for_programs(folder: Path) -> None:
+    """A verdict a claim; as JSON the fields that were promised."""
+    stored(folder)
+    text = call("claims", folder).stdout
+    assert len(re.findall(r"^(holds|fails|undecided)  ", text, re.MULTILINE)) == len(CLAIMS)
+    assert "published: " in text
+    rows = json.loads(call("claims", folder, "--json").stdout)
+    assert [row["id"] for row in rows] == list(CLAIMS)
+    assert {tuple(row) for row in rows} == {("id", "verdict", "statistic", "low", "high", "threshold", "reason")}
+
+
+def test_studies_are_compared_and_published_files_imported(folder: Path, tmp_path: Path) -> None:
+    """From the command line, with what was written named at the end."""
+    stored(folder)
+    published = tmp_path / "grid.csv"
+    rows = [("x", 1.0, "l", 0.97, 0.001, "Adam", 1.0, 8.3), ("x", 1.0, "l", 0.97, 0.1, "GD", 1.0, 7.0)]
+    pd.DataFrame(rows, columns=["x", "y", "label", "acc", "lr", "opt", "scale", "time"]).to_csv(published, index=False)
+    answer = call("import-published", published, "--out", tmp_path / "published")
+    assert answer.returncode == 0, answer.stderr
+    assert "2 trials (2 optimizers, 2 rates, 1 widths; target 97 %)" in answer.stdout
+    answer = call("compare", folder, tmp_path / "published")
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert "--anyway" in answer.stderr
+    answer = call("compare", folder, tmp_path / "published", "--anyway", "--out", tmp_path / "side-by-side")
+    assert answer.returncode == 0, answer.stderr
+    assert "they differ in machine: test-machine, published K80" in answer.stdout
+    assert {path.name for path in (tmp_path / "side-by-side").iterdir()} == {
+        "cells.csv", "summary.csv", "valleys-seconds.png", "valleys-seconds.svg",
+    }  # fmt: skip
+    facts = json.loads(call("compare", folder, tmp_path / "published", "--anyway", "--json").stdout)
+    assert facts["ratios"][0]["both"] == 2
+    answer = call("predict", tmp_path / "published")
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert "does not tell the steps" in answer.stderr
 
 
 def test_the_smoke_study_end_to_end_on_real_mnist(folder: Path) -> None:
