@@ -59,7 +59,7 @@ def test_a_share_has_wilsons_interval() -> None:
 
 
 SPEC = StudySpec(optimizers=("sgd", "adam"), rates=(0.01, 0.1, 1.0), seeds=5, cap=50.0)
-TIMES = {0.01: [20, 22, 24, 26, 28], 0.1: [4, 5, 6, 30, inf], 1.0: [inf] * 5}
+TIMES: dict[float, list[float]] = {0.01: [20, 22, 24, 26, 28], 0.1: [4, 5, 6, 30, inf], 1.0: [inf] * 5}
 
 
 def test_cells_tell_the_spread_and_the_expected_time() -> None:
