@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -193,9 +194,11 @@ def points(runs: pd.DataFrame, n: str = "weights", t: str = "seconds") -> pd.Dat
     choice("size", n, SIZES)
     choice("measure", t, MEASURES)
     table = runs[["optimizer", "width", "seed"]].assign(rate=runs["learning_rate"], n=runs[n].astype(float), t=runs[t].astype(float))
+    order = ["optimizer", "rate", "n", "seed"]  # a resample draws by place, so the order of the rows must not matter
     if t == "step_seconds":
-        return table.assign(arrived=table["t"].notna(), censored=False)
-    return table.assign(arrived=(runs["outcome"] == Outcome.REACHED) & table["t"].notna(), censored=runs["outcome"].isin(CENSORED))
+        return table.assign(arrived=table["t"].notna(), censored=False).sort_values(order)
+    table = table.assign(arrived=(runs["outcome"] == Outcome.REACHED) & table["t"].notna(), censored=runs["outcome"].isin(CENSORED))
+    return table.sort_values(order)
 
 
 def lines(runs: pd.DataFrame, n: str = "weights", t: str = "seconds") -> pd.DataFrame:
@@ -242,7 +245,6 @@ def _fits(n: Floats, t: Floats, width: Floats, all_n: Floats, all_t: Floats, cen
     free = max(1, len(t) - 2)
     likeliest, scatter = tobit(all_n, all_t, censored)
     by_shape = shapes(n, t)
-    least = min(by_shape, key=lambda name: by_shape[name])
     return {
         **asdict(line),
         "r2": 1 - float((left**2).sum()) / total if total else math.nan,
@@ -252,8 +254,16 @@ def _fits(n: Floats, t: Floats, width: Floats, all_n: Floats, all_t: Floats, cen
         "tobit_spread": scatter,
         "quadratic": by_shape["quadratic"] - by_shape["line"],
         "power": by_shape["power"] - by_shape["line"],
-        "shape": least if by_shape["line"] - by_shape[least] > ENOUGH else "line",
+        "shape": _shape(by_shape),
     }
+
+
+def _shape(aicc: Mapping[str, float]) -> str | None:
+    """The line, unless another shape's AICc is lower by more than `ENOUGH`; None with too few points to compare them."""
+    if not math.isfinite(aicc["line"]) or not math.isfinite(aicc["quadratic"]):
+        return None
+    least = min(aicc, key=lambda name: aicc[name])
+    return least if aicc["line"] - aicc[least] > ENOUGH else "line"
 
 
 def sentence(row: Any) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from study import statistics
 from study.errors import StudyError
@@ -74,15 +75,16 @@ def checks(folder: str | Path) -> pd.DataFrame:
 
 
 def curves(folder: str | Path) -> pd.DataFrame:
-    """Validation accuracy over training of each optimizer at its best rate, long: optimizer, learning_rate, width, seed, step, seconds,
-    accuracy."""
+    """Validation accuracy over training of each optimizer at its best rate, long: optimizer, learning_rate, width, seed, outcome, step,
+    seconds, accuracy."""
     parts = []
     for row in Store(Path(folder)).curves():
         part = pd.DataFrame({"accuracy": row["accuracy"]})
         part["step"] = (part.index + 1) * row["check_every"]
         part["seconds"] = part["step"] * row["step_seconds"]
         parts.append(part.assign(**{name: row[name] for name in ("optimizer", "learning_rate", "width", "seed")}))
-    columns = ["optimizer", "learning_rate", "width", "seed", "step", "seconds", "accuracy"]
+        parts[-1]["outcome"] = row.get("outcome", "")
+    columns = ["optimizer", "learning_rate", "width", "seed", "outcome", "step", "seconds", "accuracy"]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
@@ -203,7 +205,22 @@ def best(runs: pd.DataFrame) -> pd.DataFrame:
 def cube(runs: pd.DataFrame, widths: Sequence[float], optimizers: Sequence[str], rates: Sequence[float], seeds: int) -> Floats:
     """Seconds to the target, (widths, optimizers, rates, seeds): infinite where a trial did not arrive, NaN where it is not known whether
     it would have: missing, failed with an error, or pruned."""
-    seconds = np.full((len(widths), len(optimizers), len(rates), seeds), math.nan)
+    known = ~runs["outcome"].isin([Outcome.FAILED, Outcome.PRUNED])
+    times = runs["seconds"].where(runs["outcome"] == Outcome.REACHED, math.inf).where(known, math.nan)
+    return on_axes(runs, times.to_numpy(float), widths, optimizers, rates, seeds, missing=math.nan)
+
+
+def on_axes(
+    runs: pd.DataFrame,
+    values: NDArray[Any],
+    widths: Sequence[float],
+    optimizers: Sequence[str],
+    rates: Sequence[float],
+    seeds: int,
+    missing: Any,
+) -> NDArray[Any]:
+    """A value a run laid out as (widths, optimizers, rates, seeds), `missing` where there is no run."""
+    found = np.full((len(widths), len(optimizers), len(rates), seeds), missing, dtype=values.dtype)
     axes: dict[str, list[Any]] = {
         "width": list(widths),
         "optimizer": list(optimizers),
@@ -211,10 +228,9 @@ def cube(runs: pd.DataFrame, widths: Sequence[float], optimizers: Sequence[str],
         "seed": list(range(seeds)),
     }
     places = np.array([pd.Index(values).get_indexer(runs[name].astype(object)) for name, values in axes.items()])
-    known = ~runs["outcome"].isin([Outcome.FAILED, Outcome.PRUNED]).to_numpy() & (places >= 0).all(axis=0)
-    times = runs["seconds"].where(runs["outcome"] == Outcome.REACHED, math.inf).to_numpy(float)
-    seconds[tuple(places[:, known])] = times[known]
-    return seconds
+    inside = (places >= 0).all(axis=0)
+    found[tuple(places[:, inside])] = values[inside]
+    return found
 
 
 def _best_intervals(rates: Floats, seconds: Floats) -> dict[str, float]:

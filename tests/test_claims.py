@@ -23,10 +23,10 @@ Bands = Mapping[str, tuple[float, float, float]]
 
 PUBLISHED: Bands = {
     "sgd": (0.046, 0.32, 7.0),
-    "momentum": (0.02, 0.22, 12.4),
-    "adam": (4.6e-5, 0.0101, 5.0),
+    "momentum": (0.02, 0.22, 7.5),
+    "adam": (4.6e-5, 0.0101, 4.0),
     "adagrad": (0.021, 0.15, 7.8),
-    "adadelta": (0.31, 47, 8.4),
+    "adadelta": (0.31, 47, 7.6),
     "rmsprop": (3.1e-4, 0.0015, 83.7),
 }
 
@@ -58,7 +58,8 @@ def curves(drops: Mapping[str, float], seeds: int) -> pd.DataFrame:
     for name, size in drops.items():
         for seed in range(seeds):
             accuracy = [0.1, 0.8, 0.95, 0.97, 0.97 - size * (1 + 0.02 * seed), 0.97]
-            parts.append(pd.DataFrame({"accuracy": accuracy, "step": range(50, 350, 50)}).assign(optimizer=name, seed=seed, width=1.0))
+            part = pd.DataFrame({"accuracy": accuracy, "step": range(50, 350, 50)})
+            parts.append(part.assign(optimizer=name, seed=seed, width=1.0, outcome="capped"))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["optimizer", "seed", "accuracy", "step", "width"])
 
 
@@ -118,8 +119,8 @@ FALSE: dict[str, Callable[[], list[Evidence]]] = {
     "no-universal-rate": lambda: [grid(EVERYWHERE)],
     "order-of-magnitude": lambda: [grid(PUBLISHED, spoilt=lambda trial: None if trial.learning_rate > 100 else flat(trial))],
     "wide-union": lambda: [grid({**PUBLISHED, "adadelta": (10, 47, 8.4)})],
-    "all-but-rmsprop": lambda: [grid({**PUBLISHED, "rmsprop": (3.1e-4, 0.0015, 9.0)})],
-    "adam-fastest": lambda: [grid({**PUBLISHED, "adam": (4.6e-5, 0.01, 9.5)})],
+    "all-but-rmsprop": lambda: [grid({**PUBLISHED, "rmsprop": (3.1e-4, 0.0015, 6.0)})],
+    "adam-fastest": lambda: [grid({**PUBLISHED, "adam": (4.6e-5, 0.0101, 14.0)})],
     "adam-stable": lambda: [grid(PUBLISHED, drops=dict.fromkeys(OPTIMIZERS, 0.05))],
     "adam-wide": lambda: [grid({**PUBLISHED, "adam": (0.005, 0.0101, 5.0)})],
     "linear-size": lambda: [sized(shape=lambda n: 0.2 + 0.5 * n**2.2)],
@@ -210,9 +211,10 @@ def test_holes_are_bounded_by_what_is_missing() -> None:
 
 
 def test_a_drop_counts_near_the_target() -> None:
-    """From the best so far, once within five points."""
+    """From the best so far, once within five points; all of it where the training diverged; nothing known of one that never came near."""
     assert drop(np.array([0.5, 0.3, 0.93, 0.96, 0.94, 0.97]), 0.97) == pytest.approx(0.02)
-    assert drop(np.array([0.5, 0.3, 0.9]), 0.97) == 0
+    assert math.isnan(drop(np.array([0.5, 0.3, 0.9]), 0.97))
+    assert drop(np.array([0.5, 0.95]), 0.97, diverged=True) == 0.95
 
 
 def test_verdicts_become_a_table_and_plain_json() -> None:
