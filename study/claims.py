@@ -41,9 +41,9 @@ UNION = 0.95
 UNION_RATES = (0.001, 30.0)
 REASONABLE = 3.0
 """Times the fastest optimizer's best time. The published times are 7.0 to 12.4 s for five optimizers, within 1.8, and 83.7 s, 12 times."""
-SCATTER, SURE_SEEDS = 1.5, 5
-"""A factor either way at least, on a ratio of two times that stand on fewer than so many seeds: what one seed differs from another by. The
-bootstrap interval of a median over three seeds covers it in three cases of four only."""
+SCATTER = 1.5
+"""A factor either way at least on a ratio of two times that stand on fewer than `ENOUGH_SEEDS` seeds: what one seed differs from another
+by."""
 DROP = 0.02
 """A major drop of validation accuracy: two points are eight standard deviations of an accuracy of 97 % on 5,000 images."""
 NEAR_TARGET = 0.05
@@ -226,7 +226,7 @@ NO_GRID = f"no study tries several optimizers at rates over {DECADES:g} decades,
 
 
 def over_seeds(grid: Grid, low: Callable[[Floats, Floats], float], high: Callable[[Floats, Floats], float]) -> tuple[float, float, float]:
-    """A ratio of times with its interval, seeds resampled; `SCATTER` either way at least with fewer than `SURE_SEEDS`.
+    """A ratio of times with its interval, seeds resampled; `SCATTER` either way at least with fewer than `statistics.ENOUGH_SEEDS`.
 
     Args:
         grid: the trials.
@@ -242,7 +242,7 @@ def over_seeds(grid: Grid, low: Callable[[Floats, Floats], float], high: Callabl
         ends = [(low(a, b), high(a, b)) for a, b in zip(*(np.moveaxis(part, -1, 0) for part in drawn), strict=True)]
         least = min(least, float(statistics.between(np.array([end[0] for end in ends]))[0]))
         most = max(most, float(statistics.between(np.array([end[1] for end in ends]))[1]))
-    if grid.seeds < SURE_SEEDS:
+    if grid.seeds < statistics.ENOUGH_SEEDS:
         least, most = min(least, value / SCATTER), max(most, value * SCATTER)
     return value, least, most
 
@@ -258,7 +258,7 @@ def ratio(a: float, b: float) -> float:
 def few(grid: Grid) -> str:
     """How far the seeds carry, in words."""
     seeds = f"{grid.seeds} seed{'s' if grid.seeds > 1 else ''}"
-    return seeds if grid.seeds >= SURE_SEEDS else f"{seeds}, so a ratio is taken to be uncertain by {SCATTER:g} either way"
+    return seeds if grid.seeds >= statistics.ENOUGH_SEEDS else f"{seeds}, so a ratio is taken to be uncertain by {SCATTER:g} either way"
 
 
 def about(grid: Grid) -> str:

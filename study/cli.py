@@ -52,8 +52,8 @@ Memory = Annotated[str | None, typer.Option(metavar="SIZE", help="memory to fill
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
-def spec_of(what: str, **options: Any) -> StudySpec:
-    """The preset or file, with the options that were given put over it."""
+def spec_of(what: str, out: str | None = None, **options: Any) -> StudySpec:
+    """The preset or file, with the options that were given put over it; `out` may hold the study already."""
     given = {key: value for key, value in options.items() if value is not None}
     if what.endswith(".toml"):
         spec = read_spec(Path(what))
@@ -63,11 +63,14 @@ def spec_of(what: str, **options: Any) -> StudySpec:
             from study.machine import this_machine
 
             spec = preset(what, gpu=bool(this_machine().gpus))
-    if str(given.get("rates", "")).partition(":")[0] == "auto":
+    rates = str(given.get("rates", ""))
+    if rates.partition(":")[0] == "auto":
         from study import driver
 
-        around = driver.rates_around(given["rates"], spec.with_(optimizers=given.get("optimizers", spec.optimizers)).optimizers)
-        given["rates"] = around
+        del given["rates"]
+        found, source = driver.rates_around(rates, spec.with_(**given), out)
+        typer.echo(f"rates {', '.join(f'{rate:g}' for rate in found)}: around the best of {source}", err=True)
+        given["rates"] = found
     return spec.with_(**given)
 
 
@@ -106,7 +109,7 @@ def run(
     runs = tables.load(folder)
     typer.echo(f"\n{_outcomes(runs['outcome'])} of {len(runs)} trials. Best rate of each optimizer:\n")
     typer.echo(_best(tables.best(runs)))
-    _warn(tables.warnings(runs))
+    _warn(tables.warnings(runs, spec))
     typer.echo("\nFigures:")
     for path in paths:
         typer.echo(f"  {path}")
@@ -294,21 +297,26 @@ def hindsight(folder: Folder, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def tables(folder: Folder, out: Annotated[Path | None, typer.Option("--out", help="where to; DIR/tables where not given")] = None) -> None:
+def tables(
+    folder: Folder,
+    out: Annotated[Path | None, typer.Option("--out", help="where to; DIR/tables where not given")] = None,
+    by: Annotated[str, typer.Option(help="what a model's size is measured by: weights, multiply_adds or width")] = "weights",
+) -> None:
     """Rebuild a study's tables from its stored runs, and print the best rates."""
     from study import statistics
     from study import tables as module
+    from study.store import Store
 
-    paths = module.write(folder, out)
+    paths = module.write(folder, out, by)
     runs = module.load(folder)
     typer.echo(_best(module.best(runs)))
     if runs["width"].nunique() >= statistics.FEWEST_SIZES:
         from study import fits
 
-        typer.echo("\nTime against weights, c + k n:")
-        for row in module.sizes(runs).itertuples():
+        typer.echo(f"\nTime against n, {by.replace('_', '-')}: c + k n")
+        for row in module.sizes(runs, by).itertuples():
             typer.echo(f"  {fits.sentence(row)}")
-    _warn(module.warnings(runs))
+    _warn(module.warnings(runs, Store(folder).spec()))
     for path in paths:
         typer.echo(path)
 
@@ -336,12 +344,15 @@ def claims(folders: Folders, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps([verdict.to_json() for verdict in found]))
         return
+    typer.echo(f"{'claim':22}{'verdict':10}{'statistic':>10}  {'interval':18}{'against':>8}  published")
     for verdict in found:
-        claim = module.CLAIMS[verdict.id]
-        ends = f"{verdict.statistic:.3g} [{verdict.low:.3g}, {verdict.high:.3g}] against {verdict.threshold:.3g}"
-        typer.echo(f"{verdict.verdict:9}  {verdict.id}: {claim.text}")
-        typer.echo(f"           {'' if math.isnan(verdict.statistic) else f'{ends}; '}{verdict.reason}")
-        typer.echo(f"           published: {claim.published}")
+        ends = "" if math.isnan(verdict.low) else f"{verdict.low:.3g} to {verdict.high:.3g}"
+        number = "" if math.isnan(verdict.statistic) else f"{verdict.statistic:.3g}"
+        published = module.CLAIMS[verdict.id].published
+        typer.echo(f"{verdict.id:22}{verdict.verdict:10}{number:>10}  {ends:18}{verdict.threshold:8.3g}  {published}")
+    typer.echo()
+    for verdict in found:
+        typer.echo(f"{verdict.id}: {module.CLAIMS[verdict.id].text}?\n    {verdict.verdict}: {verdict.reason}")
     counts = Counter(verdict.verdict for verdict in found)
     typer.echo(f"\n{', '.join(f'{counts[name]} {name}' for name in ('holds', 'fails', 'undecided'))}")
 
@@ -374,7 +385,7 @@ def compare(
 
     studies, said = module.sides(folders, anyway)
     cells = module.ratios(studies)
-    summary = module.summary(cells)
+    summary = module.summary(cells, [side.name for side in studies[1:]])
     if as_json:
         typer.echo(json.dumps({"differences": said, "ratios": json.loads(summary.to_json(orient="records"))}))
         return
@@ -383,8 +394,8 @@ def compare(
     typer.echo(module.best(studies).to_string(float_format=lambda value: f"{value:,.4g}", na_rep="-"))
     for row in summary.itertuples():
         typer.echo(
-            f"\n{row.study} over {studies[0].name}: of {row.cells} cells {row.both} arrived in both, {row.first} in the first alone, "
-            f"{row.second} in the second alone, {row.neither} in neither"
+            f"\n{row.study} over {studies[0].name}: of {row.cells} cells in common {row.both} arrived in both, {row.first} in the first "
+            f"alone, {row.second} in the second alone, {row.neither} in neither"
         )
         if int(str(row.both)):
             typer.echo(
@@ -394,7 +405,11 @@ def compare(
     out.mkdir(parents=True, exist_ok=True)
     cells.to_csv(out / "cells.csv", index=False, float_format="%.6g")
     summary.to_csv(out / "summary.csv", index=False, float_format="%.6g")
-    width = min(float(width) for side in studies for width in side.spec.widths)
+    common = set.intersection(*(set(side.runs["width"]) for side in studies))
+    if not common:
+        typer.echo("\nno width is common to them, so no valleys are drawn over each other")
+        return
+    width = min(common)
     frames = {side.name: side.runs[side.runs["width"] == width] for side in studies}
     drawn = {f"valleys-{measure}": figures.overlay(frames, measure) for measure in ("seconds", "steps") if _told(frames, measure)}
     for path in figures.save(drawn, out):
@@ -428,12 +443,13 @@ def predict(
     for one in checks:
         run = one.run
         step = f"{1e3 * (run.step_seconds or 0):.3f} ms a step predicted, {1e3 * one.seconds / one.steps:.3f} measured"
-        ends = f"{run.outcome} after {run.steps} steps there, {one.outcome} after {one.steps} here"
-        typer.echo(f"{run.trial.optimizer:10} {run.trial.learning_rate:9.3g}  {step}; {ends}")
+        ends = f"{run.outcome} after {run.seconds:.4g} s predicted, {one.outcome} after {one.seconds:.4g} s measured"
+        typer.echo(f"{run.trial.optimizer:10} {run.trial.learning_rate:9.3g}  {ends}; {step}")
     if checks:
         typer.echo(
-            f"\n{facts['trials']} trained here: error of the step time median {facts['median_step_time_error']:.1%}, worst "
-            f"{facts['worst_step_time_error']:.1%}; same outcome {facts['outcome_agreement']:.0%}, same steps {facts['same_steps']:.0%}"
+            f"\n{facts['trials']} trained here: error of the step time median {facts['median_step_time_error']:.1%}, "
+            f"worst {facts['worst_step_time_error']:.1%}; outcome as predicted {facts['outcome_agreement']:.0%}, "
+            f"same steps {facts['same_steps']:.0%}"
         )
 
 
@@ -478,9 +494,7 @@ def _complain(sentence: str, code: int) -> None:
 
 def _spec(arguments: dict[str, Any]) -> StudySpec:
     """The spec that a command's arguments ask for."""
-    return spec_of(
-        **{key: value for key, value in arguments.items() if key not in ("out", "workers", "memory", "retry", "as_json", "again")}
-    )
+    return spec_of(**{key: value for key, value in arguments.items() if key not in ("workers", "memory", "retry", "as_json", "again")})
 
 
 def _workers(text: str) -> int | None:

@@ -42,8 +42,11 @@ def sides(folders: Sequence[str | Path], anyway: bool = False) -> tuple[list[Sid
     if len(folders) < 2:
         raise StudyError(f"{len(folders)} folder(s) to compare: name at least two")
     paths = [Path(folder) for folder in folders]
+    twice = next((path for i, path in enumerate(paths) if path.resolve() in [other.resolve() for other in paths[:i]]), None)
+    if twice is not None:
+        raise StudyError(f"{twice} is named twice: a study is not compared with itself")
     specs = [Store(path).spec() for path in paths]
-    frames = [tables.comparable(tables.load(path)) for path in paths]
+    frames = [tables.comparable(tables.load(path), path) for path in paths]
     machines = [str(frame["machine"].iloc[0]) for frame in frames]
     names = machines
     for told in ([f"{machine}/{path.name}" for machine, path in zip(machines, paths, strict=True)], [str(path) for path in paths]):
@@ -51,11 +54,16 @@ def sides(folders: Sequence[str | Path], anyway: bool = False) -> tuple[list[Sid
     said: list[str] = []
     if len(set(machines)) > 1:
         said.append(f"machine: {', '.join(dict.fromkeys(machines))}")
-    for package in ("tensorflow", "keras", "numpy"):
+    for package in ("python", "tensorflow", "keras", "numpy", "study"):
         found = [_versions(path).get(package, "not told") for path in paths]
         if len(set(found)) > 1:
             said.append(f"version of {package}: {', '.join(found)}")
     fields = list(dict.fromkeys(field for spec in specs[1:] for field in specs[0].differences(spec)))
+    digests = {digest for digest in map(_digest, paths) if len(digest) == 32}
+    if "dataset" in fields and len(digests) == 1:
+        fields.remove("dataset")  # the same images at another place
+    elif "dataset" not in fields and len(digests) > 1:
+        fields.append("dataset")
     said += [f"{field}: {', '.join(str(getattr(spec, field)) for spec in specs)}" for field in fields]
     apart = [field for field in fields if field in ONE_MEASUREMENT]
     if apart and not anyway:
@@ -94,14 +102,16 @@ def ratios(studies: Sequence[Side]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[["study", *keys, "seconds", "steps", "step_seconds", "arrived"]]
 
 
-def summary(cells: pd.DataFrame) -> pd.DataFrame:
-    """One row a study: cells that arrived in both, in one alone; the median ratio of seconds with its quartiles, and its factors.
+def summary(cells: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """One row a study of these names: cells in common, those that arrived in both, in one alone; the median ratio of seconds with its
+    quartiles, and its factors.
 
     The factors are the medians of the ratio of step times and of steps; `spread` is the factor within which half of the ratios lie about
     the median, exp(half the quartile range of the logarithm).
     """
     rows = []
-    for name, mine in cells.groupby("study", sort=False):
+    for name in names:
+        mine = cells[cells["study"] == name]
         both = mine[mine["arrived"] == "both"]
         low, middle, high = np.quantile(np.log(both["seconds"]), [0.25, 0.5, 0.75]) if len(both) else [math.nan] * 3
         counts = mine["arrived"].value_counts()
@@ -144,6 +154,11 @@ def predicted(runs: pd.DataFrame, step_seconds: Mapping[tuple[float, str], float
     table["seconds_here"] = seconds.clip(upper=cap).where(~more)
     table["at_least"] = seconds.where(more)
     return table.reset_index(drop=True)
+
+
+def _digest(folder: Path) -> str:
+    """The MD5 of the images that a study ran on, as its spec.json tells it."""
+    return str(json.loads((folder / "spec.json").read_text(encoding="utf-8")).get("dataset_md5", ""))
 
 
 def _versions(folder: Path) -> dict[str, str]:

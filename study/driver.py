@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
@@ -19,7 +19,7 @@ from study.calibration import Calibration, Engine
 from study.errors import StudyError
 from study.machine import Machine, this_machine, versions
 from study.network import network_of
-from study.plan import Plan, Resources, plan, resources
+from study.plan import Plan, Resources, measuring_seconds, plan, resources
 from study.progress import Bar
 from study.race import Finish
 from study.record import SCHEMA, Outcome, Run
@@ -31,8 +31,8 @@ from study.workers import EngineFactory, Workers
 
 RESULTS = Path("results")
 
-MOST_STEP_TIMES = 15
-"""Step times that a prediction measures: together they take less than a minute."""
+MOST_MEASURING = 40.0
+"""Guessed seconds that a prediction spends on step times: with the start and the compiler it takes about a minute."""
 
 SPENT_EVERY = 60.0
 """Seconds between two lines of `spent.jsonl`."""
@@ -58,20 +58,34 @@ def calibration_of(folder: Path, shared: bool) -> Calibration:
     return Calibration(paths, this_machine(), versions().get("tensorflow", "none"))
 
 
-def rates_around(what: str, optimizers: Sequence[str]) -> tuple[float, ...]:
-    """The rates that `auto` stands for: six around the optimizer's best in this machine's `article` or `quick` study, `auto:DIR` in DIR's.
+def rates_around(what: str, spec: StudySpec, out: str | Path | None) -> tuple[tuple[float, ...], Path]:
+    """The rates that `auto` stands for, and the study that they come from: six around the best rate of the spec's optimizer.
+
+    `auto:DIR` takes the study in DIR; `auto` this machine's `article`, `tutorial` or `quick`, the first of the same network, data, batch
+    and hyper-parameters in which all of the optimizer's trials have ended. A study that is stored in `out` already keeps its rates.
 
     Raises:
         StudyError: several optimizers, no such study, or one in which the optimizer arrived nowhere.
     """
-    if len(optimizers) != 1:
-        raise StudyError(f"rates {what} are around one optimizer's best, and the study has {', '.join(optimizers)}: name one")
-    here = RESULTS / this_machine().name
+    if len(spec.optimizers) != 1:
+        raise StudyError(f"rates {what} are around one optimizer's best, and the study has {', '.join(spec.optimizers)}: name one")
+    mine = folder_of(spec, out)
+    if Store(mine).spec_path.exists():
+        return tuple(float(rate) for rate in Store(mine).spec().rates), mine
     named = what.partition(":")[2]
-    folders = [Path(named)] if named else [folder for folder in (here / "article", here / "quick") if (folder / "spec.json").exists()]
-    if not folders:
-        raise StudyError(f"rates auto need a grid study in {here}: run article or quick first, or name a study's folder, as in auto:DIR")
-    return tables.rates_around(tables.load(folders[0]), optimizers[0])
+    if named:
+        return tables.rates_around(tables.load(named), spec.optimizers[0]), Path(named)
+    here = RESULTS / this_machine().name
+    for folder in (here / name for name in ("article", "tutorial", "quick")):
+        if not (folder / "spec.json").exists():
+            continue
+        there = Store(folder).spec()
+        runs = tables.load(folder)
+        whole = len(runs) and (runs["optimizer"] == spec.optimizers[0]).sum() >= len(there) / len(there.optimizers)
+        if whole and all(getattr(there, field) == getattr(spec, field) for field in ("network", "dataset", "batch", "hyper")):
+            return tables.rates_around(runs, spec.optimizers[0]), folder
+    wanted = f"a finished grid study of the {spec.network} network with {spec.optimizers[0]} in {here}"
+    raise StudyError(f"rates auto need {wanted}: run article (or tutorial) first, or name a study's folder, as in auto:DIR")
 
 
 @dataclass(frozen=True)
@@ -229,7 +243,7 @@ def predict(
 ) -> tuple[pd.DataFrame, list[verification.Check]]:
     """What the trials of a study, stored on any machine, take on this one: their steps x step times measured here, see `compare.predicted`.
 
-    Of many widths some are measured, and the step times between them interpolated over the arithmetic. Step times are kept in
+    Of many or large widths some are measured, and the others' step times drawn from theirs by the arithmetic. Step times are kept in
     results/<machine>/calibration.json; nothing is added to the study. `count` of the trials are trained here and come back as checks
     against the prediction.
 
@@ -244,7 +258,7 @@ def predict(
     if table["steps"].isna().any():
         compare.predicted(table, {})  # says why not, before anything is measured
     engine = _once(factory, data.load(spec.dataset), Stopwatch())
-    missing = times.missing(_spread(list(kinds.values()), MOST_STEP_TIMES))
+    missing = times.missing(_spread(list(kinds.values()), MOST_MEASURING))
     if missing:
         with tqdm(total=1, desc="step times", bar_format="{desc} {percentage:3.0f}% {bar} {elapsed}", leave=False) as bar:
 
@@ -254,35 +268,50 @@ def predict(
 
             calibration.measure(times, missing, engine(), watch=watch)
     steps = {key: _step_time(trial, times, kinds.values()) for key, trial in kinds.items()}
-    here = [replace(run, step_seconds=steps[run.trial.width, run.trial.optimizer]) for run in runs]
+    predicted = compare.predicted(table, steps)
+    told = predicted[(predicted["outcome_here"] != "open") & (predicted["seconds_here"] > 0)].set_index("id")
+    ends = dict(zip(told.index, zip(told["outcome_here"], told["seconds_here"].astype(float), strict=True), strict=True))
+    here = [
+        replace(run, step_seconds=steps[run.trial.width, run.trial.optimizer], outcome=Outcome(ends[run.id][0]), seconds=ends[run.id][1])
+        for run in runs
+        if run.id in ends
+    ]
     chosen = verification.choose(here, count, seed)
     with tqdm(total=len(chosen), desc="training", leave=False, disable=not chosen) as bar:
         checks = verification.verify(chosen, engine(), lambda _: bar.update(1)) if chosen else []
-    return compare.predicted(table, steps), checks
+    return predicted, checks
 
 
-def _spread(trials: Sequence[Trial], most: int) -> list[Trial]:
-    """The trials, or of each optimizer's widths so many, evenly from the smallest to the largest, that there are about `most` in all."""
-    if len(trials) <= most:
-        return list(trials)
+def _spread(trials: Sequence[Trial], most: float) -> list[Trial]:
+    """The trials, or of each optimizer's widths as many, from the smallest up, as can be measured in so many guessed seconds."""
     names = list(dict.fromkeys(trial.optimizer for trial in trials))
-    each = max(2, most // len(names))
     chosen: list[Trial] = []
     for name in names:
         mine = sorted((trial for trial in trials if trial.optimizer == name), key=lambda trial: trial.width)
-        chosen += [mine[round(i * (len(mine) - 1) / (each - 1))] for i in range(min(each, len(mine)))]
-    return list(dict.fromkeys(chosen))
+        count = len(mine)
+        picked = mine
+        while count > 2 and sum(map(measuring_seconds, picked)) > most / len(names):
+            count -= 1
+            picked = list(dict.fromkeys(mine[round(i * (len(mine) - 1) / (count - 1))] for i in range(count)))
+        while len(picked) > 1 and sum(map(measuring_seconds, picked)) > most / len(names):
+            picked = picked[:-1]
+        chosen += picked
+    return chosen
 
 
 def _step_time(trial: Trial, times: Calibration, like: Iterable[Trial]) -> float:
-    """The trial's step time, or one between those of its optimizer's other widths, in proportion to their arithmetic."""
+    """The trial's step time, or one on the line through those of its optimizer's two nearest widths, by their arithmetic."""
     known = times.seconds(trial)
     if known is not None:
         return known
     found = {network_of(other).multiply_adds: times.seconds(other) for other in like if other.optimizer == trial.optimizer}
-    points = sorted((work, seconds) for work, seconds in found.items() if seconds is not None)
-    work, seconds = zip(*points, strict=True)
-    return float(np.interp(network_of(trial).multiply_adds, work, seconds))
+    work = network_of(trial).multiply_adds
+    points = sorted((abs(math.log(other / work)), other, seconds) for other, seconds in found.items() if seconds is not None)
+    (_, a, at_a), *rest = points
+    if not rest:
+        return at_a * work / a
+    _, b, at_b = rest[0]
+    return max(at_a + (at_b - at_a) * (work - a) / (b - a), 0.5 * min(at_a, at_b))
 
 
 def _once(factory: EngineFactory, images: data.Images, stopwatch: Stopwatch) -> Callable[[], Engine]:

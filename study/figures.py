@@ -222,7 +222,7 @@ def size(runs: pd.DataFrame, rate: float | None = None) -> Figure:
 
 
 def sizes(runs: pd.DataFrame) -> Figure:
-    """Time against weights at every rate, each with its line: the medians of the seeds.
+    """Time against weights at every rate, each with its line: the medians of the seeds, with their quartiles.
 
     Raises:
         StudyError: fewer than three widths, or several optimizers.
@@ -233,7 +233,8 @@ def sizes(runs: pd.DataFrame) -> Figure:
     figure, (axes,) = _figure(1, size=(9.5, 5.4))
     for row, colour in zip(lines.itertuples(), _shades(len(lines)), strict=True):
         mine = cells[(cells["rate"] == row.rate) & (cells["seconds"] < float("inf"))]
-        axes.scatter(mine["weights"], mine["seconds"], color=colour, s=16)
+        low, high = ((mine[name] - mine["seconds"]).abs().clip(upper=1e6) for name in ("seconds_q25", "seconds_q75"))
+        axes.errorbar(mine["weights"], mine["seconds"], yerr=[low, high], fmt="o", color=colour, markersize=4, elinewidth=0.8)
         _line(axes, row, cells["weights"], colour, f"{row.rate:g}: {row.arrived} of {row.trials} arrived")
     axes.set_ylim(bottom=0)
     axes.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
@@ -348,6 +349,9 @@ def overlay(studies: Mapping[str, pd.DataFrame], measure: str = "seconds") -> Fi
             values = mine[measure].replace(float("inf"), float("nan"))
             style = {"color": colours[study], "marker": marker, "markersize": 4, "linewidth": 1.5}
             (handles[study],) = axes.plot(mine["rate"], values, **style)
+            if measure == "seconds" and int(mine["seeds"].max() if len(mine) else 0) > 1:
+                ends = [mine[end].where(values.notna()).replace(float("inf"), values.max()) for end in ("seconds_q25", "seconds_q75")]
+                axes.fill_between(mine["rate"], *ends, color=colours[study], alpha=0.18, linewidth=0)
         axes.set_title(LABELS[name], fontsize=10)
         axes.set_xscale("log")
         axes.set_yscale("log")
@@ -389,8 +393,9 @@ def draw(runs: pd.DataFrame, stored: pd.DataFrame) -> dict[str, Figure]:
         if mine["steps"].notna().any():
             kinds["size-parts"] = size_parts
         drawn |= {f"{kind}{suffix}": function(mine) for kind, function in kinds.items()}
-    if not stored.empty:
-        drawn["curves"] = curves(stored, runs[runs["width"] == stored["width"].iloc[0]])
+    mine = runs[runs["width"] == stored["width"].iloc[0]] if len(stored) else stored
+    if len(mine):
+        drawn["curves"] = curves(stored, mine)
     return drawn
 
 

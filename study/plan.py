@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from study.calibration import Calibration
+from study.calibration import FEWEST, ROUND_SECONDS, ROUNDS, Calibration
 from study.errors import StudyError
 from study.learner import LANE_SIZES
 from study.machine import Machine, free_memory
@@ -42,8 +42,8 @@ GUESS = (2e-3, 3e-4, 150e9)
 """Before anything is measured: overhead of a step alone and of a lane's in an array, seconds, and arithmetic a second, of two cores."""
 
 
-STEPS_AT_RATE_ONE = {"sgd": 110.0, "momentum": 55.0, "adam": 4.0, "adagrad": 60.0, "adadelta": 8000.0, "rmsprop": 4.0}
-HIGHEST_RATE = {"sgd": 0.5, "momentum": 0.25, "adam": 0.03, "adagrad": 0.3, "adadelta": 60.0, "rmsprop": 0.03}
+STEPS_AT_RATE_ONE = {"sgd": 110.0, "momentum": 55.0, "adam": 3.2, "adagrad": 180.0, "adadelta": 9000.0, "rmsprop": 4.0}
+HIGHEST_RATE = {"sgd": 0.5, "momentum": 0.2, "adam": 0.03, "adagrad": 0.25, "adadelta": 100.0, "rmsprop": 0.03}
 FEWEST_STEPS, STUCK_STEPS = 1300.0, 600.0
 """What trials are expected to take, from the article grid on the compact network: up to an optimizer's highest rate, steps to 97 % fall as
 1 / rate down to some 1,300; above it most trials are found stuck at the first examinations."""
@@ -177,6 +177,11 @@ def _guess(trial: Trial, lanes: int) -> float:
     return (alone if lanes == 1 else lane) + 6 * network_of(trial).multiply_adds * trial.batch / rate
 
 
+def measuring_seconds(trial: Trial) -> float:
+    """What measuring the trial's step time takes, before anything is known of it."""
+    return OVERHEAD["calibrate"] + (ROUNDS + 1) * max(ROUND_SECONDS, FEWEST * _guess(trial, lanes=1))
+
+
 def group(pending: Sequence[Trial], times: Calibration, use: Resources) -> list[tuple[Trial, ...]]:
     """Arrays of trials that can train together: the same but for optimizer and rate, neighbours first, since they tend to end together;
     the longest arrays first, so that the processes end together too.
@@ -248,6 +253,9 @@ def unprobed(pending: Sequence[Trial], times: Calibration, use: Resources) -> di
     chosen: dict[Trial, list[int]] = {}
     for widths in kinds.values():
         order = sorted(widths)
+        first = widths[order[0]][0]
+        if len(times.widths(first, use.jobs)) >= 3:
+            continue
         for width in dict.fromkeys((order[0], order[len(order) // 2], order[-1])):
             trials = widths[width]
             sizes = probes(trials[0], min(len(trials), math.ceil(len(pending) / use.jobs)), times, use)

@@ -6,8 +6,9 @@ import hashlib
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import mode
 from typing import Any
 
 import pandas as pd
@@ -33,6 +34,8 @@ SCHEDULES = ("fixed", "exp_decay", "cosine_restart", "triangle")
 TARGETS = {"grid": 0.97, "sizes": 0.96}
 CAPS = {"grid": 120.0, "sizes": 240.0}
 """What the published code stopped at, by what was varied."""
+EARLY = 0.9
+"""Share of the cap before which a trial did not run out of time."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,8 @@ def import_published(files: Sequence[str | Path], out: str | Path, target: float
     """Write the files' results as a study into `out`, or as two, `out`/grid and `out`/sizes, if they hold both.
 
     Sheets of one scale are of the grid (target 97 %, cap 120 s), sheets of several of the sizes (96 %, 240 s). Rows that agree in all
-    they say are one; other repeats become seeds. Results of a rate that changed in training are left out.
+    they say are one; other repeats become seeds, of which the grid has as many as most cells. Results of a rate that changed in training
+    are left out.
 
     Args:
         files: CSV files and spreadsheets.
@@ -73,9 +77,13 @@ def import_published(files: Sequence[str | Path], out: str | Path, target: float
     kinds = {kind: list(dict.fromkeys(results)) for kind, results in kinds.items() if results}
     if not kinds:
         raise StudyError(f"no result at a fixed rate in {', '.join(str(file) for file in files) or 'no file'}: nothing to import")
+    places = {kind: Path(out) if len(kinds) == 1 else Path(out) / kind for kind in kinds}
+    for folder in places.values():
+        if Store(folder).spec_path.exists() or Store(folder).runs():
+            raise StudyError(f"{folder} holds a study already: give another --out")
     written = {}
     for kind, results in kinds.items():
-        folder = Path(out) if len(kinds) == 1 else Path(out) / kind
+        folder = places[kind]
         spec, runs = _study(kind, results, TARGETS[kind] if target is None else target)
         _write(folder, spec, runs)
         written[folder] = (spec, len(runs))
@@ -92,28 +100,30 @@ def _study(kind: str, results: Sequence[Result], target: float) -> tuple[StudySp
         optimizers=tuple(name for name in OPTIMIZERS if any(key[0] == name for key in repeats)),
         rates=tuple(sorted({key[1] for key in repeats})),
         widths=tuple(sorted({key[2] for key in repeats})),
-        seeds=max(map(len, repeats.values())),
+        seeds=mode(map(len, repeats.values())),
         network="tutorial",
         target=target,
         metric="cumulative",
         cap=max(CAPS[kind], math.ceil(max(result.seconds for result in results))),
         mode="alone",
     )
-    cells = {(trial.optimizer, trial.learning_rate, trial.width, trial.seed): trial for trial in spec.trials()}
-    runs = [_run(spec, cells[(*key, seed)], result) for key, same in repeats.items() for seed, result in enumerate(same)]
+    cells = {(trial.optimizer, trial.learning_rate, trial.width): trial for trial in spec.trials()}
+    runs = [_run(spec, replace(cells[key], seed=seed), result) for key, same in repeats.items() for seed, result in enumerate(same)]
     return spec, runs
 
 
 def _run(spec: StudySpec, trial: Trial, result: Result) -> Run:
     """The run of a result: measured, its steps not told."""
     success = result.success if result.success is not None else result.accuracy is not None and result.accuracy >= spec.target
+    # A row that tells an accuracy below the target long before the cap was given up by another rule than the cap's.
+    early = result.success is None and result.seconds < EARLY * CAPS[spec.name.removeprefix("published-")]
     net = network_of(trial)
     return Run(
         trial=trial,
         study=spec.name,
         weights=net.weights,
         multiply_adds=net.multiply_adds,
-        outcome=Outcome.REACHED if success else Outcome.CAPPED,
+        outcome=Outcome.REACHED if success else Outcome.PRUNED if early else Outcome.CAPPED,
         steps=None,
         seconds=result.seconds,
         seconds_source="measured",
@@ -131,11 +141,9 @@ def _run(spec: StudySpec, trial: Trial, result: Result) -> Run:
 
 
 def _write(folder: Path, spec: StudySpec, runs: Iterable[Run]) -> None:
-    """Put the study on the disk, where none is yet."""
+    """Put the study on the disk."""
     store = Store(folder)
     with store.writing():
-        if store.spec_path.exists() or store.runs():
-            raise StudyError(f"{folder} holds a study already: give another --out")
         for run in runs:
             store.append(run)
         store.write(folder / "machine.json", {**MACHINE.to_json(), "name": MACHINE_NAME})
@@ -212,11 +220,11 @@ def _result(place: str, columns: Mapping[str, int], values: Sequence[Any]) -> Re
         known = "GD, Momentum, Adam, Adagrad, Adadelta, RMSProp"
         raise StudyError(f"{place}, column {column!r}: unknown optimizer {row[column]!r}, expected one of {known}")
     rate = float(f"{number('Learning rate' if grid else 'lr', 1e-37, 1e12, 'a learning rate'):.6g}")
-    seconds = number("Time taken" if grid else "time", 0, 1e7, "a number of seconds")
+    seconds = number("Time taken" if grid else "time", 1e-6, 1e7, "a number of seconds")
     if grid:
         success = not _blank(row["Time taken with success"])
         if success:
-            seconds = number("Time taken with success", 0, 1e7, "a number of seconds")
+            seconds = number("Time taken with success", 1e-6, 1e7, "a number of seconds")
         result = Result(name, rate, 1.0, seconds, None, success)
     else:
         width = number("scale", 1e-6, 100, "a model's scale, above 0 and at most 100")

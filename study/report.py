@@ -10,6 +10,7 @@ import html
 import io
 import math
 import os
+import shlex
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -78,7 +79,7 @@ def write(folders: Sequence[str | Path], out: str | Path) -> Path:
     if not folders:
         raise StudyError("name at least one study's folder")
     for folder in folders:
-        tables.comparable(tables.load(folder))
+        tables.comparable(tables.load(folder), folder)
     out = Path(out)
     if out.is_dir():
         raise StudyError(f"{out} is a folder: give --out the name of a file, such as {out / 'report.html'}")
@@ -127,11 +128,12 @@ def summary(folders: Sequence[str], names: Sequence[str]) -> str:
     parts = ["<h1>Which learning rate, with which optimizer?</h1>"]
     for folder, name in zip(folders, names, strict=True):
         runs, spec = tables.load(folder), Store(Path(folder)).spec()
+        stored = int(runs["id"].isin([trial.id for trial in spec.trials()]).sum())
         machine, versions = runs["machine"].iloc[0], Store(Path(folder)).runs()[0].versions
         told = ", ".join(f"{key} {value}" for key, value in versions.items())
         parts.append(
             f"<h2>{_text(spec.name)}</h2><p>{_text(protocol(spec))}</p>"
-            f"<p>{len(runs)} of {len(spec)} trials are stored in <code>{_text(name)}</code>. "
+            f"<p>{stored} of {len(spec)} trials are stored in <code>{_text(name)}</code>. "
             f"Machine: {_text(machine)} ({_text(told)}). Seconds are {_text(_clock(runs))}.</p>"
         )
     return "".join(parts)
@@ -193,7 +195,8 @@ def drawings(folder: str) -> str:
     parts = [f"<h2>Figures: {_text(Store(Path(folder)).spec().name)}</h2>"]
     for name, figure in figures.draw(runs, tables.curves(folder)).items():
         kind = max((kind for kind in ALT if name.startswith(kind)), key=len)
-        parts.append(picture(figure, ALT[kind]))
+        of = name[len(kind) + 1 :].replace("-", " ")
+        parts.append(picture(figure, f"{ALT[kind]} ({of})" if of else ALT[kind]))
     return "".join(parts)
 
 
@@ -224,7 +227,7 @@ def lines(folders: Sequence[str]) -> str:
                 "robust k": _number(1e6 * row.robust_k),
                 "censored k": _interval(1e6 * row.tobit_k, 1e6 * row.tobit_k_low, 1e6 * row.tobit_k_high),
                 "AICc of quadratic, power": "-" if math.isnan(row.k) else f"{row.quadratic:+.1f}, {row.power:+.1f}",
-                "shape": row.shape or "-",
+                "shape": row.shape if isinstance(row.shape, str) else "-",
             }
             for row in _rows(table)
         ]
@@ -266,14 +269,19 @@ def verdicts(folders: Sequence[str]) -> str:
 
 def notes(folders: Sequence[str]) -> str:
     """What the data are too few to say."""
-    said = [f"{Store(Path(folder)).spec().name}: {sentence}" for folder in folders for sentence in tables.warnings(tables.load(folder))]
+    said = [f"{Store(Path(folder)).spec().name}: {sentence}" for folder in folders for sentence in _notes(folder)]
     if not said:
         return ""
     return "<h2>Warnings</h2>" + "".join(f'<p class="note">{_text(sentence)}</p>' for sentence in said)
 
 
+def _notes(folder: str) -> list[str]:
+    return tables.warnings(tables.load(folder), Store(Path(folder)).spec())
+
+
 def rebuild(names: Sequence[str]) -> str:
     """The commands that make this page again."""
+    names = [shlex.quote(name) for name in names]
     listed = " ".join(names)
     commands = [*(f"scripts/run tables {name} && scripts/run figures {name}" for name in names), f"scripts/run claims {listed}"]
     text = "\n".join([*commands, f"scripts/run report {listed}"])
@@ -314,7 +322,7 @@ def _count(number: int, what: str) -> str:
 def _number(value: float) -> str:
     if math.isnan(value):
         return "-"
-    return "more" if math.isinf(value) else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return "none" if math.isinf(value) else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _interval(value: float, low: float, high: float) -> str:

@@ -15,7 +15,7 @@ from study import statistics
 from study.errors import StudyError
 from study.hopeless import hopeless
 from study.record import Outcome, Run
-from study.spec import OPTIMIZERS
+from study.spec import OPTIMIZERS, StudySpec
 from study.statistics import Floats
 from study.store import Store
 
@@ -88,14 +88,15 @@ def curves(folder: str | Path) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
-def comparable(runs: pd.DataFrame) -> pd.DataFrame:
+def comparable(runs: pd.DataFrame, folder: str | Path = "") -> pd.DataFrame:
     """The same runs, once it is sure that they may share a table, with those optimizers as categories that are there.
 
     Raises:
         StudyError: there are none, or they differ in machine, mode or protocol; the sentence names the column and its values.
     """
     if runs.empty:
-        raise StudyError("no trial has ended yet: nothing to tabulate")
+        where = f"{folder}: " if str(folder) else ""
+        raise StudyError(f"{where}no trial has ended yet, so there is nothing to tabulate")
     for column in SAME:
         values = runs[column].drop_duplicates().tolist()
         if len(values) > 1:
@@ -292,25 +293,37 @@ def sizes(runs: pd.DataFrame, n: str = "weights", t: str = "seconds") -> pd.Data
     return fits.lines(comparable(runs), n, t)
 
 
-def warnings(runs: pd.DataFrame) -> list[str]:
-    """What these runs are too few, or too narrow, to say: sentences for the reader of a table."""
+def warnings(runs: pd.DataFrame, spec: StudySpec | None = None) -> list[str]:
+    """What these runs are too few, or too narrow, to say: sentences for the reader of a table.
+
+    Args:
+        runs: a study's runs.
+        spec: what the study was asked for, to tell what is missing.
+    """
     table = best(runs)
     said = []
+    missing = len(spec) - int(runs["id"].isin([trial.id for trial in spec.trials()]).sum()) if spec is not None else 0
+    if missing and spec is not None:
+        said.append(f"{missing} of {len(spec)} trials are missing: best rates are of what has ended so far, and the same command goes on")
     seeds = int(table["seeds"].max())
     if seeds < statistics.FEWEST_SEEDS:
         said.append(
             f"{seeds} seed{'s' if seeds > 1 else ''} a cell: no interval can be given, and a best rate may be luck; "
             f"take at least --seeds {statistics.FEWEST_SEEDS}"
         )
+    elif seeds < statistics.ENOUGH_SEEDS:
+        said.append(
+            f"{seeds} seeds a cell: an interval from the least to the largest covers in three cases of four; five seeds make it 95 %"
+        )
     counts = runs.groupby(["width", "optimizer", "learning_rate"], observed=True)["seed"].nunique()
     uneven = int((counts < seeds).sum())
-    if uneven:
-        said.append(f"{uneven} of {len(counts)} cells lack seeds: the study is not finished")
+    if uneven and not missing:
+        said.append(f"{uneven} of {len(counts)} cells have fewer seeds than the others")
     failed = int((runs["outcome"] == Outcome.FAILED).sum())
     if failed:
         said.append(f"{failed} trials failed with an error and count as not arrived; --retry trains them again")
     edges = table[table["at_edge"]]
-    if len(edges):
+    if len(edges) and not missing:
         listed = ", ".join(dict.fromkeys(str(name) for name in edges["optimizer"]))
         said.append(f"the best rate of {listed} is at the grid's edge: a better one may lie beyond")
     wide = table[(table["best_high"] / table["best_low"]) > 10]
@@ -398,23 +411,30 @@ def hindsight(runs: pd.DataFrame, checks: Mapping[str, Mapping[str, Any]]) -> pd
     return grouped.sum().astype(int).reset_index()
 
 
-TABLES = {"valley": valley, "cells": cells, "best": best, "envelope": envelope, "profile": profile, "sizes": sizes}
-"""Every table that is written, by the name of its file; `sizes` where there are sizes to compare."""
+TABLES = {"valley": valley, "cells": cells, "best": best, "envelope": envelope, "profile": profile}
+"""Every table that is written, by the name of its file; beside them the fits of sizes, where there are sizes to compare."""
+
+SIZE_TABLES = {"sizes": "seconds", "sizes-steps": "steps", "sizes-step-time": "step_seconds"}
+"""The fits that are written, by the name of the file, and what they fit."""
 
 
-def write(folder: str | Path, out: str | Path | None = None) -> list[Path]:
+def write(folder: str | Path, out: str | Path | None = None, by: str = "weights") -> list[Path]:
     """Rebuild `tables/*.csv` from the stored runs of a study; return the paths.
 
+    Args:
+        folder: the study's folder.
+        out: where to; `folder`/tables where None.
+        by: what a model's size is measured by, see `sizes`.
+
     Raises:
-        StudyError: no runs, or runs that must not share a table.
+        StudyError: no runs, runs that must not share a table, or an unknown measure of size.
     """
     runs = load(folder)
     out = Path(out) if out is not None else Path(folder) / "tables"
+    made = {name: make(runs) for name, make in TABLES.items()}
+    if runs["width"].nunique() >= statistics.FEWEST_SIZES:
+        made |= {name: sizes(runs, by, measure) for name, measure in SIZE_TABLES.items() if runs[measure].notna().any()}
     out.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for name, make in TABLES.items():
-        if name == "sizes" and runs["width"].nunique() < statistics.FEWEST_SIZES:
-            continue
-        paths.append(out / f"{name}.csv")
-        make(runs).to_csv(paths[-1], index=False, float_format="%.6g")
-    return paths
+    for name, table in made.items():
+        table.to_csv(out / f"{name}.csv", index=False, float_format="%.6g")
+    return [out / f"{name}.csv" for name in made]

@@ -33,7 +33,8 @@ def choose(runs: Iterable[Run], count: int, seed: int) -> list[Run]:
     random = np.random.default_rng(seed)
     kinds: dict[tuple[str, str], list[Run]] = {}
     for run in sorted(runs, key=lambda run: run.id):
-        if run.steps:
+        trial = run.trial
+        if run.steps and last_check(trial.check_every, trial.cap, trial.max_steps, run.step_seconds) > 0:
             kinds.setdefault((run.trial.optimizer, run.outcome.value), []).append(run)
     queues = [[group[i] for i in random.permutation(len(group))] for group in kinds.values()]
     queues = [queues[i] for i in random.permutation(len(queues))]

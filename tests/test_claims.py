@@ -201,6 +201,58 @@ def test_taking_data_away_never_turns_a_verdict_round(world: str, share: float, 
         assert verdict.verdict in (truth[id_].verdict, UNDECIDED), (share, verdict, truth[id_])
 
 
+REMOVALS: dict[str, Callable[[pd.DataFrame], Any]] = {
+    "all": lambda runs: runs["width"] < 0,
+    "all but two widths": lambda runs: runs["width"].isin([1.0, 9.75]),
+    "one optimizer": lambda runs: runs["optimizer"] != "adam",
+    "one seed": lambda runs: runs["seed"] == 0,
+    "arrivals": lambda runs: runs["outcome"] != "reached",
+    "failures": lambda runs: runs["outcome"] == "reached",
+    "the fast": lambda runs: runs["seconds"] > runs["seconds"].median(),
+}
+
+
+@pytest.mark.parametrize("removal", REMOVALS)
+@pytest.mark.parametrize("world", WORLDS)
+def test_taking_much_away_by_kind_never_turns_a_verdict_round(world: str, removal: str) -> None:
+    """Nor does it end in an error."""
+    studies = WORLDS[world]()
+    truth = judged(studies)
+    fewer = [replace(study, runs=study.runs[REMOVALS[removal](study.runs)]) for study in studies]
+    for id_, verdict in judged(fewer).items():
+        assert verdict.verdict in (truth[id_].verdict, UNDECIDED), (verdict, truth[id_])
+
+
+def cut(study: Evidence, cap: float) -> Evidence:
+    """The same trials under a shorter cap."""
+    late = (study.runs["outcome"] == "reached") & (study.runs["seconds"] > cap)
+    runs = study.runs.assign(outcome=study.runs["outcome"].mask(late, "capped"), cap_seconds=cap)
+    return replace(study, runs=runs.assign(seconds=runs["seconds"].clip(upper=cap)))
+
+
+@pytest.mark.parametrize("cap", [100.0, 60.0, 30.0, 14.0, 9.0, 5.0])
+@pytest.mark.parametrize("world", ["published", "all-but-rmsprop", "order-of-magnitude", "rate-survives-scaling"])
+def test_a_shorter_cap_never_turns_a_verdict_round(world: str, cap: float) -> None:
+    """What ran out of a short cap might have arrived; only what is certain then is still said."""
+    studies = WORLDS[world]()
+    truth = judged(studies)
+    decided = ("order-of-magnitude", "all-but-rmsprop", "adam-fastest", "rate-survives-scaling", "no-universal-rate")
+    for id_, verdict in judged([cut(study, cap) for study in studies]).items():
+        if id_ in decided:
+            assert verdict.verdict in (truth[id_].verdict, UNDECIDED), (verdict, truth[id_])
+
+
+def test_what_was_asked_for_decides_which_study_judges() -> None:
+    """Not the order of the folders, nor what is missing; the reason names the study."""
+    a = replace(grid(PUBLISHED), spec=grid(PUBLISHED).spec.with_(name="a"))
+    b = grid({**PUBLISHED, "adam": (4.6e-5, 0.0101, 14.0)})
+    b = replace(b, spec=b.spec.with_(name="b"))
+    assert judged([a, b])["adam-fastest"] == judged([b, a])["adam-fastest"]
+    assert judged([a, b])["adam-fastest"].verdict == FAILS
+    assert "(study b)" in judged([a, b])["adam-fastest"].reason
+    assert judged([a, replace(b, runs=b.runs.iloc[:0])])["adam-fastest"].verdict == UNDECIDED
+
+
 def test_holes_are_bounded_by_what_is_missing() -> None:
     """Known failures between known arrivals, and what the unknown could make of it."""
     assert holes(np.array([-1, 1, 1, -1])) == (0, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from parabola import ParabolaEngine
 from study import compare, driver, figures, tables
 from study.errors import StudyError
 from study.machine import Machine
+from study.network import network_of
+from study.plan import measuring_seconds
 from study.spec import StudySpec, Trial
 
 SPEC = StudySpec(optimizers=("sgd", "adam"), rates=(0.001, 0.01, 0.1), seeds=3, cap=20.0)
@@ -68,7 +71,7 @@ def test_a_ratio_of_seconds_is_steps_times_step_time(pair: list[Path]) -> None:
     assert len(both) == 3
     assert both["seconds"].tolist() == pytest.approx([2.0] * 3)
     assert (both["steps"] * both["step_seconds"]).tolist() == pytest.approx([2.0] * 3)
-    (row,) = compare.summary(cells).to_dict("records")
+    (row,) = compare.summary(cells, ["other"]).to_dict("records")
     assert (row["cells"], row["both"], row["first"], row["second"], row["neither"]) == (6, 3, 1, 0, 2)
     assert (row["ratio"], row["spread"], row["steps"], row["step_seconds"]) == pytest.approx((2, 1, 2, 1))
     best: Any = compare.best(studies)
@@ -122,9 +125,12 @@ def test_of_many_widths_a_few_step_times_are_measured() -> None:
     """The others lie between them."""
     spec = StudySpec(optimizers=("adam",), rates=(0.1,), widths=tuple(1 + k / 4 for k in range(36)))
     trials = spec.trials()
-    chosen = driver._spread(trials, 15)
-    assert len(chosen) == 15
+    chosen = driver._spread(trials, 40.0)
+    assert 5 < len(chosen) < 15
+    assert sum(map(measuring_seconds, chosen)) <= 40
     assert {chosen[0].width, chosen[-1].width} == {1.0, 9.75}
+    slow = [replace(trial, network="tutorial", batch=1000) for trial in trials]  # the smallest alone fits
+    assert [trial.width for trial in driver._spread(slow, 40.0)] == [1.0]
     runs = made_runs(spec, lambda trial: 1.0)
     work = {run.trial.width: run.multiply_adds for run in runs}
 
@@ -135,6 +141,8 @@ def test_of_many_widths_a_few_step_times_are_measured() -> None:
     times: Any = Known()
     between = next(trial for trial in trials if trial not in chosen)
     assert driver._step_time(between, times, trials) == pytest.approx(1e-3 + 1e-9 * work[between.width])
+    beyond = replace(trials[0], width=12.0)  # on the line through the nearest two
+    assert driver._step_time(beyond, times, [*trials, beyond]) == pytest.approx(1e-3 + 1e-9 * network_of(beyond).multiply_adds)
 
 
 def test_rates_around_the_best_of_a_grid(tmp_path: Path) -> None:
@@ -142,11 +150,15 @@ def test_rates_around_the_best_of_a_grid(tmp_path: Path) -> None:
     runs = made(SPEC, takes)
     assert tables.rates_around(runs, "adam") == (0.0001, 0.000215, 0.000464, 0.001, 0.00147, 0.00215)
     folder = stored(tmp_path / "grid", SPEC, takes)
-    assert driver.rates_around(f"auto:{folder}", ["adam"])[3] == 0.001
+    one = SPEC.with_(optimizers=("adam",))
+    rates, source = driver.rates_around(f"auto:{folder}", one, tmp_path / "new")
+    assert (rates[3], source) == (0.001, folder)
+    kept = stored(tmp_path / "kept", one.with_(rates=(0.5, 0.6)), takes)  # a study that has begun keeps its rates
+    assert driver.rates_around("auto", one, kept)[0] == (0.5, 0.6)
     with pytest.raises(StudyError, match="rmsprop reached the target at no rate"):
         tables.rates_around(runs, "rmsprop")
     with pytest.raises(StudyError, match="name one"):
-        driver.rates_around("auto", ["adam", "sgd"])
+        driver.rates_around("auto", SPEC, None)
 
 
 def test_a_machine_has_a_name() -> None:

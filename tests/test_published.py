@@ -67,7 +67,7 @@ def test_a_csv_of_sizes_becomes_a_study(tmp_path: Path) -> None:
     ((spec, count),) = import_published([path], tmp_path / "out").values()
     assert (count, spec.widths, spec.rates, spec.target, spec.cap) == (8, (1.0, 1.5, 2.0, 3.0), (0.001, 0.00146), 0.96, 240.0)
     runs = tables.load(tmp_path / "out")
-    assert (runs["outcome"] == "reached").sum() == 6
+    assert runs["outcome"].value_counts().to_dict() == {"reached": 6, "pruned": 2}  # 0.3 after 11 of 240 seconds: no time ran out
     assert tables.sizes(runs)["k"].notna().all()
     names = [path.stem for path in figures.write(tmp_path / "out")]
     assert "sizes" in names
@@ -77,12 +77,13 @@ def test_a_csv_of_sizes_becomes_a_study(tmp_path: Path) -> None:
 
 
 def test_both_kinds_become_two_studies_and_repeats_seeds(tmp_path: Path) -> None:
-    """A file given twice adds nothing; a second time for the same cell is a second seed."""
+    """A file given twice adds nothing; a second time for the same cell is a second seed, which the others need not have."""
     again = SIZES.iloc[:1].assign(time=9.0)
     book = workbook(tmp_path / "all.xlsx", grid=GRID, sizes=pd.concat([SIZES, again]))
     written = import_published([book, book], tmp_path / "out")
     assert {path.name: count for path, (_, count) in written.items()} == {"grid": 6, "sizes": 9}
-    assert written[tmp_path / "out" / "sizes"][0].seeds == 2
+    assert written[tmp_path / "out" / "sizes"][0].seeds == 1
+    assert tables.load(tmp_path / "out" / "sizes")["seed"].max() == 1
     with pytest.raises(StudyError, match="holds a study already"):
         import_published([book], tmp_path / "out")
 

@@ -33,6 +33,14 @@ def test_intervals_of_a_median_cover() -> None:
     assert 0.9 < ((low <= 1) & (high >= 1)).mean() < 0.99
 
 
+@pytest.mark.parametrize(("seeds", "rate"), [(3, 0.75), (5, 0.94)])
+def test_few_seeds_cover_less(seeds: int, rate: float) -> None:
+    """What the warnings say of three seeds and of five."""
+    values = np.random.default_rng(2).normal(0, 1, (4000, seeds))
+    low, high = statistics.median_intervals(values)
+    assert ((low <= 0) & (high >= 0)).mean() == pytest.approx(rate, abs=0.02)
+
+
 @given(st.lists(st.floats(1, 100), min_size=3, max_size=9), st.floats(0.1, 10))
 def test_an_interval_holds_the_median_and_scales(values: list[float], factor: float) -> None:
     """Units change nothing."""
@@ -88,11 +96,13 @@ def test_a_best_rate_has_an_interval_over_paired_seeds() -> None:
 
 def test_what_is_too_few_is_said() -> None:
     """One seed, missing seeds, an edge, failures; nothing of a study that has it all."""
-    whole = made(SPEC.with_(seeds=3), lambda trial: {0.01: 20.0, 0.1: 5.0, 1.0: inf}[trial.learning_rate])
-    assert tables.warnings(whole) == []
+    whole = made(SPEC, lambda trial: {0.01: 20.0, 0.1: 5.0, 1.0: inf}[trial.learning_rate])
+    assert tables.warnings(whole, SPEC) == []
+    assert "3 of 30 trials are missing" in tables.warnings(whole.iloc[3:], SPEC)[0]
+    assert "three cases of four" in tables.warnings(whole[whole["seed"] < 3])[0]
     assert "1 seed a cell" in tables.warnings(whole[whole["seed"] == 0])[0]
-    assert "1 of 6 cells lack seeds" in tables.warnings(whole.iloc[1:])[0]
-    edge = made(SPEC.with_(seeds=3), lambda trial: trial.learning_rate * 10 + 1)
+    assert "1 of 6 cells have fewer seeds" in tables.warnings(whole.iloc[1:])[0]
+    edge = made(SPEC, lambda trial: trial.learning_rate * 10 + 1)
     assert "best rate of sgd, adam is at the grid's edge" in tables.warnings(edge)[0]
     failed = made(SPEC.with_(seeds=3), lambda trial: "failed" if trial.seed == 1 else {0.01: 20.0, 0.1: 5.0, 1.0: inf}[trial.learning_rate])
     assert "failed with an error" in " ".join(tables.warnings(failed))
