@@ -25,9 +25,9 @@ class Bar:
         self.counts: Counter[str] = Counter()
         self.best: Run | None = None
         self.most: dict[str, float] = {}  # the longest that each pending trial can take
-        self.assumed = 0.0  # seconds a lane's step that those rest on
-        self.arrays: dict[int, Progress] = {}  # the latest look at each array in training
-        self.lane_steps, self.seconds = 0, 0.0
+        self.lane: dict[str, float] = {}  # seconds a lane's step that those rest on
+        self.arrays: dict[int, tuple[Progress, Trial]] = {}  # the latest look at each array in training, and one of its trials
+        self.assumed, self.seconds = 0.0, 0.0  # of the steps taken so far
         self.bar = tqdm(
             total=total,
             initial=total - len(todo.pending),
@@ -48,22 +48,23 @@ class Bar:
     def start(self, todo: Plan, times: Calibration) -> None:
         """Training begins: remember the budget of every pending trial."""
         self.most = {trial.id: most_seconds(trial, times, self.use) for trial in todo.pending}
+        self.lane = {trials[0].id: lane_seconds(trials[0], times, self.use) for trials in todo.groups}
         if todo.pending:
-            self.assumed = lane_seconds(todo.pending[0], times, self.use)
             self.note("compiling", sum(self.most.values()))
 
     def step(self, array: int, progress: Progress, trials: Sequence[Trial]) -> None:
         """An array of the study has come to a check."""
-        self.arrays[array] = progress
+        first = trials[0]
+        self.arrays[array] = (progress, first)
         if not progress.alive:
             del self.arrays[array]
-        self.lane_steps += trials[0].check_every * max(1, len(progress.alive))
-        self.seconds += progress.seconds
-        lane = self.seconds / self.lane_steps / self.use.jobs
-        pace = lane / self.assumed if trials[0].mode == "array" else 1.0
-        left = pace * sum(self.most.values()) - sum(lane * look.step * len(look.alive) for look in self.arrays.values())
-        lanes = sum(len(look.alive) for look in self.arrays.values())
-        deepest = max((look.step for look in self.arrays.values()), default=progress.step)
+        self.assumed += first.check_every * max(1, len(progress.alive)) * self.lane[first.id]
+        self.seconds += progress.seconds / self.use.jobs
+        pace = self.seconds / self.assumed if first.mode == "array" else 1.0
+        done = sum(self.lane[of.id] * look.step * len(look.alive) for look, of in self.arrays.values())
+        left = pace * (sum(self.most.values()) - done)
+        lanes = sum(len(look.alive) for look, _ in self.arrays.values())
+        deepest = max((look.step for look, _ in self.arrays.values()), default=progress.step)
         self.note(f"{lanes} lane{'s' if lanes != 1 else ''} at step {deepest:,}", max(0.0, left))
 
     def curve(self, progress: Progress) -> None:

@@ -54,13 +54,13 @@ def call(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProces
         (["tables", "nowhere"], "holds no study"),
         (["figures", "nowhere"], "holds no study"),
         (["plan", "article", "--rates", "a:b:c"], "LOW:HIGH:N"),
-        (["plan", "sizes", "--rates", "auto"], "run article or quick first"),
+        (["plan", "sizes", "--rates", "auto"], "run article (or tutorial) first"),
         (["plan", "sizes", "--rates", "auto:nowhere"], "holds no study"),
         (["plan", "article", "--rates", "auto"], "name one"),
         (["claims", "nowhere"], "holds no study"),
         (["compare", "nowhere"], "1 folder(s) to compare"),
         (["predict", "nowhere"], "holds no study"),
-        (["predict", "nowhere", "--check", "-1"], "check -1"),
+        (["predict", "nowhere", "--check", "-1"], "check '-1'"),
         (["report", "nowhere"], "holds no study"),
         (["import-published", "none.csv", "--out", "x"], "no file none.csv"),
         (["import-published", "none.csv"], "--out"),
@@ -138,8 +138,9 @@ def test_claims_are_told_for_people_and_for_programs(folder: Path) -> None:
     """A verdict a claim; as JSON the fields that were promised."""
     stored(folder)
     text = call("claims", folder).stdout
-    assert len(re.findall(r"^(holds|fails|undecided)  ", text, re.MULTILINE)) == len(CLAIMS)
-    assert "published: " in text
+    assert len(re.findall(r"^\S+ +(?:holds|fails|undecided) .*  \S", text, re.MULTILINE)) == len(CLAIMS)
+    assert "most learning rates fail to train the model?" in text
+    assert "33 to 44 of 48 rates fail" in text
     rows = json.loads(call("claims", folder, "--json").stdout)
     assert [row["id"] for row in rows] == list(CLAIMS)
     assert {tuple(row) for row in rows} == {("id", "verdict", "statistic", "low", "high", "threshold", "reason")}
