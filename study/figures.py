@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import pandas as pd
     from matplotlib.axes import Axes
@@ -38,8 +38,11 @@ ENDS = {
 """Marker and words of the outcomes that are not an arrival."""
 
 
-MOST_WIDTHS = 4
-"""Valleys drawn of a study of several widths; its figures of size show them all."""
+MOST_WIDTHS = 2
+"""Valleys drawn of a study of sizes, the smallest's and the largest's; its figures of size show them all."""
+
+MOST_NAMED = 8
+"""Curves that a legend names where they have an order; the colours tell the others."""
 
 
 def valley(runs: pd.DataFrame) -> Figure:
@@ -230,12 +233,15 @@ def sizes(runs: pd.DataFrame) -> Figure:
     _one_optimizer(runs)
     lines = tables.sizes(runs)
     cells = tables.cells(runs)
+    named = _some(lines["rate"])
     figure, (axes,) = _figure(1, size=(9.5, 5.4))
     for row, colour in zip(lines.itertuples(), _shades(len(lines)), strict=True):
         mine = cells[(cells["rate"] == row.rate) & (cells["seconds"] < float("inf"))]
         low, high = ((mine[name] - mine["seconds"]).abs().clip(upper=1e6) for name in ("seconds_q25", "seconds_q75"))
         axes.errorbar(mine["weights"], mine["seconds"], yerr=[low, high], fmt="o", color=colour, markersize=4, elinewidth=0.8)
-        _line(axes, row, cells["weights"], colour, f"{row.rate:g}: {row.arrived} of {row.trials} arrived")
+        rate: Any = row.rate
+        label = f"{rate:g}: {row.arrived} of {row.trials} arrived" if row.rate in named else "_"
+        _line(axes, row, cells["weights"], colour, label)
     axes.set_ylim(bottom=0)
     axes.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
     axes.set_xlabel("weights")
@@ -255,7 +261,7 @@ def size_valley(runs: pd.DataFrame) -> Figure:
     cells = tables.cells(runs)
     figure, (axes,) = _figure(1, size=(9.5, 5.4))
     widths = sorted(set(cells["width"]))
-    named = {widths[round(i * (len(widths) - 1) / 5)] for i in range(6)}
+    named = _some(widths)
     for width, colour in zip(widths, _shades(len(widths)), strict=True):
         mine = cells[cells["width"] == width]
         seconds = mine["seconds"].replace(float("inf"), float("nan"))
@@ -302,9 +308,11 @@ def size_parts(runs: pd.DataFrame) -> Figure:
     cells = tables.cells(runs)
     figure, (above, below) = _figure(2, size=(9.5, 7), height_ratios=(1.4, 1))
     rates = sorted(set(cells["rate"]))
+    named = _some(rates)
     for rate, colour in zip(rates, _shades(len(rates)), strict=True):
         mine = cells[(cells["rate"] == rate) & (cells["steps"] < float("inf"))]
-        above.plot(mine["weights"], mine["steps"], color=colour, linewidth=1.2, marker="o", markersize=3, label=f"{rate:g}")
+        label = f"{rate:g}" if rate in named else None
+        above.plot(mine["weights"], mine["steps"], color=colour, linewidth=1.2, marker="o", markersize=3, label=label)
     above.set_yscale("log")
     above.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
     above.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
@@ -379,7 +387,8 @@ def draw(runs: pd.DataFrame, stored: pd.DataFrame) -> dict[str, Figure]:
     widths = tables.comparable(runs)["width"].nunique()
     of_size = widths >= statistics.FEWEST_SIZES
     if not of_size or runs["optimizer"].nunique() > 1:
-        for width, mine in list(runs.groupby("width"))[:MOST_WIDTHS]:
+        groups = list(runs.groupby("width"))
+        for width, mine in groups if len(groups) <= MOST_WIDTHS else (groups[0], groups[-1]):
             suffix = "" if widths == 1 else f"-width-{width:g}"
             drawn |= {f"valley{suffix}": valley(mine), f"envelope{suffix}": envelope(mine)}
     if not of_size and runs["optimizer"].nunique() > 1:
@@ -389,9 +398,11 @@ def draw(runs: pd.DataFrame, stored: pd.DataFrame) -> dict[str, Figure]:
         if mine["width"].nunique() < statistics.FEWEST_SIZES:
             continue
         suffix = "" if runs["optimizer"].nunique() == 1 else f"-{name}"
-        kinds = {"size": size, "sizes": sizes, "size-valley": size_valley, "slopes": slopes}
-        if mine["steps"].notna().any():
-            kinds["size-parts"] = size_parts
+        kinds = {"sizes": sizes, "size-valley": size_valley}
+        if runs["optimizer"].nunique() == 1:
+            kinds = {"size": size, **kinds, "slopes": slopes}
+            if mine["steps"].notna().any():
+                kinds["size-parts"] = size_parts
         drawn |= {f"{kind}{suffix}": function(mine) for kind, function in kinds.items()}
     mine = runs[runs["width"] == stored["width"].iloc[0]] if len(stored) else stored
     if len(mine):
@@ -452,6 +463,13 @@ def _line(axes: Axes, row: Any, weights: pd.Series, colour: Any, label: str | No
 def _shades(count: int) -> list[Any]:
     """So many colours, light to dark, for what has an order."""
     return list(sns.color_palette("viridis_r", count))
+
+
+def _some(values: Iterable[float]) -> set[float]:
+    """Of values in order as many as a legend names, evenly, the ends among them."""
+    order = sorted(values)
+    count = min(MOST_NAMED, len(order))
+    return {order[round(i * (len(order) - 1) / max(1, count - 1))] for i in range(count)}
 
 
 def _one_optimizer(runs: pd.DataFrame) -> None:

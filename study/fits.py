@@ -97,8 +97,10 @@ def robust(n: Floats, t: Floats) -> Line:
     import statsmodels.api as sm  # two seconds to import
 
     scale_n, scale_t = float(np.max(np.abs(n))), float(np.max(np.abs(t))) or 1.0
+    if len(set(n)) < 2:
+        return NO_LINE
     residuals = t - np.polyval(np.polyfit(n, t, 1), n)
-    if len(set(n)) < 2 or np.max(np.abs(residuals)) < 1e-9 * scale_t:  # without scatter there is no scale to weigh outliers by
+    if np.max(np.abs(residuals)) < 1e-9 * scale_t:  # without scatter there is no scale to weigh outliers by
         return least_squares(n, t)
     fit = sm.RLM(t / scale_t, sm.add_constant(n / scale_n), M=sm.robust.norms.HuberT()).fit()
     (c, k), ends = np.asarray(fit.params), np.asarray(fit.conf_int(1 - statistics.CONFIDENCE))
@@ -186,7 +188,7 @@ def shapes(n: Floats, t: Floats) -> dict[str, float]:
 
 
 def points(runs: pd.DataFrame, n: str = "weights", t: str = "seconds") -> pd.DataFrame:
-    """One row a trial: optimizer, rate, width, seed, n, t, arrived, censored.
+    """One row a trial: optimizer, rate, width, seed, n, t, arrived, censored; of step times one a network, and no rate.
 
     Raises:
         StudyError: `n` or `t` is not one of `SIZES` or `MEASURES`.
@@ -196,13 +198,14 @@ def points(runs: pd.DataFrame, n: str = "weights", t: str = "seconds") -> pd.Dat
     table = runs[["optimizer", "width", "seed"]].assign(rate=runs["learning_rate"], n=runs[n].astype(float), t=runs[t].astype(float))
     order = ["optimizer", "rate", "n", "seed"]  # a resample draws by place, so the order of the rows must not matter
     if t == "step_seconds":
-        return table.assign(arrived=table["t"].notna(), censored=False).sort_values(order)
+        known = table.dropna(subset="t").assign(arrived=True, censored=False, rate=math.nan)
+        return known.sort_values(order).drop_duplicates(["optimizer", "width", "t"])
     table = table.assign(arrived=(runs["outcome"] == Outcome.REACHED) & table["t"].notna(), censored=runs["outcome"].isin(CENSORED))
     return table.sort_values(order)
 
 
 def lines(runs: pd.DataFrame, n: str = "weights", t: str = "seconds") -> pd.DataFrame:
-    """One row a (optimizer, rate): the line of time against size, three ways, and how it compares with other shapes.
+    """One row a (optimizer, rate), of step times one an optimizer: the line against size, three ways, and beside other shapes.
 
     Columns: trials; arrived, censored and the lost that never could arrive; c and k with `_low` and `_high` by least squares, r2, spread
     (standard deviation of what is left over); the same c and k as `robust_` and `tobit_`; tobit_spread; quadratic and power, by how much
@@ -220,12 +223,12 @@ def lines(runs: pd.DataFrame, n: str = "weights", t: str = "seconds") -> pd.Data
     if table["width"].nunique() < FEWEST_SIZES:
         raise StudyError(f"{table['width'].nunique()} width(s): a line against size needs at least {FEWEST_SIZES}")
     rows: list[dict[str, Any]] = []
-    for (optimizer, rate), mine in table.groupby(["optimizer", "rate"], observed=True):
+    for (optimizer, rate), mine in table.groupby(["optimizer", "rate"], observed=True, dropna=False):
         here, censored = mine[mine["arrived"]], mine[mine["censored"]]
         row = {"optimizer": optimizer, "rate": rate, "trials": len(mine), "arrived": len(here), "censored": len(censored)}
         row["lost"] = len(mine) - len(here) - len(censored)
         row |= NO_FIT
-        if here["width"].nunique() >= FEWEST_SIZES:
+        if here["n"].nunique() >= FEWEST_SIZES:  # near widths may round to one network
             both = pd.concat([here, censored])
             row |= _fits(
                 *(here[name].to_numpy(float) for name in ("n", "t", "width")),

@@ -236,9 +236,12 @@ def lines(folders: Sequence[str]) -> str:
         for measure, unit in (("steps", "steps"), ("step_seconds", "seconds a step")):
             if runs[measure].notna().any():
                 apart = tables.sizes(runs, t=measure).dropna(subset="k")
-                found = [f"{row.rate:g} {row.shape} ({1e6 * row.k:.3g} per million, R² {row.r2:.2f})" for row in _rows(apart)]
+                found = [
+                    f"{'' if math.isnan(row.rate) else f'at {row.rate:g} '}{row.shape} ({1e6 * row.k:.3g} per million, R² {row.r2:.2f})"
+                    for row in _rows(apart)
+                ]
                 shapes = ", ".join(found) or "too few arrived"
-                parts.append(f"<p>{_text(unit.capitalize())} against weights, by rate: {_text(shapes)}.</p>")
+                parts.append(f"<p>{_text(unit.capitalize())} against weights: {_text(shapes)}.</p>")
     if not parts:
         return ""
     return (

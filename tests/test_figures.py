@@ -45,12 +45,14 @@ def test_the_rate_of_most_arrivals_is_drawn_where_none_is_named() -> None:
 
 
 def test_all_rates_and_all_sizes() -> None:
-    """A line a rate; a curve a size, six of them named; both factors of time."""
+    """A line a rate; a curve a size, eight of them named; both factors of time."""
     (axes,) = figures.sizes(RUNS).axes
     assert labels(axes) == [f"0.001: {int((RUNS['outcome'] == 'reached').sum()) - 36} of 36 arrived", "0.01: 36 of 36 arrived"]
     (axes,) = figures.size_valley(RUNS).axes
     assert len(axes.get_lines()) == RUNS["width"].nunique()
-    assert len(labels(axes)) == 6
+    assert len(labels(axes)) == 8
+    many = made(StudySpec(optimizers=("adam",), rates="1e-3:1:48", widths=(1.0, 2.0, 3.0), cap=50.0), lambda trial: 5.0 + trial.width)
+    assert len(labels(figures.sizes(many).axes[0])) == 8
     above, below = figures.size_parts(RUNS).axes
     assert len(above.get_lines()) == 2
     assert set(np.asarray(below.get_lines()[0].get_ydata())) == {10.0}
