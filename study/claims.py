@@ -201,7 +201,7 @@ def grid_of(studies: Sequence[Evidence]) -> Grid | None:
     for study in studies:
         tried = np.array(sorted(study.spec.rates), float)
         decades = math.log10(tried[-1] / tried[0])
-        if decades >= DECADES and len(tried) - 1 >= PER_DECADE * decades and len(study.spec.optimizers) > 1:
+        if decades >= DECADES - 1e-3 and len(tried) - 1 >= PER_DECADE * decades - 1e-3 and len(study.spec.optimizers) > 1:
             found.append(study)
     if not found:
         return None
@@ -263,7 +263,7 @@ def few(grid: Grid) -> str:
 
 def about(grid: Grid) -> str:
     """Which study was judged and what is not known of it, as the end of a sentence."""
-    parts = [f"{grid.missing} of {grid.low.size} trials are missing"] if grid.missing else []
+    parts = [f"{grid.missing} of {grid.low.size} trials are missing or were given up early"] if grid.missing else []
     parts += [f"{grid.short} ran out of a cap too short to tell"] if grid.short else []
     return f"{'; ' if parts else ''}{' and '.join(parts)} (study {grid.name})"
 
@@ -743,7 +743,7 @@ def table(found: Sequence[Verdict]) -> pd.DataFrame:
     )
 
 
-def judge(folders: Sequence[str | Path]) -> list[Verdict]:
+def judge(folders: str | Path | Sequence[str | Path]) -> list[Verdict]:
     """Every claim's verdict on the studies in these folders.
 
     Raises:
@@ -751,4 +751,5 @@ def judge(folders: Sequence[str | Path]) -> list[Verdict]:
     """
     if not folders:
         raise StudyError("name at least one study's folder")
+    folders = [folders] if isinstance(folders, str | Path) else folders
     return verdicts([evidence(folder) for folder in folders])

@@ -24,7 +24,16 @@ app = typer.Typer(
 )
 
 What = Annotated[str, typer.Argument(metavar="PRESET|FILE.toml", help=f"a preset ({', '.join(PRESETS)}) or a TOML file of the same keys")]
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="a study's folder")]
+
+
+def _path(text: str) -> Path:
+    """A path that is not an empty text, which an unset variable gives."""
+    if not text:
+        raise typer.BadParameter("it is an empty text: name a folder")
+    return Path(text)
+
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="a study's folder", parser=_path)]
 Out = Annotated[
     str | None, typer.Option("--out", metavar="DIR", help="the study's folder itself; results/<machine>/<study> where it is not given")
 ]
@@ -109,7 +118,7 @@ def run(
     runs = tables.load(folder)
     typer.echo(f"\n{_outcomes(runs['outcome'])} of {len(runs)} trials. Best rate of each optimizer:\n")
     typer.echo(_best(tables.best(runs)))
-    _warn(tables.warnings(runs, spec))
+    _warn(tables.warnings(runs, spec, tables.curves(folder)))
     typer.echo("\nFigures:")
     for path in paths:
         typer.echo(f"  {path}")
@@ -237,12 +246,12 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
         counts = Counter(run.outcome.value for run in stored if run.trial.optimizer == name)
         remain = len(spec) // len(spec.optimizers) - counts.total()
         typer.echo(f"{name:10} {''.join(f'{counts[outcome]:10}' for outcome in names)} {remain:10}")
-    if costs:
-        ratio = f", {costs['cost_ratio']:.1f} times less" if costs["cost_ratio"] else ""
+    if costs and costs["spent_seconds"]:
+        whole, stopping, spent = (costs[name] for name in ("one_by_one_seconds", "one_by_one_stopping_seconds", "spent_seconds"))
         typer.echo(
-            f"\nOne by one, to arrival or the whole budget, these trials take {_duration(costs['one_by_one_seconds'])} "
-            f"({_duration(costs['one_by_one_stopping_seconds'])} if diverged ones end at once); "
-            f"the study took {_duration(costs['spent_seconds'])}{ratio}"
+            f"\nOne by one, to arrival or the whole budget, these trials take {_duration(whole)}, {_times(whole / spent)} the "
+            f"{_duration(spent)} that the study took; with diverged and stuck ones ended early {_duration(stopping)}, "
+            f"{_times(stopping / spent)}"
         )
     others = len(runs) - len(stored)
     if others:
@@ -285,6 +294,8 @@ def hindsight(folder: Folder, as_json: AsJson = False) -> None:
     from study.store import Store
 
     table = tables.hindsight(tables.load(folder), Store(folder).checks())
+    if table.empty:
+        raise StudyError(f"{folder} stores no accuracies of trials that reached the target or were capped: nothing to look back on")
     total = table.drop(columns="optimizer").sum()
     if as_json:
         typer.echo(json.dumps({name: int(value) for name, value in total.items()}))
@@ -316,7 +327,7 @@ def tables(
         typer.echo(f"\nTime against n, {by.replace('_', '-')}: c + k n")
         for row in module.sizes(runs, by).itertuples():
             typer.echo(f"  {fits.sentence(row)}")
-    _warn(module.warnings(runs, Store(folder).spec()))
+    _warn(module.warnings(runs, Store(folder).spec(), module.curves(folder)))
     for path in paths:
         typer.echo(path)
 
@@ -332,7 +343,7 @@ def figures(
         typer.echo(path)
 
 
-Folders = Annotated[list[Path], typer.Argument(metavar="DIR...", help="studies' folders")]
+Folders = Annotated[list[Path], typer.Argument(metavar="DIR...", help="studies' folders", parser=_path)]
 
 
 @app.command()
@@ -360,7 +371,7 @@ def claims(folders: Folders, as_json: AsJson = False) -> None:
 @app.command("import-published")
 def import_published(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="the published project's CSV and .xlsx files")],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="the new study's folder")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="the new study's folder", parser=_path)],
     target: Annotated[str | None, typer.Option(metavar="A", help="accuracy that counts as success; 0.97, and 0.96 for sizes")] = None,
 ) -> None:
     """Make a study out of the published project's own result files, so that tables, figures, claims and compare work on them."""
@@ -392,16 +403,17 @@ def compare(
     typer.echo("\n".join([f"Comparing {', '.join(side.name for side in studies)}.", *(f"  they differ in {line}" for line in said)]))
     typer.echo("\nBest rates:\n")
     typer.echo(module.best(studies).to_string(float_format=lambda value: f"{value:,.4g}", na_rep="-"))
-    for row in summary.itertuples():
+    rows: Any = summary.itertuples()
+    for row in rows:
         typer.echo(
             f"\n{row.study} over {studies[0].name}: of {row.cells} cells in common {row.both} arrived in both, {row.first} in the first "
             f"alone, {row.second} in the second alone, {row.neither} in neither"
         )
-        if int(str(row.both)):
-            typer.echo(
-                f"  seconds {row.ratio:.3g} times (quartiles {row.low:.3g} to {row.high:.3g}): step time {row.step_seconds:.3g} times, "
-                f"steps {row.steps:.3g} times"
-            )
+        count = row.both
+        if count:
+            spread = f" (quartiles {row.low:.3g} to {row.high:.3g})" if count >= 5 else ""
+            parts = f": step time {row.step_seconds:.3g} times, steps {row.steps:.3g} times" if not math.isnan(row.steps) else ""
+            typer.echo(f"  seconds {row.ratio:.3g} times{spread}, n = {count}{parts}{'' if parts else '; steps are not told'}")
     out.mkdir(parents=True, exist_ok=True)
     cells.to_csv(out / "cells.csv", index=False, float_format="%.6g")
     summary.to_csv(out / "summary.csv", index=False, float_format="%.6g")
@@ -536,6 +548,10 @@ def _best(table: Any) -> str:
         steps = f"{'-':>7}" if math.isnan(row.steps) else f"{row.steps:7.0f}"
         lines.append(f"{row.optimizer:10} {arrived:>10} {rates} {row.seconds:8.2f} {steps}{tail}{edge}")
     return "\n".join(lines)
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.1f} times"
 
 
 def _duration(seconds: float) -> str:

@@ -140,6 +140,8 @@ def curves(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     for name in [name for name in OPTIMIZERS if name in set(table["optimizer"])]:
         mine = table[table["optimizer"] == name]
         label = f"{LABELS[name]} at {mine['learning_rate'].iloc[0]:.3g}"
+        if (mine["step"] == mine["step"].max()).any() and tables.collapsed(mine, target).any():
+            label += " (collapsed)"
         by_time = mine.groupby("seconds")["accuracy"]
         axes.plot(by_time.median().index, 100 * by_time.median(), color=COLOURS[name], linewidth=1.6, label=label)
         if mine["seed"].nunique() > 1:
@@ -168,7 +170,7 @@ def profile(runs: pd.DataFrame) -> Figure:
     for name in [name for name in OPTIMIZERS if name in set(runs["optimizer"])]:
         mine = table[table["optimizer"] == name]
         end = float(mine["share"].max()) if len(mine) else 0.0
-        style = {"color": COLOURS[name], "linewidth": 1.8, "marker": MARKERS[name], "markevery": [0], "markersize": 6}
+        style = {"color": COLOURS[name], "linewidth": 1.8, "marker": MARKERS[name], "markevery": [-1], "markersize": 6, "clip_on": False}
         axes.step([1, *mine["ratio"], most], [0, *(100 * mine["share"]), 100 * end], where="post", **style, label=LABELS[name])
     axes.set_xscale("log")
     axes.set_xlim(1, most)
@@ -178,7 +180,7 @@ def profile(runs: pd.DataFrame) -> Figure:
     axes.yaxis.set_major_formatter(ticker.PercentFormatter(decimals=0))
     axes.set_ylim(bottom=0)
     axes.set_xlabel("times the fastest time of all optimizers and rates")
-    axes.set_ylabel("trials that arrived within it")
+    axes.set_ylabel("share of the trials that arrive within it")
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
     _headline(figure, f"What a rate picked blindly from the grid gives\n{_subtitle(runs)}")
     return figure
@@ -282,7 +284,7 @@ def slopes(runs: pd.DataFrame) -> Figure:
         StudyError: fewer than three widths, or several optimizers.
     """
     _one_optimizer(runs)
-    lines = tables.sizes(runs).dropna(subset="k")
+    lines = tables.sizes(runs).dropna(subset=["k", "shape"])
     figure, (axes,) = _figure(1, size=(9.5, 5))
     ways = {"": ("least squares, arrivals alone", "black", 0.98), "tobit_": ("with censored trials", "C0", 1.02)}
     for method, (label, colour, shift) in ways.items():
@@ -370,8 +372,8 @@ def overlay(studies: Mapping[str, pd.DataFrame], measure: str = "seconds") -> Fi
         axes.set_visible(False)
     figure.supxlabel("learning rate", fontsize=10)
     figure.supylabel("seconds of training to the target" if measure == "seconds" else "steps to the target", fontsize=10)
-    figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=2, frameon=False)
-    counts = ", ".join(f"{study}: {len(runs)} trials" for study, runs in studies.items())
+    figure.legend(list(handles.values()), list(handles), loc="outside right upper", frameon=False)
+    counts = ", ".join(f"{study}: {len(runs)} trials, given up after {_budget(runs)}" for study, runs in studies.items())
     _headline(figure, f"Valleys over each other, in {measure}\n{counts}")
     return figure
 
@@ -451,7 +453,7 @@ def _figure(rows: int, size: tuple[float, float], height_ratios: tuple[float, ..
 
 def _line(axes: Axes, row: Any, weights: pd.Series, colour: Any, label: str | None = None) -> None:
     """A row of `tables.sizes` as its line over the sizes; nothing where there is none."""
-    if math.isnan(row.k):
+    if not isinstance(row.shape, str):  # no line where its points are too few to judge it
         axes.plot([], [], color=colour, linewidth=1.6, label=label or "too few arrived for a line")
         return
     ends = [float(weights.min()), float(weights.max())]

@@ -190,10 +190,10 @@ def _tables(path: Path) -> dict[str, pd.DataFrame]:
 def _header(table: pd.DataFrame) -> tuple[int, dict[str, int]] | None:
     """The row of the column names, within the first twenty, and the place of each."""
     for i in range(min(20, len(table))):
-        names = {str(value).strip(): j for j, value in reversed(list(enumerate(table.iloc[i])))}
+        names = {str(value).strip().lower(): j for j, value in reversed(list(enumerate(table.iloc[i])))}
         for wanted in (GRID_SHEET, RESULT_SHEET):
-            if set(wanted) <= set(names):
-                return i, {name: names[name] for name in wanted}
+            if {name.lower() for name in wanted} <= set(names):
+                return i, {name: names[name.lower()] for name in wanted}
     return None
 
 
@@ -206,6 +206,8 @@ def _result(place: str, columns: Mapping[str, int], values: Sequence[Any]) -> Re
             value = float(row[column])
         except (TypeError, ValueError):
             value = math.nan
+        if _blank(row[column]):
+            raise StudyError(f"{place}, column {column!r} is empty, expected {what}")
         if not low <= value <= high:
             raise StudyError(f"{place}, column {column!r}: {row[column]!r} is not {what}")
         return value
@@ -228,7 +230,7 @@ def _result(place: str, columns: Mapping[str, int], values: Sequence[Any]) -> Re
         result = Result(name, rate, 1.0, seconds, None, success)
     else:
         width = number("scale", 1e-6, 100, "a model's scale, above 0 and at most 100")
-        result = Result(name, rate, width, seconds, number("acc", 0, 1, "an accuracy in 0 to 1"), None)
+        result = Result(name, rate, width, seconds, number("acc", 0, 1, "an accuracy in 0 to 1, such as 0.97"), None)
     return result if schedule == "fixed" else None
 
 

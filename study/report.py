@@ -279,7 +279,7 @@ def notes(folders: Sequence[str]) -> str:
 
 
 def _notes(folder: str) -> list[str]:
-    return tables.warnings(tables.load(folder), Store(Path(folder)).spec())
+    return tables.warnings(tables.load(folder), Store(Path(folder)).spec(), tables.curves(folder))
 
 
 def rebuild(names: Sequence[str]) -> str:

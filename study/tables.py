@@ -88,6 +88,16 @@ def curves(folder: str | Path) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
+COLLAPSE = 0.2
+"""A curve that ends so far below the target, or diverged, collapsed."""
+
+
+def collapsed(curves: pd.DataFrame, target: float) -> pd.Series:
+    """Whether each validation curve, by (optimizer, learning_rate, seed), was lost in the end."""
+    ends = curves.sort_values("step").groupby(["optimizer", "learning_rate", "seed"], observed=True).last()
+    return (ends["accuracy"] < target - COLLAPSE) | (ends["outcome"] == Outcome.DIVERGED)
+
+
 def comparable(runs: pd.DataFrame, folder: str | Path = "") -> pd.DataFrame:
     """The same runs, once it is sure that they may share a table, with those optimizers as categories that are there.
 
@@ -293,12 +303,13 @@ def sizes(runs: pd.DataFrame, n: str = "weights", t: str = "seconds") -> pd.Data
     return fits.lines(comparable(runs), n, t)
 
 
-def warnings(runs: pd.DataFrame, spec: StudySpec | None = None) -> list[str]:
+def warnings(runs: pd.DataFrame, spec: StudySpec | None = None, curves_: pd.DataFrame | None = None) -> list[str]:
     """What these runs are too few, or too narrow, to say: sentences for the reader of a table.
 
     Args:
         runs: a study's runs.
         spec: what the study was asked for, to tell what is missing.
+        curves_: its validation curves, to tell which best rates did not last.
     """
     table = best(runs)
     said = []
@@ -326,6 +337,13 @@ def warnings(runs: pd.DataFrame, spec: StudySpec | None = None) -> list[str]:
     if len(edges) and not missing:
         listed = ", ".join(dict.fromkeys(str(name) for name in edges["optimizer"]))
         said.append(f"the best rate of {listed} is at the grid's edge: a better one may lie beyond")
+    if curves_ is not None and len(curves_):
+        lost = collapsed(curves_, float(runs["target"].iloc[0]))
+        for optimizer, rate, seed in lost[lost].index:
+            said.append(
+                f"{optimizer} at its best rate, {rate:.3g}, collapsed when it was trained again past the target (seed {seed}): "
+                "the rate is at the edge of what training survives"
+            )
     wide = table[(table["best_high"] / table["best_low"]) > 10]
     if len(wide):
         listed = ", ".join(dict.fromkeys(str(name) for name in wide["optimizer"]))
@@ -367,20 +385,21 @@ def costs(runs: pd.DataFrame, spent: Iterable[Mapping[str, Any]]) -> dict[str, A
     """What the runs would have cost one by one, what they did cost, and the ratio.
 
     `one_by_one_seconds`: arrivals at their seconds, every other trial at its whole budget, as the published procedure spends it;
-    `one_by_one_stopping_seconds`: the same with diverged trials ended at once. `spent_seconds` is the wall time of the processes that ran
-    the study: calibration, compilation, training, evaluation and all that lay between; `cost_ratio` is the first over `spent_seconds`.
+    `one_by_one_stopping_seconds`: the same with diverged and stuck trials ended when they are found out. `spent_seconds` is the wall time
+    of the processes that ran the study: calibration, compilation, training, evaluation and all that lay between; `cost_ratio` is the first
+    over `spent_seconds`.
 
     Args:
         runs: a study's runs.
         spent: the rows of its `spent.jsonl`.
     """
     taken, whole = runs["seconds"].astype(float), budget(runs)
-    reached, diverged = runs["outcome"] == Outcome.REACHED, runs["outcome"] == Outcome.DIVERGED
+    reached, broken = runs["outcome"] == Outcome.REACHED, runs["outcome"].isin([Outcome.DIVERGED, Outcome.STUCK])
     one_by_one = float(taken.where(reached, whole).sum())
     seconds = sum(sum(row["seconds"].values()) for row in spent)
     return {
         "one_by_one_seconds": one_by_one,
-        "one_by_one_stopping_seconds": float(taken.where(reached | diverged, whole).sum()),
+        "one_by_one_stopping_seconds": float(taken.where(reached | broken, whole).sum()),
         "spent_seconds": seconds,
         "cost_ratio": one_by_one / seconds if seconds else None,
     }

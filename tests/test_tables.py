@@ -140,13 +140,13 @@ def test_no_runs_is_a_sentence() -> None:
 
 
 def test_costs_one_by_one_are_arrivals_and_whole_budgets() -> None:
-    """Hand-made: 11 arrivals at their seconds, the others at the cap of 10; four diverged at half of it."""
-    runs = FRAME.assign(seconds=FRAME["seconds"].where(FRAME["outcome"] != Outcome.DIVERGED, 5.0))
+    """Hand-made: 11 arrivals at their seconds, the others at the cap of 10; those that broke did at half of it."""
+    broken = FRAME["outcome"].isin([Outcome.DIVERGED, Outcome.STUCK])
+    runs = FRAME.assign(seconds=FRAME["seconds"].where(~broken, 5.0))
     arrived = runs.loc[runs["outcome"] == Outcome.REACHED, "seconds"]
-    diverged = int((runs["outcome"] == Outcome.DIVERGED).sum())
     costs = tables.costs(runs, [{"seconds": {"train": 20.0, "other": 3.0}}, {"seconds": {"workers": 2.0}}])
     assert costs["one_by_one_seconds"] == arrived.sum() + 10 * (len(runs) - len(arrived))
-    assert costs["one_by_one_stopping_seconds"] == costs["one_by_one_seconds"] - 5 * diverged
+    assert costs["one_by_one_stopping_seconds"] == costs["one_by_one_seconds"] - 5 * broken.sum()
     assert costs["spent_seconds"] == 25
     assert costs["cost_ratio"] == costs["one_by_one_seconds"] / 25
     assert tables.costs(runs, [])["cost_ratio"] is None
