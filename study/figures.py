@@ -292,7 +292,10 @@ def slopes(runs: pd.DataFrame) -> Figure:
         errors = [(k - low).clip(lower=0), (high - k).clip(lower=0)]
         axes.errorbar(shift * lines["rate"], k, yerr=errors, fmt="o", color=colour, capsize=3, markersize=5, label=label)
     axes.axhline(0, color="0.5", linewidth=1)
-    axes.set_xscale("log")
+    if lines.empty:
+        axes.text(0.5, 0.5, "too few sizes arrived for a line", transform=axes.transAxes, ha="center", color="0.4")
+    else:
+        axes.set_xscale("log")
     axes.set_xlabel("learning rate")
     axes.set_ylabel("k: seconds for each million weights more")
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
