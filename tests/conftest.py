@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 os.environ.setdefault("MPLBACKEND", "agg")
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as where the tests run in the background, and so would the programs they start
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Timing never decides a test, and the same examples every time keep a red run reproducible.
 settings.register_profile("study", deadline=None, derandomize=True)
