@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -179,11 +181,10 @@ def shapes(n: Floats, t: Floats) -> dict[str, float]:
     found = {"line": aicc(np.polyval(np.polyfit(x, y, 1), x), 3), "quadratic": math.inf, "power": math.inf}
     if len(set(x)) > 3:
         found["quadratic"] = aicc(np.polyval(np.polyfit(x, y, 2), x), 4)
-    try:
+    with warnings.catch_warnings(), suppress(RuntimeError):  # no power law comes near
+        warnings.simplefilter("ignore", optimize.OptimizeWarning)  # of its parameters' errors, which are not used
         (a, b), _ = optimize.curve_fit(lambda x, a, b: a * x**b, x, y, p0=(1.0, 1.0), maxfev=2000)
         found["power"] = aicc(a * x**b, 3)
-    except RuntimeError:  # no power law comes near
-        pass
     return found
 
 
