@@ -148,10 +148,13 @@ def tobit(n: Floats, t: Floats, censored: NDArray[np.bool_]) -> tuple[Line, floa
         return np.asarray(matrix)
 
     plain = np.polyfit(x[~censored, 1], y[~censored], 1)
-    start = 1 / max(float(np.std(y[~censored] - np.polyval(plain, x[~censored, 1]))), 1e-4)
-    found = optimize.minimize(
-        loss, [plain[1] * start, plain[0] * start, start], jac=gradient, hess=information, method="trust-exact", options={"gtol": 1e-6}
-    )
+    scatter = float(np.std(y[~censored] - np.polyval(plain, x[~censored, 1])))
+    if scatter < 1e-9:  # an exact line has no likelihood
+        return least_squares(n[~censored], t[~censored]), 0.0
+    start = 1 / max(scatter, 1e-4)
+    first = [plain[1] * start, plain[0] * start, start]
+    limits = {"gtol": 1e-6, "maxiter": 60}
+    found = optimize.minimize(loss, first, jac=gradient, hess=information, method="trust-exact", options=limits)
     constant, slope, inverse = found.x
     covariance = np.linalg.inv(information(found.x))
     # From (c / s, k / s, 1 / s) of scaled sizes and times back to (c, k): the derivatives carry the covariance over.
