@@ -153,7 +153,7 @@ def tobit(n: Floats, t: Floats, censored: NDArray[np.bool_]) -> tuple[Line, floa
         return least_squares(n[~censored], t[~censored]), 0.0
     start = 1 / max(scatter, 1e-4)
     first = [plain[1] * start, plain[0] * start, start]
-    limits = {"gtol": 1e-6, "maxiter": 60}
+    limits: Any = {"gtol": 1e-6, "maxiter": 60}
     found = optimize.minimize(loss, first, jac=gradient, hess=information, method="trust-exact", options=limits)
     constant, slope, inverse = found.x
     covariance = np.linalg.inv(information(found.x))
