@@ -554,7 +554,7 @@ def adam_wide(id: str, studies: Sequence[Evidence]) -> Verdict:
 @dataclass(frozen=True)
 class Sizes:
     """Seconds to the target of one optimizer's trials, (widths, rates, seeds), infinite where one did not arrive, NaN where it is not known
-    whether it would; its runs; and (widths,) whether the cap is long enough there for a capped trial to count as one that does not work."""
+    whether it would; its runs; and, of the same shape, which trials ran out of time."""
 
     name: str
     optimizer: str

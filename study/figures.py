@@ -73,7 +73,7 @@ def valley(runs: pd.DataFrame) -> Figure:
     axes.set_xlabel("learning rate")
     axes.set_ylabel(f"seconds of training to {_target(runs)}")
     if len(arrived):
-        axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, title="reached the target")
+        _legend(axes, "reached the target")
     else:
         axes.text(0.5, 0.5, "no trial arrived", transform=axes.transAxes, ha="center", color="0.4")
 
@@ -116,7 +116,7 @@ def envelope(runs: pd.DataFrame) -> Figure:
     _note(axes, cap, "given up")
     axes.set_xlabel("learning rate")
     axes.set_ylabel(f"seconds of training to {_target(runs)}")
-    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
+    _legend(axes)
     _headline(figure, f"The envelope: fastest and slowest of {runs['optimizer'].nunique()} optimizers\n{_subtitle(runs)}")
     return figure
 
@@ -140,7 +140,7 @@ def curves(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     for name in [name for name in OPTIMIZERS if name in set(table["optimizer"])]:
         mine = table[table["optimizer"] == name]
         label = f"{LABELS[name]} at {mine['learning_rate'].iloc[0]:.3g}"
-        if (mine["step"] == mine["step"].max()).any() and tables.collapsed(mine, target).any():
+        if tables.collapsed(mine, target).any():
             label += " (collapsed)"
         by_time = mine.groupby("seconds")["accuracy"]
         axes.plot(by_time.median().index, 100 * by_time.median(), color=COLOURS[name], linewidth=1.6, label=label)
@@ -157,7 +157,7 @@ def curves(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     axes.yaxis.set_major_formatter(ticker.PercentFormatter(decimals=0))
     axes.set_ylabel("validation accuracy")
     axes.set_xlabel("seconds of training")
-    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, title="each at its best rate")
+    _legend(axes, "each at its best rate")
     _headline(figure, f"Learning curves at the best rates\n{_subtitle(runs)}")
     return figure
 
@@ -181,7 +181,7 @@ def profile(runs: pd.DataFrame) -> Figure:
     axes.set_ylim(bottom=0)
     axes.set_xlabel("times the fastest time of all optimizers and rates")
     axes.set_ylabel("share of the trials that arrive within it")
-    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
+    _legend(axes)
     _headline(figure, f"What a rate picked blindly from the grid gives\n{_subtitle(runs)}")
     return figure
 
@@ -217,11 +217,10 @@ def size(runs: pd.DataFrame, rate: float | None = None) -> Figure:
             caps = tables.budget(trials)[~arrived]
             style = {"marker": "^", "facecolors": "none", "edgecolors": colour, "s": 26}
             axes.scatter(trials["weights"][~arrived], caps, **style, label="did not arrive (at its cap)")
-    axes.set_xlabel("weights")
+    _weights_axis(axes)
     axes.set_ylabel(f"seconds of training to {_target(runs)}")
     axes.set_ylim(bottom=0)
-    axes.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
-    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
+    _legend(axes)
     _headline(figure, f"Training time against model size, at rate {rate:g}\n{_subtitle(runs)}")
     return figure
 
@@ -236,19 +235,20 @@ def sizes(runs: pd.DataFrame) -> Figure:
     lines = tables.sizes(runs)
     cells = tables.cells(runs)
     named = _some(lines["rate"])
+    cap = float(tables.budget(runs).max())
     figure, (axes,) = _figure(1, size=(9.5, 5.4))
     for row, colour in zip(lines.itertuples(), _shades(len(lines)), strict=True):
         mine = cells[(cells["rate"] == row.rate) & (cells["seconds"] < float("inf"))]
         low, high = ((mine[name] - mine["seconds"]).abs().clip(upper=1e6) for name in ("seconds_q25", "seconds_q75"))
         axes.errorbar(mine["weights"], mine["seconds"], yerr=[low, high], fmt="o", color=colour, markersize=4, elinewidth=0.8)
+        _censored(axes, cells[(cells["rate"] == row.rate) & (cells["seconds"] == float("inf"))]["weights"], cap, colour)
         rate: Any = row.rate
         label = f"{rate:g}: {row.arrived} of {row.trials} arrived" if row.rate in named else "_"
         _line(axes, row, cells["weights"], colour, label)
     axes.set_ylim(bottom=0)
-    axes.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
-    axes.set_xlabel("weights")
+    _weights_axis(axes)
     axes.set_ylabel(f"seconds of training to {_target(runs)}")
-    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, title="rate, with its line c + k n")
+    _legend(axes, "rate, with its line c + k n")
     _headline(figure, f"Training time against model size, at every rate\n{_subtitle(runs)}")
     return figure
 
@@ -264,15 +264,17 @@ def size_valley(runs: pd.DataFrame) -> Figure:
     figure, (axes,) = _figure(1, size=(9.5, 5.4))
     widths = sorted(set(cells["width"]))
     named = _some(widths)
+    cap = float(tables.budget(runs).max())
     for width, colour in zip(widths, _shades(len(widths)), strict=True):
         mine = cells[cells["width"] == width]
         seconds = mine["seconds"].replace(float("inf"), float("nan"))
+        _censored(axes, mine[seconds.isna()]["rate"], cap, colour)
         label = f"{width:g}x: {int(mine['weights'].iloc[0]):,} weights" if width in named else None
         axes.plot(mine["rate"], seconds, color=colour, linewidth=1.4, marker="o", markersize=3.5, label=label)
-    _seconds_axis(axes, cells["seconds"].replace(float("inf"), float("nan")).dropna(), float(tables.budget(runs).max()))
+    _seconds_axis(axes, cells["seconds"].replace(float("inf"), float("nan")).dropna(), cap)
     axes.set_xlabel("learning rate")
     axes.set_ylabel(f"seconds of training to {_target(runs)}")
-    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, title="size")
+    _legend(axes, "size")
     _headline(figure, f"Training time against learning rate, for each size\n{_subtitle(runs)}")
     return figure
 
@@ -298,7 +300,7 @@ def slopes(runs: pd.DataFrame) -> Figure:
         axes.set_xscale("log")
     axes.set_xlabel("learning rate")
     axes.set_ylabel("k: seconds for each million weights more")
-    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
+    _legend(axes)
     _headline(figure, f"What a weight costs at each rate: k in time = c + k n\n{_subtitle(runs)}")
     return figure
 
@@ -323,13 +325,12 @@ def size_parts(runs: pd.DataFrame) -> Figure:
     above.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
     above.yaxis.set_minor_locator(ticker.NullLocator())
     above.set_ylabel("steps to the target")
-    above.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, title="learning rate")
+    _legend(above, "learning rate")
     per_size = cells.groupby("weights")["step_seconds"].median()
     below.plot(per_size.index, 1e3 * per_size, color="black", linewidth=1.4, marker="o", markersize=3.5)
     below.set_ylabel("milliseconds a step, alone")
     below.set_ylim(bottom=0)
-    below.set_xlabel("weights")
-    below.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
+    _weights_axis(below)
     _headline(figure, f"The two factors of training time: steps, and the time of a step\n{_subtitle(runs)}")
     return figure
 
@@ -362,6 +363,8 @@ def overlay(studies: Mapping[str, pd.DataFrame], measure: str = "seconds") -> Fi
             values = mine[measure].replace(float("inf"), float("nan"))
             style = {"color": colours[study], "marker": marker, "markersize": 4, "linewidth": 1.5}
             (handles[study],) = axes.plot(mine["rate"], values, **style)
+            if measure == "seconds":
+                _censored(axes, mine[values.isna()]["rate"], float(tables.budget(studies[study]).max()), colours[study])
             if measure == "seconds" and int(mine["seeds"].max() if len(mine) else 0) > 1:
                 ends = [mine[end].where(values.notna()).replace(float("inf"), values.max()) for end in ("seconds_q25", "seconds_q75")]
                 axes.fill_between(mine["rate"], *ends, color=colours[study], alpha=0.18, linewidth=0)
@@ -465,6 +468,11 @@ def _line(axes: Axes, row: Any, weights: pd.Series, colour: Any, label: str | No
     axes.plot(grid, [row.c + row.k * n for n in grid], color=colour, linewidth=1.6, label=words)
 
 
+def _censored(axes: Axes, places: pd.Series, cap: float, colour: Any) -> None:
+    """Cells that did not arrive, at the cap: hollow triangles."""
+    axes.scatter(places, [cap] * len(places), s=20, marker="^", facecolors="none", edgecolors=[colour] * len(places))
+
+
 def _shades(count: int) -> list[Any]:
     """So many colours, light to dark, for what has an order."""
     return list(sns.color_palette("viridis_r", count))
@@ -503,6 +511,16 @@ def _seconds_axis(axes: Axes, arrived: pd.Series, cap: float) -> None:
     axes.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_minor_locator(ticker.NullLocator())  # the style shows none, and placing them takes half the drawing
+
+
+def _weights_axis(axes: Axes) -> None:
+    axes.set_xlabel("weights")
+    axes.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
+
+
+def _legend(axes: Axes, title: str | None = None) -> None:
+    """The legend, beside the axes, where it hides no data."""
+    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, title=title)
 
 
 def _note(axes: Axes, height: float, text: str) -> None:

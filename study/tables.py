@@ -303,13 +303,13 @@ def sizes(runs: pd.DataFrame, n: str = "weights", t: str = "seconds") -> pd.Data
     return fits.lines(comparable(runs), n, t)
 
 
-def warnings(runs: pd.DataFrame, spec: StudySpec | None = None, curves_: pd.DataFrame | None = None) -> list[str]:
+def warnings(runs: pd.DataFrame, spec: StudySpec | None = None, trained: pd.DataFrame | None = None) -> list[str]:
     """What these runs are too few, or too narrow, to say: sentences for the reader of a table.
 
     Args:
         runs: a study's runs.
         spec: what the study was asked for, to tell what is missing.
-        curves_: its validation curves, to tell which best rates did not last.
+        trained: its validation curves, to tell which best rates did not last.
     """
     table = best(runs)
     said = []
@@ -337,8 +337,8 @@ def warnings(runs: pd.DataFrame, spec: StudySpec | None = None, curves_: pd.Data
     if len(edges) and not missing:
         listed = ", ".join(dict.fromkeys(str(name) for name in edges["optimizer"]))
         said.append(f"the best rate of {listed} is at the grid's edge: a better one may lie beyond")
-    if curves_ is not None and len(curves_):
-        lost = collapsed(curves_, float(runs["target"].iloc[0]))
+    if trained is not None and len(trained):
+        lost = collapsed(trained, float(runs["target"].iloc[0]))
         for optimizer, rate, seed in lost[lost].index:
             said.append(
                 f"{optimizer} at its best rate, {rate:.3g}, collapsed when it was trained again past the target (seed {seed}): "

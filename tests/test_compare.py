@@ -14,7 +14,6 @@ from parabola import ParabolaEngine
 
 from study import compare, driver, figures, tables
 from study.errors import StudyError
-from study.machine import Machine
 from study.network import network_of
 from study.plan import measuring_seconds
 from study.spec import StudySpec, Trial
@@ -159,11 +158,3 @@ def test_rates_around_the_best_of_a_grid(tmp_path: Path) -> None:
         tables.rates_around(runs, "rmsprop")
     with pytest.raises(StudyError, match="name one"):
         driver.rates_around("auto", SPEC, None)
-
-
-def test_a_machine_has_a_name() -> None:
-    """The published machine's is a plain one."""
-    from study.published import MACHINE
-
-    assert isinstance(MACHINE, Machine)
-    assert len(MACHINE.fingerprint) == 8
