@@ -440,9 +440,10 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Print the seconds that a study's trials, stored on any machine, take on this one: its steps at step times measured here."""
-    from study import driver, verify
+    from study import predict as module
+    from study import verify
 
-    table, checks = driver.predict(folder, integer("check", check, 0, 100_000), integer("seed", seed, 0, 2**32))
+    table, checks = module.predict(folder, integer("check", check, 0, 100_000), integer("seed", seed, 0, 2**32))
     facts = verify.summary(checks) if checks else {}
     if as_json:
         typer.echo(json.dumps({"trials": json.loads(table.to_json(orient="records")), **facts}))
@@ -450,6 +451,9 @@ def predict(
     shown = table.drop(columns="id").rename(columns={"seconds": "seconds_there", "outcome": "outcome_there"})
     typer.echo(shown.to_string(index=False, na_rep="-", float_format=lambda value: f"{value:.4g}"))
     open_ = int((table["outcome_here"] == "open").sum())
+    told = table[table["outcome_here"] != "open"]
+    here, there = told["seconds_here"].sum(), told["seconds"].sum()
+    typer.echo(f"\n{len(told)} trials, one after another: {_duration(here)} here, {_duration(there)} there ({here / there:.2f} times)")
     if open_:
         typer.echo(f"\n{open_} trials that were given up there would go on here, since steps are faster: how they end is open")
     for one in checks:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,31 +129,6 @@ def summary(cells: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
-
-
-def predicted(runs: pd.DataFrame, step_seconds: Mapping[tuple[float, str], float]) -> pd.DataFrame:
-    """The same trials on another machine, whose step times these are: a row a run, nothing trained.
-
-    Columns: id, optimizer, rate, width, seed, outcome and seconds there; `steps`; `outcome_here`, `seconds_here` = steps x step time, at
-    most the cap; `at_least` where a trial that was capped there has more steps than that here: how it would end is not known (`open`).
-
-    Raises:
-        StudyError: the runs do not tell their steps.
-    """
-    if runs["steps"].isna().any():
-        raise StudyError("the study does not tell the steps of its trials, so nothing can be predicted from it")
-    step = pd.Series([step_seconds[key] for key in zip(runs["width"], runs["optimizer"].astype(str), strict=True)], index=runs.index)
-    seconds = runs["steps"] * step
-    cap = runs["cap_seconds"].astype(float).fillna(math.inf)
-    more = (runs["outcome"] == "capped") & (seconds + runs["check_every"] * step <= cap) & runs["cap_seconds"].notna()
-    more &= ~(runs["steps"] + runs["check_every"] > runs["max_steps"].astype(float).fillna(math.inf))
-    late = seconds > cap
-    columns = ["id", "optimizer", "learning_rate", "width", "seed", "outcome", "seconds", "steps"]
-    table = runs[columns].rename(columns={"learning_rate": "rate"})
-    table["outcome_here"] = runs["outcome"].mask(late, "capped").mask(more, "open")
-    table["seconds_here"] = seconds.clip(upper=cap).where(~more)
-    table["at_least"] = seconds.where(more)
-    return table.reset_index(drop=True)
 
 
 def _digest(folder: Path) -> str:

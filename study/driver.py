@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-import pandas as pd
 from tqdm import tqdm
 
-from study import calibration, compare, curves, data, tables
+from study import calibration, curves, data, tables
 from study import verify as verification
 from study.calibration import Calibration, Engine
 from study.errors import StudyError
 from study.machine import Machine, this_machine, versions
-from study.network import network_of
-from study.plan import Plan, Resources, measuring_seconds, plan, resources
+from study.plan import Plan, Resources, plan, resources
 from study.progress import Bar
 from study.race import Finish
 from study.record import SCHEMA, Outcome, Run
@@ -30,9 +27,6 @@ from study.training import Context, train
 from study.workers import EngineFactory, Workers
 
 RESULTS = Path("results")
-
-MOST_MEASURING = 40.0
-"""Guessed seconds that a prediction spends on step times: with the start and the compiler it takes about a minute."""
 
 SPENT_EVERY = 60.0
 """Seconds between two lines of `spent.jsonl`."""
@@ -154,7 +148,7 @@ def run(
         look = outlook(spec, out, workers, memory, retry)
         todo, times, use, stored = look.plan, look.times, look.use, look.stored
         _claim(store, spec, images.digest, this_machine())
-        engine = _once(factory, images, stopwatch)
+        engine = once(factory, images, stopwatch)
         bar = Bar(spec, stored, todo, use, enabled=progress)
         spend = _spender(store, stopwatch, use.jobs)
         in_workers: dict[str, float] = {}
@@ -238,83 +232,7 @@ def verify(
     return checks, verification.summary(checks)
 
 
-def predict(
-    folder: Path, count: int = 0, seed: int = 0, *, factory: EngineFactory = tensorflow_engine
-) -> tuple[pd.DataFrame, list[verification.Check]]:
-    """What the trials of a study, stored on any machine, take on this one: their steps x step times measured here, see `compare.predicted`.
-
-    Of many or large widths some are measured, and the others' step times drawn from theirs by the arithmetic. Step times are kept in
-    results/<machine>/calibration.json; nothing is added to the study. `count` of the trials are trained here and come back as checks
-    against the prediction.
-
-    Raises:
-        StudyError: no such study, or one that does not tell its steps.
-    """
-    store = Store(folder)
-    spec, runs = store.spec(), store.runs()
-    table = tables.comparable(tables.frame(runs))
-    kinds = {(run.trial.width, run.trial.optimizer): run.trial for run in runs}
-    times = Calibration([RESULTS / this_machine().name / "calibration.json"], this_machine(), versions().get("tensorflow", "none"))
-    if table["steps"].isna().any():
-        compare.predicted(table, {})  # says why not, before anything is measured
-    engine = _once(factory, data.load(spec.dataset), Stopwatch())
-    missing = times.missing(_spread(list(kinds.values()), MOST_MEASURING))
-    if missing:
-        with tqdm(total=1, desc="step times", bar_format="{desc} {percentage:3.0f}% {bar} {elapsed}", leave=False) as bar:
-
-            def watch(done: int, total: int) -> None:
-                bar.total, bar.n = total, done
-                bar.refresh()
-
-            calibration.measure(times, missing, engine(), watch=watch)
-    steps = {key: _step_time(trial, times, kinds.values()) for key, trial in kinds.items()}
-    predicted = compare.predicted(table, steps)
-    told = predicted[(predicted["outcome_here"] != "open") & (predicted["seconds_here"] > 0)].set_index("id")
-    ends = dict(zip(told.index, zip(told["outcome_here"], told["seconds_here"].astype(float), strict=True), strict=True))
-    here = [
-        replace(run, step_seconds=steps[run.trial.width, run.trial.optimizer], outcome=Outcome(ends[run.id][0]), seconds=ends[run.id][1])
-        for run in runs
-        if run.id in ends
-    ]
-    chosen = verification.choose(here, count, seed)
-    with tqdm(total=len(chosen), desc="training", leave=False, disable=not chosen) as bar:
-        checks = verification.verify(chosen, engine(), lambda _: bar.update(1)) if chosen else []
-    return predicted, checks
-
-
-def _spread(trials: Sequence[Trial], most: float) -> list[Trial]:
-    """The trials, or of each optimizer's widths as many, from the smallest up, as can be measured in so many guessed seconds."""
-    names = list(dict.fromkeys(trial.optimizer for trial in trials))
-    chosen: list[Trial] = []
-    for name in names:
-        mine = sorted((trial for trial in trials if trial.optimizer == name), key=lambda trial: trial.width)
-        count = len(mine)
-        picked = mine
-        while count > 2 and sum(map(measuring_seconds, picked)) > most / len(names):
-            count -= 1
-            picked = list(dict.fromkeys(mine[round(i * (len(mine) - 1) / (count - 1))] for i in range(count)))
-        while len(picked) > 1 and sum(map(measuring_seconds, picked)) > most / len(names):
-            picked = picked[:-1]
-        chosen += picked
-    return chosen
-
-
-def _step_time(trial: Trial, times: Calibration, like: Iterable[Trial]) -> float:
-    """The trial's step time, or one on the line through those of its optimizer's two nearest widths, by their arithmetic."""
-    known = times.seconds(trial)
-    if known is not None:
-        return known
-    found = {network_of(other).multiply_adds: times.seconds(other) for other in like if other.optimizer == trial.optimizer}
-    work = network_of(trial).multiply_adds
-    points = sorted((abs(math.log(other / work)), other, seconds) for other, seconds in found.items() if seconds is not None)
-    (_, a, at_a), *rest = points
-    if not rest:
-        return at_a * work / a
-    _, b, at_b = rest[0]
-    return max(at_a + (at_b - at_a) * (work - a) / (b - a), 0.5 * min(at_a, at_b))
-
-
-def _once(factory: EngineFactory, images: data.Images, stopwatch: Stopwatch) -> Callable[[], Engine]:
+def once(factory: EngineFactory, images: data.Images, stopwatch: Stopwatch) -> Callable[[], Engine]:
     """A function that makes the engine when it is first needed, TensorFlow's import included."""
     made: list[Engine] = []
 

@@ -237,14 +237,17 @@ def sizes(runs: pd.DataFrame) -> Figure:
     named = _some(lines["rate"])
     cap = float(tables.budget(runs).max())
     figure, (axes,) = _figure(1, size=(9.5, 5.4))
-    for row, colour in zip(lines.itertuples(), _shades(len(lines)), strict=True):
-        mine = cells[(cells["rate"] == row.rate) & (cells["seconds"] < float("inf"))]
-        low, high = ((mine[name] - mine["seconds"]).abs().clip(upper=1e6) for name in ("seconds_q25", "seconds_q75"))
-        axes.errorbar(mine["weights"], mine["seconds"], yerr=[low, high], fmt="o", color=colour, markersize=4, elinewidth=0.8)
-        _censored(axes, cells[(cells["rate"] == row.rate) & (cells["seconds"] == float("inf"))]["weights"], cap, colour)
+    colours = dict(zip(lines["rate"], _shades(len(lines)), strict=True))
+    here, lost = cells[cells["seconds"] < float("inf")], cells[cells["seconds"] == float("inf")]
+    axes.scatter(here["weights"], here["seconds"], s=16, c=[colours[rate] for rate in here["rate"]])
+    if here["seeds"].max() > 1:
+        low, high = (here[name].clip(upper=cap) for name in ("seconds_q25", "seconds_q75"))
+        axes.vlines(here["weights"], low, high, colors=[colours[rate] for rate in here["rate"]], linewidth=0.8)
+    _censored(axes, lost["weights"], cap, [colours[rate] for rate in lost["rate"]])
+    for row in lines.itertuples():
         rate: Any = row.rate
-        label = f"{rate:g}: {row.arrived} of {row.trials} arrived" if row.rate in named else "_"
-        _line(axes, row, cells["weights"], colour, label)
+        label = f"{rate:g}: {row.arrived} of {row.trials} arrived" if rate in named else "_"
+        _line(axes, row, cells["weights"], colours[rate], label)
     axes.set_ylim(bottom=0)
     _weights_axis(axes)
     axes.set_ylabel(f"seconds of training to {_target(runs)}")
@@ -469,8 +472,9 @@ def _line(axes: Axes, row: Any, weights: pd.Series, colour: Any, label: str | No
 
 
 def _censored(axes: Axes, places: pd.Series, cap: float, colour: Any) -> None:
-    """Cells that did not arrive, at the cap: hollow triangles."""
-    axes.scatter(places, [cap] * len(places), s=20, marker="^", facecolors="none", edgecolors=[colour] * len(places))
+    """Cells that did not arrive, at the cap: hollow triangles, of one colour or each of its own."""
+    if len(places):
+        axes.scatter(places, [cap] * len(places), s=20, marker="^", facecolors="none", edgecolors=colour)
 
 
 def _shades(count: int) -> list[Any]:

@@ -96,7 +96,8 @@ def _resampled(sizes: NDArray[Any]) -> Floats:
 
 def robust(n: Floats, t: Floats) -> Line:
     """Huber's M-estimate of the line, which an outlier bends less; intervals by its asymptotic errors (Huber 1981, by statsmodels)."""
-    import statsmodels.api as sm  # two seconds to import
+    from statsmodels.robust.norms import HuberT  # a second to import
+    from statsmodels.robust.robust_linear_model import RLM
 
     scale_n, scale_t = float(np.max(np.abs(n))), float(np.max(np.abs(t))) or 1.0
     if len(set(n)) < 2:
@@ -104,7 +105,7 @@ def robust(n: Floats, t: Floats) -> Line:
     residuals = t - np.polyval(np.polyfit(n, t, 1), n)
     if np.max(np.abs(residuals)) < 1e-9 * scale_t:  # without scatter there is no scale to weigh outliers by
         return least_squares(n, t)
-    fit = sm.RLM(t / scale_t, sm.add_constant(n / scale_n), M=sm.robust.norms.HuberT()).fit()
+    fit = RLM(t / scale_t, np.column_stack([np.ones_like(n), n / scale_n]), M=HuberT()).fit()
     (c, k), ends = np.asarray(fit.params), np.asarray(fit.conf_int(1 - statistics.CONFIDENCE))
     per = scale_t / scale_n
     return Line(c * scale_t, k * per, *(float(x) for x in ends[0] * scale_t), *(float(x) for x in ends[1] * per))

@@ -24,6 +24,7 @@ LAYERS = (
     {"tables"},
     {"progress", "workers", "curves", "verify", "figures", "claims", "compare"},
     {"driver", "report"},
+    {"predict"},
     {"__init__", "cli"},
     {"__main__"},
 )

@@ -12,7 +12,7 @@ import pytest
 from made import STEP_SECONDS, made, made_runs, stored
 from parabola import ParabolaEngine
 
-from study import compare, driver, figures, tables
+from study import compare, driver, figures, predict, tables
 from study.errors import StudyError
 from study.network import network_of
 from study.plan import measuring_seconds
@@ -92,16 +92,16 @@ def test_valleys_are_drawn_over_each_other(pair: list[Path]) -> None:
 def test_seconds_are_predicted_from_steps() -> None:
     """Steps x the step time here; over the cap it is capped; what was capped there with fewer steps than the cap allows here is open."""
     runs = made(SPEC, takes)
-    fast = compare.predicted(runs, {(1.0, name): STEP_SECONDS / 2 for name in SPEC.optimizers})
+    fast = predict.predicted(runs, {(1.0, name): STEP_SECONDS / 2 for name in SPEC.optimizers})
     assert fast["seconds_here"].dropna().tolist() == pytest.approx((runs["seconds"] / 2)[runs["outcome"] != "capped"].tolist())
     assert (fast["outcome_here"] == "open").sum() == 3
     assert fast["at_least"].dropna().tolist() == pytest.approx([10.0] * 3)
-    slow = compare.predicted(runs, {(1.0, name): STEP_SECONDS * 5 for name in SPEC.optimizers})
+    slow = predict.predicted(runs, {(1.0, name): STEP_SECONDS * 5 for name in SPEC.optimizers})
     late = slow[(slow["optimizer"] == "sgd") & (slow["rate"] == 0.1)]
     assert late[["outcome_here", "seconds_here"]].to_numpy().tolist() == [["reached", 20.0], ["capped", 20.0], ["capped", 20.0]]
     assert math.isnan(slow["at_least"].max())
     with pytest.raises(StudyError, match="does not tell the steps"):
-        compare.predicted(runs.assign(steps=math.nan), {})
+        predict.predicted(runs.assign(steps=math.nan), {})
 
 
 def test_a_foreign_study_is_predicted_and_checked_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +110,7 @@ def test_a_foreign_study_is_predicted_and_checked_here(tmp_path: Path, monkeypat
     spec = StudySpec(optimizers=("sgd", "adam"), rates=(0.05,), widths=(1.0, 2.0), cap=None, max_steps=1000, target=0.97)
     folder = stored(tmp_path / "foreign", spec, lambda trial: 4.0, machine="far away", fingerprint="89ab4567")
     before = sorted(path.name for path in folder.iterdir())
-    table, checks = driver.predict(folder, 2, factory=lambda images: ParabolaEngine())
+    table, checks = predict.predict(folder, 2, factory=lambda images: ParabolaEngine())
     assert len(table) == 4
     assert table["seconds_here"].notna().all()
     assert len(checks) == 2
@@ -124,12 +124,12 @@ def test_of_many_widths_a_few_step_times_are_measured() -> None:
     """The others lie between them."""
     spec = StudySpec(optimizers=("adam",), rates=(0.1,), widths=tuple(1 + k / 4 for k in range(36)))
     trials = spec.trials()
-    chosen = driver._spread(trials, 40.0)
+    chosen = predict._spread(trials, 40.0)
     assert 5 < len(chosen) < 15
     assert sum(map(measuring_seconds, chosen)) <= 40
     assert {chosen[0].width, chosen[-1].width} == {1.0, 9.75}
     slow = [replace(trial, network="tutorial", batch=1000) for trial in trials]  # the smallest alone fits
-    assert [trial.width for trial in driver._spread(slow, 40.0)] == [1.0]
+    assert [trial.width for trial in predict._spread(slow, 40.0)] == [1.0]
     runs = made_runs(spec, lambda trial: 1.0)
     work = {run.trial.width: run.multiply_adds for run in runs}
 
@@ -139,9 +139,9 @@ def test_of_many_widths_a_few_step_times_are_measured() -> None:
 
     times: Any = Known()
     between = next(trial for trial in trials if trial not in chosen)
-    assert driver._step_time(between, times, trials) == pytest.approx(1e-3 + 1e-9 * work[between.width])
+    assert predict._step_time(between, times, trials) == pytest.approx(1e-3 + 1e-9 * work[between.width])
     beyond = replace(trials[0], width=12.0)  # on the line through the nearest two
-    assert driver._step_time(beyond, times, [*trials, beyond]) == pytest.approx(1e-3 + 1e-9 * network_of(beyond).multiply_adds)
+    assert predict._step_time(beyond, times, [*trials, beyond]) == pytest.approx(1e-3 + 1e-9 * network_of(beyond).multiply_adds)
 
 
 def test_rates_around_the_best_of_a_grid(tmp_path: Path) -> None:

@@ -1,0 +1,129 @@
+"""A study that was stored anywhere, on this machine: its steps x the step times measured here, nothing trained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+from tqdm import tqdm
+
+from study import calibration, data, tables
+from study import verify as verification
+from study.calibration import Calibration
+from study.driver import RESULTS, once, tensorflow_engine
+from study.errors import StudyError
+from study.machine import this_machine, versions
+from study.network import network_of
+from study.plan import measuring_seconds
+from study.record import Outcome
+from study.spec import Trial
+from study.stopwatch import Stopwatch
+from study.store import Store
+from study.workers import EngineFactory
+
+MOST_MEASURING = 40.0
+"""Guessed seconds that a prediction spends on step times: with the start and the compiler it takes about a minute."""
+
+
+def predict(
+    folder: Path, count: int = 0, seed: int = 0, *, factory: EngineFactory = tensorflow_engine
+) -> tuple[pd.DataFrame, list[verification.Check]]:
+    """What the trials of a study, stored on any machine, take on this one: their steps x step times measured here, see `predicted`.
+
+    Of many or large widths some are measured, and the others' step times drawn from theirs by the arithmetic. Step times are kept in
+    results/<machine>/calibration.json; nothing is added to the study. `count` of the trials are trained here and come back as checks
+    against the prediction.
+
+    Raises:
+        StudyError: no such study, or one that does not tell its steps.
+    """
+    store = Store(folder)
+    spec, runs = store.spec(), store.runs()
+    table = tables.comparable(tables.frame(runs))
+    kinds = {(run.trial.width, run.trial.optimizer): run.trial for run in runs}
+    times = Calibration([RESULTS / this_machine().name / "calibration.json"], this_machine(), versions().get("tensorflow", "none"))
+    if table["steps"].isna().any():
+        predicted(table, {})  # says why not, before anything is measured
+    engine = once(factory, data.load(spec.dataset), Stopwatch())
+    missing = times.missing(_spread(list(kinds.values()), MOST_MEASURING))
+    if missing:
+        with tqdm(total=1, desc="step times", bar_format="{desc} {percentage:3.0f}% {bar} {elapsed}", leave=False) as bar:
+
+            def watch(done: int, total: int) -> None:
+                bar.total, bar.n = total, done
+                bar.refresh()
+
+            calibration.measure(times, missing, engine(), watch=watch)
+    steps = {key: _step_time(trial, times, kinds.values()) for key, trial in kinds.items()}
+    result = predicted(table, steps)
+    told = result[(result["outcome_here"] != "open") & (result["seconds_here"] > 0)].set_index("id")
+    ends = dict(zip(told.index, zip(told["outcome_here"], told["seconds_here"].astype(float), strict=True), strict=True))
+    here = [
+        replace(run, step_seconds=steps[run.trial.width, run.trial.optimizer], outcome=Outcome(ends[run.id][0]), seconds=ends[run.id][1])
+        for run in runs
+        if run.id in ends
+    ]
+    chosen = verification.choose(here, count, seed)
+    with tqdm(total=len(chosen), desc="training", leave=False, disable=not chosen) as bar:
+        checks = verification.verify(chosen, engine(), lambda _: bar.update(1)) if chosen else []
+    return result, checks
+
+
+def _spread(trials: Sequence[Trial], most: float) -> list[Trial]:
+    """The trials, or of each optimizer's widths as many, from the smallest up, as can be measured in so many guessed seconds."""
+    names = list(dict.fromkeys(trial.optimizer for trial in trials))
+    chosen: list[Trial] = []
+    for name in names:
+        mine = sorted((trial for trial in trials if trial.optimizer == name), key=lambda trial: trial.width)
+        count = len(mine)
+        picked = mine
+        while count > 2 and sum(map(measuring_seconds, picked)) > most / len(names):
+            count -= 1
+            picked = list(dict.fromkeys(mine[round(i * (len(mine) - 1) / (count - 1))] for i in range(count)))
+        while len(picked) > 1 and sum(map(measuring_seconds, picked)) > most / len(names):
+            picked = picked[:-1]
+        chosen += picked
+    return chosen
+
+
+def _step_time(trial: Trial, times: Calibration, like: Iterable[Trial]) -> float:
+    """The trial's step time, or one on the line through those of its optimizer's two nearest widths, by their arithmetic."""
+    known = times.seconds(trial)
+    if known is not None:
+        return known
+    found = {network_of(other).multiply_adds: times.seconds(other) for other in like if other.optimizer == trial.optimizer}
+    work = network_of(trial).multiply_adds
+    points = sorted((abs(math.log(other / work)), other, seconds) for other, seconds in found.items() if seconds is not None)
+    (_, a, at_a), *rest = points
+    if not rest:
+        return at_a * work / a
+    _, b, at_b = rest[0]
+    return max(at_a + (at_b - at_a) * (work - a) / (b - a), 0.5 * min(at_a, at_b))
+
+
+def predicted(runs: pd.DataFrame, step_seconds: Mapping[tuple[float, str], float]) -> pd.DataFrame:
+    """The same trials on another machine, whose step times these are: a row a run, nothing trained.
+
+    Columns: id, optimizer, rate, width, seed, outcome and seconds there; `steps`; `outcome_here`, `seconds_here` = steps x step time, at
+    most the cap; `at_least` where a trial that was capped there has more steps than that here: how it would end is not known (`open`).
+
+    Raises:
+        StudyError: the runs do not tell their steps.
+    """
+    if runs["steps"].isna().any():
+        raise StudyError("the study does not tell the steps of its trials, so nothing can be predicted from it")
+    step = pd.Series([step_seconds[key] for key in zip(runs["width"], runs["optimizer"].astype(str), strict=True)], index=runs.index)
+    seconds = runs["steps"] * step
+    cap = runs["cap_seconds"].astype(float).fillna(math.inf)
+    more = (runs["outcome"] == "capped") & (seconds + runs["check_every"] * step <= cap) & runs["cap_seconds"].notna()
+    more &= ~(runs["steps"] + runs["check_every"] > runs["max_steps"].astype(float).fillna(math.inf))
+    late = seconds > cap
+    columns = ["id", "optimizer", "learning_rate", "width", "seed", "outcome", "seconds", "steps"]
+    table = runs[columns].rename(columns={"learning_rate": "rate"})
+    table["outcome_here"] = runs["outcome"].mask(late, "capped").mask(more, "open")
+    table["seconds_here"] = seconds.clip(upper=cap).where(~more)
+    table["at_least"] = seconds.where(more)
+    return table.reset_index(drop=True)
