@@ -14,7 +14,8 @@ from typing import Annotated, Any
 import typer
 
 from study.errors import StudyError, Terminated, terminable
-from study.spec import ON_GPU, PRESETS, StudySpec, integer, number, preset, read_spec
+from study.spec import ON_GPU, PRESETS, StudySpec, preset, read_spec
+from study.values import integer, number
 
 app = typer.Typer(
     help="Train one network at many learning rates with many optimizers, and measure what each rate costs.",

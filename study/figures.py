@@ -22,7 +22,8 @@ from matplotlib.figure import Figure
 from study import statistics, tables
 from study.errors import StudyError
 from study.record import Outcome
-from study.spec import OPTIMIZERS, choice
+from study.spec import OPTIMIZERS
+from study.values import choice
 
 LABELS = {"sgd": "SGD", "momentum": "Momentum", "adam": "Adam", "adagrad": "Adagrad", "adadelta": "Adadelta", "rmsprop": "RMSProp"}
 COLOURS = dict(zip(OPTIMIZERS, sns.color_palette("colorblind", 6), strict=True))

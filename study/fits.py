@@ -17,8 +17,8 @@ from scipy import optimize, special, stats
 from study import statistics
 from study.errors import StudyError
 from study.record import Outcome
-from study.spec import choice
 from study.statistics import FEWEST_SIZES, Floats
+from study.values import choice
 
 SIZES = ("weights", "multiply_adds", "width")
 """What n may be."""

@@ -10,7 +10,8 @@ from functools import cache
 from typing import Any
 
 from study.errors import StudyError
-from study.spec import LATER, OPTIMIZERS, Trial, choice
+from study.spec import LATER, OPTIMIZERS, Trial
+from study.values import choice
 
 SCHEMA = 1
 """Goes up when a reader of `runs.jsonl` must be told; readers accept every older number."""

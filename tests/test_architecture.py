@@ -14,6 +14,7 @@ STUDY = ROOT / "study"
 
 LAYERS = (
     {"errors"},
+    {"values"},
     {"spec", "stopwatch", "statistics"},
     {"record", "learner", "network", "optimizers", "hopeless"},
     {"race", "data", "machine"},
@@ -32,7 +33,7 @@ LAYERS = (
 
 TENSOR_PACKAGES = {"tensorflow", "keras"}
 TENSOR_WORLD = {"tensors", "lanes"}
-PLAIN = {"errors", "spec", "stopwatch", "record", "learner", "network", "optimizers", "hopeless", "race"}
+PLAIN = {"errors", "values", "spec", "stopwatch", "record", "learner", "network", "optimizers", "hopeless", "race"}
 
 
 def imports(path: Path, top_only: bool = False) -> set[str]:
