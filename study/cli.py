@@ -45,7 +45,7 @@ Rates = Annotated[
 ]
 Widths = Annotated[str | None, typer.Option(help="multipliers of the filters, separated by commas")]
 Seeds = Annotated[str | None, typer.Option(metavar="N", help="number of seeds")]
-NetworkName = Annotated[str | None, typer.Option("--network", help="compact or tutorial")]
+NetworkName = Annotated[str | None, typer.Option("--network", help="compact, tutorial or mlp")]
 Dataset = Annotated[str | None, typer.Option(help="mnist, fashion-mnist, or an .npz file with MNIST's four keys")]
 Target = Annotated[str | None, typer.Option(metavar="A", help="accuracy to reach, in (0, 1]")]
 Metric = Annotated[str | None, typer.Option(help="window, cumulative or validation")]

@@ -25,7 +25,7 @@ from study.data import Bytes, Images
 from study.errors import StudyError
 from study.learner import Bools, Floats, array_size
 from study.network import CLASSES, KERNEL, SIDE, Network, network_of
-from study.optimizers import RULES, mixed
+from study.optimizers import MOMENTUM, RULES, mixed
 from study.spec import OPTIMIZERS, Trial
 from study.tensors import Tensor, shaped, xp
 
@@ -73,8 +73,10 @@ def largest(z: Tensor, row: int, column: int) -> Tensor:
 def forward(network: Network, lanes: int, batch: int) -> Callable[[Tensor, Tensor, Tensor | None], tuple[Tensor, list[Tensor]]]:
     """The networks as a function (w (K, n), images (B, 28, 28) of bytes, mask (B, dense) or None) -> logits (K, B, 10), hidden layers.
 
-    The hidden layers are what the three ReLUs give: (B, H, W, K filters), (K, B, units), (K, B, dense).
+    The hidden layers are what the ReLUs give, (K, B, units); the first convolution's its greatest of each filter alone, (K, 1, filters).
     """
+    if not network.filters:
+        return partial(perceptron, network, lanes, batch)
     one, two = network.filters
     fold = one < FOLD_BELOW
 
@@ -116,20 +118,31 @@ def forward(network: Network, lanes: int, batch: int) -> Callable[[Tensor, Tenso
         h1 = first(xp.nn.conv2d(x, w1, 1, "SAME"), b1)
         h2 = second(tensors.convolve(h1, w2), b2)
         h3 = xp.nn.relu(h2 @ w3 + b3)
+        h1 = xp.reshape(xp.reduce_max(h1, axis=(0, 1, 2)), [lanes, 1, -1])
         return (h3 if mask is None else h3 * mask) @ w4 + b4, [h1, h2, h3]
 
     return logits
 
 
+def perceptron(network: Network, lanes: int, batch: int, w: Tensor, images: Tensor, mask: Tensor | None) -> tuple[Tensor, list[Tensor]]:
+    """The networks without convolutions, as `forward` has them."""
+    w1, b1, w2, b2 = xp.split(w, network.sizes, axis=1)
+    x = xp.reshape(xp.cast(images, xp.float32), [batch, SIDE**2]) / 255
+    h = xp.nn.relu(x @ xp.reshape(w1, [lanes, SIDE**2, network.dense]) + b1[:, None])
+    return (h if mask is None else h * mask) @ xp.reshape(w2, [lanes, network.dense, CLASSES]) + b2[:, None], [h]
+
+
 @lru_cache(maxsize=64)
 def training(network: Network, lanes: int, batch: int, hyper: str, optimizers: tuple[str, ...]) -> Any:
-    """The compiled program that takes T steps: (images, labels, order (T, B), rates (T, K), kind (K, 1), slots, start, seed) -> slots,
-    losses (T, K), correct (T, K), where slots are (w, a, b), each (K, n), and start is the number of steps taken before."""
+    """The compiled program that takes T steps: (images, labels, order (T, B), rates (T, K), momenta (T, K), kind (K, 1), slots, start,
+    seed) -> slots, losses (T, K), correct (T, K), where slots are (w, a, b), each (K, n), and start is the number of steps taken before."""
     logits = forward(network, lanes, batch)
     update = tensors.fused(partial(mixed([RULES[hyper][name] for name in optimizers]), xp))
     keep = 1 - network.dropout
 
-    def program(images: Tensor, labels: Tensor, order: Tensor, rates: Tensor, kind: Tensor, slots: Any, start: Tensor, seed: Tensor) -> Any:
+    def program(
+        images: Tensor, labels: Tensor, order: Tensor, rates: Tensor, momenta: Tensor, kind: Tensor, slots: Any, start: Tensor, seed: Tensor
+    ) -> Any:
         def body(i: Tensor, slots: Any) -> Any:
             w, a, b = slots
             x, y = xp.gather(images, order[i]), xp.gather(labels, order[i])
@@ -145,7 +158,8 @@ def training(network: Network, lanes: int, batch: int, hyper: str, optimizers: t
                 return -xp.reduce_mean(xp.reduce_sum(log_p * xp.one_hot(y, CLASSES), axis=2), axis=1), xp.reduce_mean(right, axis=1)
 
             value, correct, g = tensors.value_and_gradient(loss, w)
-            return update(kind, w, a, b, g, rates[i][:, None], xp.cast(start + i + 1, xp.float32)), (value, correct)
+            t = xp.cast(start + i + 1, xp.float32)
+            return update(kind, w, a, b, g, rates[i][:, None], t, momenta[i][:, None]), (value, correct)
 
         return tensors.steps(body, slots, xp.shape(order)[0], lanes)
 
@@ -154,6 +168,7 @@ def training(network: Network, lanes: int, batch: int, hyper: str, optimizers: t
         program,
         *IMAGES,
         shaped(None, batch, dtype="int32"),
+        shaped(None, lanes),
         shaped(None, lanes),
         shaped(lanes, 1, dtype="int32"),
         (slot, slot, slot),
@@ -165,13 +180,12 @@ def training(network: Network, lanes: int, batch: int, hyper: str, optimizers: t
 @lru_cache(maxsize=64)
 def reading(network: Network, lanes: int, batch: int) -> Any:
     """The compiled program that looks at images without training: (images (N, 28, 28), labels (N,), chosen (batch,), w (K, n)) -> which
-    of the chosen images each lane classifies right (K, batch), and the greatest activation of each hidden layer in each lane (3, K)."""
+    of the chosen images each lane classifies right (K, batch), and the greatest activation of each lane's hidden layers (layers, K)."""
     logits = forward(network, lanes, batch)
 
     def program(images: Tensor, labels: Tensor, chosen: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
-        z, (h1, h2, h3) = logits(w, xp.gather(images, chosen), None)
-        h1 = xp.reshape(xp.reduce_max(h1, axis=(0, 1, 2)), [lanes, -1])
-        greatest = [xp.reduce_max(h1, axis=1), xp.reduce_max(h2, axis=(1, 2)), xp.reduce_max(h3, axis=(1, 2))]
+        z, hidden = logits(w, xp.gather(images, chosen), None)
+        greatest = [xp.reduce_max(h, axis=(1, 2)) for h in hidden]
         return xp.equal(xp.argmax(z, axis=2, output_type=xp.int32), xp.gather(labels, chosen)), xp.stack(greatest)
 
     return tensors.compiled(program, *IMAGES, shaped(batch, dtype="int32"), shaped(lanes, network.weights))
@@ -196,17 +210,24 @@ class DeviceImages:
     y_train: Tensor
     x_validation: Tensor
     y_validation: Tensor
+    x_test: Tensor
+    y_test: Tensor
 
     @staticmethod
     def of(images: Images) -> DeviceImages:
-        """Copy the training and validation images to the device."""
+        """Copy the images to the device."""
         tensors.prepare()
 
         def labels(y: Bytes) -> Tensor:
             return xp.constant(y.astype(np.int32))
 
         return DeviceImages(
-            xp.constant(images.x_train), labels(images.y_train), xp.constant(images.x_validation), labels(images.y_validation)
+            xp.constant(images.x_train),
+            labels(images.y_train),
+            xp.constant(images.x_validation),
+            labels(images.y_validation),
+            xp.constant(images.x_test),
+            labels(images.y_test),
         )
 
 
@@ -243,7 +264,7 @@ class Lanes:
         self.advance(np.zeros((1, self.lanes)))
         self.state = before
 
-    def advance(self, rates: Floats) -> tuple[Floats, Floats]:
+    def advance(self, rates: Floats, momenta: Floats | None = None) -> tuple[Floats, Floats]:
         """See `Learner.advance`."""
         program = training(self.network, self.lanes, self.batch, self.hyper, self.optimizers)
         images, state, count = self.images, self.state, len(rates)
@@ -254,6 +275,7 @@ class Lanes:
             images.y_train,
             xp.constant(order),
             given,
+            xp.fill(given.shape, MOMENTUM) if momenta is None else xp.constant(np.asarray(momenta, np.float32)),
             state.kind,
             state.slots,
             xp.constant(state.step),
@@ -263,9 +285,11 @@ class Lanes:
         slots[0][0, 0].numpy()  # the last update, not just the last loss, is waited for
         return losses.numpy(), correct.numpy()
 
-    def evaluate(self) -> Floats:
+    def evaluate(self, test: bool = False) -> Floats:
         """See `Learner.evaluate`."""
-        right = [correct for correct, _ in self._read(self.images.x_validation, self.images.y_validation, self.state.slots[0])]
+        images = self.images
+        x, y = (images.x_test, images.y_test) if test else (images.x_validation, images.y_validation)
+        right = [correct for correct, _ in self._read(x, y, self.state.slots[0])]
         accuracy: Floats = np.concatenate(right, axis=1).mean(axis=1)
         return accuracy
 
@@ -282,7 +306,8 @@ class Lanes:
             return np.zeros(len(lanes), bool)  # one answer for all images would already be a good score
         places = [*lanes, *[lanes[0]] * (array_size(len(lanes)) - len(lanes))]
         w, a, b = (xp.gather(slot, places) for slot in self.state.slots)
-        dead = np.ones((3, len(places)), bool)
+        ends = np.cumsum(self.network.sizes)[1:-1:2]  # weights up to and with the bias of each hidden layer
+        dead = np.ones((len(ends), len(places)), bool)
         for _, greatest in chain.from_iterable(self._read(x, y, w) for x, y in sets):
             dead &= greatest <= 0
             if not dead.any():
@@ -291,7 +316,6 @@ class Lanes:
         rates, t = xp.gather(self.state.rates, places)[:, None], xp.constant(self.state.step + 1.0)
         moved, _, _ = rule(xp, xp.gather(self.state.kind, places), w, a, b, xp.zeros_like(w), rates, t)
         still = moved.numpy() == w.numpy()
-        ends = np.cumsum(self.network.sizes)[1:6:2]  # weights up to and with the bias of each hidden layer
         frozen = np.array([still[:, :end].all(axis=1) for end in ends])
         proved: Bools = (dead & frozen).any(axis=0)[: len(lanes)]
         return proved

@@ -30,12 +30,15 @@ class Learner(Protocol):
         """Compile for the present number of lanes where that is still to be done, and change nothing: what comes before the clock."""
         ...
 
-    def advance(self, rates: Floats) -> tuple[Floats, Floats]:
-        """Take T steps at `rates` (T, K); return losses (T, K) and fractions of the batch classified right (T, K), device finished."""
+    def advance(self, rates: Floats, momenta: Floats | None = None) -> tuple[Floats, Floats]:
+        """Take T steps at `rates` (T, K); return losses (T, K) and fractions of the batch classified right (T, K), device finished.
+
+        `momenta` (T, K) are Momentum's coefficients, 0.5 where they are not given; lanes of other optimizers have none.
+        """
         ...
 
-    def evaluate(self) -> Floats:
-        """Accuracy of each lane on the validation set, (K,)."""
+    def evaluate(self, test: bool = False) -> Floats:
+        """Accuracy of each lane on the validation set, or on the test set, (K,)."""
         ...
 
     def stuck(self, lanes: Sequence[int]) -> Bools:

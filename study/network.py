@@ -1,4 +1,4 @@
-"""The two networks at any width: shapes, counts and initial weights. Facts and numpy; the arithmetic of training is in `lanes`."""
+"""The networks at any width: shapes, counts and initial weights. Facts and numpy; the arithmetic of training is in `lanes`."""
 
 from __future__ import annotations
 
@@ -21,30 +21,25 @@ class Network:
     """conv 5x5, ReLU, 2x2 max-pool; conv 5x5, ReLU, 2x2 max-pool; dense, ReLU, dropout; dense 10. Same padding, biases everywhere.
 
     Args:
-        filters: filters of the two convolutions.
+        filters: filters of the two convolutions; empty for a perceptron, which has the two dense layers alone.
         dense: units of the first dense layer.
         dropout: share of that layer's outputs dropped in training.
     """
 
-    filters: tuple[int, int]
+    filters: tuple[int, ...]
     dense: int
     dropout: float
 
     @cached_property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Shapes of the eight weight arrays in Keras's order and layout: kernel, bias of each layer from the first."""
-        first, second = self.filters
-        flat = (SIDE // 4) ** 2 * second
-        return (
-            (KERNEL, KERNEL, 1, first),
-            (first,),
-            (KERNEL, KERNEL, first, second),
-            (second,),
-            (flat, self.dense),
-            (self.dense,),
-            (self.dense, CLASSES),
-            (CLASSES,),
-        )
+        """Shapes of the weight arrays in Keras's order and layout: kernel, bias of each layer from the first."""
+        flat = SIDE**2
+        convolutions: tuple[tuple[int, ...], ...] = ()
+        if self.filters:
+            first, second = self.filters
+            convolutions = ((KERNEL, KERNEL, 1, first), (first,), (KERNEL, KERNEL, first, second), (second,))
+            flat = (SIDE // 4) ** 2 * second
+        return (*convolutions, (flat, self.dense), (self.dense,), (self.dense, CLASSES), (CLASSES,))
 
     @cached_property
     def sizes(self) -> tuple[int, ...]:
@@ -59,8 +54,8 @@ class Network:
     @property
     def multiply_adds(self) -> int:
         """Multiplications (each with its addition) that classify one image; a training step takes about three times as many an image."""
-        first, second, dense, last = self.sizes[::2]
-        return SIDE**2 * first + (SIDE // 2) ** 2 * second + dense + last
+        *convolutions, dense, last = self.sizes[::2]
+        return sum((SIDE >> i) ** 2 * kernel for i, kernel in enumerate(convolutions)) + dense + last
 
     def initial_weights(self, seed: int) -> NDArray[np.float32]:
         """Glorot-uniform kernels, U(-l, l) with l = sqrt(6 / (fan in + fan out)), and zero biases, as one flat array (n,).
@@ -79,26 +74,28 @@ class Network:
         return np.concatenate(parts)
 
     def unflatten(self, weights: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """A flat array (n,) as the eight arrays that Keras's `set_weights` takes."""
+        """A flat array (n,) as the arrays that Keras's `set_weights` takes."""
         parts = np.split(weights, np.cumsum(self.sizes)[:-1])
         return [part.reshape(shape) for part, shape in zip(parts, self.shapes, strict=True)]
 
 
-BASE = {"compact": Network((2, 4), 15, 0.0), "tutorial": Network((32, 64), 1024, 0.4)}
-"""The networks at width 1: `compact` has the article's "roughly 3,400 weights", `tutorial` is what the published code trained."""
+BASE = {"compact": Network((2, 4), 15, 0.0), "tutorial": Network((32, 64), 1024, 0.4), "mlp": Network((), 784, 0.0)}
+"""The networks at width 1: `compact` has the article's "roughly 3,400 weights", `tutorial` is what the published code trained, `mlp` is the
+784-784-10 of the case study of cyclical rates."""
 
 
 @cache
 def network(name: str, width: float = 1.0, scale_dense: bool = False) -> Network:
-    """The named network with its filters, and on request its first dense layer, multiplied by `width` (halves round up, at least 1)."""
+    """The named network with its filters, and on request its first dense layer (the perceptron's always), multiplied by `width` (halves
+    round up, at least 1)."""
     base = BASE[name]
 
     def scaled(count: int) -> int:
         return max(1, math.floor(count * width + 0.5))
 
     return Network(
-        filters=(scaled(base.filters[0]), scaled(base.filters[1])),
-        dense=scaled(base.dense) if scale_dense else base.dense,
+        filters=(scaled(base.filters[0]), scaled(base.filters[1])) if base.filters else (),
+        dense=scaled(base.dense) if scale_dense or not base.filters else base.dense,
         dropout=base.dropout,
     )
 

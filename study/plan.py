@@ -237,8 +237,8 @@ def lane_bytes(trial: Trial) -> float:
     """Memory that a lane of an array takes at its peak, bytes: activations with their gradients, weights with slots, old and new; twice,
     since looking at images without training takes five times the batch (measured: 1.6 to 1.9 times)."""
     net = network_of(trial)
-    first, second = net.filters
-    activations = 4 * trial.batch * (SIDE**2 * first * 3 + (SIDE // 2) ** 2 * second * 6)
+    first, second = net.filters or (0, 0)
+    activations = 4 * trial.batch * (SIDE**2 * first * 3 + (SIDE // 2) ** 2 * second * 6 + net.dense * 3)
     return 2.0 * (activations + 4 * net.weights * 8)
 
 

@@ -23,7 +23,7 @@ from study.errors import StudyError
 from study.values import choice, integer, number, sequence
 
 OPTIMIZERS = ("sgd", "momentum", "adam", "adagrad", "adadelta", "rmsprop")
-NETWORKS = ("compact", "tutorial")
+NETWORKS = ("compact", "tutorial", "mlp")
 METRICS = ("window", "cumulative", "validation")
 MODES = ("array", "alone")
 HYPERS = ("published", "keras")
@@ -88,9 +88,9 @@ class StudySpec:
         name: the study's name, a plain folder name.
         optimizers: names out of `OPTIMIZERS`.
         rates: `"published"`, `"LOW:HIGH:N"` (log-spaced), or the learning rates themselves.
-        widths: multipliers of the number of filters.
+        widths: multipliers of the number of filters (of the mlp: of its hidden units).
         seeds: how many seeds, 0 to N - 1; the same for every optimizer and rate.
-        network: `"compact"` or `"tutorial"`.
+        network: `"compact"`, `"tutorial"` or `"mlp"`.
         scale_dense: scale the first dense layer by the width too (the article's words; its code scaled the filters alone).
         dataset: `"mnist"`, `"fashion-mnist"` or a path of an `.npz` file with MNIST's four keys.
         hyper: `"published"` (TensorFlow 1's hyper-parameters) or `"keras"` (Keras 3's).

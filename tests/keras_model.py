@@ -22,22 +22,22 @@ Floats = NDArray[Any]
 def build(network: Network) -> Any:
     """The network with two inputs, images (B, 28, 28, 1) and the mask (B, dense) that dropout would draw, to logits (B, 10)."""
     images, mask = layers.Input((28, 28, 1)), layers.Input((network.dense,))
-    h = layers.Conv2D(network.filters[0], 5, padding="same", activation="relu")(images)
-    h = layers.MaxPooling2D()(h)
-    h = layers.Conv2D(network.filters[1], 5, padding="same", activation="relu")(h)
-    h = layers.MaxPooling2D()(h)
+    h = images
+    for filters in network.filters:
+        h = layers.Conv2D(filters, 5, padding="same", activation="relu")(h)
+        h = layers.MaxPooling2D()(h)
     h = layers.Dense(network.dense, activation="relu")(layers.Flatten()(h))
     return keras.Model([images, mask], layers.Dense(10)(layers.Multiply()([h, mask])))
 
 
-def optimizer(trial: Trial) -> Any:
+def optimizer(trial: Trial, momentum: float = 0.5) -> Any:
     """Keras's own optimizer, or TensorFlow 1's; either takes (gradient, variable) pairs in `apply_gradients`."""
     rate = trial.learning_rate
     if trial.hyper == "keras":
         make = keras.optimizers
         return {
             "sgd": lambda: make.SGD(rate),
-            "momentum": lambda: make.SGD(rate, momentum=0.5),
+            "momentum": lambda: make.SGD(rate, momentum=momentum),
             "adam": lambda: make.Adam(rate),
             "adagrad": lambda: make.Adagrad(rate),
             "adadelta": lambda: make.Adadelta(rate),
@@ -46,7 +46,7 @@ def optimizer(trial: Trial) -> Any:
     v1 = tf.compat.v1.train
     return {
         "sgd": lambda: v1.GradientDescentOptimizer(rate),
-        "momentum": lambda: v1.MomentumOptimizer(rate, momentum=0.5),
+        "momentum": lambda: v1.MomentumOptimizer(rate, momentum=momentum),
         "adam": lambda: v1.AdamOptimizer(rate),
         "adagrad": lambda: v1.AdagradOptimizer(rate),
         "adadelta": lambda: v1.AdadeltaOptimizer(rate),
@@ -54,10 +54,10 @@ def optimizer(trial: Trial) -> Any:
     }[trial.optimizer]()
 
 
-def train(trial: Trial, images: Images, steps: int, weights: Floats | None = None) -> tuple[Floats, Any]:
+def train(trial: Trial, images: Images, steps: int, weights: Floats | None = None, momentum: float = 0.5) -> tuple[Floats, Any]:
     """Losses (steps,) of a plain Keras model on the trial's batches from its initial weights, or the given ones, and the model."""
     network = network_of(trial)
-    model, optimize = build(network), optimizer(trial)
+    model, optimize = build(network), optimizer(trial, momentum)
     model.set_weights(network.unflatten(network.initial_weights(trial.seed) if weights is None else weights))
     cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     keep = 1 - network.dropout

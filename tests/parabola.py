@@ -30,7 +30,7 @@ class Parabola:
     def prepare(self) -> None:
         self.calls.append("prepare")
 
-    def advance(self, rates: Floats) -> tuple[Floats, Floats]:
+    def advance(self, rates: Floats, momenta: Floats | None = None) -> tuple[Floats, Floats]:
         self.calls.append("advance")
         time.sleep(self.delay)
         assert rates.shape[1] == self.lanes
@@ -42,7 +42,7 @@ class Parabola:
         self.rates = rates[-1]
         return losses, correct
 
-    def evaluate(self) -> Floats:
+    def evaluate(self, test: bool = False) -> Floats:
         self.calls.append("evaluate")
         accuracy: Floats = np.nan_to_num(np.maximum(0, 1 - np.abs(self.w)))
         return accuracy

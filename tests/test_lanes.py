@@ -26,6 +26,7 @@ Floats = NDArray[Any]
 
 RATES = {
     "compact": {"sgd": 0.05, "momentum": 0.05, "adam": 0.001, "adagrad": 0.02, "adadelta": 0.5, "rmsprop": 0.001},
+    "mlp": {"sgd": 0.05, "momentum": 0.05, "adam": 2e-4, "adagrad": 0.02, "adadelta": 0.5, "rmsprop": 0.001},
     "tutorial": {"sgd": 0.0025, "momentum": 0.0015, "adam": 1e-5, "adagrad": 5e-4, "adadelta": 0.02, "rmsprop": 1e-5},
 }
 """Rates at which each optimizer learns without chaos, so that rounding stays rounding.
@@ -133,6 +134,20 @@ def test_wider_networks_folded_or_not_are_plain_keras_models(width: float, scale
     losses, _ = learner(array).advance(rates(array, 20))
     for lane, trial in enumerate(array):
         assert losses[:, lane] == pytest.approx(keras_model.train(trial, images(), 20)[0], abs=1e-4)
+
+
+@pytest.mark.parametrize("hyper", HYPERS)
+def test_perceptrons_are_plain_keras_models(hyper: str) -> None:
+    """Every optimizer, and a Momentum of each lane's own coefficient."""
+    array = trials(network="mlp", widths=(0.1,), hyper=hyper)
+    array.append(array[1])
+    momenta = np.full((20, array_size(len(array))), 0.5)
+    momenta[:, 6] = 0.9
+    losses, _ = learner(array).advance(rates(array, 20), momenta)
+    for lane, trial in enumerate(array):
+        expected, _ = keras_model.train(trial, images(), 20, momentum=0.9 if lane == 6 else 0.5)
+        assert losses[:, lane] == pytest.approx(expected, abs=1e-4)
+    assert np.abs(losses[:, 1] - losses[:, 6]).max() > 0.01
 
 
 @pytest.mark.parametrize("network", ["compact", "tutorial"])

@@ -24,20 +24,19 @@ CASES = [
     ("tutorial", 1.0, False, (32, 64), 1024),
     ("tutorial", 1.25, True, (40, 80), 1280),
     ("tutorial", 2.0, False, (64, 128), 1024),
+    ("mlp", 1.0, False, (), 784),
+    ("mlp", 0.25, True, (), 196),
 ]
 """Name, width, whether the dense layer is scaled, and by hand: filters and dense units."""
 
 
 @cache
-def model(filters: tuple[int, int], dense: int, dropout: float) -> Any:
+def model(filters: tuple[int, ...], dense: int, dropout: float) -> Any:
     """The network as the article's reader would write it in Keras."""
     return keras.Sequential(
         [
             layers.Input((28, 28, 1)),
-            layers.Conv2D(filters[0], 5, padding="same", activation="relu"),
-            layers.MaxPooling2D(),
-            layers.Conv2D(filters[1], 5, padding="same", activation="relu"),
-            layers.MaxPooling2D(),
+            *(layer for count in filters for layer in (layers.Conv2D(count, 5, padding="same", activation="relu"), layers.MaxPooling2D())),
             layers.Flatten(),
             layers.Dense(dense, activation="relu"),
             layers.Dropout(dropout),
@@ -57,7 +56,7 @@ def multiply_adds(layer: Any) -> int:
 
 
 @pytest.mark.parametrize(("name", "width", "scale_dense", "filters", "dense"), CASES)
-def test_counts_are_those_of_a_plain_keras_model(name: str, width: float, scale_dense: bool, filters: tuple[int, int], dense: int) -> None:
+def test_counts_are_those_of_a_plain_keras_model(name: str, width: float, scale_dense: bool, filters: tuple[int, ...], dense: int) -> None:
     """Filters and units are the hand's; shapes, weights and multiply-adds are Keras's for those."""
     mine = network(name, width, scale_dense)
     assert mine == Network(filters, dense, BASE[name].dropout)
@@ -98,8 +97,12 @@ def test_a_trial_trains_its_own_network(scale_dense: bool) -> None:
     assert network_of(trial) == Network((16, 32), 512 if scale_dense else 1024, 0.4)
 
 
-FANS = {"compact": (25 + 50, 50 + 100, 196 + 15, 15 + 10), "tutorial": (25 + 800, 800 + 1600, 3136 + 1024, 1024 + 10)}
-"""Fan in plus fan out of the four kernels at width 1."""
+FANS = {
+    "compact": (25 + 50, 50 + 100, 196 + 15, 15 + 10),
+    "tutorial": (25 + 800, 800 + 1600, 3136 + 1024, 1024 + 10),
+    "mlp": (784 + 784, 784 + 10),
+}
+"""Fan in plus fan out of the kernels at width 1."""
 
 
 @pytest.mark.parametrize("seed", range(3))

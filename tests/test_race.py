@@ -75,7 +75,7 @@ def test_divergence_counts_before_the_target() -> None:
     """A lane whose loss is not finite is not credited, even if its accuracy is at the target."""
 
     class Lying(Parabola):
-        def advance(self, rates: Any) -> Any:
+        def advance(self, rates: Any, momenta: Any = None) -> Any:
             losses, correct = super().advance(rates)
             losses[-1] = math.inf
             return losses, np.ones_like(correct)
