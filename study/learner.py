@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.floating[Any]]
 Bools = NDArray[np.bool_]
+T = TypeVar("T")
 
 LANE_SIZES = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96)
 """Arrays have one of these numbers of lanes, since each number costs a compilation."""
@@ -18,6 +19,11 @@ LANE_SIZES = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96)
 def array_size(lanes: int) -> int:
     """The smallest array that holds so many lanes."""
     return next(size for size in LANE_SIZES if size >= lanes)
+
+
+def padded(items: Sequence[T], size: int) -> list[T]:
+    """The items, then the first again until there are `size`: padding lanes repeat a lane that trains anyway."""
+    return [*items, *[items[0]] * (size - len(items))]
 
 
 class Learner(Protocol):

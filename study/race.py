@@ -5,16 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 
 from study.hopeless import hopeless
-from study.learner import Learner, array_size
+from study.learner import Learner, array_size, padded
 from study.record import Outcome
 from study.stopwatch import Stopwatch
-
-T = TypeVar("T")
 
 CHANCE = 0.2
 """A lane whose accuracy is above this has learnt something; ten classes at random give 0.1, with noise over 50 batches below 0.12."""
@@ -105,10 +102,10 @@ def race(
     keep = list(places)  # the array's lanes to go on with, one for each of `places`; empty when nobody left
     while places:
         if keep:
-            learner.take(_padded(keep, array_size(len(keep))))
+            learner.take(padded(keep, array_size(len(keep))))
             with stopwatch.part("compile"):
                 learner.prepare()
-        here = np.array(_padded([rates[lane] for lane in places], learner.lanes))
+        here = np.array(padded([rates[lane] for lane in places], learner.lanes))
         with stopwatch.part("train"):
             begun = stopwatch.clock()
             loss, correct = learner.advance(np.tile(here, (check_every, 1)))
@@ -164,8 +161,3 @@ def race(
 def _last(limit: float, step: int, elapsed: float, cap: float | None) -> float:
     """The budget's last step as far as it is known: a cap by the clock gives the steps that fit at the present speed."""
     return limit if limit < math.inf or cap is None or elapsed <= 0 else step * cap / elapsed
-
-
-def _padded(items: Sequence[T], size: int) -> list[T]:
-    """The items, then the first again until there are `size`: padding lanes repeat a lane that trains anyway."""
-    return [*items, *[items[0]] * (size - len(items))]

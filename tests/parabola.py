@@ -60,6 +60,7 @@ class Parabola:
         self.lanes = len(self.w)
 
     def take(self, lanes: Sequence[int]) -> None:
+        self.calls.append("take")
         self.c, self.w, self.rates = self.c[list(lanes)], self.w[list(lanes)], self.rates[list(lanes)]
         self.lanes = len(self.w)
 

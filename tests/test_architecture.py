@@ -17,7 +17,7 @@ LAYERS = (
     {"values"},
     {"spec", "stopwatch", "statistics"},
     {"record", "learner", "network", "optimizers", "hopeless"},
-    {"race", "data", "machine"},
+    {"race", "population", "data", "machine"},
     {"tensors"},
     {"lanes"},
     {"store", "calibration"},
