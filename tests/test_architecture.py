@@ -17,7 +17,7 @@ LAYERS = (
     {"values"},
     {"spec", "stopwatch", "statistics"},
     {"record", "learner", "network", "optimizers", "hopeless"},
-    {"race", "population", "data", "machine"},
+    {"race", "population", "tuning", "data", "machine"},
     {"tensors"},
     {"lanes"},
     {"store", "calibration"},
