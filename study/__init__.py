@@ -5,8 +5,9 @@
     runs = study.load("results/mine")               # the same rows, later
     study.tables.best(runs), study.figures.valley(runs), study.tables.sizes(runs)
     study.claims.judge(["results/mine"])
+    keras.optimizers.SGD(study.schedule("triangular:half=500", 0.1))
 
-Importing this loads no TensorFlow; `run` does when there is something to train.
+Importing this loads no TensorFlow; `run` does when there is something to train, and `schedule` loads Keras.
 """
 
 from __future__ import annotations
@@ -23,8 +24,23 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from study import claims, compare, figures, fits, tables
+    from study.schedules import Schedule
 
-__all__ = ["StudyError", "StudySpec", "Trial", "claims", "compare", "figures", "fits", "load", "preset", "read_spec", "run", "tables"]
+__all__ = [
+    "StudyError",
+    "StudySpec",
+    "Trial",
+    "claims",
+    "compare",
+    "figures",
+    "fits",
+    "load",
+    "preset",
+    "read_spec",
+    "run",
+    "schedule",
+    "tables",
+]
 
 
 def run(spec: StudySpec, out: str | Path | None = None, *, workers: int | None = None, progress: bool = True) -> pd.DataFrame:
@@ -39,6 +55,13 @@ def load(folder: str | Path) -> pd.DataFrame:
     from study import tables
 
     return tables.load(folder)
+
+
+def schedule(shape: str | Schedule, learning_rate: float) -> Any:
+    """A `keras.optimizers.schedules.LearningRateSchedule` of that shape; see `study.keras_schedules.schedule`."""
+    from study import keras_schedules
+
+    return keras_schedules.schedule(shape, learning_rate)
 
 
 def __getattr__(name: str) -> Any:

@@ -56,6 +56,9 @@ CheckEvery = Annotated[str | None, typer.Option(metavar="N", help="steps between
 Mode = Annotated[str | None, typer.Option(help="array (trials train together) or alone (one by one, by the clock)")]
 Hyper = Annotated[str | None, typer.Option(help="published (TensorFlow 1's hyper-parameters) or keras (Keras 3's)")]
 Prune = Annotated[str | None, typer.Option(help="none, or hopeless: give up early what, extrapolated generously, will miss the target")]
+Schedule = Annotated[
+    str | None, typer.Option(metavar="NAME[:ARGS]", help="how the rate changes over the steps, such as cosine:steps=2000; constant")
+]
 ScaleDense = Annotated[bool | None, typer.Option("--scale-dense/--no-scale-dense", help="scale the first dense layer by the width too")]
 Workers = Annotated[str, typer.Option(metavar="N", help="processes that train arrays at the same time; auto: as the machine suggests")]
 Memory = Annotated[str | None, typer.Option(metavar="SIZE", help="memory to fill at most, such as 8GB; half of what is free if not given")]
@@ -104,6 +107,7 @@ def run(
     hyper: Hyper = None,
     scale_dense: ScaleDense = None,
     prune: Prune = None,
+    schedule: Schedule = None,
     workers: Workers = "auto",
     memory: Memory = None,
     retry: Annotated[bool, typer.Option("--retry", help="train trials again that failed")] = False,
@@ -145,6 +149,7 @@ def plan(
     hyper: Hyper = None,
     scale_dense: ScaleDense = None,
     prune: Prune = None,
+    schedule: Schedule = None,
     workers: Workers = "auto",
     memory: Memory = None,
     as_json: AsJson = False,
@@ -178,6 +183,8 @@ def plan(
     budget = " and ".join([*([f"{spec.cap:g} s"] if spec.cap else []), *([f"{spec.max_steps} steps"] if spec.max_steps else [])])
     typer.echo(f"  {spec.network} network, widths {', '.join(f'{width:g}' for width in spec.widths)}, {spec.dataset}, batch {spec.batch}")
     typer.echo(f"  each to {100 * spec.target:g} % {spec.metric} accuracy, given up after {budget}, mode {spec.mode}")
+    if spec.schedule != "constant":
+        typer.echo(f"  schedule {spec.schedule}")
     typer.echo(f"Stored: {len(spec) - len(todo.pending)}, to run: {len(todo.pending)}")
     processes = f"{look.use.jobs} processes" if look.use.jobs > 1 else "one process"
     typer.echo(f"Groups: {', '.join(f'{count} of {size} lanes' for size, count in sorted(sizes.items())) or 'none'}, on {processes}")

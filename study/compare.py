@@ -16,7 +16,7 @@ from study.errors import StudyError
 from study.spec import StudySpec
 from study.store import Store
 
-ONE_MEASUREMENT = ("network", "scale_dense", "dataset", "hyper", "target", "metric", "batch")
+ONE_MEASUREMENT = ("network", "scale_dense", "dataset", "hyper", "target", "metric", "batch", "schedule")
 """Fields of the protocol in which studies must agree for their seconds to be of the same thing; the others change how, or how long."""
 
 

@@ -11,6 +11,7 @@ from study import tables
 from study.calibration import Engine
 from study.race import Finish, Progress, race
 from study.record import Outcome, Run
+from study.schedules import parse
 from study.spec import Trial
 from study.stopwatch import Stopwatch
 from study.store import Store
@@ -60,6 +61,7 @@ def train(
             metric="validation",
             check_every=trials[0].check_every,
             cap=span,
+            schedule=parse(trials[0].schedule),
             step_seconds=step_seconds,
             stopwatch=stopwatch,
             watch=watch,

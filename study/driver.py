@@ -55,8 +55,8 @@ def calibration_of(folder: Path, shared: bool) -> Calibration:
 def rates_around(what: str, spec: StudySpec, out: str | Path | None) -> tuple[tuple[float, ...], Path]:
     """The rates that `auto` stands for, and the study that they come from: six around the best rate of the spec's optimizer.
 
-    `auto:DIR` takes the study in DIR; `auto` this machine's `article`, `tutorial` or `quick`, the first of the same network, data, batch
-    and hyper-parameters in which all of the optimizer's trials have ended. A study that is stored in `out` already keeps its rates.
+    `auto:DIR` takes the study in DIR; `auto` this machine's `article`, `tutorial` or `quick`, the first of the same network, data, batch,
+    hyper-parameters and schedule in which all of the optimizer's trials have ended. A study stored in `out` already keeps its rates.
 
     Raises:
         StudyError: several optimizers, no such study, or one in which the optimizer arrived nowhere.
@@ -76,7 +76,7 @@ def rates_around(what: str, spec: StudySpec, out: str | Path | None) -> tuple[tu
         there = Store(folder).spec()
         runs = tables.load(folder)
         whole = len(runs) and (runs["optimizer"] == spec.optimizers[0]).sum() >= len(there) / len(there.optimizers)
-        if whole and all(getattr(there, field) == getattr(spec, field) for field in ("network", "dataset", "batch", "hyper")):
+        if whole and all(getattr(there, field) == getattr(spec, field) for field in ("network", "dataset", "batch", "hyper", "schedule")):
             return tables.rates_around(runs, spec.optimizers[0]), folder
     wanted = f"a finished grid study of the {spec.network} network with {spec.optimizers[0]} in {here}"
     raise StudyError(f"rates auto need {wanted}: run article (or tutorial) first, or name a study's folder, as in auto:DIR")

@@ -551,14 +551,17 @@ def _subtitle(runs: pd.DataFrame) -> str:
     how = "steps x step time alone" if first["mode"] == "array" else "read off the clock"
     multiples = sorted(set(runs["width"]))
     named = ", ".join(f"{width:g}" for width in multiples)
+    schedule = "" if first["schedule"] == "constant" else f"\nschedule of the rate: {first['schedule']}"
     widths = "" if multiples == [1] else f", width {named}" if len(multiples) < 5 else f", {len(multiples)} widths to {multiples[-1]:g}"
     return (
         f"{first['network']} network{widths}, {Path(first['dataset']).name}, batch {first['batch']}, {len(runs)} trials, "
-        f"{seeds} seed{'s' if seeds > 1 else ''} · {first['machine']} · seconds: {how}"
+        f"{seeds} seed{'s' if seeds > 1 else ''} · {first['machine']} · seconds: {how}{schedule}"
     )
 
 
 def _headline(figure: Figure, text: str) -> None:
-    title, subtitle = text.split("\n")
-    figure.suptitle(f"{title}\n", fontsize=13, x=0.01, ha="left")
-    figure.text(0.01, 1 - 0.36 / figure.get_figheight(), subtitle, fontsize=8.5, color="0.35")
+    """A title, and below it what it stands on, a line or two."""
+    title, *lines = text.split("\n")
+    figure.suptitle(title + "\n" * len(lines), fontsize=13, x=0.01, ha="left")
+    for i, line in enumerate(lines):
+        figure.text(0.01, 1 - (0.36 + 0.15 * i) / figure.get_figheight(), line, fontsize=8.5, color="0.35")

@@ -48,7 +48,7 @@ class Learner(Protocol):
         ...
 
     def stuck(self, lanes: Sequence[int]) -> Bools:
-        """Which of the given lanes can provably never learn again, at a constant rate; one truth value each."""
+        """Which of the given lanes can provably never learn again, at a rate that never rises; one truth value each."""
         ...
 
     def snapshot(self) -> Any:

@@ -11,6 +11,8 @@ import numpy as np
 from study.hopeless import hopeless
 from study.learner import Learner, array_size, padded
 from study.record import Outcome
+from study.schedules import CONSTANT, Schedule
+from study.schedules import rates as scheduled
 from study.stopwatch import Stopwatch
 
 CHANCE = 0.2
@@ -61,11 +63,12 @@ def race(
     cap: float | None = None,
     max_steps: int | None = None,
     prune: bool = False,
+    schedule: Schedule = CONSTANT,
     step_seconds: Sequence[float] | None = None,
     stopwatch: Stopwatch | None = None,
     watch: Callable[[Progress], None] = lambda progress: None,
 ) -> Iterator[Finish]:
-    """Train every lane at its constant rate until it reaches the target, spends its budget, or cannot go on; yield each as it ends.
+    """Train every lane on the schedule of its rate until it reaches the target, spends its budget, or cannot go on; yield each as it ends.
 
     A lane's seconds are steps x its `step_seconds`; without them they are read off the clock, which runs around `advance` alone.
     At each check, in this order: a loss that is not finite ends the lane as diverged; time beyond the cap as capped, uncredited;
@@ -80,6 +83,7 @@ def race(
         cap: seconds of training a lane may take.
         max_steps: steps a lane may take.
         prune: end a lane as pruned at the check at which it is hopeless, see `study.hopeless`.
+        schedule: the factor on every lane's rate at each step.
         step_seconds: seconds of one step of each lane alone on the machine.
         stopwatch: its clock is the one read; compilation, training and evaluation are counted on it by name.
         watch: called after every check.
@@ -105,10 +109,10 @@ def race(
             learner.take(padded(keep, array_size(len(keep))))
             with stopwatch.part("compile"):
                 learner.prepare()
-        here = np.array(padded([rates[lane] for lane in places], learner.lanes))
+        given = scheduled(schedule, padded([rates[lane] for lane in places], learner.lanes), step, check_every)
         with stopwatch.part("train"):
             begun = stopwatch.clock()
-            loss, correct = learner.advance(np.tile(here, (check_every, 1)))
+            loss, correct = learner.advance(given)
             took = stopwatch.clock() - begun
         elapsed += took
         step += check_every
@@ -143,7 +147,11 @@ def race(
                 continue
             ended.append(i)
             yield finish(lane, outcome, step)
-        if step == examine and 0.5 <= target <= 1:
+        # The proof is of the last rate, and holds at every smaller one. With the gradient at zero no slot depends on the rate any more;
+        # plain SGD, Adagrad, Adadelta and RMSProp then move nothing at any rate, Momentum and Adam by what is left in their slots, which
+        # only fades, times the rate (Keras's Momentum, whose velocity holds the rates of its time, by what is left alone). So a move too
+        # small to change a weight stays so, unless the rate rises again.
+        if step == examine and 0.5 <= target <= 1 and not schedule.rises:
             examine *= 2
             still = [i for i in range(len(places)) if i not in ended and max(accuracies[places[i]][-PATIENCE:]) < CHANCE]
             with stopwatch.part("evaluate"):

@@ -151,9 +151,10 @@ def protocol(spec: StudySpec) -> str:
     widths = f"{len(spec.widths)} widths from {min(spec.widths):g} to {max(spec.widths):g}"
     network = f"{spec.network} network ({widths})" if len(spec.widths) > 1 else f"{spec.network} network (width {spec.widths[0]:g})"
     rates = f"{len(spec.rates)} learning rates from {float(min(spec.rates)):g} to {float(max(spec.rates)):g}"
+    shape = "" if spec.schedule == "constant" else f" on the schedule {spec.schedule}"
     names = ", ".join(figures.LABELS[name] for name in spec.optimizers)
     return (
-        f"The {network} was trained on {Path(spec.dataset).name} in batches of {spec.batch} with {names} at {rates}, "
+        f"The {network} was trained on {Path(spec.dataset).name} in batches of {spec.batch} with {names} at {rates}{shape}, "
         f"{_count(spec.seeds, 'seed')} each, until its {kinds[spec.metric]} reached {100 * spec.target:g} %, looked at every "
         f"{spec.check_every} steps; it was given up after {budget}."
     )

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from study.errors import StudyError
+from study.schedules import parse
 from study.values import choice, integer, number, sequence
 
 OPTIMIZERS = ("sgd", "momentum", "adam", "adagrad", "adadelta", "rmsprop")
@@ -60,6 +61,7 @@ class Trial:
     check_every: int
     mode: str
     prune: str = "none"
+    schedule: str = "constant"
 
     @cached_property
     def id(self) -> str:
@@ -71,7 +73,7 @@ class Trial:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-LATER: dict[str, Any] = {"prune": "none"}
+LATER: dict[str, Any] = {"prune": "none", "schedule": "constant"}
 """Fields that came after the first stored studies, with the value that those had."""
 
 TRIAL_FIELDS = tuple(f.name for f in fields(Trial))
@@ -105,6 +107,7 @@ class StudySpec:
             the clock).
         prune: `"none"`, or `"hopeless"`: a trial whose accuracy, extrapolated generously, misses the target is given up early, at the
             risk of giving up one that would have arrived.
+        schedule: how the learning rate changes over the steps, `NAME[:key=value,...]`, see `study.schedules`; a trial's rate is its peak.
 
     Raises:
         StudyError: a value is out of its range.
@@ -127,6 +130,7 @@ class StudySpec:
     check_every: int = 50
     mode: str = "array"
     prune: str = "none"
+    schedule: str = "constant"
 
     def __post_init__(self) -> None:
         def put(field: str, value: object) -> None:
@@ -150,6 +154,7 @@ class StudySpec:
         choice("mode", self.mode, MODES)
         choice("hyper", self.hyper, HYPERS)
         choice("prune", self.prune, PRUNES)
+        put("schedule", str(parse(self.schedule)))
         if not isinstance(self.scale_dense, bool):
             raise StudyError(f"scale_dense {self.scale_dense!r} must be true or false")
         if self.dataset not in DATASETS and not str(self.dataset).endswith(".npz"):

@@ -33,6 +33,7 @@ SAME = (
     "cap_seconds",
     "max_steps",
     "prune",
+    "schedule",
     "mode",
     "fingerprint",
 )

@@ -12,6 +12,7 @@ from study.errors import StudyError
 from study.network import network_of
 from study.race import Finish, Progress, race
 from study.record import Outcome, Run
+from study.schedules import parse
 from study.spec import Trial
 from study.stopwatch import Stopwatch
 
@@ -81,6 +82,7 @@ def train(
             cap=first.cap,
             max_steps=first.max_steps,
             prune=first.prune == "hopeless",
+            schedule=parse(first.schedule),
             step_seconds=step_seconds,
             stopwatch=stopwatch,
             watch=watch,

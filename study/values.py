@@ -51,3 +51,23 @@ def integer(field: str, value: object, low: int, high: int) -> int:
     if isinstance(whole, bool) or not isinstance(whole, int) or not low <= whole <= high:
         raise StudyError(f"{field} {value if isinstance(value, (int, float)) else repr(value)} must be a whole number from {low} to {high}")
     return whole
+
+
+def share(field: str, value: object) -> float:
+    """`value` as a float in [0, 1], else a `StudyError`."""
+    try:
+        result = number(field, value, low=-1, high=1)
+    except StudyError:
+        result = -1.0
+    if result < 0:
+        raise StudyError(f"{field} {value!r} must be a number from 0 to 1")
+    return abs(result)
+
+
+def flag(field: str, value: object) -> bool:
+    """`value` if it is a truth value, or the one that the word names, else a `StudyError`."""
+    if isinstance(value, bool):
+        return value
+    if value not in ("true", "false"):
+        raise StudyError(f"{field} {value!r} must be true or false")
+    return value == "true"

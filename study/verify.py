@@ -11,6 +11,7 @@ import numpy as np
 from study.calibration import Engine
 from study.race import last_check, race
 from study.record import Run
+from study.schedules import parse
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ def verify(runs: Sequence[Run], engine: Engine, watch: Callable[[Check], object]
             check_every=trial.check_every,
             max_steps=int(budget),
             prune=trial.prune == "hopeless",
+            schedule=parse(trial.schedule),
         )
         checks.append(Check(run, finish.outcome.value, finish.steps, finish.seconds))
         watch(checks[-1])

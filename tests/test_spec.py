@@ -82,6 +82,7 @@ CHANGED: dict[str, Any] = {
     "check_every": 25,
     "mode": "alone",
     "prune": "hopeless",
+    "schedule": "cosine:steps=500",
 }
 
 
@@ -116,6 +117,7 @@ specs = st.builds(
     batch=st.integers(1, 1000),
     check_every=st.integers(1, 1000),
     mode=st.sampled_from(["array", "alone"]),
+    schedule=st.sampled_from(["constant", "cosine:steps=500", "triangular:half=100,base=0.5"]),
 )
 
 
@@ -189,6 +191,8 @@ def test_junk_is_refused_in_one_sentence_or_is_a_spec(values: dict[str, Any]) ->
         ({"optimisers": "adam"}, "did you mean optimizers"),
         ({"preset": "quik"}, "did you mean quick"),
         ({"scale_dense": "yes"}, "true or false"),
+        ({"schedule": "cosin"}, "did you mean cosine"),
+        ({"schedule": ["cosine"]}, "unknown schedule"),
     ],
 )
 def test_refusals_name_the_value_and_what_would_be_right(values: dict[str, Any], words: str) -> None:
