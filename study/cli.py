@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from study import cli_methods
 from study.errors import StudyError, Terminated, terminable
 from study.spec import ON_GPU, PRESETS, StudySpec, preset, read_spec
 from study.values import integer, number
@@ -23,6 +24,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+app.add_typer(cli_methods.app)
 
 What = Annotated[str, typer.Argument(metavar="PRESET|FILE.toml", help=f"a preset ({', '.join(PRESETS)}) or a TOML file of the same keys")]
 

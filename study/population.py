@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from study.errors import StudyError
 from study.learner import Learner, padded
 from study.optimizers import MOMENTUM
+from study.schedules import Piecewise
 from study.stopwatch import Stopwatch
 from study.values import integer, number
 
@@ -105,14 +108,31 @@ class Population:
         """The member that ended with the highest validation accuracy."""
         return int(np.argmax(self.rounds[-1].scores))
 
-    def lineage(self, member: int | None = None) -> list[tuple[int, Member]]:
-        """What a member of the last round (the best) and those that it came from were, as (step at which it began, member)."""
-        at = self.best if member is None else member
-        found = []
-        for round_ in reversed(self.rounds):
-            found.append((round_.step - self.ready, round_.members[at]))
-            at = round_.members[at].parent
+    def places(self) -> list[int]:
+        """In which lane the best member, and those that it came from, stood in each round."""
+        found = [self.best]
+        for round_ in self.rounds[:0:-1]:
+            found.append(round_.members[found[-1]].parent)
         return found[::-1]
+
+    def lineage(self) -> list[tuple[int, Member]]:
+        """What the best member and those that it came from were, as (step at which it began, member)."""
+        rounds = zip(self.rounds, self.places(), strict=True)
+        return [(round_.step - self.ready, round_.members[place]) for round_, place in rounds]
+
+    def schedule(self) -> str:
+        """The best member's line as a piecewise schedule, on the rate that it began with."""
+        line = self.lineage()
+        changes = [(step, member.rate) for (_, before), (step, member) in pairwise(line) if member.rate != before.rate]
+        if not changes:
+            return "constant"
+        factors = [1.0, *(float(f"{rate / line[0][1].rate:.6g}") for _, rate in changes)]
+        boundaries = tuple(step - 1 for step, _ in changes)  # a boundary is the last step of what it ends
+        return str(Piecewise(boundaries=boundaries, factors=tuple(factors)))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
 
 
 def first(settings: Settings, random: np.random.Generator) -> tuple[Member, ...]:

@@ -26,7 +26,9 @@ LAYERS = (
     {"tables"},
     {"progress", "workers", "curves", "verify", "figures", "claims", "compare"},
     {"driver", "report"},
-    {"predict"},
+    {"predict", "cycles"},
+    {"figures_methods"},
+    {"cli_methods"},
     {"__init__", "cli"},
     {"__main__"},
 )

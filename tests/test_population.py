@@ -15,6 +15,7 @@ from study.errors import StudyError
 from study.learner import padded
 from study.optimizers import MOMENTUM
 from study.population import Member, Settings, evolve, first, train
+from study.schedules import parse, rates
 
 SCORES = st.lists(st.one_of(st.floats(0, 1), st.just(math.nan)), min_size=1, max_size=40)
 
@@ -76,9 +77,9 @@ def test_rates_stay_in_bounds_only_on_request() -> None:
 def test_a_copy_may_be_drawn_anew() -> None:
     """With certainty, where the probability is one: from the prior, log-uniform."""
     settings = Settings(members=2, share=0.5, resample=1.0, low=1e-3, high=1.0)
-    rates = [evolve(members(2), [0.0, 1.0], settings, np.random.default_rng(seed))[0].rate for seed in range(400)]
-    assert 1e-3 <= min(rates) < max(rates) <= 1.0
-    assert abs(np.mean(np.log10(rates)) + 1.5) < 5 * 3 / math.sqrt(12 * 400)
+    drawn = [evolve(members(2), [0.0, 1.0], settings, np.random.default_rng(seed))[0].rate for seed in range(400)]
+    assert 1e-3 <= min(drawn) < max(drawn) <= 1.0
+    assert abs(np.mean(np.log10(drawn)) + 1.5) < 5 * 3 / math.sqrt(12 * 400)
 
 
 def test_momentum_is_searched_within_its_bounds() -> None:
@@ -112,10 +113,12 @@ def test_the_lineage_is_the_schedule_that_the_best_trained_with() -> None:
     done = train(Parabola([20.0] * 12), settings, np.random.default_rng(3))
     lineage = done.lineage()
     assert [step for step, _ in lineage] == [3 * k for k in range(8)]
-    alone = Parabola([20.0])
+    alone, scheduled = Parabola([20.0]), Parabola([20.0])
     for _, member in lineage:
         alone.advance(np.full((3, 1), member.rate))
-    assert alone.evaluate()[0] == pytest.approx(done.rounds[-1].scores[done.best])
+    scheduled.advance(rates(parse(done.schedule()), [lineage[0][1].rate], 0, 24))
+    for retraced in (alone, scheduled):
+        assert retraced.evaluate()[0] == pytest.approx(done.rounds[-1].scores[done.best], rel=1e-4)
     assert done.steps == 10 * 3 * 8
 
 

@@ -1,0 +1,256 @@
+"""The published case study of cyclical rates, with its missing controls: how much of the gain is the cycle's?
+
+An article trained a perceptron 784-784-10 with Adam for 10 epochs at batch 200 and the constant rate 0.001, then 10 more epochs at batch
+2,000 with a triangular cycle from 0.001 to 0.006, and gave the cycle credit for the lower error and the shorter time. Here the second run
+also starts from scratch, and each run at batch 2,000 has its constant twin. A second set of arms compares windows of the cycle.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from study import calibration, data, schedules, statistics
+from study.calibration import Engine
+from study.driver import calibration_of, once, tensorflow_engine
+from study.errors import StudyError
+from study.learner import Floats, Learner
+from study.spec import StudySpec, Trial
+from study.stopwatch import Stopwatch
+from study.store import Store, append_line, read_lines, repair
+from study.workers import EngineFactory
+
+EPOCHS = 10
+LOW, HIGH = 0.001, 0.006
+"""The article's bounds, and CLR's defaults; half a cycle is 2,000 steps there, so 10 epochs at batch 2,000 end within its first rise."""
+
+HALF = 45
+"""Steps of half a cycle where the windows are compared: three whole cycles in 10 epochs of MNIST at batch 2,000."""
+
+FIRST = "constant, batch 200"
+SCRATCH = "cycle, batch 2000"
+CONTROL = "constant, batch 2000"
+PUBLISHED = "cycle, batch 2000, carrying on"
+CONTROL_ON = "constant, batch 2000, carrying on"
+WINDOWS = ("triangular", "welch", "hann")
+FILE = "cycles.jsonl"
+
+EQUAL = 0.1
+"""Points of error within which two windows do equally well: ten images of the test set."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way of training: its batch, its schedule below the peak rate, and whether it goes on from where the first arm ended."""
+
+    name: str
+    batch: int
+    rate: float
+    schedule: str = "constant"
+    carries_on: bool = False
+
+
+def _cycle(half: int, window: str = "triangular") -> str:
+    return f"triangular:half={half},base={LOW / HIGH!r},window={window}"
+
+
+ARMS = (
+    Arm(FIRST, 200, LOW),
+    Arm(SCRATCH, 2000, HIGH, _cycle(2000)),
+    Arm(CONTROL, 2000, LOW),
+    Arm("constant 0.006, batch 2000", 2000, HIGH),
+    *(Arm(f"three cycles, {window}", 2000, HIGH, _cycle(HALF, window)) for window in WINDOWS),
+    Arm(PUBLISHED, 2000, HIGH, _cycle(2000), carries_on=True),
+    Arm(CONTROL_ON, 2000, LOW, carries_on=True),
+)
+"""All arms; the first comes first, since others go on from it."""
+
+
+def trial_of(arm: Arm, seed: int, dataset: str, width: float = 1.0) -> Trial:
+    """The arm as a trial: a perceptron with Adam, at the arm's batch and peak rate."""
+    spec = StudySpec(optimizers=("adam",), rates=(arm.rate,), widths=(width,), network="mlp", dataset=dataset, batch=arm.batch)
+    return replace(spec.trials()[0], seed=seed)
+
+
+def train(
+    seed: int,
+    engine: Engine,
+    images: int,
+    dataset: str = "mnist",
+    *,
+    width: float = 1.0,
+    epochs: int = EPOCHS,
+    watch: Callable[[str, int], None] = lambda arm, epoch: None,
+) -> list[dict[str, Any]]:
+    """Train every arm with one seed; arms that share batch and start are lanes of one array.
+
+    Args:
+        seed: of the initial weights and the batch order.
+        engine: makes the learners.
+        images: training images in the data set.
+        dataset: its name.
+        width: multiplier of the hidden units.
+        epochs: of each arm.
+        watch: called with the arms' names and the epoch, after each.
+
+    Returns:
+        rows of arm, seed, epoch, steps, test_error (a share), one an arm and epoch.
+    """
+    rows: list[dict[str, Any]] = []
+    first = ARMS[0]
+    alone = engine.learner([trial_of(first, seed, dataset, width)])
+    rows += _epochs(alone, [first], seed, epochs, images, watch)
+    for arms in ([arm for arm in ARMS[1:] if not arm.carries_on], [arm for arm in ARMS if arm.carries_on]):
+        learner = engine.learner([trial_of(arms[0], seed, dataset, width)])
+        if arms[0].carries_on:
+            learner.restore(alone.snapshot())
+        learner.take([0] * len(arms))
+        rows += _epochs(learner, arms, seed, epochs, images, watch)
+    return rows
+
+
+def _epochs(
+    learner: Learner, arms: Sequence[Arm], seed: int, epochs: int, images: int, watch: Callable[[str, int], None]
+) -> Iterator[dict[str, Any]]:
+    """The rows of arms that are the learner's lanes."""
+    steps = images // arms[0].batch
+    learner.prepare()
+    for epoch in range(epochs):
+        at = np.arange(epoch * steps, (epoch + 1) * steps)
+        rates: Floats = np.stack([arm.rate * schedules.parse(arm.schedule).factor(at, np) * np.ones(steps) for arm in arms], axis=1)
+        learner.advance(rates)
+        watch(" | ".join(arm.name for arm in arms), epoch + 1)
+        for arm, accuracy in zip(arms, learner.evaluate(test=True), strict=True):
+            error = round(1 - float(accuracy), 6)
+            yield {"arm": arm.name, "seed": seed, "epoch": epoch + 1, "steps": (epoch + 1) * steps, "test_error": error}
+
+
+def summary(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row an arm at its last epoch: mean test error over the seeds in percent with a 95 % interval (Student's t), seconds.
+
+    Args:
+        rows: what `train` gives, with a column `seconds`.
+    """
+    from scipy import stats  # half a second to import
+
+    last = rows[rows["epoch"] == rows["epoch"].max()]
+    found = []
+    for arm in ARMS:
+        mine = last[last["arm"] == arm.name]
+        error = 100 * mine["test_error"].to_numpy(float)
+        half = float(stats.sem(error) * stats.t.ppf(0.5 + statistics.CONFIDENCE / 2, len(error) - 1)) if len(error) > 1 else np.nan
+        middle = float(error.mean())
+        row = {"arm": arm.name, "batch": arm.batch, "seeds": len(error), "error": middle, "low": middle - half, "high": middle + half}
+        found.append({**row, "steps": int(mine["steps"].iloc[0]), "seconds": float(mine["seconds"].median())})
+    return pd.DataFrame(found)
+
+
+@dataclass(frozen=True)
+class Gain:
+    """A difference of two arms' test errors in points, paired over the seeds, with a 95 % interval (Student's t)."""
+
+    points: float
+    low: float
+    high: float
+    seeds: int
+
+
+def gain(rows: pd.DataFrame, arm: str, over: str) -> Gain:
+    """By how many points of test error `arm` is below `over` at the end."""
+    from scipy import stats  # half a second to import
+
+    last = rows[rows["epoch"] == rows["epoch"].max()].pivot_table(index="seed", columns="arm", values="test_error")
+    difference = 100 * (last[over] - last[arm]).dropna().to_numpy(float)
+    if len(difference) < 2:
+        return Gain(float(difference.mean()) if len(difference) else np.nan, -np.inf, np.inf, len(difference))
+    half = float(stats.sem(difference) * stats.t.ppf(0.5 + statistics.CONFIDENCE / 2, len(difference) - 1))
+    middle = float(difference.mean())
+    return Gain(middle, middle - half, middle + half, len(difference))
+
+
+def conclusion(rows: pd.DataFrame) -> str:
+    """How much of the published gain is the cycle's, and whether windows differ, in sentences."""
+    whole, cycle, scratch = gain(rows, PUBLISHED, FIRST), gain(rows, PUBLISHED, CONTROL_ON), gain(rows, SCRATCH, CONTROL)
+    windows = [
+        gain(rows, f"three cycles, {a}", f"three cycles, {b}")
+        for a, b in (("triangular", "welch"), ("triangular", "hann"), ("welch", "hann"))
+    ]
+    most = max(windows, key=lambda pair: abs(pair.points))
+    return (
+        f"The second run of the article lowers the error by {_points(whole)}; against ten more epochs at batch 2,000 without a cycle, "
+        f"{_points(cycle)} of that are the cycle's; from scratch it gains {_points(scratch)} over its constant twin ({whole.seeds} seeds). "
+        f"The largest difference between two windows is {_points(most)}."
+    )
+
+
+def _points(found: Gain) -> str:
+    return f"{found.points:.2f} points ({found.low:.2f} to {found.high:.2f})"
+
+
+def run(out: Path, seeds: int, dataset: str = "mnist", *, factory: EngineFactory = tensorflow_engine, width: float = 1.0) -> pd.DataFrame:
+    """Train every arm with every seed that `out` lacks, measure the step times, and write `cycles.csv`, its summary and the figure.
+
+    A seed's rows are on the disk before the next seed begins; rerunning goes on where it was stopped.
+
+    Args:
+        out: the folder; `cycles.jsonl` in it is the source of truth.
+        seeds: how many, 0 to N - 1.
+        dataset: as in a study.
+        factory: makes the engine.
+        width: multiplier of the hidden units.
+
+    Raises:
+        StudyError: bad input, another process on the same folder, or a folder of another data set or width.
+    """
+    store = Store(out)
+    with store.writing():
+        asked = {"dataset": dataset, "width": width, "epochs": EPOCHS}
+        settings = out / "cycles.json"
+        if settings.exists() and (stored := json.loads(settings.read_text(encoding="utf-8"))) != asked:
+            raise StudyError(f"{out} holds the case study of {stored}, not of {asked}: give another --out")
+        images = data.load(dataset)
+        store.write(settings, asked)
+        repair(out / FILE)
+        done = {row["seed"] for _, row in read_lines(out / FILE)}
+        missing = [seed for seed in range(seeds) if seed not in done]
+        engine = once(factory, images, Stopwatch())
+        times = calibration_of(out, shared=False)
+        kinds = times.missing([trial_of(arm, 0, dataset, width) for arm in ARMS])
+        with tqdm(total=len(missing) * EPOCHS * 3, desc="cycles", disable=not missing) as bar:
+
+            def watch(arms: str, epoch: int) -> None:
+                bar.set_postfix_str(f"{arms[:40]}, epoch {epoch}")
+                bar.update(1)
+
+            if kinds:
+                bar.set_postfix_str("step times")
+                calibration.measure(times, kinds, engine())
+            for seed in missing:
+                rows = train(seed, engine(), len(images.x_train), dataset, width=width, watch=watch)
+                append_line(out / FILE, {"seed": seed, "rows": rows})
+    table = read(out)
+    table.to_csv(out / "cycles.csv", index=False, float_format="%.6g")
+    summary(table).to_csv(out / "cycles-summary.csv", index=False, float_format="%.6g")
+    return table
+
+
+def read(folder: str | Path) -> pd.DataFrame:
+    """The rows of the case study in a folder: arm, seed, epoch, steps, test_error, and seconds, the steps x the step time alone.
+
+    Raises:
+        StudyError: the folder holds none.
+    """
+    folder = Path(folder)
+    rows = pd.DataFrame([row for _, line in read_lines(folder / FILE) for row in line["rows"]])
+    if rows.empty:
+        raise StudyError(f"{folder} holds no case study of cycles (no {FILE} in it)")
+    seconds = {time_.batch: time_.seconds for time_ in calibration.read(folder / "calibration.json") if time_.lanes == 1}
+    batch = rows["arm"].map({arm.name: arm.batch for arm in ARMS})
+    return rows.assign(seconds=rows["steps"] * batch.map(seconds))
