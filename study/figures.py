@@ -429,7 +429,7 @@ def schedules(shown: Iterable[str | Schedule], steps: int, title: str) -> Figure
         name, _, arguments = str(shape).partition(":")
         axes.set_title(name, fontsize=10.5, loc="left", pad=16, fontweight="bold")
         axes.text(0, 1.03, arguments, transform=axes.transAxes, fontsize=8, color="0.35", family="monospace")
-        axes.set_ylim(0, 1.05)
+        axes.set_ylim(bottom=0)
         axes.set_xticks([0, steps / 2, steps])
         axes.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
     for axes in panels[len(shapes) :]:

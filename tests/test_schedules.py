@@ -24,10 +24,11 @@ import study
 from study import figures, tables
 from study.errors import StudyError
 from study.keras_schedules import ScheduledRate
+from study.optimizers import RULES
 from study.race import race
 from study.record import Outcome, Run
 from study.schedules import CONSTANT, SCHEDULES, WINDOWS, CosineRestarts, Schedule, Triangular, parse, rates
-from study.spec import StudySpec
+from study.spec import OPTIMIZERS, StudySpec
 from study.stopwatch import Stopwatch
 from study.training import Context, train
 from study.values import flag, share
@@ -476,6 +477,25 @@ def test_a_lane_is_not_called_stuck_where_the_rate_rises_again(text: str, outcom
     """The proof is of a rate that does not."""
     (finish,) = race(Parabola([1.0]), [10 * DEAD_ABOVE], target=0.97, max_steps=1000, schedule=parse(text))
     assert finish.outcome is outcome
+
+
+@pytest.mark.parametrize("hyper", list(RULES))
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_what_moves_nothing_at_a_rate_moves_nothing_at_smaller_ones(name: str, hyper: str) -> None:
+    """The step of the proof of being stuck that decays rest on: every rule at a gradient of zero, in single precision."""
+    update, random = RULES[hyper][name].update, np.random.default_rng(0)
+    w, a, b, zero = (np.float32(x) for x in (random.normal(size=200), *random.uniform(0.1, 1, (2, 200)), np.zeros(200)))
+    moved, t, rate = np.ones(200, bool), 10, np.float32(0.1)
+    while moved.any():
+        before = w
+        w, a, b = update(np, w, a, b, zero, rate, np.float32(t))
+        moved, t = w != before, t + 1
+    for _ in range(300):
+        rate *= np.float32(random.uniform(0.5, 1))
+        before = w
+        w, a, b = update(np, w, a, b, zero, rate, np.float32(t))
+        assert np.array_equal(w, before)
+        t += 1
 
 
 def test_a_study_stores_its_schedule_and_old_identities_stay() -> None:
