@@ -395,6 +395,15 @@ def import_published(
 
 
 @app.command()
+def schedules(out: Annotated[Path, typer.Option("--out", metavar="DIR", help="where the figures go", parser=_path)]) -> None:
+    """Draw what the schedules look like: rate against step."""
+    from study import figures
+
+    for path in figures.save(figures.every_schedule(), out):
+        typer.echo(path)
+
+
+@app.command()
 def compare(
     folders: Folders,
     anyway: Annotated[bool, typer.Option("--anyway", help="compare studies of different protocols, too")] = False,

@@ -23,6 +23,8 @@ from study.values import number
 class ScheduledRate(LearningRateSchedule):
     """learning_rate x factor(step), saved with a model as text and number.
 
+    Keras finds it again in a process that has imported this module.
+
     Args:
         schedule: a schedule, or its text.
         learning_rate: the rate that the factor 1 stands for.

@@ -107,7 +107,8 @@ class StudySpec:
             the clock).
         prune: `"none"`, or `"hopeless"`: a trial whose accuracy, extrapolated generously, misses the target is given up early, at the
             risk of giving up one that would have arrived.
-        schedule: how the learning rate changes over the steps, `NAME[:key=value,...]`, see `study.schedules`; a trial's rate is its peak.
+        schedule: how the learning rate changes over the steps, `NAME[:key=value,...]`, see `study.schedules`; its factor
+            1 stands for the trial's rate.
 
     Raises:
         StudyError: a value is out of its range.
