@@ -5,6 +5,7 @@
     runs = study.load("results/mine")               # the same rows, later
     study.tables.best(runs), study.figures.valley(runs), study.tables.sizes(runs)
     study.claims.judge(["results/mine"])
+    study.find_rate(model, x, y).suggest("tenth")   # for any compiled Keras model
 
 Importing this loads no TensorFlow; `run` does when there is something to train.
 """
@@ -23,8 +24,23 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from study import claims, compare, figures, fits, tables
+    from study.finder import Sweep
 
-__all__ = ["StudyError", "StudySpec", "Trial", "claims", "compare", "figures", "fits", "load", "preset", "read_spec", "run", "tables"]
+__all__ = [
+    "StudyError",
+    "StudySpec",
+    "Trial",
+    "claims",
+    "compare",
+    "figures",
+    "find_rate",
+    "fits",
+    "load",
+    "preset",
+    "read_spec",
+    "run",
+    "tables",
+]
 
 
 def run(spec: StudySpec, out: str | Path | None = None, *, workers: int | None = None, progress: bool = True) -> pd.DataFrame:
@@ -39,6 +55,13 @@ def load(folder: str | Path) -> pd.DataFrame:
     from study import tables
 
     return tables.load(folder)
+
+
+def find_rate(model: Any, x: Any, y: Any = None, **options: Any) -> Sweep:
+    """The loss of a compiled Keras model under a rising learning rate, the model left as it was; see `study.keras_finder.find_rate`."""
+    from study import keras_finder
+
+    return keras_finder.find_rate(model, x, y, **options)
 
 
 def __getattr__(name: str) -> Any:

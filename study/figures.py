@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import matplotlib
+import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     import pandas as pd
     from matplotlib.axes import Axes
+
+    from study.finder import Sweep
 
 import seaborn as sns
 from matplotlib import ticker
@@ -385,6 +388,55 @@ def overlay(studies: Mapping[str, pd.DataFrame], measure: str = "seconds") -> Fi
     figure.legend(list(handles.values()), list(handles), loc="outside right upper", frameon=False)
     counts = ", ".join(f"{study}: {len(runs)} trials, given up after {_budget(runs)}" for study, runs in studies.items())
     _headline(figure, f"Valleys over each other, in {measure}\n{counts}")
+    return figure
+
+
+RULE_MARKERS = dict(zip(("tenth", "steepest", "valley", "slide", "rise", "fall"), "osD^<>", strict=True))
+OF_ACCURACY = ("rise", "fall")
+SWEEP_ENDS = {"end": "to its end", "threshold": "stopped as the loss rose", "diverged": "diverged"}
+
+
+def sweep(found: Sweep, what: str = "") -> Figure:
+    """A sweep of the learning rate: each batch's loss, the smoothed loss, the accuracy where there is one, and every rule's rate on it.
+
+    Args:
+        found: the sweep.
+        what: what was trained, for the subtitle.
+    """
+    if not len(found.rates):
+        raise StudyError("the sweep has no point to draw: its first loss was not finite")
+    picks = {rule: found.pick(rule).rate for rule in RULE_MARKERS if len(found.accuracy) or rule not in OF_ACCURACY}
+    rows = 2 if len(found.accuracy) else 1
+    figure, panels = _figure(rows, size=(9.5, 3 + 2.2 * rows), height_ratios=(1.6, 1)[:rows])
+    panels[0].scatter(found.rates, found.losses, s=7, color="0.75", linewidths=0, label="loss of a batch")
+    panels[0].plot(found.rates, found.smoothed, color="black", linewidth=1.8, label="smoothed")
+    start = float(found.losses[: max(5, len(found.losses) // 10)].mean())
+    top, bottom = max(1.3 * start, float(np.quantile(found.losses, 0.9))), float(found.losses.min())
+    panels[0].set_ylim(bottom - 0.05 * (top - bottom), top)  # the blow-up would leave the valley no room
+    panels[0].set_ylabel("loss")
+    if rows == 2:
+        panels[1].scatter(found.rates, 100 * found.accuracy, s=7, color="0.55", linewidths=0)
+        panels[1].yaxis.set_major_formatter(ticker.PercentFormatter(decimals=0))
+        panels[1].set_ylabel("accuracy of a batch")
+    for (rule, rate), colour in zip(picks.items(), sns.color_palette("colorblind", len(picks)), strict=True):
+        axes = panels[-1] if rule in OF_ACCURACY else panels[0]
+        if rate is None:
+            axes.plot([], [], linestyle="none", label=f"{rule}: none")
+            continue
+        axes.axvline(rate, color=colour, linewidth=1, linestyle=":")
+        on_axis = rule in OF_ACCURACY
+        height = 0 if on_axis else np.interp(rate, found.rates, found.smoothed)
+        style: dict[str, Any] = {"marker": RULE_MARKERS[rule], "markersize": 8, "linestyle": "none", "clip_on": False, "zorder": 4}
+        if on_axis:
+            style["transform"] = axes.get_xaxis_transform()
+        axes.plot([rate], [height], color=colour, label=f"{rule}: {rate:.3g}", **style)
+    for axes in panels:
+        _legend(axes)
+    if found.scale == "log":
+        panels[-1].set_xscale("log")
+    panels[-1].set_xlabel("learning rate")
+    sizes = f"{len(found.rates)} of {found.steps} steps from {found.rates[0]:.3g} to {found.rates[-1]:.3g}, {SWEEP_ENDS[found.stopped]}"
+    _headline(figure, f"Loss under a rising learning rate\n{' · '.join([*([what] if what else []), sizes])}")
     return figure
 
 
