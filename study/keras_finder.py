@@ -6,6 +6,7 @@ import random
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import chain, count
 from typing import Any
 
@@ -194,7 +195,9 @@ def _batches(x: Any, y: Any, sample_weight: Any, size: int, seed: int) -> tuple[
     length: int | None
     draw = np.random.default_rng(seed)
     if isinstance(x, Iterator):
-        raise StudyError(f"x is a {type(x).__name__}, which can be read only once: give arrays, a tf.data.Dataset or a keras.utils.PyDataset")
+        raise StudyError(
+            f"x is a {type(x).__name__}, which can be read only once: give arrays, a tf.data.Dataset or a keras.utils.PyDataset"
+        )
     if (tf is not None and isinstance(x, tf.data.Dataset)) or isinstance(x, keras.utils.PyDataset):
         if y is not None or sample_weight is not None:
             raise StudyError(f"x is a {type(x).__name__}, which yields targets and weights itself: leave y and sample_weight out")
@@ -215,10 +218,13 @@ def _batches(x: Any, y: Any, sample_weight: Any, size: int, seed: int) -> tuple[
     def epoch() -> Iterator[Any]:
         order = draw.permutation(samples)
         for begin in range(0, samples - size + 1, size):
-            chosen = order[begin : begin + size]
-            yield keras.tree.map_structure(lambda array: None if array is None else array[chosen], data)
+            yield keras.tree.map_structure(partial(_rows, chosen=order[begin : begin + size]), data)
 
     return _cycled(epoch), samples // size
+
+
+def _rows(array: Any, chosen: Any) -> Any:
+    return None if array is None else array[chosen]
 
 
 def _cycled(epoch: Callable[[], Iterable[Any]]) -> Iterator[Batch]:
@@ -254,7 +260,9 @@ def _apart(dataset: Any, tf: Any) -> Any:
     try:
         variant = tf.data.experimental.to_variant(dataset)
         ignore_state = 1  # of external variables: the copy lives in this process, and shares them
-        graph = tf.compat.v1.GraphDef.FromString(tf.raw_ops.DatasetToGraphV2(input_dataset=variant, external_state_policy=ignore_state).numpy())
+        graph = tf.compat.v1.GraphDef.FromString(
+            tf.raw_ops.DatasetToGraphV2(input_dataset=variant, external_state_policy=ignore_state).numpy()
+        )
         for node in graph.node:
             for handle in node.attr["value"].tensor.resource_handle_val if node.op == "Const" else ():
                 if "SeedGenerator" in handle.maybe_type_name or "MemoryCache" in handle.maybe_type_name:

@@ -34,7 +34,7 @@ OPTIMIZERS: dict[str, Callable[..., Any]] = {
 }
 
 SCHEDULE = optimizers.schedules.ExponentialDecay(0.01, 10, 0.9)
-SHORT: dict[str, Any] = dict(steps=12, low=1e-4, high=0.1)
+SHORT: dict[str, Any] = dict(steps=8, low=1e-4, high=0.1)
 
 
 def plain(optimizer: Any = "sgd", **options: Any) -> Any:
@@ -59,7 +59,9 @@ def batches(seed: int | None = 3) -> Any:
 
 def state(model: Any) -> list[Any]:
     """Everything that a step changes, as it stands."""
-    return [v.numpy().copy() for owner in (model, model.optimizer) for v in owner.variables] + [v.numpy().copy() for v in model.metrics_variables]
+    return [v.numpy().copy() for owner in (model, model.optimizer) for v in owner.variables] + [
+        v.numpy().copy() for v in model.metrics_variables
+    ]
 
 
 def same(before: list[Any], after: list[Any]) -> bool:
@@ -69,50 +71,51 @@ def same(before: list[Any], after: list[Any]) -> bool:
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_everything_is_put_back_bit_for_bit(name: str) -> None:
     """For a model in the middle of its training: weights, statistics, slots, iterations, seeds, metrics, rate."""
-    model = plain(OPTIMIZERS[name](0.01))
-    model.fit(X, Y, epochs=1, verbose=0)
+    model = plain(OPTIMIZERS[name](0.01), run_eagerly=True)
+    model.fit(X, Y, batch_size=64, epochs=1, verbose=0)
     before, function, variables = state(model), model.train_function, len(model.optimizer.variables)
     outside = random.getstate(), np.random.get_state()[1].copy()  # type: ignore[index] # noqa: NPY002
     found = study.find_rate(model, X, Y, **SHORT)
-    assert len(found.losses) == 12
+    assert len(found.losses) == 8
     assert np.ptp(found.losses) > 0
     assert same(before, state(model))
     assert model.train_function is function
     assert len(model.optimizer.variables) == variables
     assert random.getstate() == outside[0]
     assert np.array_equal(np.random.get_state()[1], outside[1])  # type: ignore[index] # noqa: NPY002
-    assert float(keras.ops.convert_to_numpy(model.optimizer.learning_rate)) == pytest.approx(0.01)
+    assert float(model.optimizer.learning_rate.numpy()) == pytest.approx(0.01)
 
 
-@pytest.mark.parametrize("rate", [SCHEDULE, lambda: 0.01], ids=["schedule", "function"])
-@pytest.mark.parametrize("name", ["momentum", "adam", "scaled"])
+@pytest.mark.parametrize(
+    ("name", "rate"), [("momentum", SCHEDULE), ("adam", lambda: 0.01), ("scaled", SCHEDULE)], ids=["schedule", "function", "wrapped"]
+)
 def test_a_schedule_stands_aside_and_comes_back(name: str, rate: Any) -> None:
     """The ramp's losses are those of the same optimizer with a plain rate."""
-    model, other = plain(OPTIMIZERS[name](rate)), plain(OPTIMIZERS[name](0.5))
+    eager = {"run_eagerly": True}
+    model, other = plain(OPTIMIZERS[name](rate), **eager), plain(OPTIMIZERS[name](0.5), **eager)
     before = [v.numpy().copy() for v in model.variables]
     found = study.find_rate(model, X, Y, **SHORT)
     assert found.losses.tolist() == study.find_rate(other, X, Y, **SHORT).losses.tolist()
     assert same(before, [v.numpy().copy() for v in model.variables])
     inner = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     assert inner._learning_rate is rate
-    model.fit(X, Y, epochs=1, verbose=0)
-    fresh = plain(OPTIMIZERS[name](rate))
-    fresh.fit(X, Y, epochs=1, verbose=0)
+    fresh = plain(OPTIMIZERS[name](rate), **eager)
+    fresh.optimizer.build(fresh.trainable_variables)
     assert len(model.optimizer.variables) == len(fresh.optimizer.variables)
+    assert same([v.numpy() for v in model.optimizer.variables], [v.numpy() for v in fresh.optimizer.variables])
 
 
-@pytest.mark.parametrize("source", ["arrays", "dataset"])
-@pytest.mark.parametrize("name", ["momentum", "adam", "rmsprop"])
+@pytest.mark.parametrize(("name", "source"), [("momentum", "arrays"), ("adam", "dataset"), ("schedule", "dataset")])
 def test_training_goes_on_as_if_nothing_had_been(name: str, source: str) -> None:
     """Two fits, one with the finder before each epoch: the same weights, whatever shuffles the data."""
     ends = []
     for finds in (False, True):
-        model = plain(OPTIMIZERS[name](0.01))
+        model = plain(OPTIMIZERS["adam"](SCHEDULE) if name == "schedule" else OPTIMIZERS[name](0.01))
         data: tuple[Any, ...] = (X, Y) if source == "arrays" else (batches(),)
         for _ in range(2):
             if finds:
                 study.find_rate(model, *data, **SHORT)
-            model.fit(*data, epochs=1, verbose=0)
+            model.fit(*data, epochs=1, verbose=0, shuffle=source == "arrays")
         ends.append(state(model))
     assert same(*ends)
 
@@ -121,21 +124,17 @@ def test_random_numbers_go_on_as_if_nothing_had_been() -> None:
     """TensorFlow's, Keras's global ones, Python's and NumPy's."""
 
     def draw(finds: bool) -> list[float]:
-        model = plain()
+        model, data = plain(), batches()  # a data set draws seeds when it is made
         keras.utils.set_random_seed(1)
-        tf.random.set_seed(1)
         if finds:
-            study.find_rate(model, batches(), **SHORT)
+            study.find_rate(model, data, **SHORT)
         drawn = [tf.random.uniform(()), keras.random.uniform(()), random.random(), np.random.random()]  # noqa: NPY002
         return [float(value) for value in drawn]
 
-    made = batches  # the data set itself draws a seed when it is made
-    tf.random.set_seed(1)
-    assert made(3) is not None
     assert draw(True) == draw(False)
 
 
-class Breaks(keras.Model):
+class Breaks(keras.Model):  # type: ignore[misc]
     """Raises in its fifth step; written as the guides write a train_step."""
 
     def __init__(self, error: type[BaseException] | None = None) -> None:
@@ -160,7 +159,8 @@ class Breaks(keras.Model):
 @pytest.mark.parametrize("rate", [0.01, SCHEDULE], ids=["rate", "schedule"])
 def test_an_error_in_mid_sweep_undoes_the_sweep(error: type[BaseException], rate: Any) -> None:
     """Ctrl-C too; and the error goes on."""
-    model = compiled(Breaks(), optimizers.Adam(rate), run_eagerly=True)
+    model = Breaks()
+    model.compile(optimizers.Adam(rate), keras.losses.SparseCategoricalCrossentropy(from_logits=True), run_eagerly=True)
     model.fit(X, Y, epochs=1, verbose=0)
     model.steps, model.error = 0, error
     before = state(model)
@@ -173,11 +173,10 @@ def test_an_error_in_mid_sweep_undoes_the_sweep(error: type[BaseException], rate
 
 def test_a_subclassed_model_with_its_own_train_step() -> None:
     """Not built before; its data comes as fit gives it."""
-    model = compiled(Breaks(), optimizers.Adam(0.01))
-    found = study.find_rate(model, X, Y, **SHORT)
-    assert len(found.losses) == 12
+    found = study.find_rate(compiled(Breaks(), optimizers.Adam(0.01)), X, Y, steps=40)
+    assert len(found.losses) == 40
     assert found.accuracy.size == 0
-    assert "tells no accuracy" in study.find_rate(model, X, Y, steps=40).why("rise")
+    assert "tells no accuracy" in found.why("rise")
 
 
 class Nameless(Breaks):
@@ -194,8 +193,8 @@ def test_losses_are_those_of_a_hand_written_loop() -> None:
     found = study.find_rate(model, X, Y, batch_size=50, seed=4, **SHORT)
     kernel, bias = tf.Variable(w), tf.Variable(b)
     adam = optimizers.Adam(0.3)
-    draw, losses, rates = np.random.default_rng(4), [], ramp(1e-4, 0.1, 12)
-    order = np.concatenate([draw.permutation(256)[:250] for _ in range(3)])
+    draw, losses, rates = np.random.default_rng(4), [], ramp(1e-4, 0.1, 8)
+    order = np.concatenate([draw.permutation(256)[:250] for _ in range(2)])
     for step, rate in enumerate(rates):
         chosen = order[50 * step : 50 * (step + 1)]
         with tf.GradientTape() as tape:
@@ -206,7 +205,7 @@ def test_losses_are_those_of_a_hand_written_loop() -> None:
         losses.append(float(loss))
     assert found.losses == pytest.approx(np.array(losses), rel=1e-5)
     assert found.rates == pytest.approx(rates)
-    assert found.accuracy.shape == (12,)
+    assert found.accuracy.shape == (8,)
 
 
 def test_an_unbuilt_model_trains_afterwards_as_it_would_have() -> None:
@@ -216,25 +215,23 @@ def test_an_unbuilt_model_trains_afterwards_as_it_would_have() -> None:
         keras.utils.set_random_seed(3)
         model = compiled(keras.Sequential([layers.Dense(8), layers.BatchNormalization(), layers.Dropout(0.2), layers.Dense(3)]), "adam")
         if finds:
-            assert len(study.find_rate(model, batches(), **SHORT).losses) == 12
-        model.fit(batches(), epochs=1, verbose=0)
+            assert len(study.find_rate(model, batches(), **SHORT).losses) == 8
+        model.fit(batches(), epochs=1, verbose=0, shuffle=False)
         ends.append(state(model))
     assert same(*ends)
 
 
-@pytest.mark.parametrize("options", [{"steps_per_execution": 4}, {"jit_compile": True}, {"run_eagerly": True}], ids=str)
+@pytest.mark.parametrize("options", [{"steps_per_execution": 4}, {"jit_compile": True}], ids=str)
 def test_compiled_in_any_way(options: dict[str, Any]) -> None:
-    """The same losses as plainly compiled, to rounding."""
-    model = plain("adam", **options)
-    model.fit(X, Y, epochs=1, verbose=0)
-    before = state(model)
-    found = study.find_rate(model, X, Y, **SHORT)
-    assert same(before, state(model))
-    other = plain("adam")
-    other.fit(X, Y, epochs=1, verbose=0)
-    assert len(found.losses) == 12
-    if "run_eagerly" not in options:  # which draws dropout's masks in another order
-        assert found.losses == pytest.approx(study.find_rate(other, X, Y, **SHORT).losses, rel=1e-3)
+    """One batch a step, whatever the model was compiled for."""
+    models = []
+    for given in (options, {}):
+        keras.utils.set_random_seed(3)
+        models.append(compiled(keras.Sequential([layers.Input((6,)), layers.Dense(3)]), "adam", **given))
+    before = [v.numpy().copy() for v in models[0].variables]
+    ours, others = (study.find_rate(model, X, Y, **SHORT).losses for model in models)
+    assert ours == pytest.approx(others, rel=1e-5)
+    assert same(before, [v.numpy() for v in models[0].variables])
 
 
 class Sequence(keras.utils.PyDataset):  # type: ignore[misc]
@@ -254,26 +251,30 @@ class Sequence(keras.utils.PyDataset):  # type: ignore[misc]
 
 def test_the_kinds_of_data() -> None:
     """Arrays in lists and dicts, weights, a data set without end, a PyDataset in shuffled rounds."""
-    model = plain()
-    assert len(study.find_rate(model, X.astype(np.float64), Y, sample_weight=np.ones(256), **SHORT).losses) == 12
-    assert len(study.find_rate(model, batches().repeat(), **SHORT).losses) == 12
+    model = plain(run_eagerly=True)
+    assert len(study.find_rate(model, X.astype(np.float64), Y, sample_weight=np.ones(256), **SHORT).losses) == 8
+    assert len(study.find_rate(model, batches().repeat(), **SHORT).losses) == 8
     rounds = Sequence()
     assert len(study.find_rate(model, rounds, steps=16, low=1e-4, high=0.1).losses) == 16
     assert sorted(rounds.asked[:8]) == sorted(rounds.asked[8:16]) == list(range(8))
     assert rounds.asked[:8] != rounds.asked[8:16]
     for given in ({"a": X, "b": X}, [X, X]):
         a, b = layers.Input((6,), name="a"), layers.Input((6,), name="b")
-        both = compiled(keras.Model({"a": a, "b": b} if isinstance(given, dict) else [a, b], layers.Dense(3)(a + b)))
-        assert len(study.find_rate(both, given, Y, **SHORT).losses) == 12
+        both = compiled(keras.Model({"a": a, "b": b} if isinstance(given, dict) else [a, b], layers.Dense(3)(a + b)), run_eagerly=True)
+        assert len(study.find_rate(both, given, Y, **SHORT).losses) == 8
 
 
 def test_the_steps_are_an_epochs_within_bounds() -> None:
     """At least 100, at most 500, and 100 where the length is not known."""
-    model = compiled(keras.Sequential([layers.Input((6,)), layers.Dense(3)]))
-    assert study.find_rate(model, X, Y, high=1e-5).steps == 100
-    assert study.find_rate(model, X, Y, batch_size=2, high=1e-5).steps == 128
-    assert study.find_rate(model, batches().repeat(), high=1e-5).steps == 100
-    assert study.find_rate(model, X, Y, batch_size=1000, **SHORT).steps == 12
+    model = compiled(keras.Sequential([layers.Input((6,)), layers.Dense(3)]), run_eagerly=True)
+    for data, options, steps in (
+        ((X, Y), {}, 100),
+        ((X, Y), {"batch_size": 2}, 128),
+        ((np.tile(X, (5, 1)), np.tile(Y, 5)), {"batch_size": 2}, 500),
+        ((batches().repeat(),), {}, 100),
+        ((X, Y), {"batch_size": 1000, "steps": 8}, 8),
+    ):
+        assert study.find_rate(model, *data, low=1e2, high=1e12, stop=1.01, **options).steps == steps
 
 
 def generator() -> Iterator[Any]:
@@ -322,3 +323,13 @@ def test_it_finds_the_rate_of_a_model_that_learns() -> None:
     assert found.stopped == "threshold"
     assert 0.01 < (found.suggest("tenth") or 0) < 10
     assert 0.001 < (found.suggest("valley") or 0) < 10
+
+
+def test_a_data_set_that_cannot_be_copied_is_read_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one of more than 2 GB, whose graph has no room for it."""
+
+    def refuse(**arguments: Any) -> Any:
+        raise tf.errors.InvalidArgumentError(None, None, "too large")
+
+    monkeypatch.setattr(tf.raw_ops, "DatasetToGraphV2", refuse)
+    assert len(study.find_rate(plain(run_eagerly=True), batches(), **SHORT).losses) == 8
