@@ -212,10 +212,9 @@ def feed(course: Course, losses: Iterable[Any], accuracy: Iterable[Any]) -> None
             return
 
 
-def noise(values: Floats) -> float:
-    """The standard deviation of a curve's noise, from the steps d between its points, which a trend hardly shows in: sd(d) / sqrt(2), or
+def noise(jumps: Floats) -> float:
+    """The standard deviation of a curve's noise from the steps d between its points, in which a trend hardly shows: sd(d) / sqrt(2), or
     1.4826 median |d - median d| / sqrt(2) where that is more (Rousseeuw and Croux 1993)."""
-    jumps = np.diff(values)
     if not len(jumps):
         return 0.0
     return max(float(jumps.std()), 1.4826 * float(np.median(np.abs(jumps - np.median(jumps))))) / math.sqrt(2)
@@ -237,7 +236,7 @@ def _fell(sweep: Sweep) -> Pick | None:
     first = start_points(len(sweep.losses))
     start = float(sweep.losses[:first].mean())
     # What comes after the least is the blow-up, whose jumps are no noise.
-    deviation = noise(sweep.losses[: max(least + 1, FEWEST)])
+    deviation = noise(np.diff(sweep.losses[: max(least + 1, FEWEST)]))
     weights = BETA ** np.arange(least + 1)
     averaged = weights.sum() ** 2 / (weights**2).sum()  # as many equally weighted points have the smoothed loss's variance
     drop = start - float(sweep.smoothed[least])
@@ -338,7 +337,7 @@ def _climb(sweep: Sweep) -> Pick | tuple[Floats, Floats, float, float, int]:
     means = np.convolve(sweep.accuracy, np.full(width, 1 / width), mode="valid")
     rates, start = sweep.rates[half : half + len(means)], float(sweep.accuracy[:first].mean())
     peak = int(np.argmax(means))
-    deviation = noise(sweep.accuracy)
+    deviation = noise(np.diff(sweep.accuracy))
     if not means[peak] - start > 1e-6 or not moved(float(means[peak]) - start, deviation, first, width):
         return Pick(None, f"the accuracy never rose by more than its noise explains (from {start:.1%} to {means[peak]:.1%} at most)")
     return rates, means, start, deviation * math.sqrt(1 / first + 1 / width), peak
