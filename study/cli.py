@@ -512,12 +512,12 @@ def find_rate(
     from study import finder
 
     trial = _trial(locals())
-    asked = integer("steps", steps, 1, finder.MOST_STEPS)
-    finder.ramp(number("low", low, 0, 1e12), number("high", high, 0, 1e12), asked, scale)
+    lowest, highest, asked = number("low", low, 0, 1e12), number("high", high, 0, 1e12), integer("steps", steps, 1, finder.MOST_STEPS)
+    finder.ramp(lowest, highest, asked, scale)  # refuses what is no ramp before anything is loaded
     multiple = finder.stop_of(stop)
     learner, _ = _learner(trial, out)
     begun = time.monotonic()
-    found = finder.sweep(learner, float(low), float(high), asked, scale, multiple)[0]
+    found = finder.sweep(learner, lowest, highest, asked, scale, multiple)[0]
     seconds = time.monotonic() - begun
     picks = {rule: found.pick(rule) for rule in finder.RULES}
     if as_json:

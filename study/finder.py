@@ -149,7 +149,8 @@ def ramp(low: float, high: float, steps: int, scale: str = "log") -> Floats:
     low, high = number("low", low, 0, 1e12), number("high", high, 0, 1e12)
     if not low < high:
         raise StudyError(f"low {low:g} must be below high {high:g}")
-    done = np.arange(integer("steps", steps, 1, MOST_STEPS)) / int(steps)
+    steps = integer("steps", steps, 1, MOST_STEPS)
+    done = np.arange(steps) / steps
     return np.asarray(low * (high / low) ** done if scale == "log" else low + (high - low) * done)
 
 
