@@ -6,6 +6,7 @@
     study.tables.best(runs), study.figures.valley(runs), study.tables.sizes(runs)
     study.claims.judge(["results/mine"])
     keras.optimizers.SGD(study.schedule("triangular:half=500", 0.1))
+    study.find_rate(model, x, y).suggest("tenth")   # for any compiled Keras model
 
 Importing this loads no TensorFlow; `run` does when there is something to train, and `schedule` loads Keras.
 """
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from study import claims, compare, figures, fits, tables
+    from study.finder import Sweep
     from study.schedules import Schedule
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "claims",
     "compare",
     "figures",
+    "find_rate",
     "fits",
     "load",
     "preset",
@@ -62,6 +65,13 @@ def schedule(shape: str | Schedule, learning_rate: float) -> Any:
     from study import keras_schedules
 
     return keras_schedules.schedule(shape, learning_rate)
+
+
+def find_rate(model: Any, x: Any, y: Any = None, **options: Any) -> Sweep:
+    """The loss of a compiled Keras model under a rising learning rate, the model left as it was; see `study.keras_finder.find_rate`."""
+    from study import keras_finder
+
+    return keras_finder.find_rate(model, x, y, **options)
 
 
 def __getattr__(name: str) -> Any:

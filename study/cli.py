@@ -7,7 +7,10 @@ import math
 import os
 import shlex
 import sys
+import time
 from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,8 +18,9 @@ import typer
 
 from study import cli_methods
 from study.errors import StudyError, Terminated, terminable
-from study.spec import ON_GPU, PRESETS, StudySpec, preset, read_spec
-from study.values import integer, number
+from study.learner import Learner
+from study.spec import ON_GPU, OPTIMIZERS, PRESETS, StudySpec, Trial, preset, read_spec
+from study.values import choice, integer, number
 
 app = typer.Typer(
     help="Train one network at many learning rates with many optimizers, and measure what each rate costs.",
@@ -498,6 +502,176 @@ def report(
     from study import report as module
 
     typer.echo(module.write(folders, out))
+
+
+Optimizer = Annotated[str, typer.Option(help=", ".join(OPTIMIZERS))]
+Width = Annotated[str | None, typer.Option(help="multiplier of the filters")]
+Seed = Annotated[str, typer.Option(metavar="S", help="of the initial weights and the batches")]
+Files = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="write the numbers and a figure there", parser=_path)]
+
+
+@app.command("find-rate")
+def find_rate(
+    optimizer: Optimizer,
+    network: NetworkName = None,
+    dataset: Dataset = None,
+    width: Width = None,
+    batch: Batch = None,
+    hyper: Hyper = None,
+    seed: Seed = "0",
+    low: Annotated[str, typer.Option(metavar="RATE", help="the first rate")] = "1e-6",
+    high: Annotated[str, typer.Option(metavar="RATE", help="the rate that the ramp ends short of")] = "10",
+    steps: Annotated[str, typer.Option(metavar="N", help="steps of the ramp")] = "200",
+    scale: Annotated[str, typer.Option(help="log or linear")] = "log",
+    stop: Annotated[str, typer.Option(metavar="X", help="end when the smoothed loss is X times its least, or none")] = "4",
+    out: Files = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train once under a rising learning rate, and print the rate that each rule reads off the curve, and why."""
+    from study import finder
+
+    trial = _trial(locals())
+    lowest, highest, asked = number("low", low, 0, 1e12), number("high", high, 0, 1e12), integer("steps", steps, 1, finder.MOST_STEPS)
+    finder.ramp(lowest, highest, asked, scale)  # refuses what is no ramp before anything is loaded
+    multiple = finder.stop_of(stop)
+    learner, _ = _learner(trial, out)
+    begun = time.monotonic()
+    found = finder.sweep(learner, lowest, highest, asked, scale, multiple)[0]
+    seconds = time.monotonic() - begun
+    picks = {rule: found.pick(rule) for rule in finder.RULES}
+    if as_json:
+        rates = {rule: {"rate": pick.rate, "reason": pick.reason} for rule, pick in picks.items()}
+        typer.echo(json.dumps({"rules": rates, "stopped": found.stopped, "steps": len(found.rates), "seconds": seconds}))
+    else:
+        for rule, pick in picks.items():
+            typer.echo(f"{rule:10}{'none' if pick.rate is None else f'{pick.rate:.3g}':>10}  {pick.reason}")
+        ends = {"end": "ran to its end", "threshold": f"was stopped, the loss being {stop} times its least", "diverged": "diverged"}
+        count = f"{len(found.rates)} of {asked} steps in {seconds:.1f} s, compilation included"
+        typer.echo(f"\n{_what(trial)}: the sweep {ends[found.stopped]}; {count}")
+    if out is not None:
+        from study import figures
+
+        columns = {"rate": found.rates, "loss": found.losses, "smoothed": found.smoothed, "accuracy": found.accuracy}
+        _write(out / "sweep.csv", columns, as_json)
+        if len(found.rates):
+            _draw({"sweep": figures.sweep(found, _what(trial))}, out, as_json)
+
+
+@app.command()
+def staircase(
+    optimizer: Optimizer,
+    search: Annotated[str, typer.Option(metavar="NAME|STAGES", help="coarse, fine, or START:STEP:REPEATS[:STOP],...")] = "coarse",
+    unit: Annotated[str, typer.Option(help="what is repeated at each rate: epochs or steps")] = "epochs",
+    fresh: Annotated[bool, typer.Option("--fresh", help="start every rate from the same weights")] = False,
+    network: NetworkName = None,
+    dataset: Dataset = None,
+    width: Width = None,
+    batch: Batch = None,
+    hyper: Hyper = None,
+    seed: Seed = "0",
+    out: Files = None,
+    as_json: AsJson = False,
+) -> None:
+    """Climb the learning rate step by step, each held for a while, as Microsoft's ai-edu does; print what each rate led to."""
+    from tqdm import tqdm
+
+    from study import staircase as module
+
+    trial, stages = _trial(locals()), module.parse(search)
+    choice("unit", unit, ("epochs", "steps"))
+    learner, epoch = _learner(trial, out)
+    with tqdm(total=module.units(stages), unit=unit[:-1], file=sys.stderr, dynamic_ncols=True) as bar:
+
+        def watch(row: module.Row) -> None:
+            bar.update(1)
+            bar.set_postfix_str(f"rate {row.rate:g}, loss {row.loss:.4g}", refresh=False)
+
+        found = module.search(learner, stages, epoch if unit == "epochs" else 1, fresh, watch)[0]
+    pick, ends = found.pick(), found.ends()
+    if as_json:
+        led = [{"rate": end.rate, "loss": end.loss if math.isfinite(end.loss) else None} for end in ends]
+        typer.echo(json.dumps({"rate": pick.rate, "reason": pick.reason, "rates": led, "steps": found.rows[-1].step}))
+    else:
+        typer.echo(f"{'rate':>10} {'loss':>10}")
+        for end in ends:
+            typer.echo(f"{end.rate:10g} {end.loss:10.4g}")
+        picked = "none" if pick.rate is None else f"{pick.rate:g}"
+        typer.echo(f"\n{_what(trial)}, {found.rows[-1].step:,} steps. Picked (ours, the source goes by eye): {picked}, {pick.reason}")
+    if out is not None:
+        from study import figures
+
+        names = ("rate", "repeat", "step", "loss", "accuracy")
+        _write(out / "staircase.csv", {name: [getattr(row, name) for row in found.rows] for name in names}, as_json)
+        _draw({"staircase": figures.staircase(found, _what(trial))}, out, as_json)
+
+
+@app.command()
+def halve(
+    optimizer: Optimizer,
+    start: Annotated[str, typer.Option(metavar="RATE", help="the first rate")] = "10",
+    steps: Annotated[str, typer.Option(metavar="N", help="steps of a try")] = "100",
+    network: NetworkName = None,
+    dataset: Dataset = None,
+    width: Width = None,
+    batch: Batch = None,
+    hyper: Hyper = None,
+    seed: Seed = "0",
+    as_json: AsJson = False,
+) -> None:
+    """Halve the learning rate until training no longer makes the loss worse; print every try."""
+    from study import halving
+
+    trial = _trial(locals())
+    first, count = number("start", start, 0, 1e12), integer("steps", steps, 1, 10**6)
+    learner, _ = _learner(trial, None)
+    found = halving.halve(learner, first, count)[0]
+    if as_json:
+        tries = [{"rate": one.rate, "diverged": one.diverged} for one in found.tries]
+        typer.echo(json.dumps({"rate": found.rate, "steps": found.steps, "tries": tries}))
+        return
+    typer.echo(f"{'rate':>10} {'first loss':>11} {'last fifth':>11}")
+    for one in found.tries:
+        typer.echo(f"{one.rate:10.4g} {one.first:11.4g} {one.last:11.4g}  {'diverged' if one.diverged else 'did not diverge'}")
+    end = f"every rate diverged, down to {found.tries[-1].rate:.3g}" if found.rate is None else f"found {found.rate:.4g}"
+    typer.echo(f"\n{_what(trial)}: {end}; {len(found.tries)} tries, {found.steps:,} steps")
+
+
+def _trial(arguments: dict[str, Any]) -> Trial:
+    """The trial whose network, data and optimizer a search's arguments name; its own rate is never used."""
+    given = {key: arguments[key] for key in ("network", "dataset", "batch", "hyper") if arguments[key] is not None}
+    widths = {} if arguments["width"] is None else {"widths": (arguments["width"],)}
+    spec = StudySpec(rates=(1.0,), optimizers=(arguments["optimizer"],)).with_(**given, **widths)
+    return replace(spec.trials()[0], seed=integer("seed", arguments["seed"], 0, 2**31 - 1))
+
+
+def _learner(trial: Trial, out: Path | None) -> tuple[Learner, int]:
+    """A learner of that trial alone, and its steps an epoch; `out` is made first, since that may fail."""
+    from study import data, driver
+
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+    images = data.load(trial.dataset)
+    return driver.tensorflow_engine(images).learner([trial]), len(images.y_train) // trial.batch
+
+
+def _what(trial: Trial) -> str:
+    """What a search trained, in words."""
+    return f"{trial.optimizer}, {trial.network} network, width {trial.width:g}, {Path(trial.dataset).name}, batch {trial.batch}"
+
+
+def _write(path: Path, columns: Mapping[str, Iterable[Any]], quiet: bool) -> None:
+    """Write columns as a CSV file, and say where."""
+    rows = [",".join(columns), *(",".join(f"{value:.9g}" for value in row) for row in zip(*columns.values(), strict=True))]
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    typer.echo(path, err=quiet)
+
+
+def _draw(drawn: dict[str, Any], out: Path, quiet: bool) -> None:
+    """Save figures, and say where."""
+    from study import figures
+
+    for path in figures.save(drawn, out):
+        typer.echo(path, err=quiet)
 
 
 def main() -> None:

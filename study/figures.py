@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+    from study.finder import Sweep
+    from study.staircase import Staircase
+
 import numpy as np
 import seaborn as sns
 from matplotlib import ticker
@@ -469,6 +472,91 @@ def _rate(axes: Axes, shape: Schedule, learning_rate: float, steps: int, **style
     """The rate at every step as a line."""
     axes.plot(np.arange(steps + 1), rates(shape, [learning_rate], 0, steps + 1)[:, 0], **style)
     axes.set_xlim(0, steps)
+
+
+RULE_MARKERS = dict(zip(("tenth", "steepest", "valley", "slide", "rise", "fall"), "osD^<>", strict=True))
+OF_ACCURACY = ("rise", "fall")
+SWEEP_ENDS = {"end": "to its end", "threshold": "stopped as the loss rose", "diverged": "diverged"}
+
+
+def sweep(found: Sweep, what: str = "") -> Figure:
+    """A sweep of the learning rate: each batch's loss, the smoothed loss, the accuracy where there is one, and every rule's rate on it.
+
+    Args:
+        found: the sweep.
+        what: what was trained, for the subtitle.
+    """
+    if not len(found.rates):
+        raise StudyError("the sweep has no point to draw: its first loss was not finite")
+    picks = {rule: found.pick(rule).rate for rule in RULE_MARKERS if len(found.accuracy) or rule not in OF_ACCURACY}
+    rows = 2 if len(found.accuracy) else 1
+    figure, panels = _figure(rows, size=(9.5, 3 + 2.2 * rows), height_ratios=(1.6, 1)[:rows])
+    panels[0].scatter(found.rates, found.losses, s=7, color="0.75", linewidths=0, label="loss of a batch")
+    panels[0].plot(found.rates, found.smoothed, color="black", linewidth=1.8, label="smoothed")
+    start = float(found.losses[: max(5, len(found.losses) // 10)].mean())
+    bottom = float(found.losses.min())
+    top = max(start + 0.5 * (start - bottom), float(np.quantile(found.losses, 0.9)) + 1e-9)
+    panels[0].set_ylim(bottom - 0.05 * (top - bottom), top)  # the blow-up would leave the valley no room
+    panels[0].set_ylabel("loss")
+    if rows == 2:
+        panels[1].scatter(found.rates, 100 * found.accuracy, s=7, color="0.55", linewidths=0)
+        panels[1].yaxis.set_major_formatter(ticker.PercentFormatter(decimals=0))
+        panels[1].set_ylabel("accuracy of a batch")
+    for (rule, rate), colour in zip(picks.items(), sns.color_palette("colorblind", len(picks)), strict=True):
+        axes = panels[-1] if rule in OF_ACCURACY else panels[0]
+        if rate is None:
+            axes.plot([], [], linestyle="none", label=f"{rule}: none")
+            continue
+        axes.axvline(rate, color=colour, linewidth=1, linestyle=":")
+        on_axis = rule in OF_ACCURACY
+        height = 0 if on_axis else np.interp(rate, found.rates, found.smoothed)
+        style: dict[str, Any] = {"marker": RULE_MARKERS[rule], "markersize": 8, "linestyle": "none", "clip_on": False, "zorder": 4}
+        if on_axis:
+            style["transform"] = axes.get_xaxis_transform()
+        axes.plot([rate], [height], color=colour, label=f"{rule}: {rate:.3g}", **style)
+    for axes in panels:
+        _legend(axes)
+    if found.scale == "log":
+        panels[-1].set_xscale("log")
+    panels[-1].set_xlabel("learning rate")
+    sizes = f"{len(found.rates)} of {found.steps} steps from {found.rates[0]:.3g} to {found.rates[-1]:.3g}, {SWEEP_ENDS[found.stopped]}"
+    _headline(figure, f"Loss under a rising learning rate\n{' · '.join([*([what] if what else []), sizes])}")
+    return figure
+
+
+def staircase(found: Staircase, what: str = "") -> Figure:
+    """A staircase search: each unit's loss at its rate, what each rate led to, and the rate picked; what was not finite at the top.
+
+    Args:
+        found: the search.
+        what: what was trained, for the subtitle.
+    """
+    figure, (axes,) = _figure(1, size=(9.5, 5))
+    ends = found.ends()
+    finite = [row for row in found.rows if row.loss < math.inf]
+    whole = [end for end in ends if end.loss < math.inf]
+    axes.scatter([row.rate for row in finite], [row.loss for row in finite], s=8, color="0.7", linewidths=0, label="loss of a unit")
+    style: dict[str, Any] = {"color": "black", "linewidth": 1.4, "marker": "o", "markersize": 3.5}
+    axes.plot([end.rate for end in whole], [end.loss for end in whole], **style, label="what the rate led to")
+    least = min((row.loss for row in finite), default=0.0)
+    fall = finite[0].loss - least if finite else 0.0
+    if fall > 0:  # a blow-up would leave the rest no room
+        axes.set_ylim(least - 0.05 * fall, least + 1.4 * fall)
+    lost = [end.rate for end in ends if end.loss == math.inf]
+    if lost:
+        top: dict[str, Any] = {"linestyle": "none", "marker": "x", "color": "C3", "clip_on": False}
+        axes.plot(lost, [1] * len(lost), transform=axes.get_xaxis_transform(), label="not finite", **top)
+    pick = found.pick()
+    if pick.rate is not None:
+        axes.axvline(pick.rate, color="C0", linestyle=":", linewidth=1.4, label=f"picked (not the source's way): {pick.rate:.3g}")
+    axes.set_xscale("log")
+    axes.set_xlabel("learning rate")
+    axes.set_ylabel("loss")
+    _legend(axes)
+    how = "every rate from the same weights" if found.fresh else "weights carried on from rate to rate"
+    sizes = f"{len(ends)} rates, {found.rows[-1].step:,} steps, {how}"
+    _headline(figure, f"The staircase search\n{' · '.join([*([what] if what else []), sizes])}")
+    return figure
 
 
 def draw(runs: pd.DataFrame, stored: pd.DataFrame) -> dict[str, Figure]:

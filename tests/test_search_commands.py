@@ -1,0 +1,76 @@
+"""find-rate, staircase and halve, as a person types them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_cli import call
+
+SMALL = ["--optimizer", "sgd", "--batch", "20"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["find-rate"], "--optimizer"),
+        (["find-rate", "--optimizer", "adamm"], "did you mean adam"),
+        (["find-rate", *SMALL, "--low", "1", "--high", "0.1"], "low 1 must be below high 0.1"),
+        (["find-rate", *SMALL, "--low", "nan"], "low nan"),
+        (["find-rate", *SMALL, "--steps", "many"], "'many'"),
+        (["find-rate", *SMALL, "--scale", "cubic"], "one of log, linear"),
+        (["find-rate", *SMALL, "--stop", "1"], "stop 1"),
+        (["find-rate", *SMALL, "--seed", "-1"], "seed '-1'"),
+        (["find-rate", *SMALL, "--dataset", "none.npz"], "no file none.npz"),
+        (["find-rate", *SMALL, "--out", ""], "empty text"),
+        (["staircase", *SMALL, "--search", "0.1"], "START:STEP:REPEATS"),
+        (["staircase", *SMALL, "--unit", "days"], "one of epochs, steps"),
+        (["staircase", *SMALL, "--network", "huge"], "one of compact, tutorial"),
+        (["halve", *SMALL, "--start", "0"], "start 0"),
+        (["halve", "--optimizer", "sgd", "--width", "0"], "width 0"),
+    ],
+)
+def test_mistakes_are_one_sentence(arguments: list[str], words: str, tmp_path: Path) -> None:
+    """And exit code 2, before anything is trained."""
+    answer = call(*arguments, cwd=tmp_path)
+    assert answer.returncode == 2
+    assert answer.stderr.count("\n") == 1
+    assert words in answer.stderr
+
+
+def test_find_rate_prints_every_rule_and_writes_the_curve(tmp_path: Path) -> None:
+    """The rules' reasons, how the sweep ended, the numbers and the figure."""
+    answer = call("find-rate", *SMALL, "--steps", "60", "--high", "3", "--stop", "none", "--out", tmp_path / "found")
+    assert answer.returncode == 0, answer.stderr
+    for rule in ("tenth", "steepest", "valley", "slide", "rise", "fall"):
+        assert f"\n{rule} " in f"\n{answer.stdout}"
+    assert "60 of 60 steps" in answer.stdout
+    table = np.genfromtxt(tmp_path / "found" / "sweep.csv", delimiter=",", names=True)
+    assert table["rate"] == pytest.approx(1e-6 * 3e6 ** (np.arange(60) / 60), rel=1e-6)
+    assert np.isfinite(table["loss"]).all()
+    assert {path.name for path in (tmp_path / "found").iterdir()} == {"sweep.csv", "sweep.png", "sweep.svg"}
+
+
+def test_staircase_prints_what_each_rate_led_to(tmp_path: Path) -> None:
+    """As JSON, the bar and the files' names being on standard error."""
+    search = ["--search", "0.01:0.01:2:0.03", "--unit", "steps"]
+    answer = call("staircase", *SMALL, *search, "--out", tmp_path / "found", "--json")
+    assert answer.returncode == 0, answer.stderr
+    found = json.loads(answer.stdout)
+    assert [row["rate"] for row in found["rates"]] == [0.01, 0.02, 0.03]
+    assert found["steps"] == 6
+    assert "6/6" in answer.stderr
+    assert len((tmp_path / "found" / "staircase.csv").read_text().splitlines()) == 7
+
+
+def test_halve_prints_its_tries() -> None:
+    """From a rate that no network survives."""
+    answer = call("halve", "--optimizer", "adam", "--batch", "20", "--steps", "20", "--start", "20", "--json")
+    assert answer.returncode == 0, answer.stderr
+    found = json.loads(answer.stdout)
+    assert [one["rate"] for one in found["tries"]] == [20 / 2**i for i in range(len(found["tries"]))]
+    assert [one["diverged"] for one in found["tries"]] == [True] * (len(found["tries"]) - 1) + [False]
+    assert found["rate"] == found["tries"][-1]["rate"]
+    assert found["steps"] == 20 * len(found["tries"])
