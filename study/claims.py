@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from study import statistics, tables
+from study import contest, cycles, statistics, tables
 from study.errors import StudyError
 from study.record import Outcome
 from study.spec import OPTIMIZERS, StudySpec
@@ -72,6 +72,29 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class Rows:
+    """What a folder holds beside a study: the table of a `contest`, or the rows of the case study of `cycles`."""
+
+    kind: str
+    table: pd.DataFrame
+
+
+Known = Sequence[Evidence | Rows]
+"""All that the claims are held against."""
+
+
+def studies_in(known: Known) -> list[Evidence]:
+    """The studies."""
+    return [one for one in known if isinstance(one, Evidence)]
+
+
+def rows_of(known: Known, kind: str) -> pd.DataFrame | None:
+    """The rows of this kind, those with most seeds if there are several; None if there are none."""
+    found = [one.table for one in known if isinstance(one, Rows) and one.kind == kind]
+    return max(found, key=lambda table: (table["seed"].nunique(), len(table))) if found else None
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What became of a claim: the statistic with its interval, the threshold that it is held against, and the reason in a sentence."""
 
@@ -95,7 +118,7 @@ class Claim:
     id: str
     text: str
     published: str
-    judge: Callable[[Sequence[Evidence]], Verdict]
+    judge: Callable[[Known], Verdict]
 
 
 CLAIMS: dict[str, Claim] = {}
@@ -111,12 +134,16 @@ def claim(id: str, text: str, published: str) -> Callable[[Callable[..., Verdict
     return put
 
 
-def evidence(folder: str | Path) -> Evidence:
-    """A stored study's evidence; rows outside its present grid are left out.
+def evidence(folder: str | Path) -> Evidence | Rows:
+    """A stored study's evidence, rows outside its present grid left out; or what a contest or the case study of cycles left there.
 
     Raises:
-        StudyError: the folder holds no study, or rows that must not share a table.
+        StudyError: the folder holds nothing of the kind, or rows that must not share a table.
     """
+    if not (Path(folder) / "spec.json").exists():
+        for kind, name, read in (("contest", contest.TABLE, contest.read), ("cycles", cycles.FILE, cycles.read)):
+            if (Path(folder) / name).exists():
+                return Rows(kind, read(folder))
     spec = Store(Path(folder)).spec()
     runs = tables.load(folder)
     if len(runs):
@@ -124,7 +151,7 @@ def evidence(folder: str | Path) -> Evidence:
     return Evidence(spec, tables.comparable(runs) if len(runs) else runs, tables.curves(folder))
 
 
-def verdicts(studies: Sequence[Evidence]) -> list[Verdict]:
+def verdicts(studies: Known) -> list[Verdict]:
     """Every claim's verdict on these studies together: a claim about rates takes the largest grid, one about sizes the most widths."""
     return [CLAIMS[id_].judge(studies) for id_ in CLAIMS]
 
@@ -194,11 +221,11 @@ def states(arrived: NDArray[np.bool_], failed: NDArray[np.bool_]) -> NDArray[np.
     return np.asarray(works.astype(np.int64) - fails, np.int64)
 
 
-def grid_of(studies: Sequence[Evidence]) -> Grid | None:
+def grid_of(studies: Known) -> Grid | None:
     """The largest grid that is wide and dense enough, at width 1 or the first; None if there is none. What was asked for decides, not what
     is there, so that a missing trial never makes another study the judge."""
     found = []
-    for study in studies:
+    for study in studies_in(studies):
         tried = np.array(sorted(study.spec.rates), float)
         decades = math.log10(tried[-1] / tried[0])
         if decades >= DECADES - 1e-3 and len(tried) - 1 >= PER_DECADE * decades - 1e-3 and len(study.spec.optimizers) > 1:
@@ -269,7 +296,7 @@ def about(grid: Grid) -> str:
 
 
 @claim("majority-fails", "for every optimizer, most learning rates fail to train the model", "33 to 44 of 48 rates fail")
-def majority_fails(id: str, studies: Sequence[Evidence]) -> Verdict:
+def majority_fails(id: str, studies: Known) -> Verdict:
     """The least share of failing rates over the optimizers, above a half."""
     grid = grid_of(studies)
     if grid is None:
@@ -313,7 +340,7 @@ def holes(state: NDArray[np.int64]) -> tuple[int, int]:
     "each optimizer has one band of rates that work; below it training never gets there, above it it is unstable",
     "one band each, 4 to 15 rates wide",
 )
-def valley(id: str, studies: Sequence[Evidence]) -> Verdict:
+def valley(id: str, studies: Known) -> Verdict:
     """The widest hole in any optimizer's band, in rates, at most one; and the band ends inside the grid."""
     grid = grid_of(studies)
     if grid is None:
@@ -355,7 +382,7 @@ def _ends_as_claimed(grid: Grid, optimizer: str) -> bool:
 
 
 @claim("no-universal-rate", "no learning rate works for all optimizers", "at most 3 of 6 optimizers at any one rate")
-def no_universal_rate(id: str, studies: Sequence[Evidence]) -> Verdict:
+def no_universal_rate(id: str, studies: Known) -> Verdict:
     """The most optimizers that work at any one rate, fewer than all six."""
     threshold = len(OPTIMIZERS) - 0.5
     grid = grid_of(studies)
@@ -375,7 +402,7 @@ def no_universal_rate(id: str, studies: Sequence[Evidence]) -> Verdict:
     "among rates that work, training time varies by an order of magnitude",
     "from 7.0 s at best to the cap of 120 s",
 )
-def order_of_magnitude(id: str, studies: Sequence[Evidence]) -> Verdict:
+def order_of_magnitude(id: str, studies: Known) -> Verdict:
     """The slowest median time over the fastest, of all cells that work, above ten."""
     grid = grid_of(studies)
     if grid is None:
@@ -394,7 +421,7 @@ def order_of_magnitude(id: str, studies: Sequence[Evidence]) -> Verdict:
 
 
 @claim("wide-union", "rates from 0.001 to 30 succeed with at least one optimizer", "4.6e-5 to 46 with at least one")
-def wide_union(id: str, studies: Sequence[Evidence]) -> Verdict:
+def wide_union(id: str, studies: Known) -> Verdict:
     """The share of the rates from 0.001 to 30 at which an optimizer works, at least 95 %."""
     grid = grid_of(studies)
     low_rate, high_rate = UNION_RATES
@@ -424,7 +451,7 @@ def bests(median: Floats) -> Floats:
     "at its best rate every optimizer but RMSProp converges in reasonable time",
     "7.0 to 12.4 s; RMSProp 83.7 s",
 )
-def all_but_rmsprop(id: str, studies: Sequence[Evidence]) -> Verdict:
+def all_but_rmsprop(id: str, studies: Known) -> Verdict:
     """RMSProp's best time over the fastest optimizer's, above three, and every other's below."""
     grid = grid_of(studies)
     if grid is None or not grid.all_six:
@@ -454,7 +481,7 @@ def words(times: float) -> str:
 
 
 @claim("adam-fastest", "Adam learns the fastest", "Adam 8.3 s; SGD 7.0 s, Adagrad 7.8 s")
-def adam_fastest(id: str, studies: Sequence[Evidence]) -> Verdict:
+def adam_fastest(id: str, studies: Known) -> Verdict:
     """Adam's best time over the best of all others', below one."""
     grid = grid_of(studies)
     if grid is None or not grid.all_six:
@@ -492,9 +519,9 @@ def drop(accuracy: Floats, target: float, diverged: bool = False) -> float:
     "Adam's validation accuracy has no major drop, unlike the others",
     "a figure; its data are not published",
 )
-def adam_stable(id: str, studies: Sequence[Evidence]) -> Verdict:
+def adam_stable(id: str, studies: Known) -> Verdict:
     """Adam's largest drop of validation accuracy at its best rate, below two points, and that of most others above."""
-    asked = [study for study in studies if "adam" in study.spec.optimizers and len(study.spec.optimizers) > 1]
+    asked = [study for study in studies_in(studies) if "adam" in study.spec.optimizers and len(study.spec.optimizers) > 1]
     if not asked:
         return unsaid(id, DROP, "no study trains Adam beside other optimizers")
     study = max(asked, key=lambda study: (len(study.spec.optimizers), len(study.spec.rates), study.spec.seeds, study.spec.name))
@@ -531,7 +558,7 @@ def _drop_of(curve: pd.DataFrame, target: float) -> float:
 
 
 @claim("adam-wide", "Adam has a relatively wide range of working rates", "15 of 48 rates; the others 4 to 13")
-def adam_wide(id: str, studies: Sequence[Evidence]) -> Verdict:
+def adam_wide(id: str, studies: Known) -> Verdict:
     """Decades of working rates, Adam's less the median of the others', above zero."""
     grid = grid_of(studies)
     if grid is None or not grid.all_six:
@@ -570,10 +597,10 @@ class Sizes:
         return int(np.isnan(self.seconds).sum())
 
 
-def sizes_of(studies: Sequence[Evidence]) -> Sizes | None:
+def sizes_of(studies: Known) -> Sizes | None:
     """The study of the most widths, Adam's part of it if it has one; None if none spans enough. What was asked for decides."""
     found = []
-    for study in studies:
+    for study in studies_in(studies):
         least, most = min(study.spec.widths), max(study.spec.widths)
         if len(study.spec.widths) >= FEWEST_WIDTHS and most >= SIZE_RANGE * least:
             found.append(study)
@@ -596,7 +623,7 @@ NO_SIZES = f"no study has {FEWEST_WIDTHS} widths, the largest {SIZE_RANGE:g} tim
 
 
 @claim("linear-size", "at a fixed rate, time grows linearly with model size", "R^2 0.74 to 0.98 at six rates")
-def linear_size(id: str, studies: Sequence[Evidence]) -> Verdict:
+def linear_size(id: str, studies: Known) -> Verdict:
     """The share of the rates at which time grows and a line is enough, above a half."""
     sizes = sizes_of(studies)
     if sizes is None:
@@ -631,7 +658,7 @@ def linear_size(id: str, studies: Sequence[Evidence]) -> Verdict:
     "the same rate trains every size from 1x to 10x",
     "36 of 36 sizes at five rates, 31 of 36 at 0.01",
 )
-def rate_survives_scaling(id: str, studies: Sequence[Evidence]) -> Verdict:
+def rate_survives_scaling(id: str, studies: Known) -> Verdict:
     """Of the rates that train the smallest size, the share of all sizes that they train, above 90 %."""
     sizes = sizes_of(studies)
     if sizes is None:
@@ -663,7 +690,7 @@ def rate_survives_scaling(id: str, studies: Sequence[Evidence]) -> Verdict:
     "the best rates at 1x are the best at 10x",
     "0.0005, 0.001 and 0.00146 at both",
 )
-def best_rate_transfers(id: str, studies: Sequence[Evidence]) -> Verdict:
+def best_rate_transfers(id: str, studies: Known) -> Verdict:
     """At the largest size, the time of the rate that is best at the smallest over the least time, below 1.25."""
     sizes = sizes_of(studies)
     if sizes is None or len(sizes.rates) < 2:
@@ -701,7 +728,7 @@ def best_rate_transfers(id: str, studies: Sequence[Evidence]) -> Verdict:
     "above 0.001, a larger rate takes longer and scatters more about the line",
     "k 2.2e-6 at 0.001, 4.9e-6 s at 0.005; R^2 0.95, 0.85, 0.74",
 )
-def variance_above(id: str, studies: Sequence[Evidence]) -> Verdict:
+def variance_above(id: str, studies: Known) -> Verdict:
     """The largest rate's median time, and its scatter about the line, each over those of the least rate from 0.001 up: both above one."""
     sizes = sizes_of(studies)
     if sizes is None:
@@ -734,6 +761,59 @@ def variance_above(id: str, studies: Sequence[Evidence]) -> Verdict:
     ends = f"{sizes.rates[working[0]]:g} to {sizes.rates[working[-1]]:g}"
     reason = f"from {ends}: {slower:.2f} times the time, {wider:.2f} times the scatter about the line"
     return held(id, min(slower, wider), float(low), float(high), 1.0, reason)
+
+
+# Ways of choosing a rate
+
+
+@claim(
+    "tenth-rule",
+    "a tenth of the rate of least loss in a finder's sweep is a rate that works, for each optimizer",
+    "one figure, Adam on Fashion-MNIST",
+)
+def tenth_rule(id: str, studies: Known) -> Verdict:
+    """The optimizers at which most seeds' picks train to the target, all six."""
+    threshold = len(OPTIMIZERS) - 0.5
+    rows = rows_of(studies, "contest")
+    mine = rows[(rows["method"] == "finder") & (rows["rule"] == "tenth")] if rows is not None else pd.DataFrame()
+    if mine.empty:
+        return unsaid(id, threshold, "no contest has the finder's tenth rule: such as `contest DIR`")
+    seeds = mine["seed"].nunique()
+    reached = (mine["outcome"] == Outcome.REACHED).groupby(mine["optimizer"]).sum()
+    failed = (mine["outcome"] != Outcome.REACHED).groupby(mine["optimizer"]).sum()
+    state = {name: (1 if 2 * reached[name] > seeds else -1 if 2 * failed[name] >= seeds else 0) for name in reached.index}
+    works = sum(value == 1 for value in state.values())
+    possible = len(OPTIMIZERS) - sum(value == -1 for value in state.values())
+    if seeds < statistics.FEWEST_SEEDS:
+        return unsaid(id, threshold, f"{seeds} seed(s): whether a pick works may be luck")
+    counts = ", ".join(f"{name} {reached[name]} of {seeds}" for name in OPTIMIZERS if name in reached.index)
+    return held(id, works, works, possible, threshold, f"picks that train to the target: {counts}")
+
+
+@claim("clr-gain", "a cyclical rate lowers the test error", "1.91 to 1.64 %, its second run carrying on from the first")
+def clr_gain(id: str, studies: Known) -> Verdict:
+    """The second run's gain in points of test error over the same run at a constant rate, above zero."""
+    rows = rows_of(studies, "cycles")
+    if rows is None or rows["seed"].nunique() < statistics.FEWEST_SEEDS:
+        return unsaid(id, 0.0, f"no case study of {statistics.FEWEST_SEEDS} seeds: such as `cycles --out DIR`")
+    found = cycles.gain(rows, cycles.PUBLISHED, cycles.CONTROL_ON)
+    scratch = cycles.gain(rows, cycles.SCRATCH, cycles.CONTROL)
+    reason = f"carrying on, the cycle gains {found.mean:.2f} points over a constant rate ({found.count} seeds); from scratch "
+    return held(id, found.mean, found.low, found.high, 0.0, reason + f"{scratch.mean:.2f} ({scratch.low:.2f} to {scratch.high:.2f})")
+
+
+@claim("windows-equal", "triangular, Welch and Hann windows do equally well", "said, not measured")
+def windows_equal(id: str, studies: Known) -> Verdict:
+    """The largest difference of two windows' test errors in points, below a tenth of a point."""
+    rows = rows_of(studies, "cycles")
+    if rows is None or rows["seed"].nunique() < statistics.FEWEST_SEEDS:
+        return unsaid(id, cycles.EQUAL, f"no case study of {statistics.FEWEST_SEEDS} seeds: such as `cycles --out DIR`")
+    pairs = cycles.windows(rows)
+    most = max(pairs, key=lambda pair: abs(pair.mean))
+    low = max(max(pair.low, -pair.high, 0.0) for pair in pairs)
+    high = max(max(abs(pair.low), abs(pair.high)) for pair in pairs)
+    reason = f"the largest difference is {abs(most.mean):.2f} points of test error, over {most.count} seeds"
+    return held(id, abs(most.mean), low, high, cycles.EQUAL, reason, above=False)
 
 
 def table(found: Sequence[Verdict]) -> pd.DataFrame:

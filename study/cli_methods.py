@@ -149,9 +149,9 @@ def cycles(
 ) -> None:
     """The case study of cyclical rates with its controls: train what is missing, print error, seconds and what is the cycle's gain."""
     from study import cycles as module
-    from study import figures, figures_methods
+    from study import figures, figures_methods, methods
 
-    rows = module.run(out, integer("seeds", seeds, 1, 10_000), dataset, width=number("width", width, 0, 100))
+    rows = methods.run_cycles(out, integer("seeds", seeds, 1, 10_000), dataset, width=number("width", width, 0, 100))
     table = module.summary(rows).rename(columns={"error": "test error %"})
     typer.echo(table.to_string(index=False, float_format=lambda value: f"{value:.3g}"))
     typer.echo(f"\n{module.conclusion(rows)}\n")
@@ -170,11 +170,12 @@ def contest(
     """Let every way of choosing a rate pick one for each optimizer of a stored grid, train at the picks, and print what they are worth."""
     from study import contest as module
     from study import figures, figures_methods, tables
+    from study import methods as runner
 
     known = tuple(module.METHODS)
     chosen = known if methods is None else tuple(choice("method", name.strip(), known) for name in methods.split(","))
     out = folder / "contest" if out is None else out
-    table = module.run(folder, out, integer("seeds", seeds, 1, 10_000), chosen, budget=integer("budget", budget, 600, 10**9))
+    table = runner.run_contest(folder, out, integer("seeds", seeds, 1, 10_000), chosen, budget=integer("budget", budget, 600, 10**9))
     found = module.summary(table)
     typer.echo(found.to_string(index=False, float_format=lambda value: f"{value:.3g}"))
     drawn = {"contest-picks": figures_methods.picks(table, tables.load(folder)), "contest-costs": figures_methods.costs(table, found)}

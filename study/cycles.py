@@ -7,25 +7,21 @@ also starts from scratch, and each run at batch 2,000 has its constant twin. A s
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
-from study import calibration, data, schedules, statistics
+from study import calibration, schedules, statistics
 from study.calibration import Engine
-from study.driver import calibration_of, once, tensorflow_engine
 from study.errors import StudyError
 from study.learner import Floats, Learner
 from study.spec import StudySpec, Trial
-from study.stopwatch import Stopwatch
-from study.store import Store, append_line, read_lines, repair
-from study.workers import EngineFactory
+from study.store import read_lines
 
 EPOCHS = 10
 LOW, HIGH = 0.001, 0.006
@@ -152,93 +148,31 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-@dataclass(frozen=True)
-class Gain:
-    """A difference of two arms' test errors in points, paired over the seeds, with a 95 % interval (Student's t)."""
-
-    points: float
-    low: float
-    high: float
-    seeds: int
-
-
-def gain(rows: pd.DataFrame, arm: str, over: str) -> Gain:
-    """By how many points of test error `arm` is below `over` at the end."""
-    from scipy import stats  # half a second to import
-
+def gain(rows: pd.DataFrame, arm: str, over: str) -> statistics.Paired:
+    """By how many points of test error `arm` is below `over` at the end, paired over the seeds."""
     last = rows[rows["epoch"] == rows["epoch"].max()].pivot_table(index="seed", columns="arm", values="test_error")
-    difference = 100 * (last[over] - last[arm]).dropna().to_numpy(float)
-    if len(difference) < 2:
-        return Gain(float(difference.mean()) if len(difference) else np.nan, -np.inf, np.inf, len(difference))
-    half = float(stats.sem(difference) * stats.t.ppf(0.5 + statistics.CONFIDENCE / 2, len(difference) - 1))
-    middle = float(difference.mean())
-    return Gain(middle, middle - half, middle + half, len(difference))
+    both = last.reindex(columns=[arm, over]).dropna()
+    return statistics.paired(100 * both[over].to_numpy(float), 100 * both[arm].to_numpy(float))
+
+
+def windows(rows: pd.DataFrame) -> list[statistics.Paired]:
+    """The differences of the windows' errors, pair by pair, in points."""
+    return [gain(rows, f"three cycles, {a}", f"three cycles, {b}") for a, b in combinations(WINDOWS, 2)]
 
 
 def conclusion(rows: pd.DataFrame) -> str:
     """How much of the published gain is the cycle's, and whether windows differ, in sentences."""
     whole, cycle, scratch = gain(rows, PUBLISHED, FIRST), gain(rows, PUBLISHED, CONTROL_ON), gain(rows, SCRATCH, CONTROL)
-    windows = [
-        gain(rows, f"three cycles, {a}", f"three cycles, {b}")
-        for a, b in (("triangular", "welch"), ("triangular", "hann"), ("welch", "hann"))
-    ]
-    most = max(windows, key=lambda pair: abs(pair.points))
+    most = max(windows(rows), key=lambda pair: abs(pair.mean))
     return (
         f"The second run of the article lowers the error by {_points(whole)}; against ten more epochs at batch 2,000 without a cycle, "
-        f"{_points(cycle)} of that are the cycle's; from scratch it gains {_points(scratch)} over its constant twin ({whole.seeds} seeds). "
+        f"{_points(cycle)} of that are the cycle's; from scratch it gains {_points(scratch)} over its constant twin ({whole.count} seeds). "
         f"The largest difference between two windows is {_points(most)}."
     )
 
 
-def _points(found: Gain) -> str:
-    return f"{found.points:.2f} points ({found.low:.2f} to {found.high:.2f})"
-
-
-def run(out: Path, seeds: int, dataset: str = "mnist", *, factory: EngineFactory = tensorflow_engine, width: float = 1.0) -> pd.DataFrame:
-    """Train every arm with every seed that `out` lacks, measure the step times, and write `cycles.csv`, its summary and the figure.
-
-    A seed's rows are on the disk before the next seed begins; rerunning goes on where it was stopped.
-
-    Args:
-        out: the folder; `cycles.jsonl` in it is the source of truth.
-        seeds: how many, 0 to N - 1.
-        dataset: as in a study.
-        factory: makes the engine.
-        width: multiplier of the hidden units.
-
-    Raises:
-        StudyError: bad input, another process on the same folder, or a folder of another data set or width.
-    """
-    store = Store(out)
-    with store.writing():
-        asked = {"dataset": dataset, "width": width, "epochs": EPOCHS}
-        settings = out / "cycles.json"
-        if settings.exists() and (stored := json.loads(settings.read_text(encoding="utf-8"))) != asked:
-            raise StudyError(f"{out} holds the case study of {stored}, not of {asked}: give another --out")
-        images = data.load(dataset)
-        store.write(settings, asked)
-        repair(out / FILE)
-        done = {row["seed"] for _, row in read_lines(out / FILE)}
-        missing = [seed for seed in range(seeds) if seed not in done]
-        engine = once(factory, images, Stopwatch())
-        times = calibration_of(out, shared=False)
-        kinds = times.missing([trial_of(arm, 0, dataset, width) for arm in ARMS])
-        with tqdm(total=len(missing) * EPOCHS * 3, desc="cycles", disable=not missing) as bar:
-
-            def watch(arms: str, epoch: int) -> None:
-                bar.set_postfix_str(f"{arms[:40]}, epoch {epoch}")
-                bar.update(1)
-
-            if kinds:
-                bar.set_postfix_str("step times")
-                calibration.measure(times, kinds, engine())
-            for seed in missing:
-                rows = train(seed, engine(), len(images.x_train), dataset, width=width, watch=watch)
-                append_line(out / FILE, {"seed": seed, "rows": rows})
-    table = read(out)
-    table.to_csv(out / "cycles.csv", index=False, float_format="%.6g")
-    summary(table).to_csv(out / "cycles-summary.csv", index=False, float_format="%.6g")
-    return table
+def _points(found: statistics.Paired) -> str:
+    return f"{found.mean:.2f} points ({found.low:.2f} to {found.high:.2f})"
 
 
 def read(folder: str | Path) -> pd.DataFrame:

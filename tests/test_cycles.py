@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from parabola import CURVATURE, ParabolaEngine
 
-from study import cycles, data, figures_methods
+from study import cycles, data, figures_methods, methods
 from study.cycles import ARMS, CONTROL, CONTROL_ON, EPOCHS, FIRST, HALF, HIGH, LOW, PUBLISHED, SCRATCH
 from study.errors import StudyError
 
@@ -83,11 +83,11 @@ def test_a_gain_is_paired_over_the_seeds() -> None:
     table = made({CONTROL: [0.02, 0.05, 0.09], SCRATCH: [0.018, 0.049, 0.087]})
     found = cycles.gain(table, SCRATCH, CONTROL)
     differences = np.array([0.2, 0.1, 0.3])
-    assert found.points == pytest.approx(differences.mean())
+    assert found.mean == pytest.approx(differences.mean())
     half = 4.302652729911275 * differences.std(ddof=1) / math.sqrt(3)  # t of two degrees of freedom, from a table
     assert [found.low, found.high] == pytest.approx([0.2 - half, 0.2 + half])
     one = cycles.gain(table[table["seed"] == 0], SCRATCH, CONTROL)
-    assert [one.points, one.low, one.high] == [pytest.approx(0.2), -math.inf, math.inf]
+    assert [one.mean, one.low, one.high] == [pytest.approx(0.2), -math.inf, math.inf]
 
 
 def test_the_conclusion_tells_the_cycles_share() -> None:
@@ -109,16 +109,16 @@ def test_a_folder_is_resumed_and_kept_to_its_settings(tmp_path: Path, monkeypatc
 
     monkeypatch.setattr(cycles, "train", counting)
     factory = lambda images: ParabolaEngine()  # noqa: E731
-    cycles.run(tmp_path, 1, factory=factory)
+    methods.run_cycles(tmp_path, 1, factory=factory)
     with (tmp_path / cycles.FILE).open("a") as file:
         file.write('{"seed": 1, "rows": [{"arm"')
-    table = cycles.run(tmp_path, 2, factory=factory)
+    table = methods.run_cycles(tmp_path, 2, factory=factory)
     assert trained == [0, 1]
     assert table["seed"].nunique() == 2
     assert table["seconds"].notna().all()
     assert pd.read_csv(tmp_path / "cycles.csv")["test_error"].tolist() == pytest.approx(table["test_error"].tolist())
     with pytest.raises(StudyError, match="holds the case study"):
-        cycles.run(tmp_path, 2, width=2.0, factory=factory)
+        methods.run_cycles(tmp_path, 2, width=2.0, factory=factory)
     with pytest.raises(StudyError, match="holds no case study"):
         cycles.read(tmp_path / "nowhere")
 

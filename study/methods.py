@@ -1,0 +1,163 @@
+"""The case study of cycles and the contest in their folders: what is missing is trained, and then the tables are written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from tqdm import tqdm
+
+from study import calibration, contest, cycles, data, tables
+from study.calibration import Engine
+from study.driver import calibration_of, once, tensorflow_engine
+from study.errors import StudyError
+from study.machine import this_machine, versions
+from study.record import Run
+from study.spec import Trial
+from study.stopwatch import Stopwatch
+from study.store import Store, append_line, read_lines, repair
+from study.training import Context, train
+from study.workers import EngineFactory
+
+LANES = 16
+"""Trials at the picks that train together."""
+
+
+def run_cycles(
+    out: Path, seeds: int, dataset: str = "mnist", *, factory: EngineFactory = tensorflow_engine, width: float = 1.0
+) -> pd.DataFrame:
+    """Train every arm with every seed that `out` lacks, measure the step times, and write `cycles.csv`, and its summary.
+
+    A seed's rows are on the disk before the next seed begins; rerunning goes on where it was stopped.
+
+    Args:
+        out: the folder; `cycles.jsonl` in it is the source of truth.
+        seeds: how many, 0 to N - 1.
+        dataset: as in a study.
+        factory: makes the engine.
+        width: multiplier of the hidden units.
+
+    Raises:
+        StudyError: bad input, another process on the same folder, or a folder of another data set or width.
+    """
+    store = Store(out)
+    with store.writing():
+        asked = {"dataset": dataset, "width": width, "epochs": cycles.EPOCHS}
+        settings = out / "cycles.json"
+        if settings.exists() and (stored := json.loads(settings.read_text(encoding="utf-8"))) != asked:
+            raise StudyError(f"{out} holds the case study of {stored}, not of {asked}: give another --out")
+        images = data.load(dataset)
+        store.write(settings, asked)
+        repair(out / cycles.FILE)
+        done = {row["seed"] for _, row in read_lines(out / cycles.FILE)}
+        missing = [seed for seed in range(seeds) if seed not in done]
+        engine = once(factory, images, Stopwatch())
+        times = calibration_of(out, shared=False)
+        kinds = times.missing([cycles.trial_of(arm, 0, dataset, width) for arm in cycles.ARMS])
+        with tqdm(total=len(missing) * cycles.EPOCHS * 3, desc="cycles", disable=not missing) as bar:
+
+            def watch(arms: str, epoch: int) -> None:
+                bar.set_postfix_str(f"{arms[:40]}, epoch {epoch}")
+                bar.update(1)
+
+            if kinds:
+                bar.set_postfix_str("step times")
+                calibration.measure(times, kinds, engine())
+            for seed in missing:
+                rows = cycles.train(seed, engine(), len(images.x_train), dataset, width=width, watch=watch)
+                append_line(out / cycles.FILE, {"seed": seed, "rows": rows})
+    table = cycles.read(out)
+    table.to_csv(out / "cycles.csv", index=False, float_format="%.6g")
+    cycles.summary(table).to_csv(out / "cycles-summary.csv", index=False, float_format="%.6g")
+    return table
+
+
+def run_contest(
+    grid: Path,
+    out: Path,
+    seeds: int = 3,
+    methods: Sequence[str] = tuple(contest.METHODS),
+    *,
+    budget: int = contest.BUDGET,
+    factory: EngineFactory = tensorflow_engine,
+) -> pd.DataFrame:
+    """Let every method pick, train at every pick, and write `contest.csv`; return it.
+
+    Picks (`picks.jsonl`) and runs (`runs.jsonl`) are on the disk as they come; rerunning goes on where it was stopped.
+
+    Args:
+        grid: the folder of a grid study: the protocol, the bounds of the rates, the step times, the truth.
+        out: the contest's folder.
+        seeds: how many, 0 to N - 1.
+        methods: names out of `contest.METHODS`.
+        budget: steps of a search that is given a budget.
+        factory: makes the engine.
+
+    Raises:
+        StudyError: the grid is no study, or one of several widths or without step times; or another process is on `out`.
+    """
+    spec = Store(grid).spec()
+    runs = tables.comparable(tables.load(grid), grid)
+    if len(spec.widths) > 1:
+        raise StudyError(f"{grid} has {len(spec.widths)} widths: a contest needs a grid of one")
+    if runs["step_seconds"].isna().any() or runs["steps"].isna().any():
+        raise StudyError(f"{grid} does not tell steps and step times: a contest needs a grid that was trained by this program")
+    step_seconds = runs.groupby(runs["optimizer"].astype(str))["step_seconds"].median()
+    store, paper = Store(out), out / contest.PICKS
+    with store.writing():
+        asked = {"grid": str(grid), "protocol": {**spec.to_json(), "seeds": 0}, "budget": budget}
+        _same(out / "contest.json", asked, store)
+        repair(paper)
+        images = data.load(spec.dataset)
+        engine = once(factory, images, Stopwatch())
+        picks = contest.read_picks(out)
+        have = {(pick.seed, pick.method) for pick in picks}
+        todo = [(seed, name) for seed in range(seeds) for name in methods if (seed, name) not in have]
+        low, high = min(spec.rates), max(spec.rates)
+        low, high = float(low), float(high)
+        with tqdm(total=len(todo), desc="searches", disable=not todo) as bar:
+            for seed, name in todo:
+                bar.set_postfix_str(f"{name}, seed {seed}")
+                base = replace(spec.trials()[0], seed=seed, prune="none")
+                trials = {optimizer: replace(base, optimizer=optimizer, learning_rate=low) for optimizer in spec.optimizers}
+                found = list(contest.METHODS[name](contest.Task(engine(), trials, seed, low, high, budget)))
+                append_line(paper, {"seed": seed, "method": name, "picks": [asdict(pick) for pick in found]})
+                picks += found
+                bar.update(1)
+        _train(store, [trial for pick in picks if (trial := contest.trial_of(pick, spec.trials()[0]))], step_seconds, engine, spec.name)
+    table = contest.table(grid, out)
+    table.to_csv(out / "contest.csv", index=False, float_format="%.6g")
+    contest.summary(table).to_csv(out / "contest-summary.csv", index=False, float_format="%.6g")
+    return table
+
+
+def _same(path: Path, asked: Mapping[str, Any], store: Store) -> None:
+    """Keep what was asked for, or raise `StudyError` where the folder holds another contest."""
+    if path.exists() and json.loads(path.read_text(encoding="utf-8")) != json.loads(json.dumps(asked)):
+        raise StudyError(f"{path.parent} holds another contest (see {path.name}): give another --out")
+    store.write(path, asked)
+
+
+def _train(store: Store, trials: Sequence[Trial], step_seconds: pd.Series, engine: Callable[[], Engine], study: str) -> None:
+    """Train the trials that are not stored, those of a seed and schedule together."""
+    stored = {run.id for run in store.runs()}
+    groups: dict[tuple[int, str], dict[str, Trial]] = {}
+    for trial in trials:
+        if trial.id not in stored:
+            groups.setdefault((trial.seed, trial.schedule), {})[trial.id] = trial
+    context = Context(study, this_machine().name, this_machine().fingerprint, versions(), 1)
+    with tqdm(total=sum(map(len, groups.values())), desc="training at the picks", disable=not groups) as bar:
+
+        def emit(run: Run, finish: Any) -> None:
+            store.append(run, finish)
+            bar.set_postfix_str(f"{run.trial.optimizer} {run.trial.learning_rate:.3g}: {run.outcome}")
+            bar.update(1)
+
+        for group in groups.values():
+            waiting = sorted(group.values(), key=lambda trial: trial.learning_rate)
+            for part in (waiting[i : i + LANES] for i in range(0, len(waiting), LANES)):
+                train(part, [float(step_seconds[trial.optimizer]) for trial in part], engine(), context, emit, Stopwatch())
