@@ -113,7 +113,7 @@ def _staircase(task: Task) -> Iterable[Pick]:
 
 def _decades(low: float, high: float) -> list[staircase.Stage]:
     """A stage a decade, of nine rates each, from the first power of ten from `low` up."""
-    powers = range(math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) - 1e-9))
+    powers = range(math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) - 1e-9) + 1)
     return [staircase.Stage(10.0**k, 10.0**k, UNITS, 9 * 10.0**k) for k in powers]
 
 
