@@ -7,10 +7,7 @@ import math
 import os
 import shlex
 import sys
-import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,9 +15,34 @@ import typer
 
 from study import cli_methods
 from study.errors import StudyError, Terminated, terminable
-from study.learner import Learner
-from study.spec import ON_GPU, OPTIMIZERS, PRESETS, StudySpec, Trial, preset, read_spec
-from study.values import choice, integer, number
+from study.options import (
+    AsJson,
+    Batch,
+    Cap,
+    CheckEvery,
+    Dataset,
+    Folder,
+    Folders,
+    Hyper,
+    MaxSteps,
+    Memory,
+    Metric,
+    Mode,
+    NetworkName,
+    Optimizers,
+    Out,
+    Prune,
+    Rates,
+    ScaleDense,
+    Schedule,
+    Seeds,
+    Target,
+    Widths,
+    Workers,
+    path_of,
+)
+from study.spec import ON_GPU, PRESETS, StudySpec, preset, read_spec
+from study.values import integer, number
 
 app = typer.Typer(
     help="Train one network at many learning rates with many optimizers, and measure what each rate costs.",
@@ -32,44 +54,6 @@ app = typer.Typer(
 app.add_typer(cli_methods.app)
 
 What = Annotated[str, typer.Argument(metavar="PRESET|FILE.toml", help=f"a preset ({', '.join(PRESETS)}) or a TOML file of the same keys")]
-
-
-def _path(text: str) -> Path:
-    """A path that is not an empty text, which an unset variable gives."""
-    if not text:
-        raise typer.BadParameter("it is an empty text: name a folder")
-    return Path(text)
-
-
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="a study's folder", parser=_path)]
-Out = Annotated[
-    str | None, typer.Option("--out", metavar="DIR", help="the study's folder itself; results/<machine>/<study> where it is not given")
-]
-Optimizers = Annotated[str | None, typer.Option(help="names separated by commas")]
-Rates = Annotated[
-    str | None,
-    typer.Option(help="published, LOW:HIGH:N (log-spaced), rates by commas, or auto[:DIR]: around the best of a stored grid"),
-]
-Widths = Annotated[str | None, typer.Option(help="multipliers of the filters, separated by commas")]
-Seeds = Annotated[str | None, typer.Option(metavar="N", help="number of seeds")]
-NetworkName = Annotated[str | None, typer.Option("--network", help="compact, tutorial or mlp")]
-Dataset = Annotated[str | None, typer.Option(help="mnist, fashion-mnist, or an .npz file with MNIST's four keys")]
-Target = Annotated[str | None, typer.Option(metavar="A", help="accuracy to reach, in (0, 1]")]
-Metric = Annotated[str | None, typer.Option(help="window, cumulative or validation")]
-Cap = Annotated[str | None, typer.Option(metavar="SECONDS", help="seconds of training after which a trial is given up, or none")]
-MaxSteps = Annotated[str | None, typer.Option(metavar="N", help="steps after which a trial is given up, or none")]
-Batch = Annotated[str | None, typer.Option(metavar="N", help="images a step")]
-CheckEvery = Annotated[str | None, typer.Option(metavar="N", help="steps between two looks at the accuracy")]
-Mode = Annotated[str | None, typer.Option(help="array (trials train together) or alone (one by one, by the clock)")]
-Hyper = Annotated[str | None, typer.Option(help="published (TensorFlow 1's hyper-parameters) or keras (Keras 3's)")]
-Prune = Annotated[str | None, typer.Option(help="none, or hopeless: give up early what, extrapolated generously, will miss the target")]
-Schedule = Annotated[
-    str | None, typer.Option(metavar="NAME[:ARGS]", help="how the rate changes over the steps, such as cosine:steps=2000; constant")
-]
-ScaleDense = Annotated[bool | None, typer.Option("--scale-dense/--no-scale-dense", help="scale the first dense layer by the width too")]
-Workers = Annotated[str, typer.Option(metavar="N", help="processes that train arrays at the same time; auto: as the machine suggests")]
-Memory = Annotated[str | None, typer.Option(metavar="SIZE", help="memory to fill at most, such as 8GB; half of what is free if not given")]
-AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
 def spec_of(what: str, out: str | None = None, **options: Any) -> StudySpec:
@@ -358,9 +342,6 @@ def figures(
         typer.echo(path)
 
 
-Folders = Annotated[list[Path], typer.Argument(metavar="DIR...", help="studies' folders", parser=_path)]
-
-
 @app.command()
 def claims(folders: Folders, as_json: AsJson = False) -> None:
     """Hold the published study's claims against stored studies: a grid of rates, and a study of sizes."""
@@ -386,7 +367,7 @@ def claims(folders: Folders, as_json: AsJson = False) -> None:
 @app.command("import-published")
 def import_published(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="the published project's CSV and .xlsx files")],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="the new study's folder", parser=_path)],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="the new study's folder", parser=path_of)],
     target: Annotated[str | None, typer.Option(metavar="A", help="accuracy that counts as success; 0.97, and 0.96 for sizes")] = None,
 ) -> None:
     """Make a study out of the published project's own result files, so that tables, figures, claims and compare work on them."""
@@ -396,15 +377,6 @@ def import_published(
     for folder, (spec, count) in published.import_published(files, out, aim).items():
         what = f"{len(spec.optimizers)} optimizers, {len(spec.rates)} rates, {len(spec.widths)} widths"
         typer.echo(f"{folder}: {count} trials ({what}; target {100 * spec.target:g} %)")
-
-
-@app.command()
-def schedules(out: Annotated[Path, typer.Option("--out", metavar="DIR", help="where the figures go", parser=_path)]) -> None:
-    """Draw what the schedules look like: rate against step."""
-    from study import figures
-
-    for path in figures.save(figures.every_schedule(), out):
-        typer.echo(path)
 
 
 @app.command()
@@ -504,174 +476,8 @@ def report(
     typer.echo(module.write(folders, out))
 
 
-Optimizer = Annotated[str, typer.Option(help=", ".join(OPTIMIZERS))]
-Width = Annotated[str | None, typer.Option(help="multiplier of the filters")]
-Seed = Annotated[str, typer.Option(metavar="S", help="of the initial weights and the batches")]
-Files = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="write the numbers and a figure there", parser=_path)]
-
-
-@app.command("find-rate")
-def find_rate(
-    optimizer: Optimizer,
-    network: NetworkName = None,
-    dataset: Dataset = None,
-    width: Width = None,
-    batch: Batch = None,
-    hyper: Hyper = None,
-    seed: Seed = "0",
-    low: Annotated[str, typer.Option(metavar="RATE", help="the first rate")] = "1e-6",
-    high: Annotated[str, typer.Option(metavar="RATE", help="the rate that the ramp ends short of")] = "10",
-    steps: Annotated[str, typer.Option(metavar="N", help="steps of the ramp")] = "200",
-    scale: Annotated[str, typer.Option(help="log or linear")] = "log",
-    stop: Annotated[str, typer.Option(metavar="X", help="end when the smoothed loss is X times its least, or none")] = "4",
-    out: Files = None,
-    as_json: AsJson = False,
-) -> None:
-    """Train once under a rising learning rate, and print the rate that each rule reads off the curve, and why."""
-    from study import finder
-
-    trial = _trial(locals())
-    lowest, highest, asked = number("low", low, 0, 1e12), number("high", high, 0, 1e12), integer("steps", steps, 1, finder.MOST_STEPS)
-    finder.ramp(lowest, highest, asked, scale)  # refuses what is no ramp before anything is loaded
-    multiple = finder.stop_of(stop)
-    learner, _ = _learner(trial, out)
-    begun = time.monotonic()
-    found = finder.sweep(learner, lowest, highest, asked, scale, multiple)[0]
-    seconds = time.monotonic() - begun
-    picks = {rule: found.pick(rule) for rule in finder.RULES}
-    if as_json:
-        rates = {rule: {"rate": pick.rate, "reason": pick.reason} for rule, pick in picks.items()}
-        typer.echo(json.dumps({"rules": rates, "stopped": found.stopped, "steps": len(found.rates), "seconds": seconds}))
-    else:
-        for rule, pick in picks.items():
-            typer.echo(f"{rule:10}{'none' if pick.rate is None else f'{pick.rate:.3g}':>10}  {pick.reason}")
-        ends = {"end": "ran to its end", "threshold": f"was stopped, the loss being {stop} times its least", "diverged": "diverged"}
-        count = f"{len(found.rates)} of {asked} steps in {seconds:.1f} s, compilation included"
-        typer.echo(f"\n{_what(trial)}: the sweep {ends[found.stopped]}; {count}")
-    if out is not None:
-        from study import figures
-
-        columns = {"rate": found.rates, "loss": found.losses, "smoothed": found.smoothed, "accuracy": found.accuracy}
-        _write(out / "sweep.csv", columns, as_json)
-        if len(found.rates):
-            _draw({"sweep": figures.sweep(found, _what(trial))}, out, as_json)
-
-
-@app.command()
-def staircase(
-    optimizer: Optimizer,
-    search: Annotated[str, typer.Option(metavar="NAME|STAGES", help="coarse, fine, or START:STEP:REPEATS[:STOP],...")] = "coarse",
-    unit: Annotated[str, typer.Option(help="what is repeated at each rate: epochs or steps")] = "epochs",
-    fresh: Annotated[bool, typer.Option("--fresh", help="start every rate from the same weights")] = False,
-    network: NetworkName = None,
-    dataset: Dataset = None,
-    width: Width = None,
-    batch: Batch = None,
-    hyper: Hyper = None,
-    seed: Seed = "0",
-    out: Files = None,
-    as_json: AsJson = False,
-) -> None:
-    """Climb the learning rate step by step, each held for a while, as Microsoft's ai-edu does; print what each rate led to."""
-    from tqdm import tqdm
-
-    from study import staircase as module
-
-    trial, stages = _trial(locals()), module.parse(search)
-    choice("unit", unit, ("epochs", "steps"))
-    learner, epoch = _learner(trial, out)
-    with tqdm(total=module.units(stages), unit=unit[:-1], file=sys.stderr, dynamic_ncols=True) as bar:
-
-        def watch(row: module.Row) -> None:
-            bar.update(1)
-            bar.set_postfix_str(f"rate {row.rate:g}, loss {row.loss:.4g}", refresh=False)
-
-        found = module.search(learner, stages, epoch if unit == "epochs" else 1, fresh, watch)[0]
-    pick, ends = found.pick(), found.ends()
-    if as_json:
-        led = [{"rate": end.rate, "loss": end.loss if math.isfinite(end.loss) else None} for end in ends]
-        typer.echo(json.dumps({"rate": pick.rate, "reason": pick.reason, "rates": led, "steps": found.rows[-1].step}))
-    else:
-        typer.echo(f"{'rate':>10} {'loss':>10}")
-        for end in ends:
-            typer.echo(f"{end.rate:10g} {end.loss:10.4g}")
-        picked = "none" if pick.rate is None else f"{pick.rate:g}"
-        typer.echo(f"\n{_what(trial)}, {found.rows[-1].step:,} steps. Picked (ours, the source goes by eye): {picked}, {pick.reason}")
-    if out is not None:
-        from study import figures
-
-        names = ("rate", "repeat", "step", "loss", "accuracy")
-        _write(out / "staircase.csv", {name: [getattr(row, name) for row in found.rows] for name in names}, as_json)
-        _draw({"staircase": figures.staircase(found, _what(trial))}, out, as_json)
-
-
-@app.command()
-def halve(
-    optimizer: Optimizer,
-    start: Annotated[str, typer.Option(metavar="RATE", help="the first rate")] = "10",
-    steps: Annotated[str, typer.Option(metavar="N", help="steps of a try")] = "100",
-    network: NetworkName = None,
-    dataset: Dataset = None,
-    width: Width = None,
-    batch: Batch = None,
-    hyper: Hyper = None,
-    seed: Seed = "0",
-    as_json: AsJson = False,
-) -> None:
-    """Halve the learning rate until training no longer makes the loss worse; print every try."""
-    from study import halving
-
-    trial = _trial(locals())
-    first, count = number("start", start, 0, 1e12), integer("steps", steps, 1, 10**6)
-    learner, _ = _learner(trial, None)
-    found = halving.halve(learner, first, count)[0]
-    if as_json:
-        tries = [{"rate": one.rate, "diverged": one.diverged} for one in found.tries]
-        typer.echo(json.dumps({"rate": found.rate, "steps": found.steps, "tries": tries}))
-        return
-    typer.echo(f"{'rate':>10} {'first loss':>11} {'last fifth':>11}")
-    for one in found.tries:
-        typer.echo(f"{one.rate:10.4g} {one.first:11.4g} {one.last:11.4g}  {'diverged' if one.diverged else 'did not diverge'}")
-    end = f"every rate diverged, down to {found.tries[-1].rate:.3g}" if found.rate is None else f"found {found.rate:.4g}"
-    typer.echo(f"\n{_what(trial)}: {end}; {len(found.tries)} tries, {found.steps:,} steps")
-
-
-def _trial(arguments: dict[str, Any]) -> Trial:
-    """The trial whose network, data and optimizer a search's arguments name; its own rate is never used."""
-    given = {key: arguments[key] for key in ("network", "dataset", "batch", "hyper") if arguments[key] is not None}
-    widths = {} if arguments["width"] is None else {"widths": (arguments["width"],)}
-    spec = StudySpec(rates=(1.0,), optimizers=(arguments["optimizer"],)).with_(**given, **widths)
-    return replace(spec.trials()[0], seed=integer("seed", arguments["seed"], 0, 2**31 - 1))
-
-
-def _learner(trial: Trial, out: Path | None) -> tuple[Learner, int]:
-    """A learner of that trial alone, and its steps an epoch; `out` is made first, since that may fail."""
-    from study import data, driver
-
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-    images = data.load(trial.dataset)
-    return driver.tensorflow_engine(images).learner([trial]), len(images.y_train) // trial.batch
-
-
-def _what(trial: Trial) -> str:
-    """What a search trained, in words."""
-    return f"{trial.optimizer}, {trial.network} network, width {trial.width:g}, {Path(trial.dataset).name}, batch {trial.batch}"
-
-
-def _write(path: Path, columns: Mapping[str, Iterable[Any]], quiet: bool) -> None:
-    """Write columns as a CSV file, and say where."""
-    rows = [",".join(columns), *(",".join(f"{value:.9g}" for value in row) for row in zip(*columns.values(), strict=True))]
-    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
-    typer.echo(path, err=quiet)
-
-
-def _draw(drawn: dict[str, Any], out: Path, quiet: bool) -> None:
-    """Save figures, and say where."""
-    from study import figures
-
-    for path in figures.save(drawn, out):
-        typer.echo(path, err=quiet)
+RESUMABLE = ("run", "calibrate", "cycles", "contest")
+"""Commands that store what they do as they go on."""
 
 
 def main() -> None:
@@ -693,7 +499,8 @@ def main() -> None:
         _complain(f"{error.filename or 'the disk'}: {error.strerror or error}; what was stored before is unharmed", 1)
     if code in (130, 143):  # typer turns Ctrl-C into 130
         typer.echo(err=True)
-        _complain(f"stopped; every trial that had ended is stored. To go on: {_command()}", code)
+        stored = "; every trial that had ended is stored. To go on" if sys.argv[1:2] and sys.argv[1] in RESUMABLE else ". To start again"
+        _complain(f"stopped{stored}: {_command()}", code)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
+import sys
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,40 +14,140 @@ from typing import Annotated, Any
 import typer
 
 from study.errors import StudyError
-from study.spec import OPTIMIZERS, StudySpec, Trial
+from study.learner import Learner
+from study.options import AsJson, Batch, Dataset, Files, Folder, Hyper, NetworkName, Optimizer, Seed, Width, path_of
+from study.spec import StudySpec, Trial
 from study.values import choice, integer, number
 
 app = typer.Typer()
 
-Optimizer = Annotated[str, typer.Option(metavar="NAME", help=", ".join(OPTIMIZERS))]
-Network = Annotated[str, typer.Option(help="compact, tutorial or mlp")]
-Dataset = Annotated[str, typer.Option(help="mnist, fashion-mnist, or an .npz file with MNIST's four keys")]
-Width = Annotated[str, typer.Option(metavar="W", help="multiplier of the filters")]
-Batch = Annotated[str, typer.Option(metavar="N", help="images a step")]
-Hyper = Annotated[str, typer.Option(help="published (TensorFlow 1's hyper-parameters) or keras (Keras 3's)")]
-Seed = Annotated[str, typer.Option(metavar="S", help="of the initial weights, the batch order and the draws")]
-Seeds = Annotated[str, typer.Option(metavar="N", help="number of seeds")]
-Low = Annotated[str, typer.Option(metavar="RATE", help="lowest rate")]
-High = Annotated[str, typer.Option(metavar="RATE", help="highest rate")]
-OutTo = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="folder to write tables and figures to")]
-AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
+Count = Annotated[str, typer.Option("--seeds", metavar="N", help="number of seeds")]
 
 
-def trial_of(
-    optimizer: str, network: str, dataset: str, width: str = "1", batch: str = "100", hyper: str = "published", seed: str = "0"
-) -> Trial:
-    """One trial of the study's network, at a rate that the method replaces."""
-    choice("optimizer", optimizer, OPTIMIZERS)
-    spec = StudySpec(
-        optimizers=(optimizer,),
-        rates=(1.0,),
-        widths=(number("width", width, 0, 100),),
-        network=network,
-        dataset=dataset,
-        batch=integer("batch", batch, 1, 10_000),
-        hyper=hyper,
-    )
-    return replace(spec.trials()[0], seed=integer("seed", seed, 0, 2**31 - 1))
+@app.command("find-rate")
+def find_rate(
+    optimizer: Optimizer,
+    network: NetworkName = None,
+    dataset: Dataset = None,
+    width: Width = None,
+    batch: Batch = None,
+    hyper: Hyper = None,
+    seed: Seed = "0",
+    low: Annotated[str, typer.Option(metavar="RATE", help="the first rate")] = "1e-6",
+    high: Annotated[str, typer.Option(metavar="RATE", help="the rate that the ramp ends short of")] = "10",
+    steps: Annotated[str, typer.Option(metavar="N", help="steps of the ramp")] = "200",
+    scale: Annotated[str, typer.Option(help="log or linear")] = "log",
+    stop: Annotated[str, typer.Option(metavar="X", help="end when the smoothed loss is X times its least, or none")] = "4",
+    out: Files = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train once under a rising learning rate, and print the rate that each rule reads off the curve, and why."""
+    from study import finder
+
+    trial = _trial(locals())
+    lowest, highest, asked = number("low", low, 0, 1e12), number("high", high, 0, 1e12), integer("steps", steps, 1, finder.MOST_STEPS)
+    finder.ramp(lowest, highest, asked, scale)  # refuses what is no ramp before anything is loaded
+    multiple = finder.stop_of(stop)
+    learner, _ = _learner(trial, out)
+    begun = time.monotonic()
+    found = finder.sweep(learner, lowest, highest, asked, scale, multiple)[0]
+    seconds = time.monotonic() - begun
+    picks = {rule: found.pick(rule) for rule in finder.RULES}
+    if as_json:
+        rates = {rule: {"rate": pick.rate, "reason": pick.reason} for rule, pick in picks.items()}
+        typer.echo(json.dumps({"rules": rates, "stopped": found.stopped, "steps": len(found.rates), "seconds": seconds}))
+    else:
+        for rule, pick in picks.items():
+            typer.echo(f"{rule:10}{'none' if pick.rate is None else f'{pick.rate:.3g}':>10}  {pick.reason}")
+        ends = {"end": "ran to its end", "threshold": f"was stopped, the loss being {stop} times its least", "diverged": "diverged"}
+        count = f"{len(found.rates)} of {asked} steps in {seconds:.1f} s, compilation included"
+        typer.echo(f"\n{_what(trial)}: the sweep {ends[found.stopped]}; {count}")
+    if out is not None:
+        from study import figures
+
+        columns = {"rate": found.rates, "loss": found.losses, "smoothed": found.smoothed, "accuracy": found.accuracy}
+        _write(out / "sweep.csv", columns, as_json)
+        if len(found.rates):
+            _draw({"sweep": figures.sweep(found, _what(trial))}, out, as_json)
+
+
+@app.command()
+def staircase(
+    optimizer: Optimizer,
+    search: Annotated[str, typer.Option(metavar="NAME|STAGES", help="coarse, fine, or START:STEP:REPEATS[:STOP],...")] = "coarse",
+    unit: Annotated[str, typer.Option(help="what is repeated at each rate: epochs or steps")] = "epochs",
+    fresh: Annotated[bool, typer.Option("--fresh", help="start every rate from the same weights")] = False,
+    network: NetworkName = None,
+    dataset: Dataset = None,
+    width: Width = None,
+    batch: Batch = None,
+    hyper: Hyper = None,
+    seed: Seed = "0",
+    out: Files = None,
+    as_json: AsJson = False,
+) -> None:
+    """Climb the learning rate step by step, each held for a while, as Microsoft's ai-edu does; print what each rate led to."""
+    from tqdm import tqdm
+
+    from study import staircase as module
+
+    trial, stages = _trial(locals()), module.parse(search)
+    choice("unit", unit, ("epochs", "steps"))
+    learner, epoch = _learner(trial, out)
+    with tqdm(total=module.units(stages), unit=unit[:-1], file=sys.stderr, dynamic_ncols=True) as bar:
+
+        def watch(row: module.Row) -> None:
+            bar.update(1)
+            bar.set_postfix_str(f"rate {row.rate:g}, loss {row.loss:.4g}", refresh=False)
+
+        found = module.search(learner, stages, epoch if unit == "epochs" else 1, fresh, watch)[0]
+    pick, ends = found.pick(), found.ends()
+    if as_json:
+        led = [{"rate": end.rate, "loss": end.loss if math.isfinite(end.loss) else None} for end in ends]
+        typer.echo(json.dumps({"rate": pick.rate, "reason": pick.reason, "rates": led, "steps": found.rows[-1].step}))
+    else:
+        typer.echo(f"{'rate':>10} {'loss':>10}")
+        for end in ends:
+            typer.echo(f"{end.rate:10g} {end.loss:10.4g}")
+        picked = "none" if pick.rate is None else f"{pick.rate:g}"
+        typer.echo(f"\n{_what(trial)}, {found.rows[-1].step:,} steps. Picked (ours, the source goes by eye): {picked}, {pick.reason}")
+    if out is not None:
+        from study import figures
+
+        names = ("rate", "repeat", "step", "loss", "accuracy")
+        _write(out / "staircase.csv", {name: [getattr(row, name) for row in found.rows] for name in names}, as_json)
+        _draw({"staircase": figures.staircase(found, _what(trial))}, out, as_json)
+
+
+@app.command()
+def halve(
+    optimizer: Optimizer,
+    start: Annotated[str, typer.Option(metavar="RATE", help="the first rate")] = "10",
+    steps: Annotated[str, typer.Option(metavar="N", help="steps of a try")] = "100",
+    network: NetworkName = None,
+    dataset: Dataset = None,
+    width: Width = None,
+    batch: Batch = None,
+    hyper: Hyper = None,
+    seed: Seed = "0",
+    as_json: AsJson = False,
+) -> None:
+    """Halve the learning rate until training no longer makes the loss worse; print every try."""
+    from study import halving
+
+    trial = _trial(locals())
+    first, count = number("start", start, 0, 1e12), integer("steps", steps, 1, 10**6)
+    learner, _ = _learner(trial, None)
+    found = halving.halve(learner, first, count)[0]
+    if as_json:
+        tries = [{"rate": one.rate, "diverged": one.diverged} for one in found.tries]
+        typer.echo(json.dumps({"rate": found.rate, "steps": found.steps, "tries": tries}))
+        return
+    typer.echo(f"{'rate':>10} {'first loss':>11} {'last fifth':>11}")
+    for one in found.tries:
+        typer.echo(f"{one.rate:10.4g} {one.first:11.4g} {one.last:11.4g}  {'diverged' if one.diverged else 'did not diverge'}")
+    end = f"every rate diverged, down to {found.tries[-1].rate:.3g}" if found.rate is None else f"found {found.rate:.4g}"
+    typer.echo(f"\n{_what(trial)}: {end}; {len(found.tries)} tries, {found.steps:,} steps")
 
 
 @app.command()
@@ -52,23 +156,23 @@ def evolve(
     members: Annotated[str, typer.Option(metavar="K", help="size of the population")] = "20",
     ready: Annotated[str, typer.Option(metavar="N", help="steps between two evolutions")] = "200",
     rounds: Annotated[str, typer.Option(metavar="N", help="rounds of so many steps")] = "10",
-    low: Low = "1e-5",
-    high: High = "10",
+    low: Annotated[str, typer.Option(metavar="RATE", help="lowest rate of the prior")] = "1e-5",
+    high: Annotated[str, typer.Option(metavar="RATE", help="highest rate of the prior")] = "10",
     share: Annotated[str, typer.Option(metavar="P", help="share that copies, and that is copied")] = "0.2",
     resample: Annotated[str, typer.Option(metavar="P", help="probability that a copy's rate is drawn anew")] = "0",
     bounded: Annotated[bool, typer.Option("--bounded", help="keep changed rates between --low and --high")] = False,
     momenta: Annotated[str | None, typer.Option(metavar="LOW:HIGH", help="search Momentum's coefficient between these too")] = None,
-    network: Network = "compact",
-    dataset: Dataset = "mnist",
-    width: Width = "1",
-    batch: Batch = "100",
-    hyper: Hyper = "published",
+    network: NetworkName = None,
+    dataset: Dataset = None,
+    width: Width = None,
+    batch: Batch = None,
+    hyper: Hyper = None,
     seed: Seed = "0",
-    out: OutTo = None,
+    out: Files = None,
     as_json: AsJson = False,
 ) -> None:
     """Population-based training: members train side by side, the worst copy the best, and a schedule comes out."""
-    trial = trial_of(optimizer, network, dataset, width, batch, hyper, seed)
+    trial = _trial(locals())
     if momenta is not None and optimizer != "momentum":
         raise StudyError(f"momenta {momenta} are of the optimizer momentum; {optimizer} has no such coefficient")
     from study import data, population
@@ -88,7 +192,7 @@ def evolve(
     import numpy as np
     from tqdm import tqdm
 
-    engine = tensorflow_engine(data.load(dataset))
+    engine = tensorflow_engine(data.load(trial.dataset))
     with tqdm(total=settings.rounds, desc=f"{settings.members} members", leave=False) as bar:
 
         def watch(round_: population.Round) -> None:
@@ -141,17 +245,25 @@ def _write_population(out: Path, done: Any, trial: Trial, settings: Any) -> None
 
 
 @app.command()
+def schedules(out: Annotated[Path, typer.Option("--out", metavar="DIR", help="where the figures go", parser=path_of)]) -> None:
+    """Draw what the schedules look like: rate against step."""
+    from study import figures
+
+    for path in figures.save(figures.every_schedule(), out):
+        typer.echo(path)
+
+
+@app.command()
 def cycles(
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="the case study's folder")],
-    seeds: Seeds = "5",
-    dataset: Dataset = "mnist",
-    width: Width = "1",
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="the case study's folder", parser=path_of)],
+    seeds: Count = "5",
+    dataset: Annotated[str, typer.Option(help="mnist, fashion-mnist, or an .npz file with MNIST's four keys")] = "mnist",
 ) -> None:
     """The case study of cyclical rates with its controls: train what is missing, print error, seconds and what is the cycle's gain."""
     from study import cycles as module
     from study import figures, figures_methods, methods
 
-    rows = methods.run_cycles(out, integer("seeds", seeds, 1, 10_000), dataset, width=number("width", width, 0, 100))
+    rows = methods.run_cycles(out, integer("seeds", seeds, 1, 10_000), dataset)
     table = module.summary(rows).rename(columns={"error": "test error %"})
     typer.echo(table.to_string(index=False, float_format=lambda value: f"{value:.3g}"))
     typer.echo(f"\n{module.conclusion(rows)}\n")
@@ -161,11 +273,13 @@ def cycles(
 
 @app.command()
 def contest(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="a grid study's folder: the truth")],
-    seeds: Seeds = "3",
+    folder: Folder,
+    seeds: Count = "3",
     methods: Annotated[str | None, typer.Option(help="names separated by commas; all where not given")] = None,
     budget: Annotated[str, typer.Option(metavar="N", help="steps of a search that is given a budget")] = "6000",
-    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="the contest's folder; DIR/contest where not given")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="its folder; DIR/contest where not given", parser=path_of)
+    ] = None,
 ) -> None:
     """Let every way of choosing a rate pick one for each optimizer of a stored grid, train at the picks, and print what they are worth."""
     from study import contest as module
@@ -182,3 +296,41 @@ def contest(
     typer.echo("")
     for path in [out / "contest.csv", *figures.save(drawn, out)]:
         typer.echo(f"  {path}")
+
+
+def _trial(arguments: dict[str, Any]) -> Trial:
+    """The trial whose network, data and optimizer a search's arguments name; its own rate is never used."""
+    given = {key: arguments[key] for key in ("network", "dataset", "batch", "hyper") if arguments[key] is not None}
+    widths = {} if arguments["width"] is None else {"widths": (arguments["width"],)}
+    spec = StudySpec(rates=(1.0,), optimizers=(arguments["optimizer"],)).with_(**given, **widths)
+    return replace(spec.trials()[0], seed=integer("seed", arguments["seed"], 0, 2**31 - 1))
+
+
+def _learner(trial: Trial, out: Path | None) -> tuple[Learner, int]:
+    """A learner of that trial alone, and its steps an epoch; `out` is made first, since that may fail."""
+    from study import data, driver
+
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+    images = data.load(trial.dataset)
+    return driver.tensorflow_engine(images).learner([trial]), len(images.y_train) // trial.batch
+
+
+def _what(trial: Trial) -> str:
+    """What a search trained, in words."""
+    return f"{trial.optimizer}, {trial.network} network, width {trial.width:g}, {Path(trial.dataset).name}, batch {trial.batch}"
+
+
+def _write(path: Path, columns: Mapping[str, Iterable[Any]], quiet: bool) -> None:
+    """Write columns as a CSV file, and say where."""
+    rows = [",".join(columns), *(",".join(f"{value:.9g}" for value in row) for row in zip(*columns.values(), strict=True))]
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    typer.echo(path, err=quiet)
+
+
+def _draw(drawn: dict[str, Any], out: Path, quiet: bool) -> None:
+    """Save figures, and say where."""
+    from study import figures
+
+    for path in figures.save(drawn, out):
+        typer.echo(path, err=quiet)

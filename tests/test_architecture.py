@@ -31,6 +31,7 @@ LAYERS = (
     {"claims", "compare"},
     {"driver", "report"},
     {"predict", "methods", "figures_methods"},
+    {"options"},
     {"cli_methods"},
     {"__init__", "cli"},
     {"__main__"},

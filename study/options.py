@@ -1,0 +1,53 @@
+"""Options that several commands of the command line share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from study.spec import OPTIMIZERS
+
+
+def path_of(text: str) -> Path:
+    """A path that is not an empty text, which an unset variable gives."""
+    if not text:
+        raise typer.BadParameter("it is an empty text: name a folder")
+    return Path(text)
+
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="a study's folder", parser=path_of)]
+Out = Annotated[
+    str | None, typer.Option("--out", metavar="DIR", help="the study's folder itself; results/<machine>/<study> where it is not given")
+]
+Optimizers = Annotated[str | None, typer.Option(help="names separated by commas")]
+Rates = Annotated[
+    str | None,
+    typer.Option(help="published, LOW:HIGH:N (log-spaced), rates by commas, or auto[:DIR]: around the best of a stored grid"),
+]
+Widths = Annotated[str | None, typer.Option(help="multipliers of the filters, separated by commas")]
+Seeds = Annotated[str | None, typer.Option(metavar="N", help="number of seeds")]
+NetworkName = Annotated[str | None, typer.Option("--network", help="compact, tutorial or mlp")]
+Dataset = Annotated[str | None, typer.Option(help="mnist, fashion-mnist, or an .npz file with MNIST's four keys")]
+Target = Annotated[str | None, typer.Option(metavar="A", help="accuracy to reach, in (0, 1]")]
+Metric = Annotated[str | None, typer.Option(help="window, cumulative or validation")]
+Cap = Annotated[str | None, typer.Option(metavar="SECONDS", help="seconds of training after which a trial is given up, or none")]
+MaxSteps = Annotated[str | None, typer.Option(metavar="N", help="steps after which a trial is given up, or none")]
+Batch = Annotated[str | None, typer.Option(metavar="N", help="images a step")]
+CheckEvery = Annotated[str | None, typer.Option(metavar="N", help="steps between two looks at the accuracy")]
+Mode = Annotated[str | None, typer.Option(help="array (trials train together) or alone (one by one, by the clock)")]
+Hyper = Annotated[str | None, typer.Option(help="published (TensorFlow 1's hyper-parameters) or keras (Keras 3's)")]
+Prune = Annotated[str | None, typer.Option(help="none, or hopeless: give up early what, extrapolated generously, will miss the target")]
+Schedule = Annotated[
+    str | None, typer.Option(metavar="NAME[:ARGS]", help="how the rate changes over the steps, such as cosine:steps=2000; constant")
+]
+ScaleDense = Annotated[bool | None, typer.Option("--scale-dense/--no-scale-dense", help="scale the first dense layer by the width too")]
+Workers = Annotated[str, typer.Option(metavar="N", help="processes that train arrays at the same time; auto: as the machine suggests")]
+Memory = Annotated[str | None, typer.Option(metavar="SIZE", help="memory to fill at most, such as 8GB; half of what is free if not given")]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
+Folders = Annotated[list[Path], typer.Argument(metavar="DIR...", help="studies' folders", parser=path_of)]
+Optimizer = Annotated[str, typer.Option(help=", ".join(OPTIMIZERS))]
+Width = Annotated[str | None, typer.Option(help="multiplier of the filters")]
+Seed = Annotated[str, typer.Option(metavar="S", help="of the initial weights and the batches")]
+Files = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="write the numbers and a figure there", parser=path_of)]
