@@ -1,13 +1,21 @@
-"""find-rate, staircase and halve, as a person types them."""
+"""The commands of the ways of choosing a rate, as a person types them."""
 
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from made import stored
+from parabola import ParabolaEngine
 from test_cli import call
+
+from study import methods
+from study.cli import app
+from study.schedules import parse
+from study.spec import StudySpec
 
 SMALL = ["--optimizer", "sgd", "--batch", "20"]
 
@@ -30,6 +38,16 @@ SMALL = ["--optimizer", "sgd", "--batch", "20"]
         (["staircase", *SMALL, "--network", "huge"], "one of compact, tutorial"),
         (["halve", *SMALL, "--start", "0"], "start 0"),
         (["halve", "--optimizer", "sgd", "--width", "0"], "width 0"),
+        (["evolve", "--members", "0"], "members 0"),
+        (["evolve", "--low", "1", "--high", "0.1"], "low 1 is above high 0.1"),
+        (["evolve", "--share", "0.7"], "share 0.7"),
+        (["evolve", "--momenta", "0:0.9"], "adam has no such coefficient"),
+        (["evolve", "--optimizer", "momentum", "--momenta", "0.9"], "LOW:HIGH"),
+        (["cycles"], "--out"),
+        (["cycles", "--out", "here", "--seeds", "0"], "seeds '0'"),
+        (["contest", "nowhere"], "holds no study"),
+        (["contest", "nowhere", "--methods", "finder,guess"], "unknown method 'guess'"),
+        (["contest", "nowhere", "--budget", "5"], "budget '5'"),
     ],
 )
 def test_mistakes_are_one_sentence(arguments: list[str], words: str, tmp_path: Path) -> None:
@@ -74,3 +92,38 @@ def test_halve_prints_its_tries() -> None:
     assert [one["diverged"] for one in found["tries"]] == [True] * (len(found["tries"]) - 1) + [False]
     assert found["rate"] == found["tries"][-1]["rate"]
     assert found["steps"] == 20 * len(found["tries"])
+
+
+def test_evolve_prints_the_schedule_and_writes_the_lineage(tmp_path: Path) -> None:
+    """The best member's line, its cost, and a schedule that a study takes."""
+    small = ["--optimizer", "momentum", "--members", "3", "--ready", "20", "--rounds", "3", "--share", "0.4", "--batch", "20"]
+    bounds = ["--low", "0.01", "--high", "0.2", "--momenta", "0:0.95"]
+    answer = call("evolve", *small, *bounds, "--out", tmp_path / "found")
+    assert answer.returncode == 0, answer.stderr
+    assert "180 steps of all members" in answer.stdout
+    schedule = answer.stdout.split("--schedule ")[1].split()[0]
+    assert parse(schedule)
+    table = np.genfromtxt(tmp_path / "found" / "population.csv", delimiter=",", names=True)
+    assert len(table) == 9
+    assert ((table["momentum"] >= 0) & (table["momentum"] <= 0.95)).all()
+    told = json.loads((tmp_path / "found" / "population.json").read_text())
+    assert told["steps"] == 180
+    assert 0 < told["test_accuracy"] < 1
+    assert (tmp_path / "found" / "lineage.png").stat().st_size > 10_000
+
+
+def test_contest_and_cycles_print_and_draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """On parabolas, in this process; the tables and figures are where they are said to be."""
+    monkeypatch.setattr(methods, "run_contest", partial(methods.run_contest, factory=lambda images: ParabolaEngine()))
+    monkeypatch.setattr(methods, "run_cycles", partial(methods.run_cycles, factory=lambda images: ParabolaEngine()))
+    truth: dict[float, float | str] = {0.001: "capped", 0.01: 8.0, 0.05: 4.0, 1.0: "stuck"}
+    spec = StudySpec(optimizers=("sgd", "adam"), rates=tuple(truth), cap=20.0, metric="validation")
+    grid = stored(tmp_path / "grid", spec, lambda trial: truth[trial.learning_rate])
+    app(["contest", str(grid), "--methods", "default,halving", "--seeds", "1"], standalone_mode=False)
+    app(["cycles", "--out", str(tmp_path / "cycles"), "--seeds", "2"], standalone_mode=False)
+    said = capsys.readouterr().out
+    assert "halving" in said
+    assert "points" in said
+    for path in ("grid/contest/contest.csv", "grid/contest/contest-costs.png", "grid/contest/contest-picks.png", "cycles/cycles.png"):
+        assert str(tmp_path / path) in said
+        assert (tmp_path / path).stat().st_size > 300
