@@ -790,16 +790,23 @@ def tenth_rule(id: str, studies: Known) -> Verdict:
     return held(id, works, works, possible, threshold, f"picks that train to the target: {counts}")
 
 
-@claim("clr-gain", "a cyclical rate lowers the test error", "1.91 to 1.64 %, its second run carrying on from the first")
+@claim(
+    "clr-gain",
+    "most of what the case study of cyclical rates gains in test error is the cycle's",
+    "1.91 to 1.64 %, its second run carrying on from the first",
+)
 def clr_gain(id: str, studies: Known) -> Verdict:
-    """The second run's gain in points of test error over the same run at a constant rate, above zero."""
+    """The cycle's gain over the same run at a constant rate, less half of the second run's gain over the first, in points: above zero."""
     rows = rows_of(studies, "cycles")
     if rows is None or rows["seed"].nunique() < statistics.FEWEST_SEEDS:
         return unsaid(id, 0.0, f"no case study of {statistics.FEWEST_SEEDS} seeds: such as `cycles --out DIR`")
-    found = cycles.gain(rows, cycles.PUBLISHED, cycles.CONTROL_ON)
-    scratch = cycles.gain(rows, cycles.SCRATCH, cycles.CONTROL)
-    reason = f"carrying on, the cycle gains {found.mean:.2f} points over a constant rate ({found.count} seeds); from scratch "
-    return held(id, found.mean, found.low, found.high, 0.0, reason + f"{scratch.mean:.2f} ({scratch.low:.2f} to {scratch.high:.2f})")
+    whole, cycle = cycles.gain(rows, cycles.PUBLISHED, cycles.FIRST), cycles.gain(rows, cycles.PUBLISHED, cycles.CONTROL_ON)
+    last = cycles.final(rows).dropna()
+    # (on - published) - (first - published) / 2, seed by seed
+    middle = (last[cycles.FIRST] + last[cycles.PUBLISHED]) / 2
+    most = statistics.paired(last[cycles.CONTROL_ON].to_numpy(float), middle.to_numpy(float))
+    reason = f"of {whole.mean:.2f} points that the second run gains {round(cycle.mean, 2) + 0.0:.2f} ({cycle.low:.2f} to {cycle.high:.2f}) are the cycle's"
+    return held(id, most.mean, most.low, most.high, 0.0, f"{reason}, {whole.count} seeds")
 
 
 @claim("windows-equal", "triangular, Welch and Hann windows do equally well", "said, not measured")

@@ -11,7 +11,7 @@ import pytest
 from parabola import CURVATURE, ParabolaEngine
 
 from study import cycles, data, figures_methods, methods
-from study.cycles import ARMS, CONTROL, CONTROL_ON, EPOCHS, FIRST, HALF, HIGH, LOW, PUBLISHED, SCRATCH
+from study.cycles import ARMS, CONTROL, CONTROL_ON, EPOCHS, FIRST, HALF, HIGH, LOW, PEAK, PUBLISHED, SCRATCH
 from study.errors import StudyError
 
 IMAGES = 4000
@@ -56,7 +56,7 @@ def test_every_arm_trains_as_its_name_says(rows: pd.DataFrame) -> None:
     assert error(rows, PUBLISHED) == pytest.approx(first * left(triangle(2000, steps)), abs=1e-6)
     assert error(rows, CONTROL_ON) == pytest.approx(first * left([LOW] * steps), abs=1e-6)
     assert error(rows, "three cycles, triangular") == pytest.approx(left(triangle(HALF, steps)), abs=1e-6)
-    assert error(rows, "constant 0.006, batch 2000", 1) == pytest.approx(left([HIGH] * 2), abs=1e-6)
+    assert error(rows, PEAK, 1) == pytest.approx(left([HIGH] * 2), abs=1e-6)
 
 
 def test_every_arm_has_every_epoch(rows: pd.DataFrame) -> None:
