@@ -171,7 +171,7 @@ def conclusion(rows: pd.DataFrame) -> str:
     """How much of the published gain is the cycle's, and whether windows differ, in sentences."""
     whole, cycle, scratch = gain(rows, PUBLISHED, FIRST), gain(rows, PUBLISHED, CONTROL_ON), gain(rows, SCRATCH, CONTROL)
     peak = gain(rows, PEAK, CONTROL)
-    most = max((abs(pair.mean) for pair in windows(rows)))
+    most = max(abs(pair.mean) for pair in windows(rows))
     return (
         f"The second run of the article lowers the error by {_points(whole)}; against ten more epochs at batch 2,000 without a cycle, "
         f"{_points(cycle)} of that are the cycle's; from scratch it gains {_points(scratch)} over its constant twin, "

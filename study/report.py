@@ -21,7 +21,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from study import claims as module
-from study import figures, fits, statistics, tables
+from study import contest, cycles, figures, figures_methods, fits, statistics, tables
 from study.errors import StudyError
 from study.spec import StudySpec
 from study.store import Store
@@ -65,10 +65,10 @@ code, pre { font-size: .85rem; background: #f4f4f4; padding: .1rem .25rem; } pre
 
 
 def write(folders: Sequence[str | Path], out: str | Path) -> Path:
-    """Write the report on these studies; return its path.
+    """Write the report on these studies, and on the contests and case studies of cycles among the folders; return its path.
 
     Raises:
-        StudyError: no folder, one that holds no study or no finished trial, a place that cannot be written to, or a section that failed.
+        StudyError: no study's folder, one that holds nothing of the kind or no finished trial, a place that cannot be written to, or a section that failed.
     """
     import nbclient
     from nbconvert import HTMLExporter
@@ -78,6 +78,11 @@ def write(folders: Sequence[str | Path], out: str | Path) -> Path:
 
     if not folders:
         raise StudyError("name at least one study's folder")
+    found = {folder: module.evidence(folder) for folder in folders}
+    ways = [folder for folder, one in found.items() if isinstance(one, module.Rows)]
+    folders = [folder for folder in folders if folder not in ways]
+    if not folders:
+        raise StudyError("name at least one study's folder beside those of contests and cycles")
     for folder in folders:
         tables.comparable(tables.load(folder), folder)
     out = Path(out)
@@ -85,6 +90,7 @@ def write(folders: Sequence[str | Path], out: str | Path) -> Path:
         raise StudyError(f"{out} is a folder: give --out the name of a file, such as {out / 'report.html'}")
     with tempfile.TemporaryDirectory() as scratch, _jupyter_in(Path(scratch)):
         given = {"folders": [str(Path(folder).resolve()) for folder in folders], "names": [str(folder) for folder in folders]}
+        given |= {"ways": [str(Path(way).resolve()) for way in ways], "way_names": [str(way) for way in ways]}
         notebook = parameterize_notebook(load_notebook_node(str(TEMPLATE)), given)
         # A socket in the scratch folder: nothing listens on a port.
         config = Config({"KernelManager": {"transport": "ipc", "ip": f"{scratch}/kernel"}})
@@ -253,6 +259,29 @@ def lines(folders: Sequence[str]) -> str:
     )
 
 
+def choosing(folder: str) -> str:
+    """A contest of the ways of choosing a rate, or the case study of cycles: its summary and figures."""
+    found = module.evidence(folder)
+    assert isinstance(found, module.Rows)
+    if found.kind == "cycles":
+        drawn, table = figures_methods.cycles(found.table), cycles.summary(found.table)
+        head, said = "Cyclical rates and their controls", cycles.conclusion(found.table)
+        pictures = picture(drawn, "Test error over the seconds of training, and at its end, with and without a cycle")
+    else:
+        table = contest.summary(found.table).drop(columns=["regret_q25", "regret_q75"])
+        head = "Ways of choosing a rate"
+        said = "Regret is the time to the target at the pick over the time at the grid's best rate; none where most picks never arrive."
+        pictures = picture(
+            figures_methods.costs(found.table, table), "Share of picks that train, their regret, and the seconds of the search"
+        )
+    rows = [{column: _cell(value) for column, value in row.items()} for row in table.to_dict("records")]
+    return f"<h2>{_text(head)}</h2><p>{_text(said)}</p>{pictures}{_table(rows)}"
+
+
+def _cell(value: object) -> str:
+    return _number(float(value)) if isinstance(value, (int, float)) else str(value)
+
+
 def verdicts(folders: Sequence[str]) -> str:
     """The claims, each with its verdict beside what the published study measured."""
     rows = []
@@ -283,10 +312,10 @@ def _notes(folder: str) -> list[str]:
     return tables.warnings(tables.load(folder), Store(Path(folder)).spec(), tables.curves(folder))
 
 
-def rebuild(names: Sequence[str]) -> str:
+def rebuild(names: Sequence[str], ways: Sequence[str] = ()) -> str:
     """The commands that make this page again."""
     names = [shlex.quote(name) for name in names]
-    listed = " ".join(names)
+    listed = " ".join([*names, *(shlex.quote(way) for way in ways)])
     commands = [*(f"scripts/run tables {name} && scripts/run figures {name}" for name in names), f"scripts/run claims {listed}"]
     text = "\n".join([*commands, f"scripts/run report {listed}"])
     return f"<h2>How to rebuild it</h2><p>From the stored trials, without training:</p><pre>{_text(text)}</pre>"

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 import test_fits
 from made import stored
+from parabola import ParabolaEngine
 from test_claims import PUBLISHED, noise
 
-from study import report
+from study import contest, methods, report
 from study.errors import StudyError
 from study.spec import StudySpec, Trial
+from study.store import append_line
 
 GRID = StudySpec(name="grid", rates="published", seeds=3)
 
@@ -27,13 +29,18 @@ def in_band(trial: Trial) -> float | str:
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A report on a grid and a study of sizes."""
+    """A report on a grid, a study of sizes, a contest and a case study of cycles."""
     root = tmp_path_factory.mktemp("report")
     folders = [
         stored(root / "grid", GRID, in_band),
         stored(root / "sizes", test_fits.SPEC.with_(name="sizes", dataset="a<b>.npz"), test_fits.takes),
     ]
-    return report.write(folders, root / "out" / "report.html")
+    pick = contest.Pick("adam", "finder", "tenth", 0, None, "the <loss> never fell", 300)
+    (root / "contest").mkdir()
+    append_line(root / "contest" / contest.PICKS, {"seed": 0, "method": "finder", "picks": [pick.__dict__]})
+    contest.table(folders[0], root / "contest").to_csv(root / "contest" / contest.TABLE)
+    methods.run_cycles(root / "cycles", 2, factory=lambda images: ParabolaEngine())
+    return report.write([*folders, root / "contest", root / "cycles"], root / "out" / "report.html")
 
 
 def test_the_page_stands_alone(page: Path) -> None:
@@ -41,11 +48,19 @@ def test_the_page_stands_alone(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert not re.findall(r"https?://|<script|<link(?! rel=\"icon\" href=\"data:,\")", text)
     images = re.findall(r"<img [^>]*>", text)
-    assert len(images) == 3 + 5
+    assert len(images) == 3 + 5 + 2
     assert all('alt="' in image and "data:image/png;base64," in image for image in images)
     assert "a<b>" not in text
     assert "a&lt;b&gt;" in text
-    for words in ("Which learning rate", "Best rates", "Time against model size", "The published claims", "How to rebuild it", "Warnings"):
+    for words in (
+        "Which learning rate",
+        "Best rates",
+        "Time against model size",
+        "The published claims",
+        "How to rebuild it",
+        "Warnings",
+        "Ways of choosing",
+    ):
         assert words in text
     for claim in ("majority-fails", "linear-size"):
         assert claim in text
