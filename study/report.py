@@ -68,7 +68,8 @@ def write(folders: Sequence[str | Path], out: str | Path) -> Path:
     """Write the report on these studies, and on the contests and case studies of cycles among the folders; return its path.
 
     Raises:
-        StudyError: no study's folder, one that holds nothing of the kind or no finished trial, a place that cannot be written to, or a section that failed.
+        StudyError: no study's folder, one that holds nothing of the kind or no finished trial, a place that cannot be written to, or a
+            section that failed.
     """
     import nbclient
     from nbconvert import HTMLExporter
@@ -271,10 +272,9 @@ def choosing(folder: str) -> str:
         table = contest.summary(found.table).drop(columns=["regret_q25", "regret_q75"])
         head = "Ways of choosing a rate"
         said = "Regret is the time to the target at the pick over the time at the grid's best rate; none where most picks never arrive."
-        pictures = picture(
-            figures_methods.costs(found.table, table), "Share of picks that train, their regret, and the seconds of the search"
-        )
-    rows = [{column: _cell(value) for column, value in row.items()} for row in table.to_dict("records")]
+        drawn = figures_methods.costs(found.table, table)
+        pictures = picture(drawn, "Share of picks that train, their regret, and the seconds of the search")
+    rows = [{str(column): _cell(value) for column, value in row.items()} for row in table.to_dict("records")]
     return f"<h2>{_text(head)}</h2><p>{_text(said)}</p>{pictures}{_table(rows)}"
 
 
