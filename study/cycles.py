@@ -130,7 +130,8 @@ def _epochs(
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row an arm at its last epoch: mean test error over the seeds in percent with a 95 % interval (Student's t), seconds.
+    """One row an arm at its last epoch: mean test error over the seeds in percent with a 95 % interval (Student's t), seconds
+    with the quartiles of their measurement.
 
     Args:
         rows: what `train` gives, with a column `seconds`.
@@ -145,7 +146,8 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
         half = float(stats.sem(error) * stats.t.ppf(0.5 + statistics.CONFIDENCE / 2, len(error) - 1)) if len(error) > 1 else np.nan
         middle = float(error.mean())
         row = {"arm": arm.name, "batch": arm.batch, "seeds": len(error), "error": middle, "low": middle - half, "high": middle + half}
-        found.append({**row, "steps": int(mine["steps"].iloc[0]), "seconds": float(mine["seconds"].median())})
+        found.append({**row, "steps": int(mine["steps"].iloc[0])})
+        found[-1] |= {name: float(mine[name].median()) for name in ("seconds", "seconds_low", "seconds_high") if name in mine}
     return pd.DataFrame(found)
 
 
@@ -186,7 +188,8 @@ def _points(found: statistics.Paired) -> str:
 
 
 def read(folder: str | Path) -> pd.DataFrame:
-    """The rows of the case study in a folder: arm, seed, epoch, steps, test_error, and seconds, the steps x the step time alone.
+    """The rows of the case study in a folder: arm, seed, epoch, steps, test_error, and seconds, the steps x the median step
+    time alone, with `seconds_low` and `seconds_high` at its quartiles.
 
     Raises:
         StudyError: the folder holds none.
@@ -195,6 +198,9 @@ def read(folder: str | Path) -> pd.DataFrame:
     rows = pd.DataFrame([row for _, line in read_lines(folder / FILE) for row in line["rows"]])
     if rows.empty:
         raise StudyError(f"{folder} holds no case study of cycles (no {FILE} in it)")
-    seconds = {time_.batch: time_.seconds for time_ in calibration.read(folder / "calibration.json") if time_.lanes == 1}
+    times = {time_.batch: time_ for time_ in calibration.read(folder / "calibration.json") if time_.lanes == 1}
     batch = rows["arm"].map({arm.name: arm.batch for arm in ARMS})
-    return rows.assign(seconds=rows["steps"] * batch.map(seconds))
+    ends = {"seconds": "seconds", "seconds_low": "low", "seconds_high": "high"}
+    return rows.assign(
+        **{name: rows["steps"] * batch.map({size: getattr(time_, end) for size, time_ in times.items()}) for name, end in ends.items()}
+    )
