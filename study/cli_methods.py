@@ -15,6 +15,7 @@ import typer
 
 from study.errors import StudyError
 from study.learner import Learner
+from study.network import CLASSES
 from study.options import AsJson, Batch, Dataset, Files, Folder, Hyper, NetworkName, Optimizer, Seed, Width, path_of
 from study.spec import StudySpec, Trial
 from study.values import choice, integer, number
@@ -132,7 +133,7 @@ def halve(
     seed: Seed = "0",
     as_json: AsJson = False,
 ) -> None:
-    """Halve the learning rate until training no longer makes the loss worse; print every try."""
+    """Halve the learning rate until training no longer makes the loss worse; print every try. What passes may be too large to learn."""
     from study import halving
 
     trial = _trial(locals())
@@ -148,6 +149,9 @@ def halve(
         typer.echo(f"{one.rate:10.4g} {one.first:11.4g} {one.last:11.4g}  {'diverged' if one.diverged else 'did not diverge'}")
     end = f"every rate diverged, down to {found.tries[-1].rate:.3g}" if found.rate is None else f"found {found.rate:.4g}"
     typer.echo(f"\n{_what(trial)}: {end}; {len(found.tries)} tries, {found.steps:,} steps")
+    guessing = math.log(CLASSES)
+    if found.rate is not None and found.tries[-1].last > 0.95 * guessing:
+        typer.echo(f"note: it does not diverge, nor does it learn: guessing has a loss of {guessing:.2f}; a rate that kills units passes")
 
 
 @app.command()
@@ -196,23 +200,30 @@ def evolve(
     with tqdm(total=settings.rounds, desc=f"{settings.members} members", leave=False) as bar:
 
         def watch(round_: population.Round) -> None:
-            at = int(np.argmax(round_.scores))
-            bar.set_postfix_str(f"best {round_.scores[at]:.2%} at rate {round_.members[at].rate:.3g}")
+            if not np.isnan(round_.scores).all():
+                at = int(np.nanargmax(round_.scores))
+                bar.set_postfix_str(f"best {round_.scores[at]:.2%} at rate {round_.members[at].rate:.3g}")
             bar.update(1)
 
         done = population.train(engine.learner([trial] * settings.members), settings, np.random.default_rng(trial.seed), watch=watch)
     if out is not None:
         _write_population(out, done, trial, settings)
     if as_json:
-        typer.echo(json.dumps({"best": done.best, "test_accuracy": done.test_accuracy, **done.to_json()}))
+        typer.echo(json.dumps(done.to_json()))
         return
-    typer.echo(f"{'from step':>9} {'rate':>10} {'momentum':>9} {'accuracy':>9}")
+    if not done.survived:
+        typer.echo(f"Every member diverged, so there is no schedule: lower --high, which is {settings.high:g}.")
+        return
+    typer.echo(f"{'from step':>9} {'rate':>10} {'momentum' if momenta else '':>9} {'accuracy':>9}")
     for round_, place in zip(done.rounds, done.places(), strict=True):
         member = round_.members[place]
-        typer.echo(f"{round_.step - done.ready:9,} {member.rate:10.4g} {member.momentum:9.3g} {round_.scores[place]:9.2%}")
+        second = f"{member.momentum:.3g}" if momenta else ""
+        typer.echo(f"{round_.step - done.ready:9,} {member.rate:10.4g} {second:>9} {round_.scores[place]:9.2%}")
     typer.echo(f"\nBest of {settings.members}: validation accuracy {done.rounds[-1].scores[done.best]:.2%}, test {done.test_accuracy:.2%}.")
     typer.echo(f"Cost: {done.steps:,} steps of all members together, {done.seconds:.1f} s of training.")
     typer.echo(f"Its schedule: --rates {done.lineage()[0][1].rate:.6g} --schedule {done.schedule()}")
+    if momenta:
+        typer.echo("A schedule is of the rate alone: a study trains Momentum at 0.5, so the coefficients above are not retraced.")
     if out is not None:
         typer.echo(f"Written to {out}")
 
@@ -237,8 +248,8 @@ def _write_population(out: Path, done: Any, trial: Trial, settings: Any) -> None
         for i, (member, score) in enumerate(zip(round_.members, round_.scores, strict=True))
     ]
     pd.DataFrame(rows).to_csv(out / "population.csv", index=False, float_format="%.6g")
-    told = {"trial": asdict(trial), "settings": asdict(settings), "best": done.best, "test_accuracy": done.test_accuracy}
-    text = json.dumps({**told, "steps": done.steps, "seconds": done.seconds}, indent=1)
+    told = {key: value for key, value in done.to_json().items() if key != "rounds"}
+    text = json.dumps({"trial": asdict(trial), "settings": asdict(settings), **told}, indent=1)
     (out / "population.json").write_text(text + "\n", encoding="utf-8")
     title = f"{trial.optimizer} on the {trial.network} network, {Path(trial.dataset).name}, batch {trial.batch}, seed {trial.seed}"
     figures.save({"lineage": figures_methods.lineage(done, title)}, out)

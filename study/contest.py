@@ -144,6 +144,10 @@ def _population(task: Task) -> Iterable[Pick]:
     settings = population.Settings(members, ready, max(1, task.budget // (members * ready)), task.low, task.high)
     for name in task.trials:
         done = population.train(task.make(name)([task.low] * members), settings, task.random(name))
+        if not done.survived:
+            yield task.pick(name, "population", "schedule", None, "every member diverged", done.steps)
+            yield task.pick(name, "population", "last rate", None, "every member diverged", done.steps)
+            continue
         rates = [(step, member.rate) for step, member in done.lineage()]
         reason = f"validation accuracy {done.rounds[-1].scores[done.best]:.1%} of the best of {members} members"
         yield task.pick(name, "population", "schedule", rates[0][1], reason, done.steps, done.schedule())

@@ -491,8 +491,8 @@ def sweep(found: Sweep, what: str = "") -> Figure:
     picks = {rule: found.pick(rule).rate for rule in RULE_MARKERS if len(found.accuracy) or rule not in OF_ACCURACY}
     rows = 2 if len(found.accuracy) else 1
     figure, panels = _figure(rows, size=(9.5, 3 + 2.2 * rows), height_ratios=(1.6, 1)[:rows])
-    panels[0].scatter(found.rates, found.losses, s=7, color="0.75", linewidths=0, label="loss of a batch")
-    panels[0].plot(found.rates, found.smoothed, color="black", linewidth=1.8, label="smoothed")
+    panels[0].scatter(found.rates, found.losses, s=12, color="0.6", linewidths=0, label="loss of a batch")
+    panels[0].plot(found.rates, found.smoothed, color="black", linewidth=1.6, label="smoothed (lags some 50 steps)")
     start = float(found.losses[: max(5, len(found.losses) // 10)].mean())
     bottom = float(found.losses.min())
     top = max(start + 0.5 * (start - bottom), float(np.quantile(found.losses, 0.9)) + 1e-9)
@@ -500,7 +500,7 @@ def sweep(found: Sweep, what: str = "") -> Figure:
     panels[0].set_ylabel("loss")
     if rows == 2:
         panels[1].scatter(found.rates, 100 * found.accuracy, s=7, color="0.55", linewidths=0)
-        panels[1].yaxis.set_major_formatter(ticker.PercentFormatter(decimals=0))
+        panels[1].yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g} %"))
         panels[1].set_ylabel("accuracy of a batch")
     for (rule, rate), colour in zip(picks.items(), sns.color_palette("colorblind", len(picks)), strict=True):
         axes = panels[-1] if rule in OF_ACCURACY else panels[0]
@@ -535,9 +535,11 @@ def staircase(found: Staircase, what: str = "") -> Figure:
     ends = found.ends()
     finite = [row for row in found.rows if row.loss < math.inf]
     whole = [end for end in ends if end.loss < math.inf]
-    axes.scatter([row.rate for row in finite], [row.loss for row in finite], s=8, color="0.7", linewidths=0, label="loss of a unit")
+    axes.scatter(
+        [row.rate for row in finite], [row.loss for row in finite], s=8, color="0.7", linewidths=0, label="loss of an epoch or step"
+    )
     style: dict[str, Any] = {"color": "black", "linewidth": 1.4, "marker": "o", "markersize": 3.5}
-    axes.plot([end.rate for end in whole], [end.loss for end in whole], **style, label="what the rate led to")
+    axes.plot([end.rate for end in whole], [end.loss for end in whole], **style, label="where each rate ended")
     least = min((row.loss for row in finite), default=0.0)
     fall = finite[0].loss - least if finite else 0.0
     if fall > 0:  # a blow-up would leave the rest no room
@@ -548,7 +550,9 @@ def staircase(found: Staircase, what: str = "") -> Figure:
         axes.plot(lost, [1] * len(lost), transform=axes.get_xaxis_transform(), label="not finite", **top)
     pick = found.pick()
     if pick.rate is not None:
-        axes.axvline(pick.rate, color="C0", linestyle=":", linewidth=1.4, label=f"picked (not the source's way): {pick.rate:.3g}")
+        axes.axvline(pick.rate, color="C0", linestyle=":", linewidth=1.4, label=f"picked: {pick.rate:.3g}")
+    else:
+        axes.plot([], [], linestyle="none", label="no rate picked: the loss\nnever fell enough")
     axes.set_xscale("log")
     axes.set_xlabel("learning rate")
     axes.set_ylabel("loss")

@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 
 from study import tables
 from study.cycles import ARMS, CONTROL, CONTROL_ON, FIRST, PUBLISHED, SCRATCH, summary
-from study.figures import COLOURS, LABELS, Drawing, _figure, _headline, _legend
+from study.figures import COLOURS, LABELS, Drawing, _figure, _headline
 from study.population import Population
 from study.record import Outcome
 
@@ -52,13 +52,16 @@ def lineage(done: Population, title: str) -> Figure:
     above.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
     at = [round_.step for round_ in done.rounds]
     scores = np.array([round_.scores for round_ in done.rounds])
-    below.plot(at, 100 * np.where(scores < 0, np.nan, scores), color="0.7", linewidth=0.8)
-    below.plot(at, 100 * scores.max(axis=1), color="#2166ac", linewidth=1.6, label="best member")
+    parents = np.array([[member.parent for member in round_.members] for round_ in done.rounds])
+    for k in range(1, len(at)):  # from the parent's accuracy, so that no copy looks like learning
+        below.plot(at[k - 1 : k + 1], 100 * np.stack([scores[k - 1][parents[k]], scores[k]]), color="0.7", linewidth=0.8)
+    line_scores = [round_.scores[place] for round_, place in zip(done.rounds, done.places(), strict=True)]
+    below.plot(at, 100 * np.array(line_scores), color="#2166ac", linewidth=2.4, marker="o", markersize=3)
     below.yaxis.set_major_formatter(ticker.PercentFormatter(decimals=0))
     below.set_ylabel("validation accuracy")
     below.set_xlabel("steps of each member")
+    below.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
     below.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
-    _legend(below)
     _headline(figure, f"A population of {len(done.rounds[0].members)} and the schedule that it found\n{title}")
     return figure
 
@@ -130,6 +133,8 @@ def picks(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
             fine = here["outcome"] == Outcome.REACHED
             axes.scatter(here["rate"][fine], [place] * int(fine.sum()), s=26, color=HERE, zorder=3)
             axes.scatter(here["rate"][~fine], [place] * int((~fine).sum()), s=26, marker="x", color=NEVER, zorder=3)
+            if here.empty:
+                axes.annotate("no pick", (0.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=7, color="0.4")
         axes.set_xscale("log")
         axes.set_xlim(edges[0][0], edges[-1][1])
         axes.set_title(LABELS[name], fontsize=10)
@@ -137,16 +142,14 @@ def picks(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
         axes.xaxis.set_minor_locator(ticker.NullLocator())
     for axes in panels[len(names) :]:
         axes.set_visible(False)
-    figure.supxlabel("learning rate picked", fontsize=10)
     handles: list[Any] = [
         Line2D([], [], color=HERE, marker="o", linestyle="none", label="trained to the target"),
         Line2D([], [], color=NEVER, marker="x", linestyle="none", label="did not"),
         Line2D([], [], color="#1b7837", alpha=0.28, linewidth=8, label="grid: within twice the best time"),
         Line2D([], [], color="#1b7837", alpha=0.1, linewidth=8, label="grid: works"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
-    seeds = table["seed"].nunique()
-    _headline(figure, f"Which rate each method picks\n{len(rows)} methods and rules, {seeds} seeds, over the grid's valley")
+    figure.legend(handles=handles, loc="outside lower center", ncols=5, frameon=False, fontsize=9, title="learning rate picked")
+    _headline(figure, f"Which rate each method picks\n{len(rows)} methods and rules, {_seeds(table)}, over the grid's valley")
     return figure
 
 
@@ -172,13 +175,16 @@ def costs(table: pd.DataFrame, found: pd.DataFrame) -> Figure:
         regret.scatter(own["regret"], [place] * len(own), s=12, color="0.5", alpha=0.6)
         if row["regret"] < math.inf:
             regret.scatter([row["regret"]], [place], s=60, marker="|", linewidth=2.5, color="black", zorder=3)
+        else:
+            regret.annotate("most never arrive", (0.99, place), xycoords=("axes fraction", "data"), ha="right", va="center", fontsize=7.5)
+        share.annotate(f"{row['arrived']} of {row['picks']}", (2, place), va="center", fontsize=7.5)
     regret.set_xscale("log")
     regret.axvline(1, color="0.4", linewidth=0.8)
     regret.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
     regret.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
     regret.xaxis.set_minor_locator(ticker.NullLocator())
     regret.set_xlabel("time at the pick over the grid's best (bar: median of all picks)")
-    cost.barh(places, rows["search_seconds"].clip(lower=0.01), color="#4393c3", alpha=0.8)
+    cost.barh(places, rows["search_seconds"].where(rows["search_steps"] > 0), color="#4393c3", alpha=0.8)
     cost.set_xscale("log")
     cost.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
     cost.xaxis.set_minor_locator(ticker.NullLocator())
@@ -189,6 +195,11 @@ def costs(table: pd.DataFrame, found: pd.DataFrame) -> Figure:
         figure, f"What a pick is worth, and what it costs\n{total} picks a method: {table['optimizer'].nunique()} optimizers, several seeds"
     )
     return figure
+
+
+def _seeds(table: pd.DataFrame) -> str:
+    count = table["seed"].nunique()
+    return f"{count} seed{'s' if count > 1 else ''}"
 
 
 def _row(method: str, rule: str) -> str:

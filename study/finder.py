@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 SCALES = ("log", "linear")
 
 BETA = 0.98
-"""Of the smoothing: a loss counts for 1 / 50 at first, and for half as much 34 steps later."""
+"""Of the smoothing: a loss counts for 1 / 50 at first, and for half as much 34 steps later, so that the average lags by some 50 steps."""
 
 CHUNK = 50
 """Steps that a learner takes at once; a sweep that has ended costs at most so many more."""
@@ -77,6 +77,8 @@ class Sweep:
     def pick(self, rule: str) -> Pick:
         """What the rule makes of this curve; an unknown rule raises `StudyError`."""
         choice("rule", rule, RULES)
+        if self.steps < FEWEST:
+            return Pick(None, f"a sweep of {self.steps} steps says nothing: take at least {FEWEST}, better a few hundred")
         if len(self.rates) < FEWEST:
             return Pick(None, f"the sweep ended after {len(self.rates)} points, and {FEWEST} are needed: lower the rate it starts at")
         return READERS[rule](self)
@@ -243,7 +245,9 @@ def _fell(sweep: Sweep) -> Pick | None:
     drop = start - float(sweep.smoothed[least])
     if drop > 1e-6 * abs(start) and moved(drop, deviation, first, averaged):
         return None
-    return Pick(None, f"the loss never fell by more than its noise explains (from {start:.4g} to {start - drop:.4g} at least)")
+    return Pick(
+        None, f"the loss never fell by more than its noise explains (from {start:.4g} to {start - drop:.4g} at its least): take more steps"
+    )
 
 
 def _tenth(sweep: Sweep) -> Pick:
@@ -283,7 +287,7 @@ def _valley(sweep: Sweep) -> Pick:
 
 def _slide(sweep: Sweep, apart: int = 15, threshold: float = 0.005) -> Pick:
     """From the end of the curve backwards, the last rate at which the slopes a step, `apart` points apart, differ by more than
-    `threshold` (fastai's `slide`)."""
+    `threshold` (fastai's `slide`); none past the least loss, and none where they differ all the way back, as where losses are large."""
     rates, losses = _middle(sweep)
     if len(losses) < FEWEST:
         return _too_few(sweep, len(losses))
@@ -291,8 +295,13 @@ def _slide(sweep: Sweep, apart: int = 15, threshold: float = 0.005) -> Pick:
     differ = np.abs(slopes[apart:] - slopes[:-apart])[::-1] > threshold
     if not differ[0]:
         return Pick(None, f"the curve's slope hardly changes at its end (by less than {threshold:g} a step over {apart} steps)")
-    run = int(np.argmin(differ)) if not differ.all() else len(differ)
-    return Pick(float(rates[len(differ) - run]), "where the slope, followed back from the curve's end, settles")
+    if differ.all():
+        return Pick(None, f"the slope differs by more than {threshold:g} a step all the way back: the rule is meant for losses near one")
+    rate = float(rates[len(differ) - int(np.argmin(differ))])
+    least = float(sweep.rates[np.argmin(sweep.smoothed)])
+    if rate >= least:
+        return Pick(None, f"the slope settles at {rate:.3g} only, past the rate of least loss ({least:.3g})")
+    return Pick(rate, "where the slope, followed back from the curve's end, settles")
 
 
 def _middle(sweep: Sweep) -> tuple[Floats, Floats]:
@@ -331,7 +340,7 @@ def _climb(sweep: Sweep) -> Pick | tuple[Floats, Floats, float, float, int]:
     """Rates, means of the accuracy around each, the level they start from, the standard error of their difference from it, and the place
     of the highest; or why there is no such thing."""
     if len(sweep.accuracy) < len(sweep.rates):
-        return Pick(None, "the model tells no accuracy: compile it with one")
+        return Pick(None, "the model tells no metric whose name ends in accuracy: compile it with one")
     first = start_points(len(sweep.rates))
     half = first // 2
     width = 2 * half + 1

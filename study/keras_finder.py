@@ -16,7 +16,7 @@ from study.errors import StudyError
 from study.finder import Course, Sweep, ramp, stop_of
 from study.values import integer
 
-SHORTEST, LONGEST = 100, 500
+SHORTEST, LONGEST = 200, 500
 """Steps of a sweep where none are given: an epoch's, within these."""
 
 Batch = tuple[Any, Any, Any]
@@ -54,7 +54,7 @@ def find_rate(
         batch_size: samples a batch, where x is arrays; whole batches only.
         low: rate of the first step.
         high: rate that the ramp ends short of.
-        steps: steps of the ramp; None takes an epoch's, at least 100 and at most 500, and 100 where the length is not known.
+        steps: steps of the ramp; None takes an epoch's, at least 200 and at most 500, and 200 where the length is not known.
         scale: `log` or `linear`.
         stop: multiple of the least smoothed loss at which the sweep ends, or None.
         seed: of the order of batches.
@@ -74,7 +74,14 @@ def find_rate(
     course = Course(ramp(low, high, asked, scale), scale, stop_of(stop))
     with _same_chances():
         first = next(batches)
-    _build(model, first)
+    with _unresolved_on_error(model):
+        _sensible(first)
+        _build(model, first)
+        return _sweep(model, course, first, batches)
+
+
+def _sweep(model: Any, course: Course, first: Batch, batches: Iterator[Batch]) -> Sweep:
+    """Train along the course, and put everything back."""
     with ExitStack() as undone:
         undone.enter_context(_same_chances())
         undone.enter_context(_same_model(model))
@@ -100,8 +107,33 @@ def _build(model: Any, batch: Batch) -> None:
     try:
         model._symbolic_build(data_batch=batch)
     except (RuntimeError, NotImplementedError, ValueError):
-        if not model.optimizer.built:
+        if model.built and model.trainable_variables and not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
+
+
+def _sensible(batch: Batch) -> None:
+    """Raise `StudyError` at a batch that no loss could be told of."""
+    import keras
+
+    x, y, _ = batch
+    sizes = {part.shape[0] if len(part.shape) else 0 for part in keras.tree.flatten((x, y)) if hasattr(part, "shape")}
+    if 0 in sizes or len(sizes) > 1:
+        raise StudyError("an element of x is no batch of samples with as many targets: batch the data set first, as with .batch(32)")
+
+
+@contextmanager
+def _unresolved_on_error(model: Any) -> Iterator[None]:
+    """After an error, forget what the model's loss and metrics took the data to be, if they had seen none before: Keras settles which
+    accuracy `accuracy` is by the first targets, and it may be the targets that were wrong."""
+    parts = [part for part in (model._compile_metrics, model._compile_loss) if part is not None and not part.built]
+    before = [dict(vars(part)) for part in parts]
+    try:
+        yield
+    except BaseException:
+        for part, values in zip(parts, before, strict=True):
+            vars(part).clear()
+            vars(part).update(values)
+        raise
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from study.calibration import Engine
 from study.driver import calibration_of, once, tensorflow_engine
 from study.errors import StudyError
 from study.machine import this_machine, versions
-from study.record import Run
+from study.record import Outcome, Run
 from study.spec import Trial
 from study.stopwatch import Stopwatch
 from study.store import Store, append_line, read_lines, repair
@@ -106,6 +106,10 @@ def run_contest(
         raise StudyError(f"{grid} has {len(spec.widths)} widths: a contest needs a grid of one")
     if runs["step_seconds"].isna().any() or runs["steps"].isna().any():
         raise StudyError(f"{grid} does not tell steps and step times: a contest needs a grid that was trained by this program")
+    if spec.schedule != "constant":
+        raise StudyError(f"{grid} trained under the schedule {spec.schedule}: a contest needs a grid at constant rates")
+    if runs["learning_rate"].nunique() < 3 or not (runs["outcome"] == Outcome.REACHED).any():
+        raise StudyError(f"{grid} holds too little truth: a contest needs a grid of several rates, some of which reach the target")
     step_seconds = runs.groupby(runs["optimizer"].astype(str))["step_seconds"].median()
     store, paper = Store(out), out / contest.PICKS
     with store.writing():
@@ -117,8 +121,7 @@ def run_contest(
         picks = contest.read_picks(out)
         have = {(pick.seed, pick.method) for pick in picks}
         todo = [(seed, name) for seed in range(seeds) for name in methods if (seed, name) not in have]
-        low, high = min(spec.rates), max(spec.rates)
-        low, high = float(low), float(high)
+        low, high = float(runs["learning_rate"].min()), float(runs["learning_rate"].max())
         with tqdm(total=len(todo), desc="searches", disable=not todo) as bar:
             for seed, name in todo:
                 bar.set_postfix_str(f"{name}, seed {seed}")

@@ -83,7 +83,10 @@ class Member:
 
 @dataclass(frozen=True)
 class Round:
-    """What happened between two evolutions: the members, their validation accuracy at the end, and the steps each had taken by then."""
+    """What happened between two evolutions.
+
+    The members, their validation accuracy at the end (NaN of one that diverged), and the steps each had taken by then.
+    """
 
     members: tuple[Member, ...]
     scores: tuple[float, ...]
@@ -104,9 +107,14 @@ class Population:
     test_accuracy: float
 
     @property
+    def survived(self) -> bool:
+        """Whether any member did not diverge; without one there is no best."""
+        return not all(map(math.isnan, self.rounds[-1].scores))
+
+    @property
     def best(self) -> int:
-        """The member that ended with the highest validation accuracy."""
-        return int(np.argmax(self.rounds[-1].scores))
+        """The member that ended with the highest validation accuracy; the first if all diverged."""
+        return int(np.nanargmax(self.rounds[-1].scores)) if self.survived else 0
 
     def places(self) -> list[int]:
         """In which lane the best member, and those that it came from, stood in each round."""
@@ -131,8 +139,10 @@ class Population:
         return str(Piecewise(boundaries=boundaries, factors=tuple(factors)))
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return asdict(self)
+        """Plain JSON values; a score that there is not is null."""
+        rounds = [{**asdict(round_), "scores": [None if math.isnan(x) else x for x in round_.scores]} for round_ in self.rounds]
+        best = {"best": self.best, "test_accuracy": self.test_accuracy} if self.survived else {"best": None, "test_accuracy": None}
+        return {**best, "rounds": rounds, "ready": self.ready, "steps": self.steps, "seconds": self.seconds}
 
 
 def first(settings: Settings, random: np.random.Generator) -> tuple[Member, ...]:
@@ -194,7 +204,7 @@ def train(
             alive &= np.isfinite(losses[:, : settings.members]).all(axis=0)
             left -= count
         scores = np.where(alive, np.asarray(learner.evaluate(), float)[: settings.members], math.nan)
-        rounds.append(Round(members, tuple(np.where(alive, scores, -1.0).tolist()), number_ * settings.ready))
+        rounds.append(Round(members, tuple(scores.tolist()), number_ * settings.ready))
         watch(rounds[-1])
         if number_ < settings.rounds:
             members = evolve(members, scores.tolist(), settings, random)

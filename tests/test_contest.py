@@ -155,6 +155,12 @@ def test_what_is_no_grid_is_refused(tmp_path: Path) -> None:
     two = stored(tmp_path / "two", StudySpec(optimizers=("adam",), rates=(0.01,), widths=(1.0, 2.0), cap=20.0), lambda trial: 4.0)
     with pytest.raises(StudyError, match="has 2 widths"):
         methods.run_contest(two, tmp_path / "out", 1, factory=engine)
+    never = stored(tmp_path / "never", StudySpec(optimizers=("adam",), rates=(0.01, 0.1, 1.0), cap=20.0), lambda trial: "stuck")
+    with pytest.raises(StudyError, match="holds too little truth"):
+        methods.run_contest(never, tmp_path / "out", 1, factory=engine)
+    cyclic = stored(tmp_path / "cyclic", StudySpec(optimizers=("adam",), schedule="cosine:steps=9", cap=20.0), lambda trial: 4.0)
+    with pytest.raises(StudyError, match="at constant rates"):
+        methods.run_contest(cyclic, tmp_path / "out", 1, factory=engine)
     with pytest.raises(StudyError, match="holds no contest"):
         contest.read(tmp_path)
 

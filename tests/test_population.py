@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 
@@ -145,9 +146,18 @@ def test_a_diverged_member_is_the_worst_and_comes_back_as_a_copy() -> None:
     settings = Settings(members=4, ready=400, rounds=3, low=0.05, high=1e6, share=0.5)
     learner = Parabola([20.0] * 4)
     done = train(learner, settings, np.random.default_rng(0))
-    lost = [i for i, score in enumerate(done.rounds[0].scores) if score == -1.0]
+    lost = [i for i, score in enumerate(done.rounds[0].scores) if math.isnan(score)]
     assert lost
     assert all(done.rounds[1].members[i].parent not in lost for i in lost)
+
+
+def test_where_every_member_diverges_there_is_no_best() -> None:
+    """And nothing that is no number in its JSON."""
+    done = train(Parabola([20.0] * 2), Settings(members=2, ready=400, rounds=2, low=1e4, high=1e5), np.random.default_rng(0))
+    assert not done.survived
+    told = json.loads(json.dumps(done.to_json(), allow_nan=False))
+    assert told["best"] is told["test_accuracy"] is None
+    assert told["rounds"][0]["scores"] == [None, None]
 
 
 def test_padding_repeats_a_member() -> None:

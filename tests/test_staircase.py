@@ -145,8 +145,8 @@ def test_the_figure_names_the_pick_as_ours() -> None:
     (axes,) = found.plot().axes
     legend: Any = axes.get_legend()
     assert [text.get_text() for text in legend.get_texts()] == [
-        "loss of a unit",
-        "what the rate led to",
+        "loss of an epoch or step",
+        "where each rate ended",
         "not finite",
-        "picked (not the source's way): 2",
+        "picked: 2",
     ]
