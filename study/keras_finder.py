@@ -75,7 +75,7 @@ def find_rate(
     with _same_chances():
         first = next(batches)
     with _unresolved_on_error(model):
-        _sensible(first)
+        _sensible(model, first)
         _build(model, first)
         return _sweep(model, course, first, batches)
 
@@ -111,11 +111,13 @@ def _build(model: Any, batch: Batch) -> None:
             model.optimizer.build(model.trainable_variables)
 
 
-def _sensible(batch: Batch) -> None:
+def _sensible(model: Any, batch: Batch) -> None:
     """Raise `StudyError` at a batch that no loss could be told of."""
     import keras
 
     x, y, _ = batch
+    if y is None and model._compile_loss is not None and type(model).train_step is keras.Model.train_step:
+        raise StudyError("there are no targets: give y, or a data set that yields pairs (x, y)")
     sizes = {part.shape[0] if len(part.shape) else 0 for part in keras.tree.flatten((x, y)) if hasattr(part, "shape")}
     if 0 in sizes or len(sizes) > 1:
         raise StudyError("an element of x is no batch of samples with as many targets: batch the data set first, as with .batch(32)")
@@ -123,16 +125,17 @@ def _sensible(batch: Batch) -> None:
 
 @contextmanager
 def _unresolved_on_error(model: Any) -> Iterator[None]:
-    """After an error, forget what the model's loss and metrics took the data to be, if they had seen none before: Keras settles which
+    """After an error, forget what the model's metrics took the data to be, if they had seen none before: Keras settles which
     accuracy `accuracy` is by the first targets, and it may be the targets that were wrong."""
-    parts = [part for part in (model._compile_metrics, model._compile_loss) if part is not None and not part.built]
-    before = [dict(vars(part)) for part in parts]
+    metrics = model._compile_metrics
+    unresolved = metrics is not None and not metrics.built
     try:
         yield
     except BaseException:
-        for part, values in zip(parts, before, strict=True):
-            vars(part).clear()
-            vars(part).update(values)
+        if unresolved:
+            vars(model)["_compile_metrics"] = type(metrics)(  # as untracked as compile leaves it
+                metrics._user_metrics, metrics._user_weighted_metrics, output_names=metrics.output_names
+            )
         raise
 
 

@@ -265,13 +265,13 @@ def test_the_kinds_of_data() -> None:
 
 
 def test_the_steps_are_an_epochs_within_bounds() -> None:
-    """At least 100, at most 500, and 100 where the length is not known."""
+    """At least 200, at most 500, and 200 where the length is not known."""
     model = compiled(keras.Sequential([layers.Input((6,)), layers.Dense(3)]), run_eagerly=True)
     for data, options, steps in (
-        ((X, Y), {}, 100),
-        ((X, Y), {"batch_size": 2}, 128),
+        ((X, Y), {}, 200),
+        ((np.tile(X, (2, 1)), np.tile(Y, 2)), {"batch_size": 2}, 256),
         ((np.tile(X, (5, 1)), np.tile(Y, 5)), {"batch_size": 2}, 500),
-        ((batches().repeat(),), {}, 100),
+        ((batches().repeat(),), {}, 200),
         ((X, Y), {"batch_size": 1000, "steps": 8}, 8),
     ):
         assert study.find_rate(model, *data, low=1e2, high=1e12, stop=1.01, **options).steps == steps
@@ -291,6 +291,8 @@ NETWORK: Any = keras.Sequential([layers.Input((6,)), layers.Dense(3)])
         (dict(x=X[:0], y=Y[:0]), "0 samples"),
         (dict(y=Y[:-1]), "255 and 256 samples"),
         (dict(x=[1.0, 2.0]), "must be arrays"),
+        (dict(y=None), "no targets"),
+        (dict(x=batches().unbatch(), y=None), "batch the data set first"),
         (dict(x=batches().take(0), y=None), "holds no batch"),
         (dict(x=batches()), "leave y and sample_weight out"),
         (dict(model="a model"), "the model is a str"),
@@ -333,3 +335,19 @@ def test_a_data_set_that_cannot_be_copied_is_read_itself(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(tf.raw_ops, "DatasetToGraphV2", refuse)
     assert len(study.find_rate(plain(run_eagerly=True), batches(), **SHORT).losses) == 8
+
+
+def test_wrong_targets_leave_no_trace_in_the_metrics() -> None:
+    """Keras settles which accuracy is meant by the first targets: after an error it does so anew."""
+
+    def fresh() -> Any:
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([layers.Input((6,)), layers.Dense(3)])
+        model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"], run_eagerly=True)
+        return model
+
+    misled, other = fresh(), fresh()
+    with pytest.raises(ValueError, match="rank"):
+        study.find_rate(misled, X, np.zeros((len(X), 3)), steps=30)
+    histories = [model.fit(X, Y, shuffle=False, verbose=0).history for model in (misled, other)]
+    assert histories[0] == histories[1]
