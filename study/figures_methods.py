@@ -192,7 +192,8 @@ def costs(table: pd.DataFrame, found: pd.DataFrame) -> Figure:
     share.set_yticks(places, [_row(*pair) for pair in zip(rows["method"], rows["rule"], strict=True)], fontsize=9)
     total = int(rows["picks"].max())
     _headline(
-        figure, f"What a pick is worth, and what it costs\n{total} picks a method: {table['optimizer'].nunique()} optimizers, several seeds"
+        figure,
+        f"What a pick is worth, and what it costs\n{total} picks a method: {table['optimizer'].nunique()} optimizers, {_seeds(table)}",
     )
     return figure
 
