@@ -257,9 +257,12 @@ def _write_population(out: Path, done: Any, trial: Trial, settings: Any) -> None
 
 @app.command()
 def schedules(out: Annotated[Path, typer.Option("--out", metavar="DIR", help="where the figures go", parser=path_of)]) -> None:
-    """Draw what the schedules look like: rate against step."""
+    """Print every schedule with its arguments, and draw what they look like: rate against step."""
     from study import figures
+    from study.schedules import told
 
+    for name, arguments, what in told():
+        typer.echo(f"{name}: {arguments}\n    {what}")
     for path in figures.save(figures.every_schedule(), out):
         typer.echo(path)
 

@@ -312,8 +312,8 @@ class OneCycle(Schedule):
                 object.__setattr__(self, name, value)
         super().__post_init__()
         if not all(low < high for (low, _), (high, _) in pairwise(self._knots())):
-            less = "below 0.5" if self.kind == "smith" else "smaller"
-            raise StudyError(f"pct_start {self.pct_start:g} of {self.steps} steps leaves a phase no step: take more steps, or it {less}")
+            less = "a pct_start below 0.5" if self.kind == "smith" else "a smaller pct_start"
+            raise StudyError(f"pct_start {self.pct_start:g} of {self.steps} steps leaves a phase no step: take more steps, or {less}")
 
     def _usual(self, field: Field[Any]) -> Any:
         return ONE_CYCLE[self.kind].get(field.name, field.default)
@@ -466,6 +466,20 @@ def _text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}" if float(f"{value:g}") == value else repr(value)
     return str(value)
+
+
+def told() -> list[tuple[str, str, str]]:
+    """Each schedule's name, its arguments with what they are where they are not given, and what it is in a line."""
+    rows = []
+    for name, kind in SCHEDULES.items():
+        warmup, *own = fields(kind)
+        given = [field.name if field.default is MISSING else f"{field.name}={_shown(field.default)}" for field in (*own, warmup)]
+        rows.append((name, ", ".join(given), str(kind.__doc__).split("\n")[0]))
+    return rows
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else _text(value)
 
 
 CONSTANT = Constant()

@@ -155,6 +155,8 @@ class StudySpec:
         choice("mode", self.mode, MODES)
         choice("hyper", self.hyper, HYPERS)
         choice("prune", self.prune, PRUNES)
+        if not isinstance(self.schedule, str):
+            raise StudyError(f"schedule {self.schedule!r} must be text, such as cosine:steps=2000")
         put("schedule", str(parse(self.schedule)))
         if not isinstance(self.scale_dense, bool):
             raise StudyError(f"scale_dense {self.scale_dense!r} must be true or false")

@@ -158,7 +158,7 @@ def test_equal_schedules_have_equal_text(written: str, text: str) -> None:
         ("exp-range:half=5", "gamma must be given"),
         ("one-cycle:steps=20,kind=fast", "did you mean fastai"),
         ("one-cycle:steps=2", "take more steps"),
-        ("one-cycle:steps=20,pct_start=0.5", "or it below 0.5"),
+        ("one-cycle:steps=20,pct_start=0.5", "or a pct_start below 0.5"),
         ("one-cycle:steps=20,div=1", "div 1 must be above 1"),
     ],
 )
@@ -560,7 +560,9 @@ def test_the_command_line(tmp_path: Path) -> None:
     """Figures are written and named, a plan says its schedule, a bad one is one sentence and exit code 2."""
     answer = call("schedules", "--out", tmp_path / "figures")
     assert answer.returncode == 0, answer.stderr
-    paths = [Path(line) for line in answer.stdout.splitlines()]
+    assert "triangular: half, base=0.167, window=triangular, warmup=0" in answer.stdout
+    assert all(f"\n{name}:" in f"\n{answer.stdout}" for name in SCHEDULES)
+    paths = [Path(line) for line in answer.stdout.splitlines()[-4:]]
     assert [path.stem for path in paths] == ["schedules-decay", "schedules-rise", "decay-exponential", "decay-piecewise"]
     assert all(path.exists() and path.with_suffix(".svg").exists() for path in paths)
     plan = call("plan", "quick", "--schedule", "cosine:alpha=0,steps=2000", "--out", "study", cwd=tmp_path)

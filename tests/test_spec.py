@@ -192,7 +192,7 @@ def test_junk_is_refused_in_one_sentence_or_is_a_spec(values: dict[str, Any]) ->
         ({"preset": "quik"}, "did you mean quick"),
         ({"scale_dense": "yes"}, "true or false"),
         ({"schedule": "cosin"}, "did you mean cosine"),
-        ({"schedule": ["cosine"]}, "unknown schedule"),
+        ({"schedule": ["cosine"]}, "must be text"),
     ],
 )
 def test_refusals_name_the_value_and_what_would_be_right(values: dict[str, Any], words: str) -> None:
