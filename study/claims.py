@@ -804,7 +804,7 @@ def clr_gain(id: str, studies: Known) -> Verdict:
     last = cycles.final(rows).dropna()
     # (on - published) - (first - published) / 2, seed by seed
     middle = (last[cycles.FIRST] + last[cycles.PUBLISHED]) / 2
-    most = statistics.paired(last[cycles.CONTROL_ON].to_numpy(float), middle.to_numpy(float))
+    most = statistics.mean((last[cycles.CONTROL_ON] - middle).to_numpy(float))
     own = f"{round(cycle.mean, 2) + 0.0:.2f} ({cycle.low:.2f} to {cycle.high:.2f})"
     reason = f"of {whole.mean:.2f} points that the second run gains {own} are the cycle's"
     return held(id, most.mean, most.low, most.high, 0.0, f"{reason}, {whole.count} seeds")

@@ -136,19 +136,15 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
     Args:
         rows: what `train` gives, with a column `seconds`.
     """
-    from scipy import stats  # half a second to import
-
     last = rows[rows["epoch"] == rows["epoch"].max()]
     found = []
     for arm in ARMS:
         mine = last[last["arm"] == arm.name]
-        error = 100 * mine["test_error"].to_numpy(float)
-        half = float(stats.sem(error) * stats.t.ppf(0.5 + statistics.CONFIDENCE / 2, len(error) - 1)) if len(error) > 1 else np.nan
-        middle = float(error.mean())
-        row = {"arm": arm.name, "batch": arm.batch, "seeds": len(error), "error": middle, "low": middle - half, "high": middle + half}
+        error = statistics.mean(100 * mine["test_error"].to_numpy(float))
+        row = {"arm": arm.name, "batch": arm.batch, "seeds": error.count, "error": error.mean, "low": error.low, "high": error.high}
         found.append({**row, "steps": int(mine["steps"].iloc[0])})
         found[-1] |= {name: float(mine[name].median()) for name in ("seconds", "seconds_low", "seconds_high") if name in mine}
-    return pd.DataFrame(found)
+    return pd.DataFrame(found).replace([np.inf, -np.inf], np.nan)
 
 
 def final(rows: pd.DataFrame) -> pd.DataFrame:
@@ -158,13 +154,13 @@ def final(rows: pd.DataFrame) -> pd.DataFrame:
     return errors
 
 
-def gain(rows: pd.DataFrame, arm: str, over: str) -> statistics.Paired:
+def gain(rows: pd.DataFrame, arm: str, over: str) -> statistics.Mean:
     """By how many points of test error `arm` is below `over` at the end, paired over the seeds."""
     both = final(rows)[[arm, over]].dropna()
-    return statistics.paired(both[over].to_numpy(float), both[arm].to_numpy(float))
+    return statistics.mean((both[over] - both[arm]).to_numpy(float))
 
 
-def windows(rows: pd.DataFrame) -> list[statistics.Paired]:
+def windows(rows: pd.DataFrame) -> list[statistics.Mean]:
     """The differences of the windows' errors, pair by pair, in points."""
     return [gain(rows, f"three cycles, {a}", f"three cycles, {b}") for a, b in combinations(WINDOWS, 2)]
 
@@ -182,7 +178,7 @@ def conclusion(rows: pd.DataFrame) -> str:
     )
 
 
-def _points(found: statistics.Paired) -> str:
+def _points(found: statistics.Mean) -> str:
     mean, low, high = (f"{round(value, 2) + 0.0:.2f}" for value in (found.mean, found.low, found.high))  # + 0: no minus before a zero
     return f"{mean} points ({low} to {high})"
 

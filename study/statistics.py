@@ -104,8 +104,8 @@ def share_interval(successes: int, total: int) -> tuple[float, float]:
 
 
 @dataclass(frozen=True)
-class Paired:
-    """The mean of paired differences with its 95 % interval, and how many pairs it stands on."""
+class Mean:
+    """A mean with its 95 % interval, and how many values it stands on."""
 
     mean: float
     low: float
@@ -113,13 +113,12 @@ class Paired:
     count: int
 
 
-def paired(first: Floats, second: Floats) -> Paired:
-    """The mean of first - second, pair by pair, with Student's interval; without bounds where there are fewer than two pairs."""
+def mean(values: Floats) -> Mean:
+    """The mean with Student's interval; without bounds where there are fewer than two values."""
     from scipy import stats  # takes half a second to import
 
-    difference = np.asarray(first, float) - np.asarray(second, float)
-    if len(difference) < 2:
-        return Paired(float(difference.mean()) if len(difference) else math.nan, -math.inf, math.inf, len(difference))
-    half = float(stats.sem(difference) * stats.t.ppf(0.5 + CONFIDENCE / 2, len(difference) - 1))
-    middle = float(difference.mean())
-    return Paired(middle, middle - half, middle + half, len(difference))
+    if len(values) < 2:
+        return Mean(float(values.mean()) if len(values) else math.nan, -math.inf, math.inf, len(values))
+    half = float(stats.sem(values) * stats.t.ppf(0.5 + CONFIDENCE / 2, len(values) - 1))
+    middle = float(values.mean())
+    return Mean(middle, middle - half, middle + half, len(values))

@@ -65,6 +65,19 @@ class Parabola:
         self.lanes = len(self.w)
 
 
+class Interrupted(Parabola):
+    """Ctrl-C comes when it is to advance for the `at`-th time."""
+
+    def __init__(self, curvatures: Sequence[float], at: int) -> None:
+        super().__init__(curvatures)
+        self.at = at
+
+    def advance(self, rates: Floats, momenta: Floats | None = None) -> tuple[Floats, Floats]:
+        if self.calls.count("advance") + 1 == self.at:
+            raise KeyboardInterrupt
+        return super().advance(rates, momenta)
+
+
 class ParabolaEngine:
     """Makes parabolas for the driver; `breaks` names the learning rates whose learner raises."""
 

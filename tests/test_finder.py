@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from parabola import Parabola
+from parabola import Interrupted, Parabola
 
 from study import figures
 from study.errors import StudyError
@@ -228,18 +228,9 @@ def test_a_loss_that_is_not_finite_ends_a_lane_and_is_dropped() -> None:
     assert sweep(Parabola([1e-9]), 1e-3, 1.0, 70)[0].stopped == "end"
 
 
-class Breaking(Parabola):
-    """Stops in its second chunk, as Ctrl-C does."""
-
-    def advance(self, rates: Any, momenta: Any = None) -> Any:
-        if "advance" in self.calls:
-            raise KeyboardInterrupt
-        return super().advance(rates)
-
-
 def test_an_interrupted_sweep_leaves_the_learner_as_it_was() -> None:
     """The interruption goes on."""
-    learner = Breaking([0.5])
+    learner = Interrupted([0.5], at=2)
     with pytest.raises(KeyboardInterrupt):
         sweep(learner)
     assert learner.w.tolist() == [1.0]

@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from parabola import Parabola
+from parabola import Interrupted, Parabola
 
 from study.errors import StudyError
 from study.halving import halve, judge
-from study.learner import Floats
 
 
 @given(st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=5), st.floats(0.1, 1e3))
@@ -59,18 +58,9 @@ def test_bad_values_are_refused(options: dict[str, float], words: str) -> None:
         halve(Parabola([1.0]), **options)  # type: ignore[arg-type]
 
 
-class Stopped(Parabola):
-    """Ctrl-C in the third try."""
-
-    def advance(self, rates: Floats, momenta: Floats | None = None) -> tuple[Floats, Floats]:
-        if self.calls.count("advance") == 2:
-            raise KeyboardInterrupt
-        return super().advance(rates)
-
-
 def test_an_interruption_leaves_the_learner_as_it_was() -> None:
     """And goes on."""
-    learner = Stopped([50.0])
+    learner = Interrupted([50.0], at=3)
     with pytest.raises(KeyboardInterrupt):
         halve(learner)
     assert learner.w.tolist() == [1.0]
