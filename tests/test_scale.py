@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
+import secrets
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -482,18 +485,25 @@ def test_calibration_waits_for_the_device(child: Child, folder: Path, tmp_path: 
 
 
 @pytest.fixture
-def ray(tmp_path: Path) -> Iterator[str]:
-    """The address of a Ray cluster of this machine with two processors."""
-    pytest.importorskip("ray")
-    port = 23791
-    options = ["--num-cpus=2", "--include-dashboard=false", f"--ray-client-server-port={port}", "--port=23792", "--disable-usage-stats"]
+def ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a Ray cluster of this machine with two processors; a token of its own keeps others out."""
+    if importlib.util.find_spec("ray") is None:
+        pytest.skip("Ray is not installed")
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    options = ["--num-cpus=2", "--include-dashboard=false", "--ray-client-server-port=23791", "--port=23792", "--disable-usage-stats"]
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", *options]
-    process = subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    yield f"ray://127.0.0.1:{port}"
-    family = [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]
-    for member in family:
-        member.kill()
-    psutil.wait_procs(family)
+    environment = {**os.environ, "PYTHONPATH": ENVIRONMENT["PYTHONPATH"]}
+    hidden = subprocess.DEVNULL
+    process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=hidden, stderr=hidden, start_new_session=True)
+    while True:
+        assert process.poll() is None
+        with suppress(OSError), socket.create_connection(("127.0.0.1", 23791)):
+            break
+        time.sleep(0.2)
+    yield "ray://127.0.0.1:23791"
+    os.killpg(process.pid, signal.SIGTERM)
+    process.wait()
 
 
 def test_ray_gives_what_one_process_gives(folder: Path, ray: str, whole: Results) -> None:
