@@ -353,6 +353,12 @@ def test_a_backend_that_is_not_installed_names_the_file(folder: Path, backend: s
     assert (ROOT / f"requirements-{backend}.txt").exists()
 
 
+def test_what_the_checks_need_of_dask_is_what_users_are_told_to_install() -> None:
+    """The same pins."""
+    wanted = [line for line in (ROOT / "requirements-dask.txt").read_text().splitlines() if not line.startswith("#")]
+    assert set(wanted) <= set((ROOT / "requirements.txt").read_text().splitlines())
+
+
 def test_arrays_of_a_cluster_come_back_in_time(tmp_path: Path) -> None:
     """They are halved until they are expected to, or are single trials; none is lost."""
     times = calibrated(Calibration([tmp_path / "c.json"], MACHINE, "2"), SPEC.trials(), 0.01)
