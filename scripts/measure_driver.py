@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """How many trials can one driver take in? Simulated ones, parabolas that train in no time, come from dask's workers as fast as they can.
 
-    PYTHONPATH=tests .venv/bin/python scripts/measure_driver.py [--trials 100000] [--workers 2]
+    PYTHONPATH=.:tests .venv/bin/python scripts/measure_driver.py [--trials 100000] [--workers 2]
 
 Prints seconds of planning, rows a second from the first task to the last row on the disk, the driver's peak memory, and bytes a run. The
 workers share the machine's cores with the driver and the scheduler, so the rate is a lower bound.
@@ -12,12 +12,9 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-import sys
 import tempfile
 import time
 from pathlib import Path
-
-sys.path[:0] = [str(Path(__file__).resolve().parent.parent)]
 
 from parabola import ParabolaEngine, calibrated
 
