@@ -48,8 +48,8 @@ def slow(images: Images) -> ParabolaEngine:
 
 
 def endless(images: Images) -> ParabolaEngine:
-    """A group takes minutes, in steps that are looked at."""
-    return engine(images, delay=2.0)
+    """A group takes a minute."""
+    return engine(images, delay=0.5)
 
 
 class Deadly(ParabolaEngine):
@@ -137,7 +137,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 
 def over(dask: Dask, folder: Path, factory: Callable[[Images], ParabolaEngine] = engine, count: int | None = None) -> Store:
-    """The study's store after a run by dask's workers."""
+    """The study's store after a run by dask's workers, with step times given."""
+    timed(folder, SPEC)
     driver.run(SPEC, folder, factory=factory, progress=False, backend="dask", scheduler=dask.address, workers=count)
     return Store(folder)
 
@@ -227,7 +228,6 @@ def test_no_worker_is_left(folder: Path, dask: Dask, monkeypatch: pytest.MonkeyP
     """Each that took the task died of it, and no other came: the driver does not wait for ever."""
     dask.workers(1)
     monkeypatch.setattr(cluster, "ARRIVAL", 1.0)
-    timed(folder, SPEC)
     with pytest.raises(StudyError, match="its workers gone"):
         over(dask, folder, deadly)
 
@@ -520,6 +520,7 @@ def test_ray_gives_what_one_process_gives(folder: Path, ray: str, whole: Results
         busy[0].kill()
 
     killer = after_lines(Store(folder), 1, kill)
+    timed(folder, SPEC)
     driver.run(SPEC, folder, factory=slow, progress=False, backend="ray", scheduler=ray)
     killer.join()
     assert stored_once(Store(folder), whole)
