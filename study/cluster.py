@@ -229,17 +229,21 @@ class Cluster(Elsewhere):
         self.site = Site(Machine.from_json(facts), versions)
         self.memory = free if self.site.machine.gpus else free / self.service.beside
 
+    def times(self, what: str) -> None:
+        """Raise `StudyError` where a worker has but a part of its machine's cores, and so can time nothing alone."""
+        if self.service.beside > 1 and not self.site.machine.gpus:
+            raise StudyError(
+                f"{what} of {self.site.machine.name} are timed with the machine to themselves, and it has {self.service.beside} workers: "
+                "start one a machine, or measure on such a machine and bring its calibration.json"
+            )
+
     def measure(self, trials: Sequence[Trial], watch: Callable[[int, int], None]) -> list[Rounds]:
         """`calibration.step_times`, on one worker.
 
         Raises:
             StudyError: the worker has but a part of its machine's cores.
         """
-        if self.service.beside > 1 and not self.site.machine.gpus:
-            raise StudyError(
-                f"step times of {self.site.machine.name} are measured with the machine to themselves, and it has {self.service.beside} "
-                "workers: start one there, or run the study from such a machine, or bring the calibration.json of one"
-            )
+        self.times("step times")
         return [(seconds, steps) for seconds, steps in self._answers([(_measure, (list(trials),))])]
 
     def curves(self, wanted: curves.Wanted, watch: Callable[[Progress], None]) -> list[dict[str, Any]]:

@@ -182,6 +182,8 @@ def run(
             with stopwatch.part("connect"):
                 cluster = Cluster(backend, scheduler, workers, spec.dataset, factory, images.digest)
             stack.callback(cluster.close)
+            if spec.mode == "alone":
+                cluster.times("trials alone")
         site = cluster.site if cluster else this_site()
         folder = folder_of(spec, out, site)
         store = Store(folder)

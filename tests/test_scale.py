@@ -282,8 +282,8 @@ def test_a_cluster_of_this_machine_listens_to_this_machine_alone() -> None:
         crew.close()
 
 
-def test_step_times_are_measured_by_a_worker_that_has_its_machine_to_itself(dask: Dask) -> None:
-    """One of two has not."""
+def test_step_times_are_measured_by_a_worker_that_has_its_machine_to_itself(folder: Path, dask: Dask) -> None:
+    """One of two has not, and trains no trial alone either."""
     dask.workers(1)
     digest = data.load("mnist").digest
     alone = Cluster("dask", dask.address, 1, "mnist", engine, digest)
@@ -293,9 +293,11 @@ def test_step_times_are_measured_by_a_worker_that_has_its_machine_to_itself(dask
     assert [len(seconds) for seconds, _ in rounds] == [calibration.ROUNDS] * 2
     dask.workers(1)
     both = Cluster("dask", dask.address, 2, "mnist", engine, digest)
-    with pytest.raises(StudyError, match="it has 2 workers: start one there"):
+    with pytest.raises(StudyError, match="it has 2 workers: start one a machine"):
         both.measure(trials, lambda done, total: None)
     both.close()
+    with pytest.raises(StudyError, match=r"^trials alone of .* it has 2 workers"):
+        driver.run(SPEC.with_(mode="alone"), folder, backend="dask", scheduler=dask.address, factory=engine, progress=False)
 
 
 def test_what_a_worker_lacks_or_has_otherwise_is_said(dask: Dask, tmp_path: Path) -> None:
