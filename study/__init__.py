@@ -46,11 +46,19 @@ __all__ = [
 ]
 
 
-def run(spec: StudySpec, out: str | Path | None = None, *, workers: int | None = None, progress: bool = True) -> pd.DataFrame:
+def run(
+    spec: StudySpec,
+    out: str | Path | None = None,
+    *,
+    workers: int | None = None,
+    backend: str = "loky",
+    scheduler: str | None = None,
+    progress: bool = True,
+) -> pd.DataFrame:
     """Train what the study in `out` still lacks and return all its runs; see `study.driver.run`."""
     from study import driver, tables
 
-    return tables.load(driver.run(spec, out, workers=workers, progress=progress))
+    return tables.load(driver.run(spec, out, workers=workers, backend=backend, scheduler=scheduler, progress=progress))
 
 
 def load(folder: str | Path) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from study import device
 from study.errors import StudyError
 from study.learner import Learner
 from study.machine import Machine
@@ -35,6 +36,9 @@ MIXED = "mixed"
 """Stands for the optimizer in an array's step time, since its lanes have several."""
 
 Key = tuple[str, float, bool, str, str, int, int, int]
+
+Rounds = tuple[list[float], int]
+"""Seconds a step, round by round, and the steps of a round."""
 
 
 class Engine(Protocol):
@@ -155,6 +159,10 @@ class Calibration:
             draft.write_text(json.dumps([asdict(time_) for time_ in (*others, *self.times.values())], indent=1) + "\n", encoding="utf-8")
             os.replace(draft, path)
 
+    def take(self, trials: Sequence[Trial], rounds: Sequence[Rounds]) -> None:
+        """Keep what `step_times` found of the trials."""
+        self.add(self.entry(key_of(trial), seconds, steps) for trial, (seconds, steps) in zip(trials, rounds, strict=True))
+
     def entry(self, key: Key, seconds: Sequence[float], steps: int) -> StepTime:
         """A `StepTime` of this machine, now, from the rounds' seconds a step."""
         low, high = np.quantile(seconds, [0.25, 0.75])
@@ -200,11 +208,21 @@ def measure(
     clock: Callable[[], float] = time.perf_counter,
     watch: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
-    """Time each trial's step alone and add the medians to `calibration`: warm-up first, then rounds that take the trials in turn, so
+    """Time each trial's step alone and add the medians to `calibration`; see `step_times`."""
+    if trials:
+        calibration.take(trials, step_times(trials, engine, clock, watch))
+
+
+def step_times(
+    trials: Sequence[Trial],
+    engine: Engine,
+    clock: Callable[[], float] = time.perf_counter,
+    watch: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Rounds]:
+    """Time each trial's step alone, on a device that no other timed job has: warm-up first, then rounds that take the trials in turn, so
     that a slow spell of the machine falls on all of them.
 
     Args:
-        calibration: where the times go.
         trials: one for each step time wanted.
         engine: makes the learners.
         clock: a monotonic clock, seconds.
@@ -213,8 +231,11 @@ def measure(
     Raises:
         StudyError: a trial cannot be trained at all.
     """
-    if not trials:
-        return
+    with device.alone():
+        return _step_times(trials, engine, clock, watch)
+
+
+def _step_times(trials: Sequence[Trial], engine: Engine, clock: Callable[[], float], watch: Callable[[int, int], None]) -> list[Rounds]:
     total = len(trials) * (ROUNDS + 1)
     learners: list[tuple[Learner, int]] = []
     for done, trial in enumerate(trials):
@@ -238,9 +259,7 @@ def measure(
             learner.advance(_rates(steps))
             seconds[i].append((clock() - begun) / steps)
             watch(len(trials) * (round_ + 1) + i + 1, total)
-    calibration.add(
-        calibration.entry(key_of(trial), times, steps) for trial, times, (_, steps) in zip(trials, seconds, learners, strict=True)
-    )
+    return [(times, steps) for times, (_, steps) in zip(seconds, learners, strict=True)]
 
 
 def probe(trial: Trial, sizes: Sequence[int], engine: Engine, clock: Callable[[], float] = time.perf_counter) -> dict[int, list[float]]:

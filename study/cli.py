@@ -17,6 +17,7 @@ from study import cli_methods
 from study.errors import StudyError, Terminated, terminable
 from study.options import (
     AsJson,
+    Backend,
     Batch,
     Cap,
     CheckEvery,
@@ -35,6 +36,7 @@ from study.options import (
     Rates,
     ScaleDense,
     Schedule,
+    Scheduler,
     Seeds,
     Target,
     Widths,
@@ -101,14 +103,15 @@ def run(
     schedule: Schedule = None,
     workers: Workers = "auto",
     memory: Memory = None,
+    backend: Backend = "loky",
+    scheduler: Scheduler = None,
     retry: Annotated[bool, typer.Option("--retry", help="train trials again that failed")] = False,
 ) -> None:
     """Train a study's trials, or those still missing, then write its tables and figures."""
     spec = _spec(locals())
     from study import driver, figures, tables
 
-    folder = driver.folder_of(spec, out)
-    driver.run(spec, out, workers=_workers(workers), memory=_memory(memory), retry=retry)
+    folder = driver.run(spec, out, workers=_workers(workers), memory=_memory(memory), retry=retry, backend=backend, scheduler=scheduler)
     tables.write(folder)
     paths = figures.write(folder)
     runs = tables.load(folder)
@@ -509,9 +512,13 @@ def _complain(sentence: str, code: int) -> None:
     sys.exit(code)
 
 
+NOT_SPEC = ("workers", "memory", "backend", "scheduler", "retry", "as_json", "again")
+"""Arguments that say how, not what."""
+
+
 def _spec(arguments: dict[str, Any]) -> StudySpec:
     """The spec that a command's arguments ask for."""
-    return spec_of(**{key: value for key, value in arguments.items() if key not in ("workers", "memory", "retry", "as_json", "again")})
+    return spec_of(**{key: value for key, value in arguments.items() if key not in NOT_SPEC})
 
 
 def _workers(text: str) -> int | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from study import tables
@@ -20,20 +20,23 @@ MARGIN = 1.25
 """All curves run for so many times the slowest optimizer's best time, so that what follows the target is seen too."""
 
 
-def train(
-    store: Store,
-    runs: list[Run],
-    engine: Callable[[], Engine],
-    stopwatch: Stopwatch,
-    watch: Callable[[Progress], None] = lambda progress: None,
-) -> None:
-    """Train the curves (of the first width, all seeds), a seed's as lanes of one array, and store them, unless they are stored already.
+@dataclass(frozen=True)
+class Wanted:
+    """Curves to train: a seed's trials train as lanes of one array, each for `span` seconds of its own step time."""
+
+    groups: list[list[Trial]]
+    step_seconds: list[float]
+    span: float
+
+
+def wanted(store: Store, runs: list[Run]) -> Wanted | None:
+    """The curves of the runs' best rates (of the first width, all seeds); None where nothing arrived or they are stored already.
 
     In an array a lane repeats its trial step by step; every curve spans the same seconds.
     """
     arrived = [run for run in runs if run.outcome is Outcome.REACHED and run.step_seconds]
     if not arrived:
-        return
+        return None
     best = tables.best(tables.frame(runs)).dropna(subset="best_rate")
     best = best[best["width"] == best["width"].iloc[0]]
     chosen = [
@@ -46,29 +49,35 @@ def train(
     seeds = sorted({run.trial.seed for run in runs})
     groups = [[replace(run.trial, seed=seed) for run in chosen] for seed in seeds]
     stored = {row["id"]: row["span"] for row in store.curves()}
-    wanted = {trial.id for trials in groups for trial in trials}
-    if set(stored) == wanted and all(math.isclose(value, span) for value in stored.values()):
-        return
-    step_seconds = [run.step_seconds or 0.0 for run in chosen]
-    curves: list[dict[str, Any]] = []
-    for trials in groups:
-        with stopwatch.part("build"):
-            learner = engine().learner(trials)
-        ends = race(
-            learner,
-            [trial.learning_rate for trial in trials],
-            target=math.inf,
-            metric="validation",
-            check_every=trials[0].check_every,
-            cap=span,
-            schedule=parse(trials[0].schedule),
-            step_seconds=step_seconds,
-            stopwatch=stopwatch,
-            watch=watch,
-        )
-        for finish in sorted(ends, key=lambda finish: finish.lane):
-            curves.append(_curve(finish, trials[finish.lane], span, step_seconds[finish.lane]))
-    store.write_curves(curves)
+    if set(stored) == {trial.id for trials in groups for trial in trials} and all(math.isclose(value, span) for value in stored.values()):
+        return None
+    return Wanted(groups, [run.step_seconds or 0.0 for run in chosen], span)
+
+
+def train(
+    trials: Sequence[Trial],
+    step_seconds: Sequence[float],
+    span: float,
+    engine: Engine,
+    stopwatch: Stopwatch,
+    watch: Callable[[Progress], None] = lambda progress: None,
+) -> list[dict[str, Any]]:
+    """Train a seed's curves and return their rows."""
+    with stopwatch.part("build"):
+        learner = engine.learner(trials)
+    ends = race(
+        learner,
+        [trial.learning_rate for trial in trials],
+        target=math.inf,
+        metric="validation",
+        check_every=trials[0].check_every,
+        cap=span,
+        schedule=parse(trials[0].schedule),
+        step_seconds=step_seconds,
+        stopwatch=stopwatch,
+        watch=watch,
+    )
+    return [_curve(end, trials[end.lane], span, step_seconds[end.lane]) for end in sorted(ends, key=lambda end: end.lane)]
 
 
 def _curve(finish: Finish, trial: Trial, span: float, step_seconds: float) -> dict[str, Any]:

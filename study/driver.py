@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
@@ -15,21 +16,30 @@ from study import calibration, curves, data, tables
 from study import verify as verification
 from study.calibration import Calibration, Engine
 from study.errors import StudyError
-from study.machine import Machine, this_machine, versions
-from study.plan import Plan, Resources, plan, resources
+from study.machine import Machine, Site, this_machine, this_site
+from study.plan import MEMORY_SHARE, Plan, Resources, plan, resources
 from study.progress import Bar
 from study.race import Finish
 from study.record import SCHEMA, Outcome, Run
 from study.spec import StudySpec, Trial
 from study.stopwatch import Stopwatch
 from study.store import Store, append_line
-from study.training import Context, train
-from study.workers import EngineFactory, Workers
+from study.training import Context
+from study.values import choice
+from study.workers import EngineFactory, Here, Workers
+
+if TYPE_CHECKING:
+    from study.cluster import Cluster
 
 RESULTS = Path("results")
 
 SPENT_EVERY = 60.0
 """Seconds between two lines of `spent.jsonl`."""
+
+BACKENDS = ("loky", "dask", "ray")
+
+PATIENCE = 600.0
+"""Seconds that an array of a cluster is expected to take at most: its runs come when its last lane has ended, and go with its worker."""
 
 
 def tensorflow_engine(images: data.Images) -> Engine:
@@ -39,17 +49,19 @@ def tensorflow_engine(images: data.Images) -> Engine:
     return TensorFlowEngine(images)
 
 
-def folder_of(spec: StudySpec, out: str | Path | None) -> Path:
+def folder_of(spec: StudySpec, out: str | Path | None, site: Site | None = None) -> Path:
     """The study's folder: `out` itself, else results/<machine>/<study>."""
     if out == "":
         raise StudyError("the folder given as --out is an empty text: name a folder, or leave the option out")
-    return Path(out) if out is not None else RESULTS / this_machine().name / spec.name
+    return Path(out) if out is not None else RESULTS / (site or this_site()).machine.name / spec.name
 
 
-def calibration_of(folder: Path, shared: bool) -> Calibration:
-    """This machine's step times as the study knows them: its own file first, then, for a study under results/<machine>, its siblings'."""
+def calibration_of(folder: Path, shared: bool, site: Site | None = None) -> Calibration:
+    """The site's step times as the study knows them, this machine's if none is named: its own file first, then, for a study under
+    results/<machine>, its siblings'."""
     paths = [folder / "calibration.json", *([folder.parent / "calibration.json"] if shared else [])]
-    return Calibration(paths, this_machine(), versions().get("tensorflow", "none"))
+    site = site or this_site()
+    return Calibration(paths, site.machine, site.kind[1])
 
 
 def rates_around(what: str, spec: StudySpec, out: str | Path | None) -> tuple[tuple[float, ...], Path]:
@@ -93,21 +105,32 @@ class Outlook:
 
 
 def outlook(
-    spec: StudySpec, out: str | Path | None, workers: int | None = None, memory: float | None = None, retry: bool = False
+    spec: StudySpec,
+    out: str | Path | None,
+    workers: int | None = None,
+    memory: float | None = None,
+    retry: bool = False,
+    cluster: Cluster | None = None,
 ) -> Outlook:
-    """The plan of what is still to run, and what it stands on; touches nothing. With `retry`, failed trials are still to run.
+    """The plan of what is still to run, here or by a cluster, and what it stands on; touches nothing. With `retry`, failed trials are
+    still to run.
 
     Raises:
         StudyError: the folder holds another study or another machine's trials, or the workers make no sense.
     """
-    _sensible(spec, workers)
-    folder = folder_of(spec, out)
+    if cluster is None:
+        _sensible(spec, workers)
+    site = cluster.site if cluster else this_site()
+    folder = folder_of(spec, out, site)
     stored = Store(folder).runs()
-    _belongs(Store(folder), stored, spec)
+    _belongs(Store(folder), stored, spec, site.machine)
     stored = [run for run in stored if not (retry and run.outcome is Outcome.FAILED)]
-    times = calibration_of(folder, shared=out is None)
+    times = calibration_of(folder, out is None, site)
     ids = {run.id for run in stored}
-    use = resources(spec, sum(trial.id not in ids for trial in spec.trials()), this_machine(), workers, memory)
+    if cluster:
+        use = Resources(cluster.jobs, memory or MEMORY_SHARE * cluster.memory * cluster.jobs, PATIENCE)
+    else:
+        use = resources(spec, sum(trial.id not in ids for trial in spec.trials()), site.machine, workers, memory)
     return Outlook(plan(spec, ids, times, use), times, use, stored)
 
 
@@ -118,6 +141,8 @@ def run(
     workers: int | None = None,
     memory: float | None = None,
     retry: bool = False,
+    backend: str = "loky",
+    scheduler: str | None = None,
     factory: EngineFactory = tensorflow_engine,
     progress: bool = True,
 ) -> Path:
@@ -128,66 +153,80 @@ def run(
     Args:
         spec: what to run.
         out: the study's folder; results/<machine>/<study> where None.
-        workers: processes that train arrays at the same time; as the machine suggests where None.
+        workers: processes that train arrays at the same time; as the machine suggests where None. Of a scheduler, how many to wait for.
         memory: bytes that they may fill together; half of what is free where None.
         retry: train trials again that failed.
+        backend: `loky` for processes of this machine, `dask` or `ray` for those of a cluster.
+        scheduler: the cluster's address.
         factory: makes the engine from the data.
         progress: show a progress bar.
 
     Raises:
-        StudyError: bad input, a folder that holds another study, or a second process on the same study.
+        StudyError: bad input, a folder that holds another study, a second process on the same study, or workers that died.
         KeyboardInterrupt: stopped; what has ended is stored.
     """
     stopwatch = Stopwatch()
-    _sensible(spec, workers)
-    folder = folder_of(spec, out)
-    store = Store(folder)
-    with store.writing():
-        with stopwatch.part("data"):
-            images = data.load(spec.dataset)
-        look = outlook(spec, out, workers, memory, retry)
+    choice("backend", backend, BACKENDS)
+    if backend == "loky" and scheduler is not None:
+        raise StudyError(f"the scheduler {scheduler} is for the backends dask and ray: loky works on this machine")
+    if backend == "loky":
+        _sensible(spec, workers)
+    with stopwatch.part("data"):
+        images = data.load(spec.dataset)
+    here = Here(once(factory, images, stopwatch), stopwatch)
+    with ExitStack() as stack:
+        cluster = None
+        if backend != "loky":
+            from study.cluster import Cluster
+
+            with stopwatch.part("connect"):
+                cluster = Cluster(backend, scheduler, workers, spec.dataset, factory, images.digest)
+            stack.callback(cluster.close)
+            if spec.mode == "alone":
+                cluster.times("trials alone")
+        site = cluster.site if cluster else this_site()
+        folder = folder_of(spec, out, site)
+        store = Store(folder)
+        stack.enter_context(store.writing())
+        look = outlook(spec, out, workers, memory, retry, cluster)
         todo, times, use, stored = look.plan, look.times, look.use, look.stored
-        _claim(store, spec, images.digest, this_machine())
-        engine = once(factory, images, stopwatch)
-        bar = Bar(spec, stored, todo, use, enabled=progress)
+        _claim(store, spec, images.digest, site)
+        bar = stack.enter_context(closing(Bar(spec, stored, todo, use, enabled=progress)))
         spend = _spender(store, stopwatch, use.jobs)
         in_workers: dict[str, float] = {}
-        try:
-            if todo.uncalibrated:
-                with stopwatch.part("calibrate"):
-                    calibration.measure(times, todo.uncalibrated, engine(), stopwatch.clock, bar.calibrating)
-            crew = Workers(use.jobs, spec.dataset, factory) if use.jobs > 1 and todo.pending else None
-            ids = {run.id for run in stored}
-            for trial, sizes in plan(spec, ids, times, use).unprobed.items():
-                bar.note("measuring array sizes")
-                with stopwatch.part("calibrate"):
-                    found = crew.probe(trial, sizes) if crew else calibration.probe(trial, sizes, engine(), stopwatch.clock)
-                    kinds = {size: calibration.array_key(trial, size, use.jobs) for size in found}
-                    times.add(times.entry(kinds[size], seconds, calibration.PROBE_STEPS) for size, seconds in found.items())
-            todo = plan(spec, ids, times, use)
-            bar.start(todo, times)
+        stack.callback(lambda: spend(in_workers, 0.0))
+        if todo.uncalibrated:
+            meter = here if site.kind == this_site().kind else cluster or here
+            with stopwatch.part("calibrate"):
+                times.take(todo.uncalibrated, meter.measure(todo.uncalibrated, bar.calibrating))
+        crew = cluster or (Workers(use.jobs, spec.dataset, factory) if use.jobs > 1 and todo.pending else here)
+        ids = {run.id for run in stored}
+        for trial, sizes in plan(spec, ids, times, use).unprobed.items():
+            bar.note("measuring array sizes")
+            with stopwatch.part("calibrate"):
+                found = crew.probe(trial, sizes)
+                kinds = {size: calibration.array_key(trial, size, use.jobs) for size in found}
+                times.add(times.entry(kinds[size], seconds, calibration.PROBE_STEPS) for size, seconds in found.items())
+        todo = plan(spec, ids, times, use)
+        bar.start(todo, times)
 
-            def emit(run: Run, finish: Finish | None) -> None:
-                store.append(run, finish)
-                stored.append(run)
-                bar.ended(run)
-                spend({}, SPENT_EVERY)
+        def emit(run: Run, finish: Finish | None) -> None:
+            store.append(run, finish)
+            stored.append(run)
+            bar.ended(run)
+            spend({}, SPENT_EVERY)
 
-            context = Context(spec.name, this_machine().name, this_machine().fingerprint, versions(), use.jobs)
-            jobs = [(list(trials), _step_seconds(trials, times)) for trials in todo.groups]
-            if crew:
-                with stopwatch.part("workers"):
-                    in_workers = crew.train(jobs, context, emit, lambda i, progress: bar.step(i, progress, todo.groups[i]))
-                    crew.close()
-            else:
-                for i, (trials, step_seconds) in enumerate(jobs):
-                    train(trials, step_seconds, engine(), context, emit, stopwatch, partial(bar.step, i, trials=trials))
-            bar.note("validation curves")
-            wanted = {trial.id for trial in spec.trials()}
-            curves.train(store, [run for run in stored if run.id in wanted], engine, stopwatch, bar.curve)
-        finally:
-            bar.close()
-            spend(in_workers, 0.0)
+        context = Context(spec.name, site.machine.name, site.machine.fingerprint, dict(site.versions), use.jobs)
+        jobs = [(list(trials), _step_seconds(trials, times)) for trials in todo.groups]
+        with stopwatch.part("workers") if crew is not here else nullcontext():
+            in_workers.update(crew.train(jobs, context, emit, lambda i, progress: bar.step(i, progress, todo.groups[i])))
+        if isinstance(crew, Workers):
+            crew.close()
+        bar.note("validation curves")
+        ids = {trial.id for trial in spec.trials()}
+        wanted = curves.wanted(store, [run for run in stored if run.id in ids])
+        if wanted:
+            store.write_curves((cluster or here).curves(wanted, bar.curve))
     return folder
 
 
@@ -253,7 +292,7 @@ def _sensible(spec: StudySpec, workers: int | None) -> None:
         raise StudyError(f"mode alone takes the machine to itself: --workers {workers} must be 1")
 
 
-def _belongs(store: Store, stored: Sequence[Run], spec: StudySpec) -> None:
+def _belongs(store: Store, stored: Sequence[Run], spec: StudySpec, machine: Machine) -> None:
     """Raise `StudyError` if the folder holds trials under another protocol or of another machine."""
     if store.spec_path.exists():
         there = store.spec()
@@ -263,20 +302,19 @@ def _belongs(store: Store, stored: Sequence[Run], spec: StudySpec) -> None:
             raise StudyError(f"{store.folder} holds a study under another protocol ({listed}): give another --out")
     elif stored:
         raise StudyError(f"{store.folder} holds runs but no {store.spec_path.name} that says of what: restore it, or give another --out")
-    machine = this_machine()
     foreign = next((run.machine for run in stored if run.fingerprint != machine.fingerprint), None)
     if foreign is not None:
-        raise StudyError(f"{store.folder} holds trials of another machine ({foreign}; this one is {machine.name}): give another --out")
+        raise StudyError(f"{store.folder} holds trials of another machine ({foreign}; now it would be {machine.name}): give another --out")
 
 
-def _claim(store: Store, spec: StudySpec, digest: str, machine: Machine) -> None:
+def _claim(store: Store, spec: StudySpec, digest: str, site: Site) -> None:
     """Write what the folder is about, unless it was run on other data."""
     if store.spec_path.exists():
         stored = json.loads(store.spec_path.read_text(encoding="utf-8")).get("dataset_md5")
         if stored != digest:
             raise StudyError(f"{store.folder} was run on other data (MD5 {stored}, now {digest}): give another --out")
     store.write(store.spec_path, {"schema": SCHEMA, "dataset_md5": digest, "spec": spec.to_json()})
-    store.write(store.folder / "machine.json", {**machine.to_json(), "versions": versions()})
+    store.write(store.folder / "machine.json", {**site.machine.to_json(), "versions": site.versions})
 
 
 def _spender(store: Store, stopwatch: Stopwatch, jobs: int) -> Callable[[dict[str, float], float], None]:

@@ -6,7 +6,8 @@ import hashlib
 import platform
 import re
 import subprocess
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -37,6 +38,30 @@ class Machine:
     def to_json(self) -> dict[str, Any]:
         """The facts with the name and fingerprint."""
         return {"name": self.name, "fingerprint": self.fingerprint, **asdict(self)}
+
+    @staticmethod
+    def from_json(row: Mapping[str, Any]) -> Machine:
+        """The machine of `to_json`."""
+        facts = {f.name: row[f.name] for f in fields(Machine)}
+        return Machine(**{**facts, "gpus": tuple(facts["gpus"])})
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where trials train: a machine, and the versions of what their numbers depend on."""
+
+    machine: Machine
+    versions: Mapping[str, str]
+
+    @property
+    def kind(self) -> tuple[str, str]:
+        """What step times depend on: the machine's fingerprint and the version of TensorFlow."""
+        return self.machine.fingerprint, self.versions.get("tensorflow", "none")
+
+
+def this_site() -> Site:
+    """This process's."""
+    return Site(this_machine(), versions())
 
 
 @cache

@@ -43,7 +43,14 @@ Schedule = Annotated[
     str | None, typer.Option(metavar="NAME[:ARGS]", help="how the rate changes over the steps, such as cosine:steps=2000; constant")
 ]
 ScaleDense = Annotated[bool | None, typer.Option("--scale-dense/--no-scale-dense", help="scale the first dense layer by the width too")]
-Workers = Annotated[str, typer.Option(metavar="N", help="processes that train arrays at the same time; auto: as the machine suggests")]
+Workers = Annotated[
+    str,
+    typer.Option(metavar="N", help="processes that train at the same time, or of a scheduler to wait for; auto: as the machine suggests"),
+]
+Backend = Annotated[str, typer.Option(help="who trains: loky (processes of this machine), dask or ray")]
+Scheduler = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="of a dask scheduler, tcp://HOST:PORT, or a Ray cluster, ray://HOST:PORT")
+]
 Memory = Annotated[str | None, typer.Option(metavar="SIZE", help="memory to fill at most, such as 8GB; half of what is free if not given")]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 Folders = Annotated[list[Path], typer.Argument(metavar="DIR...", help="studies' folders", parser=path_of)]

@@ -51,10 +51,12 @@ FEWEST_STEPS, STUCK_STEPS = 1300.0, 600.0
 
 @dataclass(frozen=True)
 class Resources:
-    """What a run may use: processes that train at the same time, and bytes of memory for all of them together."""
+    """What a run may use: processes that train at the same time, bytes of memory for all of them together, and the seconds that an array
+    may be expected to take."""
 
     jobs: int
     memory: float
+    patience: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -96,13 +98,13 @@ def resources(spec: StudySpec, pending: int, machine: Machine, jobs: int | None 
     """What a run of so many pending trials may use, by the machine where the user does not say.
 
     On a CPU several processes of few threads train arrays faster than one process of all threads: nothing waits for the slowest thread.
-    A GPU, and trials timed alone, take one.
+    A GPU takes one, and so do trials timed alone.
     """
     budget = memory if memory is not None else MEMORY_SHARE * free_memory()
     if jobs is None:
-        arrays = 1 if spec.mode == "alone" or machine.gpus else math.ceil(pending / USUAL_LANES)
-        jobs = max(1, min(machine.cores, arrays, int(budget / PROCESS_BYTES) - 1))
-    return Resources(jobs, budget)
+        arrays = 1 if spec.mode == "alone" else math.ceil(pending / USUAL_LANES)
+        jobs = max(1, min(len(machine.gpus) or min(machine.cores, int(budget / PROCESS_BYTES) - 1), arrays))
+    return Resources(jobs, budget * jobs if machine.gpus and memory is None else budget)
 
 
 def most_seconds(trial: Trial, times: Calibration, use: Resources) -> float:
@@ -184,7 +186,7 @@ def measuring_seconds(trial: Trial) -> float:
 
 def group(pending: Sequence[Trial], times: Calibration, use: Resources) -> list[tuple[Trial, ...]]:
     """Arrays of trials that can train together: the same but for optimizer and rate, neighbours first, since they tend to end together;
-    the longest arrays first, so that the processes end together too.
+    the longest arrays first, so that the processes end together too. One that is expected to try the `patience` is halved.
 
     Mode `alone` makes groups of one, in an order shuffled over the whole study so that a drift of the machine falls on all optimizers.
     """
@@ -192,14 +194,20 @@ def group(pending: Sequence[Trial], times: Calibration, use: Resources) -> list[
         return [(trial,) for trial in sorted(pending, key=lambda trial: trial.id)]
     together = _together(pending)
     share = math.ceil(use.jobs / max(1, len(together)))  # processes for each set of trials that can train together
-    groups = []
-    for trials in together:
-        size = min(lanes_for(trials[0], times, use), math.ceil(len(trials) / share))
-        groups += [tuple(trials[i : i + size]) for i in range(0, len(trials), size)]
+    groups: list[tuple[Trial, ...]] = []
 
     def seconds(trials: tuple[Trial, ...]) -> float:
         return array_seconds(trials[0], [expected_steps(trial, times) for trial in trials], times, use)
 
+    def patient(trials: tuple[Trial, ...]) -> list[tuple[Trial, ...]]:
+        if len(trials) == 1 or seconds(trials) <= use.patience:
+            return [trials]
+        half = (len(trials) + 1) // 2
+        return patient(trials[:half]) + patient(trials[half:])
+
+    for trials in together:
+        size = min(lanes_for(trials[0], times, use), math.ceil(len(trials) / share))
+        groups += [part for i in range(0, len(trials), size) for part in patient(tuple(trials[i : i + size]))]
     return sorted(groups, key=seconds, reverse=True)
 
 

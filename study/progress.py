@@ -25,6 +25,7 @@ class Bar:
         self.counts: Counter[str] = Counter()
         self.best: Run | None = None
         self.most: dict[str, float] = {}  # the longest that each pending trial can take
+        self.left = 0.0  # their sum
         self.lane: dict[str, float] = {}  # seconds a lane's step that those rest on
         self.arrays: dict[int, tuple[Progress, Trial]] = {}  # the latest look at each array in training, and one of its trials
         self.assumed, self.seconds = 0.0, 0.0  # of the steps taken so far
@@ -49,8 +50,9 @@ class Bar:
         """Training begins: remember the budget of every pending trial."""
         self.most = {trial.id: most_seconds(trial, times, self.use) for trial in todo.pending}
         self.lane = {trials[0].id: lane_seconds(trials[0], times, self.use) for trials in todo.groups}
+        self.left = sum(self.most.values())
         if todo.pending:
-            self.note("compiling", sum(self.most.values()))
+            self.note("compiling", self.left)
 
     def step(self, array: int, progress: Progress, trials: Sequence[Trial]) -> None:
         """An array of the study has come to a check."""
@@ -62,7 +64,7 @@ class Bar:
         self.seconds += progress.seconds / self.use.jobs
         pace = self.seconds / self.assumed if first.mode == "array" else 1.0
         done = sum(self.lane[of.id] * look.step * len(look.alive) for look, of in self.arrays.values())
-        left = pace * (sum(self.most.values()) - done)
+        left = pace * (self.left - done)
         lanes = sum(len(look.alive) for look, _ in self.arrays.values())
         deepest = max((look.step for look, _ in self.arrays.values()), default=progress.step)
         self.note(f"{lanes} lane{'s' if lanes != 1 else ''} at step {deepest:,}", max(0.0, left))
@@ -73,9 +75,11 @@ class Bar:
 
     def ended(self, run: Run) -> None:
         """A trial has ended."""
-        self.most.pop(run.id, None)
+        self.left -= self.most.pop(run.id, 0.0)
         self._count(run)
         self.bar.update(1)
+        if not self.arrays:  # no checks come from other machines
+            self.note("training", max(0.0, self.left))
 
     def note(self, doing: str, left: float | None = None) -> None:
         """Say what is happening and how long it can still take."""

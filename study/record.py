@@ -16,6 +16,9 @@ from study.values import choice
 SCHEMA = 1
 """Goes up when a reader of `runs.jsonl` must be told; readers accept every older number."""
 
+ADDED: dict[str, Any] = {"device": None}
+"""Fields that came after the first stored runs, with what those are taken to hold."""
+
 
 class Outcome(StrEnum):
     """How a trial ended."""
@@ -40,7 +43,7 @@ class Run:
 
     `seconds` is training time alone: read off the clock (`seconds_source` is `measured`) or steps x `step_seconds` (`reconstructed`).
     `steps` is None where a foreign source does not tell them; `accuracy` and `best_accuracy` are the metric's at the last and the best
-    check, None where no check was made.
+    check, None where no check was made. `jobs` is how many processes trained at once; `device` is the GPU's UUID, or `cpu`.
     """
 
     trial: Trial
@@ -61,6 +64,7 @@ class Run:
     fingerprint: str
     versions: Mapping[str, str]
     started_at: str
+    device: str | None = None
 
     @property
     def id(self) -> str:
@@ -84,7 +88,7 @@ class Run:
         if not isinstance(row.get("schema"), int) or not 1 <= row["schema"] <= SCHEMA:
             raise StudyError(f"schema {row.get('schema')!r} is not one this version reads (1 to {SCHEMA})")
         try:
-            row = {**LATER, **row}
+            row = {**LATER, **ADDED, **row}
             trial = Trial(**{f.name: _typed("cap_seconds" if f.name == "cap" else f.name, f.type, row) for f in fields(Trial)})
             rest = {f.name: _typed(f.name, f.type, row) for f in fields(Run) if f.name not in ("trial", "outcome")}
             choice("optimizer", trial.optimizer, OPTIMIZERS)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from study import device
 from study.calibration import Engine
 from study.errors import StudyError
 from study.network import network_of
@@ -28,6 +30,7 @@ class Context:
     fingerprint: str
     versions: dict[str, str]
     jobs: int
+    device: str | None = None
 
     def run(self, trial: Trial, outcome: Outcome, started: str, lanes: int, step_seconds: float | None, **values: Any) -> Run:
         """The record of a trial; in mode alone its step time is what the clock says of it."""
@@ -50,6 +53,7 @@ class Context:
             fingerprint=self.fingerprint,
             versions=self.versions,
             started_at=started,
+            device=self.device,
             **{**blank, **values},
         )
 
@@ -65,44 +69,46 @@ def train(
 ) -> None:
     """Train one group and emit each trial's run as it ends.
 
-    An error halves the group and goes on with each half, until a trial that fails by itself is recorded as failed with the error's text.
+    Where the clock is read, no other timed job is on the device. An error halves the group and goes on with each half, until a trial that
+    fails by itself is recorded as failed with the error's text.
     """
     started = datetime.now(UTC).isoformat(timespec="seconds")
     left = set(range(len(trials)))
     first = trials[0]
     try:
-        with stopwatch.part("build"):
-            learner = engine.learner(trials)
-        for finish in race(
-            learner,
-            [trial.learning_rate for trial in trials],
-            target=first.target,
-            metric=first.metric,
-            check_every=first.check_every,
-            cap=first.cap,
-            max_steps=first.max_steps,
-            prune=first.prune == "hopeless",
-            schedule=parse(first.schedule),
-            step_seconds=step_seconds,
-            stopwatch=stopwatch,
-            watch=watch,
-        ):
-            seen = finish.accuracies
-            own = step_seconds[finish.lane] if step_seconds else None
-            run = context.run(
-                trials[finish.lane],
-                finish.outcome,
-                started,
-                len(trials),
-                own,
-                steps=finish.steps,
-                seconds=finish.seconds,
-                accuracy=seen[-1] if seen else None,
-                best_accuracy=max(seen) if seen else None,
-            )
-            with stopwatch.part("store"):
-                emit(run, finish)
-            left.discard(finish.lane)
+        with nullcontext() if step_seconds else device.alone():
+            with stopwatch.part("build"):
+                learner = engine.learner(trials)
+            for finish in race(
+                learner,
+                [trial.learning_rate for trial in trials],
+                target=first.target,
+                metric=first.metric,
+                check_every=first.check_every,
+                cap=first.cap,
+                max_steps=first.max_steps,
+                prune=first.prune == "hopeless",
+                schedule=parse(first.schedule),
+                step_seconds=step_seconds,
+                stopwatch=stopwatch,
+                watch=watch,
+            ):
+                seen = finish.accuracies
+                own = step_seconds[finish.lane] if step_seconds else None
+                run = context.run(
+                    trials[finish.lane],
+                    finish.outcome,
+                    started,
+                    len(trials),
+                    own,
+                    steps=finish.steps,
+                    seconds=finish.seconds,
+                    accuracy=seen[-1] if seen else None,
+                    best_accuracy=max(seen) if seen else None,
+                )
+                with stopwatch.part("store"):
+                    emit(run, finish)
+                left.discard(finish.lane)
     except (StudyError, OSError):
         raise  # the user's input or the disk, not the trial
     except Exception as error:

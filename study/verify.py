@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from study import device
 from study.calibration import Engine
 from study.race import last_check, race
 from study.record import Run
@@ -46,21 +47,22 @@ def choose(runs: Iterable[Run], count: int, seed: int) -> list[Run]:
 def verify(runs: Sequence[Run], engine: Engine, watch: Callable[[Check], object] = lambda check: None) -> list[Check]:
     """Train each run's trial alone, to its target or for the steps that its budget came to; the clock is read and decides nothing."""
     checks = []
-    for run in runs:
-        trial = run.trial
-        budget = last_check(trial.check_every, trial.cap, trial.max_steps, run.step_seconds)
-        (finish,) = race(
-            engine.learner([trial]),
-            [trial.learning_rate],
-            target=trial.target,
-            metric=trial.metric,
-            check_every=trial.check_every,
-            max_steps=int(budget),
-            prune=trial.prune == "hopeless",
-            schedule=parse(trial.schedule),
-        )
-        checks.append(Check(run, finish.outcome.value, finish.steps, finish.seconds))
-        watch(checks[-1])
+    with device.alone():
+        for run in runs:
+            trial = run.trial
+            budget = last_check(trial.check_every, trial.cap, trial.max_steps, run.step_seconds)
+            (finish,) = race(
+                engine.learner([trial]),
+                [trial.learning_rate],
+                target=trial.target,
+                metric=trial.metric,
+                check_every=trial.check_every,
+                max_steps=int(budget),
+                prune=trial.prune == "hopeless",
+                schedule=parse(trial.schedule),
+            )
+            checks.append(Check(run, finish.outcome.value, finish.steps, finish.seconds))
+            watch(checks[-1])
     return checks
 
 

@@ -1,7 +1,8 @@
-"""Work on several processes through joblib. The process that calls is the only one that writes.
+"""Who trains and times for a driver: its own process, several of this machine through joblib, or (`study.cluster`) other machines'.
 
-Workers send what they find over a socket of this machine the moment they have it, as JSON: joblib hands back a whole task at once, which
-would leave finished trials in memory for as long as the group's slowest.
+The process that calls is the only one that writes. Processes of this machine send what they find over a socket the moment they have it, as
+JSON: joblib hands back a whole task at once, which would leave finished trials in memory for as long as the group's slowest. From other
+machines that is the way, since a socket to them would have to listen beyond this one.
 """
 
 from __future__ import annotations
@@ -11,19 +12,22 @@ import os
 import queue
 import secrets
 import signal
+import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, Listener
 from typing import Any
 
-from study import calibration, data
-from study.calibration import Engine
-from study.errors import StudyError
-from study.machine import this_machine
+from study import calibration, curves, data, device
+from study.calibration import Engine, Rounds
+from study.errors import StudyError, Terminated
+from study.machine import this_machine, this_site
 from study.race import Finish, Progress
 from study.record import Run
 from study.spec import Trial
@@ -33,29 +37,71 @@ from study.training import Context, Emit, train
 EngineFactory = Callable[[data.Images], Engine]
 Job = tuple[list[Trial], list[float] | None]
 Send = Callable[..., None]
-Task = Callable[[Engine, Send], None]
+Task = Callable[..., None]
+Watch = Callable[[int, Progress], None]
 
 GRACE = 1.0
 """Seconds to wait for what a worker had sent before another one died."""
 
 
-class Workers:
-    """Processes of this machine that train and time arrays, each with its share of the cores; they stay up from call to call.
+class Here:
+    """This process, all cores to itself.
 
     Args:
-        jobs: how many.
-        dataset: name of the data set that each loads.
-        factory: makes each one's engine.
+        engine: makes the engine when it is first needed.
+        stopwatch: counts where the time goes.
     """
 
-    def __init__(self, jobs: int, dataset: str, factory: EngineFactory) -> None:
-        self.jobs, self.dataset, self.factory = jobs, dataset, factory
+    def __init__(self, engine: Callable[[], Engine], stopwatch: Stopwatch) -> None:
+        self.engine, self.stopwatch = engine, stopwatch
 
-    def train(self, groups: Sequence[Job], context: Context, emit: Emit, watch: Callable[[int, Progress], None]) -> dict[str, float]:
-        """Train the groups; `emit` each run as it comes and `watch` each group's checks. Return the processes' seconds by part.
+    def measure(self, trials: Sequence[Trial], watch: Callable[[int, int], None]) -> list[Rounds]:
+        """`calibration.step_times`."""
+        return calibration.step_times(trials, self.engine(), self.stopwatch.clock, watch)
+
+    def probe(self, trial: Trial, sizes: Sequence[int]) -> dict[int, list[float]]:
+        """`calibration.probe`, with the device to itself."""
+        with device.alone():
+            return calibration.probe(trial, sizes, self.engine(), self.stopwatch.clock)
+
+    def train(self, groups: Sequence[Job], context: Context, emit: Emit, watch: Watch) -> dict[str, float]:
+        """Train the groups one after another; `emit` each run as it comes and `watch` each group's checks. The seconds are on the
+        stopwatch; none are elsewhere."""
+        context = replace(context, device=device.current())
+        for i, (trials, step_seconds) in enumerate(groups):
+            train(trials, step_seconds, self.engine(), context, emit, self.stopwatch, partial(watch, i))
+        return {}
+
+    def curves(self, wanted: curves.Wanted, watch: Callable[[Progress], None]) -> list[dict[str, Any]]:
+        """Train the validation curves and return their rows."""
+        seeds = (curves.train(trials, wanted.step_seconds, wanted.span, self.engine(), self.stopwatch, watch) for trials in wanted.groups)
+        return [row for rows in seeds for row in rows]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a worker needs to know before its first task: the data, what makes the engine, and how many workers share its machine.
+
+    `digest` is that of the data where the worker's could be another; `key` tells one driver's engine from another's.
+    """
+
+    dataset: str
+    factory: EngineFactory
+    beside: int
+    digest: str | None = None
+    key: str = field(default_factory=partial(secrets.token_hex, 8))
+
+
+class Elsewhere(ABC):
+    """Workers in other processes."""
+
+    jobs: int
+
+    def train(self, groups: Sequence[Job], context: Context, emit: Emit, watch: Watch) -> dict[str, float]:
+        """Train the groups; `emit` each run as it comes and `watch` what checks come. Return the workers' seconds by part.
 
         Raises:
-            StudyError: a worker process died; what had ended before has been emitted.
+            StudyError: a worker died; what had ended before has been emitted.
         """
         parts: dict[str, float] = {}
 
@@ -74,7 +120,7 @@ class Workers:
         return parts
 
     def probe(self, trial: Trial, sizes: Sequence[int]) -> dict[int, list[float]]:
-        """`calibration.probe` on all processes at once, since that is how they will train."""
+        """`calibration.probe` on all workers at once, since that is how they will train."""
         seconds: dict[int, list[float]] = {size: [] for size in sizes}
 
         def receive(index: int, size: int, values: list[float]) -> None:
@@ -83,8 +129,24 @@ class Workers:
         self._work([(_probe, (trial, list(sizes)))] * self.jobs, receive)
         return {size: values for size, values in seconds.items() if values}
 
-    def _work(self, tasks: Sequence[tuple[Callable[..., None], tuple[Any, ...]]], receive: Callable[..., None]) -> None:
-        """Run the tasks on the processes, and call `receive(task's index, *message)` here for every message of each."""
+    @abstractmethod
+    def _work(self, tasks: Sequence[tuple[Task, tuple[Any, ...]]], receive: Callable[..., None]) -> None:
+        """Have the workers do the tasks, and call `receive(task's index, *message)` here for every message of each."""
+
+
+class Workers(Elsewhere):
+    """Processes of this machine that train and time arrays, each with its share of the cores; they stay up from call to call.
+
+    Args:
+        jobs: how many.
+        dataset: name of the data set that each loads.
+        factory: makes each one's engine.
+    """
+
+    def __init__(self, jobs: int, dataset: str, factory: EngineFactory) -> None:
+        self.jobs, self.setting = jobs, Setting(dataset, factory, jobs)
+
+    def _work(self, tasks: Sequence[tuple[Task, tuple[Any, ...]]], receive: Callable[..., None]) -> None:
         from joblib import Parallel, delayed, parallel_config
         from joblib.externals.loky import get_reusable_executor
 
@@ -93,8 +155,7 @@ class Workers:
         with Listener(authkey=key) as listener:
             where = (listener.address, key)
             calls = [
-                delayed(_worker)(index, task, arguments, self.dataset, self.factory, where, os.getpid(), self.jobs)
-                for index, (task, arguments) in enumerate(tasks)
+                delayed(_worker)(index, task, arguments, self.setting, where, os.getpid()) for index, (task, arguments) in enumerate(tasks)
             ]
 
             def everything() -> None:
@@ -155,26 +216,29 @@ def _accept(listener: Listener, inbox: queue.Queue[Any]) -> None:
 
 
 _engines: dict[str, Engine] = {}
+_one_at_a_time = threading.Lock()
+"""A worker with several threads would otherwise train twice in one TensorFlow."""
 
 
-def _worker(
-    index: int,
-    task: Callable[..., None],
-    arguments: tuple[Any, ...],
-    dataset: str,
-    factory: EngineFactory,
-    inbox: tuple[Any, bytes],
-    driver: int,
-    jobs: int,
-) -> int:
-    """Do a task in a worker process and return how many messages it sent; the engine is kept for the next."""
+def _engine(setting: Setting) -> Engine:
+    """This process's engine, kept for the driver's next task; its device and threads are settled before TensorFlow is imported."""
+    if setting.key not in _engines:
+        device.pin()
+        for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+            os.environ.setdefault(name, str(max(1, this_machine().cores // setting.beside)))
+        images = data.load(setting.dataset)
+        if setting.digest not in (None, images.digest):
+            raise StudyError(f"a worker's {setting.dataset} is other data (MD5 {images.digest}) than the study's (MD5 {setting.digest})")
+        _engines.clear()  # another driver's
+        _engines[setting.key] = setting.factory(images)
+    return _engines[setting.key]
+
+
+def _worker(index: int, task: Task, arguments: tuple[Any, ...], setting: Setting, inbox: tuple[Any, bytes], driver: int) -> int:
+    """Do a task in a process of the driver's machine, sending it each message at once; return how many there were."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if not _engines:
         threading.Thread(target=_die_with, args=(driver,), daemon=True).start()
-        for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-            os.environ.setdefault(name, str(max(1, this_machine().cores // jobs)))
-    if dataset not in _engines:
-        _engines[dataset] = factory(data.load(dataset))
     sent = 0
     with _connected(*inbox) as connection:
 
@@ -183,8 +247,33 @@ def _worker(
             connection.send_bytes(json.dumps([index, *message]).encode())
             sent += 1
 
-        task(_engines[dataset], send, *arguments)
+        task(partial(_engine, setting), send, *arguments)
     return sent
+
+
+def gather(index: int, task: Task, arguments: tuple[Any, ...], setting: Setting) -> list[str]:
+    """Do a task in a process of any machine, and return its messages; checks, which are of use only at once, are left out."""
+    messages: list[str] = []
+
+    def send(*message: Any) -> None:
+        if message[0] != "check":
+            messages.append(json.dumps([index, *message]))
+        elif _unwanted():
+            raise Terminated
+
+    with _one_at_a_time:
+        task(partial(_engine, setting), send, *arguments)
+    return messages
+
+
+def _unwanted() -> bool:
+    """Has the driver gone, or given the task up in which this is called? Dask lets what runs in a thread run on, for nobody."""
+    if "distributed" not in sys.modules:
+        return False
+    from distributed import get_worker
+
+    worker = get_worker()
+    return bool(worker.state.tasks[worker.get_current_task()].state == "cancelled")
 
 
 def _connected(address: Any, key: bytes) -> Connection[Any, Any]:
@@ -196,8 +285,15 @@ def _connected(address: Any, key: bytes) -> Connection[Any, Any]:
     return Client(address, authkey=key)
 
 
-def _train(engine: Engine, send: Send, trials: list[Trial], step_seconds: list[float] | None, context: Context) -> None:
+def _train(engine: Callable[[], Engine], send: Send, trials: list[Trial], step_seconds: list[float] | None, context: Context) -> None:
     """Train a group and send each run, each check, and where the time went."""
+    mine, kind = this_site(), (context.fingerprint, context.versions.get("tensorflow", "none"))
+    if mine.kind != kind:
+        there = f"{mine.machine.name}, fingerprint {mine.kind[0]}, TensorFlow {mine.kind[1]}"
+        raise StudyError(
+            f"a worker runs on another machine or TensorFlow ({there}) than the study ({context.machine}, fingerprint {kind[0]}, "
+            f"TensorFlow {kind[1]}), and seconds would not compare: give each kind of machine a study of its own"
+        )
     stopwatch = Stopwatch()
 
     def emit(run: Run, finish: Finish | None) -> None:
@@ -206,13 +302,15 @@ def _train(engine: Engine, send: Send, trials: list[Trial], step_seconds: list[f
     def watch(progress: Progress) -> None:
         send("check", progress.step, progress.alive, progress.array, progress.seconds)
 
-    train(trials, step_seconds, engine, context, emit, stopwatch, watch)
+    with stopwatch.part("import"):
+        made = engine()
+    train(trials, step_seconds, made, replace(context, device=device.current()), emit, stopwatch, watch)
     send("parts", stopwatch.parts())
 
 
-def _probe(engine: Engine, send: Send, trial: Trial, sizes: list[int]) -> None:
+def _probe(engine: Callable[[], Engine], send: Send, trial: Trial, sizes: list[int]) -> None:
     """Time a lane's step in arrays of these sizes and send the seconds."""
-    for size, seconds in calibration.probe(trial, sizes, engine).items():
+    for size, seconds in calibration.probe(trial, sizes, engine()).items():
         send(size, seconds)
 
 
