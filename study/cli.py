@@ -29,6 +29,7 @@ from study.options import (
     Metric,
     Mode,
     NetworkName,
+    Of,
     Optimizers,
     Out,
     Prune,
@@ -41,7 +42,7 @@ from study.options import (
     Workers,
     path_of,
 )
-from study.spec import ON_GPU, PRESETS, StudySpec, preset, read_spec
+from study.spec import ON_GPU, PRESETS, SPEC_FIELDS, StudySpec, preset, read_spec
 from study.values import integer, number
 
 app = typer.Typer(
@@ -102,16 +103,28 @@ def run(
     workers: Workers = "auto",
     memory: Memory = None,
     retry: Annotated[bool, typer.Option("--retry", help="train trials again that failed")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="move stored lines that cannot be read aside, into FILE.bad")] = False,
+    hang_limit: Annotated[
+        str | None, typer.Option(metavar="SECONDS", help="end a trial, as failed, that comes to no check for so long, compilation included")
+    ] = None,
 ) -> None:
     """Train a study's trials, or those still missing, then write its tables and figures."""
     spec = _spec(locals())
     from study import driver, figures, tables
+    from study.machine import this_machine
+    from study.store import Store
 
+    processes, most, silence = _workers(workers), _memory(memory), None if hang_limit is None else number("hang-limit", hang_limit, 0, 1e7)
     folder = driver.folder_of(spec, out)
-    driver.run(spec, out, workers=_workers(workers), memory=_memory(memory), retry=retry)
-    tables.write(folder)
-    paths = figures.write(folder)
-    runs = tables.load(folder)
+    if repair and folder.exists():
+        with Store(folder).writing():
+            _warn([f"{count} lines that could not be read were moved to {path}" for path, count in Store(folder).set_aside().items()])
+    _warn(driver.changes(Store(folder).runs()))
+    driver.run(spec, out, workers=processes, memory=most, retry=retry, silence=silence)
+    here = this_machine().fingerprint
+    tables.write(folder, machine=here)
+    paths = figures.write(folder, machine=here)
+    runs = tables.load(folder, here)
     typer.echo(f"\n{_outcomes(runs['outcome'])} of {len(runs)} trials. Best rate of each optimizer:\n")
     typer.echo(_best(tables.best(runs)))
     _warn(tables.warnings(runs, spec, tables.curves(folder)))
@@ -222,7 +235,8 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
 
     store = Store(folder)
     spec, runs = store.spec(), store.runs()
-    costs = tables.costs(tables.frame(runs), store.spent()) if runs else {}
+    one_machine = len({run.fingerprint for run in runs}) == 1  # seconds of several do not add up
+    costs = tables.costs(tables.frame(runs), store.spent()) if one_machine else {}
     wanted = {trial.id: trial for trial in spec.trials()}
     stored = [stored for stored in runs if stored.id in wanted]
     outcomes = Counter(run.outcome.value for run in stored)
@@ -311,14 +325,15 @@ def tables(
     folder: Folder,
     out: Annotated[Path | None, typer.Option("--out", help="where to; DIR/tables where not given")] = None,
     by: Annotated[str, typer.Option(help="what a model's size is measured by: weights, multiply_adds or width")] = "weights",
+    machine: Of = None,
 ) -> None:
     """Rebuild a study's tables from its stored runs, and print the best rates."""
     from study import statistics
     from study import tables as module
     from study.store import Store
 
-    paths = module.write(folder, out, by)
-    runs = module.load(folder)
+    paths = module.write(folder, out, by, machine)
+    runs = module.load(folder, machine)
     typer.echo(_best(module.best(runs)))
     if runs["width"].nunique() >= statistics.FEWEST_SIZES:
         from study import fits
@@ -333,12 +348,14 @@ def tables(
 
 @app.command()
 def figures(
-    folder: Folder, out: Annotated[Path | None, typer.Option("--out", help="where to; DIR/figures where not given")] = None
+    folder: Folder,
+    out: Annotated[Path | None, typer.Option("--out", help="where to; DIR/figures where not given")] = None,
+    machine: Of = None,
 ) -> None:
     """Redraw a study's figures from its stored runs."""
     from study import figures as module
 
-    for path in module.write(folder, out):
+    for path in module.write(folder, out, machine):
         typer.echo(path)
 
 
@@ -511,7 +528,7 @@ def _complain(sentence: str, code: int) -> None:
 
 def _spec(arguments: dict[str, Any]) -> StudySpec:
     """The spec that a command's arguments ask for."""
-    return spec_of(**{key: value for key, value in arguments.items() if key not in ("workers", "memory", "retry", "as_json", "again")})
+    return spec_of(**{key: arguments[key] for key in ("what", "out", *SPEC_FIELDS) if key in arguments})
 
 
 def _workers(text: str) -> int | None:

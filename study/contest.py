@@ -20,7 +20,7 @@ from study.calibration import Engine
 from study.errors import StudyError
 from study.record import Outcome
 from study.spec import Trial
-from study.store import Row, Store, read
+from study.store import Row, Store, read_rows
 
 SWEEP_STEPS = 300
 """Steps of a sweep of the finder."""
@@ -181,7 +181,7 @@ def read_picks(folder: str | Path) -> list[Pick]:
     Raises:
         StudyError: a line does not hold picks; the sentence names it.
     """
-    return [pick for picks in read(Path(folder) / PICKS, _picks) for pick in picks]
+    return [pick for picks in read_rows(Path(folder) / PICKS, _picks) for pick in picks]
 
 
 def _picks(row: Row) -> list[Pick]:

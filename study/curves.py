@@ -67,7 +67,7 @@ def train(
             watch=watch,
         )
         for finish in sorted(ends, key=lambda finish: finish.lane):
-            curves.append(_curve(finish, trials[finish.lane], span, step_seconds[finish.lane]))
+            curves.append({**_curve(finish, trials[finish.lane], span, step_seconds[finish.lane]), "fingerprint": runs[0].fingerprint})
     store.write_curves(curves)
 
 

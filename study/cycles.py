@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from study import calibration, schedules, statistics, store
+from study import calibration, schedules, statistics
 from study.calibration import Engine
 from study.errors import StudyError
 from study.learner import Floats, Learner
 from study.spec import StudySpec, Trial
-from study.store import Row
+from study.store import Row, read_rows
 
 EPOCHS = 10
 LOW, HIGH = 0.001, 0.006
@@ -203,7 +203,7 @@ def read(folder: str | Path) -> pd.DataFrame:
         StudyError: the folder holds none.
     """
     folder = Path(folder)
-    rows = pd.DataFrame([row for rows in store.read(folder / FILE, seed_rows) for row in rows["rows"]])
+    rows = pd.DataFrame([row for rows in read_rows(folder / FILE, seed_rows) for row in rows["rows"]])
     if rows.empty:
         raise StudyError(f"{folder} holds no case study of cycles (no {FILE} in it)")
     times = {time_.batch: time_ for time_ in calibration.read(folder / "calibration.json") if time_.lanes == 1}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ from study.record import SCHEMA, Outcome, Run
 from study.spec import StudySpec, Trial
 from study.stopwatch import Stopwatch
 from study.store import Store, append_line
-from study.training import Context, train
+from study.training import HUNG, Context, Emit, train
 from study.workers import EngineFactory, Workers
 
 RESULTS = Path("results")
@@ -93,14 +93,19 @@ class Outlook:
 
 
 def outlook(
-    spec: StudySpec, out: str | Path | None, workers: int | None = None, memory: float | None = None, retry: bool = False
+    spec: StudySpec,
+    out: str | Path | None,
+    workers: int | None = None,
+    memory: float | None = None,
+    retry: bool = False,
+    silence: float | None = None,
 ) -> Outlook:
     """The plan of what is still to run, and what it stands on; touches nothing. With `retry`, failed trials are still to run.
 
     Raises:
-        StudyError: the folder holds another study or another machine's trials, or the workers make no sense.
+        StudyError: the folder holds another study, or the workers make no sense.
     """
-    _sensible(spec, workers)
+    _sensible(spec, workers, silence)
     folder = folder_of(spec, out)
     stored = Store(folder).runs()
     _belongs(Store(folder), stored, spec)
@@ -108,6 +113,8 @@ def outlook(
     times = calibration_of(folder, shared=out is None)
     ids = {run.id for run in stored}
     use = resources(spec, sum(trial.id not in ids for trial in spec.trials()), this_machine(), workers, memory)
+    if silence is not None:
+        use = replace(use, jobs=max(2, use.jobs))
     return Outlook(plan(spec, ids, times, use), times, use, stored)
 
 
@@ -118,6 +125,7 @@ def run(
     workers: int | None = None,
     memory: float | None = None,
     retry: bool = False,
+    silence: float | None = None,
     factory: EngineFactory = tensorflow_engine,
     progress: bool = True,
 ) -> Path:
@@ -131,6 +139,8 @@ def run(
         workers: processes that train arrays at the same time; as the machine suggests where None.
         memory: bytes that they may fill together; half of what is free where None.
         retry: train trials again that failed.
+        silence: seconds without a check, compilation included, after which a trial counts as hung: its worker process is ended and the
+            trial recorded as failed. Of an array each trial is first tried again alone.
         factory: makes the engine from the data.
         progress: show a progress bar.
 
@@ -139,13 +149,13 @@ def run(
         KeyboardInterrupt: stopped; what has ended is stored.
     """
     stopwatch = Stopwatch()
-    _sensible(spec, workers)
+    _sensible(spec, workers, silence)
     folder = folder_of(spec, out)
     store = Store(folder)
     with store.writing():
         with stopwatch.part("data"):
             images = data.load(spec.dataset)
-        look = outlook(spec, out, workers, memory, retry)
+        look = outlook(spec, out, workers, memory, retry, silence)
         todo, times, use, stored = look.plan, look.times, look.use, look.stored
         _claim(store, spec, images.digest, this_machine())
         engine = once(factory, images, stopwatch)
@@ -173,22 +183,50 @@ def run(
                 bar.ended(run)
                 spend({}, SPENT_EVERY)
 
-            context = Context(spec.name, this_machine().name, this_machine().fingerprint, versions(), use.jobs)
-            jobs = [(list(trials), _step_seconds(trials, times)) for trials in todo.groups]
+            context = Context(spec.name, this_machine().name, this_machine().fingerprint, versions(), use.jobs, silence)
             if crew:
                 with stopwatch.part("workers"):
-                    in_workers = crew.train(jobs, context, emit, lambda i, progress: bar.step(i, progress, todo.groups[i]))
+                    in_workers = _train_in(crew, todo, times, context, emit, bar)
                     crew.close()
             else:
-                for i, (trials, step_seconds) in enumerate(jobs):
-                    train(trials, step_seconds, engine(), context, emit, stopwatch, partial(bar.step, i, trials=trials))
+                for i, trials in enumerate(todo.groups):
+                    train(trials, _step_seconds(trials, times), engine(), context, emit, stopwatch, partial(bar.step, i, trials=trials))
             bar.note("validation curves")
             wanted = {trial.id for trial in spec.trials()}
-            curves.train(store, [run for run in stored if run.id in wanted], engine, stopwatch, bar.curve)
+            here = [run for run in stored if run.id in wanted and run.fingerprint == context.fingerprint]
+            curves.train(store, here, engine, stopwatch, bar.curve)
         finally:
             bar.close()
             spend(in_workers, 0.0)
     return folder
+
+
+def _train_in(crew: Workers, todo: Plan, times: Calibration, context: Context, emit: Emit, bar: Bar) -> dict[str, float]:
+    """Train the plan's groups on the workers, and after a hang what it left; return the processes' seconds by part."""
+    ended: set[str] = set()
+    hung: list[Run] = []
+
+    def sift(run: Run, finish: Finish | None) -> None:
+        """Keep back what an array's hang says of its trials: it hangs as a whole, and each has yet to be tried alone."""
+        if run.error is not None and run.error.startswith(HUNG):
+            hung.append(run)
+            if run.lanes > 1:
+                return
+        ended.add(run.id)
+        emit(run, finish)
+
+    try:
+        jobs = [(list(trials), _step_seconds(trials, times)) for trials in todo.groups]
+        return crew.train(jobs, context, sift, lambda i, progress: bar.step(i, progress, todo.groups[i]))
+    except StudyError:
+        if not hung:
+            raise
+    alone = [run.trial for run in hung if run.id not in ended]
+    rest = [tuple(trial for trial in trials if trial.id not in ended and trial not in alone) for trials in todo.groups]
+    groups = (*filter(None, rest), *((trial,) for trial in alone))
+    todo = replace(todo, groups=groups, pending=tuple(trial for trials in groups for trial in trials))
+    bar.start(todo, times)
+    return _train_in(crew, todo, times, context, emit, bar)
 
 
 def calibrate(
@@ -245,16 +283,18 @@ def once(factory: EngineFactory, images: data.Images, stopwatch: Stopwatch) -> C
     return engine
 
 
-def _sensible(spec: StudySpec, workers: int | None) -> None:
-    """Raise `StudyError` at a number of workers that the mode cannot have."""
+def _sensible(spec: StudySpec, workers: int | None, silence: float | None) -> None:
+    """Raise `StudyError` at a number of workers that the mode, or the watch over them, cannot have."""
     if workers is not None and workers < 1:
         raise StudyError(f"workers {workers} must be at least 1")
     if spec.mode == "alone" and workers is not None and workers > 1:
         raise StudyError(f"mode alone takes the machine to itself: --workers {workers} must be 1")
+    if silence is not None and (spec.mode == "alone" or workers == 1):
+        raise StudyError("a hang is ended with its worker process: --hang-limit needs mode array and two workers at least")
 
 
 def _belongs(store: Store, stored: Sequence[Run], spec: StudySpec) -> None:
-    """Raise `StudyError` if the folder holds trials under another protocol or of another machine."""
+    """Raise `StudyError` if the folder holds trials under another protocol."""
     if store.spec_path.exists():
         there = store.spec()
         different = there.differences(spec)
@@ -263,10 +303,22 @@ def _belongs(store: Store, stored: Sequence[Run], spec: StudySpec) -> None:
             raise StudyError(f"{store.folder} holds a study under another protocol ({listed}): give another --out")
     elif stored:
         raise StudyError(f"{store.folder} holds runs but no {store.spec_path.name} that says of what: restore it, or give another --out")
-    machine = this_machine()
-    foreign = next((run.machine for run in stored if run.fingerprint != machine.fingerprint), None)
-    if foreign is not None:
-        raise StudyError(f"{store.folder} holds trials of another machine ({foreign}; this one is {machine.name}): give another --out")
+
+
+def changes(stored: Sequence[Run]) -> list[str]:
+    """Sentences on what is another machine or TensorFlow now than when trials were stored."""
+    said = []
+    foreign = sorted({run.machine for run in stored if run.fingerprint != this_machine().fingerprint})
+    if foreign:
+        said.append(
+            f"trials of {', '.join(foreign)} are stored here, and this machine is {this_machine().name}: each row keeps its machine, and "
+            "a table is of one (--machine)"
+        )
+    now = versions().get("tensorflow", "none")
+    other = sorted({run.versions.get("tensorflow", "none") for run in stored if run.fingerprint == this_machine().fingerprint} - {now})
+    if other:
+        said.append(f"trials are stored that ran on TensorFlow {', '.join(other)}, and this is {now}: step times are not the same ones")
+    return said
 
 
 def _claim(store: Store, spec: StudySpec, digest: str, machine: Machine) -> None:

@@ -29,6 +29,7 @@ from study.errors import StudyError
 from study.record import Outcome
 from study.schedules import Schedule, parse, rates
 from study.spec import OPTIMIZERS
+from study.store import refuse_links
 from study.values import choice
 
 LABELS = {"sgd": "SGD", "momentum": "Momentum", "adam": "Adam", "adagrad": "Adagrad", "adadelta": "Adadelta", "rmsprop": "RMSProp"}
@@ -593,13 +594,16 @@ def draw(runs: pd.DataFrame, stored: pd.DataFrame) -> dict[str, Figure]:
     return drawn
 
 
-def write(folder: str | Path, out: str | Path | None = None) -> list[Path]:
+def write(folder: str | Path, out: str | Path | None = None, machine: str | None = None) -> list[Path]:
     """Draw every figure of a stored study into `figures/`, each as PNG and SVG; return the PNGs' paths.
 
     Raises:
         StudyError: no runs, or runs that must not share a figure.
     """
-    return save(draw(tables.load(folder), tables.curves(folder)), Path(out) if out is not None else Path(folder) / "figures")
+    refuse_links(Path(folder))
+    runs, stored = tables.load(folder, machine), tables.curves(folder)
+    stored = stored[stored["fingerprint"].isin([*runs["fingerprint"], ""])]
+    return save(draw(runs, stored), Path(out) if out is not None else Path(folder) / "figures")
 
 
 def save(drawn: Mapping[str, Figure], out: Path) -> list[Path]:

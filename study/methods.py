@@ -19,7 +19,7 @@ from study.machine import this_machine, versions
 from study.record import Run
 from study.spec import Trial
 from study.stopwatch import Stopwatch
-from study.store import Store, append_line, read, repair
+from study.store import Store, append_line, read_rows, repair
 from study.training import Context, train
 from study.workers import EngineFactory
 
@@ -53,7 +53,7 @@ def run_cycles(
         images = data.load(dataset)
         store.write(settings, asked)
         repair(out / cycles.FILE)
-        done = {row["seed"] for row in read(out / cycles.FILE, cycles.seed_rows)}
+        done = {row["seed"] for row in read_rows(out / cycles.FILE, cycles.seed_rows)}
         missing = [seed for seed in range(seeds) if seed not in done]
         engine = once(factory, images, Stopwatch())
         times = calibration_of(out, shared=False)

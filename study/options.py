@@ -45,6 +45,7 @@ Schedule = Annotated[
 ScaleDense = Annotated[bool | None, typer.Option("--scale-dense/--no-scale-dense", help="scale the first dense layer by the width too")]
 Workers = Annotated[str, typer.Option(metavar="N", help="processes that train arrays at the same time; auto: as the machine suggests")]
 Memory = Annotated[str | None, typer.Option(metavar="SIZE", help="memory to fill at most, such as 8GB; half of what is free if not given")]
+Of = Annotated[str | None, typer.Option("--machine", metavar="NAME", help="the machine whose trials to take, where there are several")]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 Folders = Annotated[list[Path], typer.Argument(metavar="DIR...", help="studies' folders", parser=path_of)]
 Optimizer = Annotated[str, typer.Option(help=", ".join(OPTIMIZERS))]

@@ -93,7 +93,7 @@ class Store:
             StudyError: a line other than a torn last one is not a run; the sentence names it.
         """
         found: dict[str, Run] = {}
-        for run in read(self.runs_path, Run.from_json):
+        for run in read_rows(self.runs_path, Run.from_json):
             if run.id not in found or found[run.id].outcome is Outcome.FAILED:
                 found[run.id] = run
         return list(found.values())
@@ -104,7 +104,7 @@ class Store:
         Raises:
             StudyError: a line is not a curve; the sentence names it.
         """
-        return list(read(self.curves_path, _curve))
+        return list(read_rows(self.curves_path, _curve))
 
     def write_curves(self, curves: Sequence[Mapping[str, Any]]) -> None:
         """Put the validation curves in the place of those that are stored, whole or not at all."""
@@ -116,7 +116,7 @@ class Store:
         Raises:
             StudyError: a line is not such a row; the sentence names it.
         """
-        return {row["id"]: row for row in read(self.checks_path, _check)}
+        return {row["id"]: row for row in read_rows(self.checks_path, _check)}
 
     def spent(self) -> list[Row]:
         """Where the time of each process went: rows with `seconds`, by part.
@@ -124,7 +124,7 @@ class Store:
         Raises:
             StudyError: a line is not such a row; the sentence names it.
         """
-        return list(read(self.spent_path, _spent))
+        return list(read_rows(self.spent_path, _spent))
 
     def set_aside(self) -> dict[Path, int]:
         """Move the lines that cannot be read into a file beside their own, such as `runs.jsonl.bad`; return how many by that file.
@@ -133,7 +133,8 @@ class Store:
         """
         moved: dict[Path, int] = {}
         for path, reader in self.readers.items():
-            good, bad = [], []
+            good: list[bytes] = []
+            bad: list[bytes] = []
             for line in whole_lines(path):
                 (good if _readable(line, reader) else bad).append(line + b"\n")
             if bad:
@@ -230,7 +231,7 @@ def json_object(line: bytes) -> Row:
     return row
 
 
-def read(path: Path, reader: Callable[[Row], T]) -> Iterator[T]:
+def read_rows(path: Path, reader: Callable[[Row], T]) -> Iterator[T]:
     """What `reader` makes of each line of a file.
 
     Raises:
@@ -240,7 +241,9 @@ def read(path: Path, reader: Callable[[Row], T]) -> Iterator[T]:
         try:
             yield reader(json_object(line))
         except StudyError as error:
-            raise StudyError(f"{path}, line {number}: {error}; mend or remove the line (`run --repair` moves a study's bad lines aside)") from None
+            raise StudyError(
+                f"{path}, line {number}: {error}; mend or remove the line (`run --repair` moves a study's bad lines aside)"
+            ) from None
 
 
 def _readable(line: bytes, reader: Callable[[Row], object]) -> bool:

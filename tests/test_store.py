@@ -18,7 +18,7 @@ from study.errors import StudyError
 from study.race import Finish
 from study.record import SCHEMA, Outcome, Run
 from study.spec import StudySpec
-from study.store import Store, append_line, read, repair
+from study.store import Store, append_line, read_rows, repair
 
 TRIALS = StudySpec(rates="1e-3:10:5", max_steps=500).trials()
 
@@ -181,7 +181,7 @@ def test_any_file_is_read_or_refused_in_one_sentence(lines: list[bytes]) -> None
         path = Path(name) / "runs.jsonl"
         path.write_bytes(b"\n".join(lines))
         try:
-            assert len(list(read(path, dict))) == max(0, len(lines) - 1)
+            assert len(list(read_rows(path, dict))) == max(0, len(lines) - 1)
         except StudyError as error:
             assert "\n" not in str(error)  # noqa: PT017
 
