@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
@@ -500,6 +501,8 @@ RESUMABLE = ("run", "calibrate", "cycles", "contest")
 def main() -> None:
     """Run the command line; mistakes become one sentence on standard error and exit code 2, a full disk and its like exit code 1, and
     being stopped one that says how to go on, with 130 (Ctrl-C) or 143 (SIGTERM)."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a folder's name may be no Unicode
     try:
         with terminable():
             code = app(sys.argv[1:] or ["--help"], prog_name="study", standalone_mode=False)
@@ -522,7 +525,8 @@ def main() -> None:
 
 
 def _complain(sentence: str, code: int) -> None:
-    typer.echo(f"study: {' '.join(sentence.split())}", err=True)
+    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in " ".join(sentence.split()))  # no terminal is to obey it
+    typer.echo(f"study: {shown}", err=True)
     sys.exit(code)
 
 
