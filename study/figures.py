@@ -389,7 +389,8 @@ def overlay(studies: Mapping[str, pd.DataFrame], measure: str = "seconds") -> Fi
         axes.set_visible(False)
     figure.supxlabel("learning rate", fontsize=10)
     figure.supylabel("seconds of training to the target" if measure == "seconds" else "steps to the target", fontsize=10)
-    figure.legend(list(handles.values()), list(handles), loc="outside right upper", frameon=False)
+    for text in figure.legend(list(handles.values()), list(handles), loc="outside right upper", frameon=False).get_texts():
+        text.set_parse_math(False)
     counts = ", ".join(f"{study}: {len(runs)} trials, given up after {_budget(runs)}" for study, runs in studies.items())
     _headline(figure, f"Valleys over each other, in {measure}\n{counts}")
     return figure
@@ -737,6 +738,6 @@ def _subtitle(runs: pd.DataFrame) -> str:
 def _headline(figure: Figure, text: str) -> None:
     """A title, and below it what it stands on, a line or two."""
     title, *lines = text.split("\n")
-    figure.suptitle(title + "\n" * len(lines), fontsize=13, x=0.01, ha="left")
+    figure.suptitle(title + "\n" * len(lines), fontsize=13, x=0.01, ha="left", parse_math=False)
     for i, line in enumerate(lines):
-        figure.text(0.01, 1 - (0.36 + 0.15 * i) / figure.get_figheight(), line, fontsize=8.5, color="0.35")
+        figure.text(0.01, 1 - (0.36 + 0.15 * i) / figure.get_figheight(), line, fontsize=8.5, color="0.35", parse_math=False)

@@ -19,7 +19,7 @@ from study.machine import this_machine, versions
 from study.record import Run
 from study.spec import Trial
 from study.stopwatch import Stopwatch
-from study.store import Store, append_line, read_rows, repair
+from study.store import Store, append_line, read_rows, refuse_links, repair
 from study.training import Context, train
 from study.workers import EngineFactory
 
@@ -107,6 +107,7 @@ def run_contest(
     if runs["step_seconds"].isna().any() or runs["steps"].isna().any():
         raise StudyError(f"{grid} does not tell steps and step times: a contest needs a grid that was trained by this program")
     step_seconds = runs.groupby(runs["optimizer"].astype(str))["step_seconds"].median()
+    refuse_links(grid)
     store, paper = Store(out), out / contest.PICKS
     with store.writing():
         asked = {"grid": str(grid), "protocol": {**spec.to_json(), "seeds": 0}, "budget": budget}

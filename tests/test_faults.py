@@ -32,7 +32,7 @@ from test_driver import ROOT, engine, results, run
 from test_store import FINISH, RUN, TRIALS
 
 import study
-from study import data, driver, tables
+from study import cli, data, driver, figures, tables
 from study.data import Images
 from study.errors import StudyError
 from study.learner import Floats
@@ -248,6 +248,27 @@ def test_garbage_in_the_middle_is_named_and_moved_aside(tmp_path: Path, whole: S
         assert store.runs_path.with_name("runs.jsonl.bad").read_bytes() == bad
         gone += lost(run(SPEC, store.folder), whole)
     tally("garbage or zeros in the middle of `runs.jsonl`, then `--repair`", TIMES, gone)
+
+
+def test_repair_from_the_command_line(
+    tmp_path: Path, whole: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says what was moved where, and trains what is missing then; without it the line is named."""
+    store = Store(Path(shutil.copytree(whole.folder, tmp_path / "study")))
+    store.runs_path.write_bytes(b"garbage\n" + store.runs_path.read_bytes().partition(b"\n")[2])
+    monkeypatch.setitem(driver.run.__kwdefaults__, "factory", engine)
+    monkeypatch.setattr(figures, "write", lambda folder, machine: [])
+    said = []
+    for options, code in ((["--hang-limit", "0"], 2), ([], 2), (["--repair"], 0)):
+        monkeypatch.setattr(sys, "argv", ["study", "run", str(toml(tmp_path)), "--out", str(store.folder), "--workers", "1", *options])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        assert end.value.code == code
+        said.append(capsys.readouterr())
+    assert "hang-limit 0 must be above 0" in said[0].err
+    assert "line 1: not a JSON object" in said[1].err
+    assert f"1 lines that could not be read were moved to {store.runs_path}.bad" in said[2].out
+    assert lost(store, whole) == 0
 
 
 JUMPS = """
