@@ -119,7 +119,7 @@ def run(
     folder = driver.folder_of(spec, out)
     if repair and folder.exists():
         with Store(folder).writing():
-            _warn([f"{count} lines that could not be read were moved to {path}" for path, count in Store(folder).set_aside().items()])
+            _warn([f"lines that could not be read, moved to {path}: {count}" for path, count in Store(folder).set_aside().items()])
     _warn(driver.changes(Store(folder).runs()))
     driver.run(spec, out, workers=processes, memory=most, retry=retry, silence=silence)
     here = this_machine().fingerprint

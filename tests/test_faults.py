@@ -256,7 +256,7 @@ def test_repair_from_the_command_line(
     """It says what was moved where, and trains what is missing then; without it the line is named."""
     store = Store(Path(shutil.copytree(whole.folder, tmp_path / "study")))
     store.runs_path.write_bytes(b"garbage\n" + store.runs_path.read_bytes().partition(b"\n")[2])
-    monkeypatch.setitem(driver.run.__kwdefaults__, "factory", engine)
+    monkeypatch.setattr(driver.run, "__kwdefaults__", {**(driver.run.__kwdefaults__ or {}), "factory": engine})
     monkeypatch.setattr(figures, "write", lambda folder, machine: [])
     said = []
     for options, code in ((["--hang-limit", "0"], 2), ([], 2), (["--repair"], 0)):
@@ -267,7 +267,7 @@ def test_repair_from_the_command_line(
         said.append(capsys.readouterr())
     assert "hang-limit 0 must be above 0" in said[0].err
     assert "line 1: not a JSON object" in said[1].err
-    assert f"1 lines that could not be read were moved to {store.runs_path}.bad" in said[2].out
+    assert f"lines that could not be read, moved to {store.runs_path}.bad: 1" in said[2].out
     assert lost(store, whole) == 0
 
 
