@@ -102,21 +102,26 @@ def start() -> Iterator[Callable[[Path, float], Any]]:
         yield started
 
 
-def test_a_driver_killed_at_random_moments(folder: Path, whole: Store, start: Callable[[Path, float], Any], tally: Tally) -> None:
+def test_a_driver_killed_at_random_moments(tmp_path: Path, whole: Store, start: Callable[[Path, float], Any], tally: Tally) -> None:
     """SIGKILL before the first trial, in a trial, in a write; what was stored stays, and one run to the end completes it."""
-    store, moment, gone = Store(folder), random.Random(0), 0
-    kept: list[str] = []
-    for _ in range(5 * TIMES):
-        process = start(folder, 0.01)
-        time.sleep(moment.uniform(0, 2.5))
-        process.kill()
-        process.join()
-        now = list(results(store))
-        gone += now[: len(kept)] != kept
-        kept = now
-    run(SPEC, folder)
-    tally("SIGKILL of the driver at a random moment", 5 * TIMES, gone + lost(store, whole))
-    assert set(store.checks()) >= set(results(whole))
+    moment, gone = random.Random(0), 0
+    for i in range(TIMES):
+        store = Store(tmp_path / str(i))
+        kept: list[str] = []
+        for kill in range(5):
+            process = start(store.folder, 0.01)
+            while kill % 2 and process.is_alive() and len(results(store)) == len(kept):
+                time.sleep(0.01)
+            time.sleep(moment.uniform(0, 0.3 if kill % 2 else 1.5))
+            process.kill()
+            process.join()
+            now = list(results(store))
+            gone += now[: len(kept)] != kept
+            kept = now
+        assert kept, "no process lived long enough to store a trial"
+        gone += lost(run(SPEC, store.folder), whole)
+        assert set(store.checks()) >= set(results(whole))
+    tally("SIGKILL of the driver at a random moment", 5 * TIMES, gone)
 
 
 def test_two_drivers_at_once(tmp_path: Path, whole: Store, start: Callable[[Path, float], Any], tally: Tally) -> None:
