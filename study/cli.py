@@ -122,7 +122,8 @@ def run(
             _warn([f"lines that could not be read, moved to {path}: {count}" for path, count in Store(folder).set_aside().items()])
     _warn(driver.changes(Store(folder).runs()))
     driver.run(spec, out, workers=processes, memory=most, retry=retry, silence=silence)
-    here = this_machine().fingerprint
+    mine = this_machine().fingerprint
+    here = mine if mine in {stored.fingerprint for stored in Store(folder).runs()} else None
     tables.write(folder, machine=here)
     paths = figures.write(folder, machine=here)
     runs = tables.load(folder, here)
