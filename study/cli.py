@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
@@ -30,6 +31,7 @@ from study.options import (
     Metric,
     Mode,
     NetworkName,
+    Of,
     Optimizers,
     Out,
     Prune,
@@ -43,7 +45,7 @@ from study.options import (
     Workers,
     path_of,
 )
-from study.spec import ON_GPU, PRESETS, StudySpec, preset, read_spec
+from study.spec import ON_GPU, PRESETS, SPEC_FIELDS, StudySpec, preset, read_spec
 from study.values import integer, number
 
 app = typer.Typer(
@@ -106,15 +108,34 @@ def run(
     backend: Backend = "loky",
     scheduler: Scheduler = None,
     retry: Annotated[bool, typer.Option("--retry", help="train trials again that failed")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="move stored lines that cannot be read aside, into FILE.bad")] = False,
+    hang_limit: Annotated[
+        str | None, typer.Option(metavar="SECONDS", help="end a trial, as failed, that comes to no check for so long, compilation included")
+    ] = None,
 ) -> None:
     """Train a study's trials, or those still missing, then write its tables and figures."""
     spec = _spec(locals())
     from study import driver, figures, tables
+    from study.store import Store
 
-    folder = driver.run(spec, out, workers=_workers(workers), memory=_memory(memory), retry=retry, backend=backend, scheduler=scheduler)
-    tables.write(folder)
-    paths = figures.write(folder)
-    runs = tables.load(folder)
+    processes, most, silence = _workers(workers), _memory(memory), None if hang_limit is None else number("hang-limit", hang_limit, 0, 1e7)
+    folder = driver.run(
+        spec,
+        out,
+        workers=processes,
+        memory=most,
+        retry=retry,
+        repair=repair,
+        silence=silence,
+        backend=backend,
+        scheduler=scheduler,
+        warn=_warn,
+    )
+    last = Store(folder).machine().get("fingerprint")
+    here = last if last in {stored.fingerprint for stored in Store(folder).runs()} else None
+    tables.write(folder, machine=here)
+    paths = figures.write(folder, machine=here)
+    runs = tables.load(folder, here)
     typer.echo(f"\n{_outcomes(runs['outcome'])} of {len(runs)} trials. Best rate of each optimizer:\n")
     typer.echo(_best(tables.best(runs)))
     _warn(tables.warnings(runs, spec, tables.curves(folder)))
@@ -225,7 +246,8 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
 
     store = Store(folder)
     spec, runs = store.spec(), store.runs()
-    costs = tables.costs(tables.frame(runs), store.spent()) if runs else {}
+    one_machine = len({run.fingerprint for run in runs}) == 1  # seconds of several do not add up
+    costs = tables.costs(tables.frame(runs), store.spent()) if one_machine else {}
     wanted = {trial.id: trial for trial in spec.trials()}
     stored = [stored for stored in runs if stored.id in wanted]
     outcomes = Counter(run.outcome.value for run in stored)
@@ -314,14 +336,15 @@ def tables(
     folder: Folder,
     out: Annotated[Path | None, typer.Option("--out", help="where to; DIR/tables where not given")] = None,
     by: Annotated[str, typer.Option(help="what a model's size is measured by: weights, multiply_adds or width")] = "weights",
+    machine: Of = None,
 ) -> None:
     """Rebuild a study's tables from its stored runs, and print the best rates."""
     from study import statistics
     from study import tables as module
     from study.store import Store
 
-    paths = module.write(folder, out, by)
-    runs = module.load(folder)
+    paths = module.write(folder, out, by, machine)
+    runs = module.load(folder, machine)
     typer.echo(_best(module.best(runs)))
     if runs["width"].nunique() >= statistics.FEWEST_SIZES:
         from study import fits
@@ -336,12 +359,14 @@ def tables(
 
 @app.command()
 def figures(
-    folder: Folder, out: Annotated[Path | None, typer.Option("--out", help="where to; DIR/figures where not given")] = None
+    folder: Folder,
+    out: Annotated[Path | None, typer.Option("--out", help="where to; DIR/figures where not given")] = None,
+    machine: Of = None,
 ) -> None:
     """Redraw a study's figures from its stored runs."""
     from study import figures as module
 
-    for path in module.write(folder, out):
+    for path in module.write(folder, out, machine):
         typer.echo(path)
 
 
@@ -486,6 +511,8 @@ RESUMABLE = ("run", "calibrate", "cycles", "contest")
 def main() -> None:
     """Run the command line; mistakes become one sentence on standard error and exit code 2, a full disk and its like exit code 1, and
     being stopped one that says how to go on, with 130 (Ctrl-C) or 143 (SIGTERM)."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a folder's name may be no Unicode
     try:
         with terminable():
             code = app(sys.argv[1:] or ["--help"], prog_name="study", standalone_mode=False)
@@ -508,7 +535,8 @@ def main() -> None:
 
 
 def _complain(sentence: str, code: int) -> None:
-    typer.echo(f"study: {' '.join(sentence.split())}", err=True)
+    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in " ".join(sentence.split()))  # no terminal is to obey it
+    typer.echo(f"study: {shown}", err=True)
     sys.exit(code)
 
 
@@ -518,7 +546,7 @@ NOT_SPEC = ("workers", "memory", "backend", "scheduler", "retry", "as_json", "ag
 
 def _spec(arguments: dict[str, Any]) -> StudySpec:
     """The spec that a command's arguments ask for."""
-    return spec_of(**{key: value for key, value in arguments.items() if key not in NOT_SPEC})
+    return spec_of(**{key: arguments[key] for key in ("what", "out", *SPEC_FIELDS) if key in arguments})
 
 
 def _workers(text: str) -> int | None:

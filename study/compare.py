@@ -138,8 +138,5 @@ def _digest(folder: Path) -> str:
 
 def _versions(folder: Path) -> dict[str, str]:
     """The versions that a study's machine.json tells."""
-    try:
-        found = json.loads((folder / "machine.json").read_text(encoding="utf-8")).get("versions", {})
-    except (OSError, ValueError, AttributeError):
-        return {}
+    found = Store(folder).machine().get("versions", {})
     return found if isinstance(found, dict) else {}

@@ -20,7 +20,7 @@ from study.calibration import Engine
 from study.errors import StudyError
 from study.record import Outcome
 from study.spec import Trial
-from study.store import Store, read_lines
+from study.store import Row, Store, read_rows
 
 SWEEP_STEPS = 300
 """Steps of a sweep of the finder."""
@@ -180,8 +180,19 @@ def trial_of(pick: Pick, base: Trial) -> Trial | None:
 
 
 def read_picks(folder: str | Path) -> list[Pick]:
-    """The picks stored in a contest's folder."""
-    return [Pick(**row) for _, line in read_lines(Path(folder) / PICKS) for row in line["picks"]]
+    """The picks stored in a contest's folder.
+
+    Raises:
+        StudyError: a line does not hold picks; the sentence names it.
+    """
+    return [pick for picks in read_rows(Path(folder) / PICKS, _picks) for pick in picks]
+
+
+def _picks(row: Row) -> list[Pick]:
+    try:
+        return [Pick(**pick) for pick in row["picks"]]
+    except (KeyError, TypeError):
+        raise StudyError("expected picks") from None
 
 
 def table(grid: str | Path, folder: str | Path) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from study.calibration import Engine
 from study.errors import StudyError
 from study.learner import Floats, Learner
 from study.spec import StudySpec, Trial
-from study.store import read_lines
+from study.store import Row, read_rows
 
 EPOCHS = 10
 LOW, HIGH = 0.001, 0.006
@@ -183,6 +183,14 @@ def _points(found: statistics.Mean) -> str:
     return f"{mean} points ({low} to {high})"
 
 
+def seed_rows(row: Row) -> Row:
+    """The row of `cycles.jsonl`, if it holds the rows of a seed, else a `StudyError`."""
+    rows = row.get("rows")
+    if not isinstance(row.get("seed"), int) or not isinstance(rows, list) or not all(isinstance(one, dict) for one in rows):
+        raise StudyError("expected a seed and its rows")
+    return row
+
+
 def read(folder: str | Path) -> pd.DataFrame:
     """The rows of the case study in a folder: arm, seed, epoch, steps, test_error, and seconds, the steps x the median step
     time alone, with `seconds_low` and `seconds_high` at its quartiles.
@@ -191,7 +199,7 @@ def read(folder: str | Path) -> pd.DataFrame:
         StudyError: the folder holds none.
     """
     folder = Path(folder)
-    rows = pd.DataFrame([row for _, line in read_lines(folder / FILE) for row in line["rows"]])
+    rows = pd.DataFrame([row for rows in read_rows(folder / FILE, seed_rows) for row in rows["rows"]])
     if rows.empty:
         raise StudyError(f"{folder} holds no case study of cycles (no {FILE} in it)")
     times = {time_.batch: time_ for time_ in calibration.read(folder / "calibration.json") if time_.lanes == 1}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from study import calibration, curves, data, tables
 from study import verify as verification
 from study.calibration import Calibration, Engine
 from study.errors import StudyError
-from study.machine import Machine, Site, this_machine, this_site
+from study.machine import Site, this_machine, this_site
 from study.plan import MEMORY_SHARE, Plan, Resources, plan, resources
 from study.progress import Bar
 from study.race import Finish
@@ -24,7 +24,7 @@ from study.record import SCHEMA, Outcome, Run
 from study.spec import StudySpec, Trial
 from study.stopwatch import Stopwatch
 from study.store import Store, append_line
-from study.training import Context
+from study.training import HUNG, Context, Emit
 from study.values import choice
 from study.workers import EngineFactory, Here, Workers
 
@@ -110,20 +110,21 @@ def outlook(
     workers: int | None = None,
     memory: float | None = None,
     retry: bool = False,
+    silence: float | None = None,
     cluster: Cluster | None = None,
 ) -> Outlook:
     """The plan of what is still to run, here or by a cluster, and what it stands on; touches nothing. With `retry`, failed trials are
     still to run.
 
     Raises:
-        StudyError: the folder holds another study or another machine's trials, or the workers make no sense.
+        StudyError: the folder holds another study, or the workers make no sense.
     """
     if cluster is None:
-        _sensible(spec, workers)
+        _sensible(spec, workers, silence)
     site = cluster.site if cluster else this_site()
     folder = folder_of(spec, out, site)
     stored = Store(folder).runs()
-    _belongs(Store(folder), stored, spec, site.machine)
+    _belongs(Store(folder), stored, spec)
     stored = [run for run in stored if not (retry and run.outcome is Outcome.FAILED)]
     times = calibration_of(folder, out is None, site)
     ids = {run.id for run in stored}
@@ -131,6 +132,8 @@ def outlook(
         use = Resources(cluster.jobs, memory or MEMORY_SHARE * cluster.memory * cluster.jobs, PATIENCE)
     else:
         use = resources(spec, sum(trial.id not in ids for trial in spec.trials()), site.machine, workers, memory)
+    if silence is not None:
+        use = replace(use, jobs=max(2, use.jobs))
     return Outlook(plan(spec, ids, times, use), times, use, stored)
 
 
@@ -141,8 +144,11 @@ def run(
     workers: int | None = None,
     memory: float | None = None,
     retry: bool = False,
+    repair: bool = False,
+    silence: float | None = None,
     backend: str = "loky",
     scheduler: str | None = None,
+    warn: Callable[[list[str]], None] = lambda sentences: None,
     factory: EngineFactory = tensorflow_engine,
     progress: bool = True,
 ) -> Path:
@@ -156,8 +162,12 @@ def run(
         workers: processes that train arrays at the same time; as the machine suggests where None. Of a scheduler, how many to wait for.
         memory: bytes that they may fill together; half of what is free where None.
         retry: train trials again that failed.
+        repair: move stored lines that cannot be read aside, see `Store.set_aside`.
+        silence: seconds without a check, compilation included, after which a trial counts as hung: its worker process is ended and the
+            trial recorded as failed. Of an array each trial is first tried again alone.
         backend: `loky` for processes of this machine, `dask` or `ray` for those of a cluster.
         scheduler: the cluster's address.
+        warn: told what was moved aside, and what is another machine or version than when trials were stored.
         factory: makes the engine from the data.
         progress: show a progress bar.
 
@@ -167,10 +177,12 @@ def run(
     """
     stopwatch = Stopwatch()
     choice("backend", backend, BACKENDS)
-    if backend == "loky" and scheduler is not None:
-        raise StudyError(f"the scheduler {scheduler} is for the backends dask and ray: loky works on this machine")
     if backend == "loky":
-        _sensible(spec, workers)
+        if scheduler is not None:
+            raise StudyError(f"the scheduler {scheduler} is for the backends dask and ray: loky works on this machine")
+        _sensible(spec, workers, silence)
+    elif silence is not None:
+        raise StudyError(f"a hang is ended with its worker process, which belongs to {backend}: --hang-limit needs the backend loky")
     with stopwatch.part("data"):
         images = data.load(spec.dataset)
     here = Here(once(factory, images, stopwatch), stopwatch)
@@ -188,7 +200,10 @@ def run(
         folder = folder_of(spec, out, site)
         store = Store(folder)
         stack.enter_context(store.writing())
-        look = outlook(spec, out, workers, memory, retry, cluster)
+        if repair:
+            warn([f"lines that could not be read, moved to {path}: {count}" for path, count in store.set_aside().items()])
+        look = outlook(spec, out, workers, memory, retry, silence, cluster)
+        warn(changes(look.stored, site))
         todo, times, use, stored = look.plan, look.times, look.use, look.stored
         _claim(store, spec, images.digest, site)
         bar = stack.enter_context(closing(Bar(spec, stored, todo, use, enabled=progress)))
@@ -216,18 +231,46 @@ def run(
             bar.ended(run)
             spend({}, SPENT_EVERY)
 
-        context = Context(spec.name, site.machine.name, site.machine.fingerprint, dict(site.versions), use.jobs)
-        jobs = [(list(trials), _step_seconds(trials, times)) for trials in todo.groups]
+        context = Context(spec.name, site.machine.name, site.machine.fingerprint, dict(site.versions), use.jobs, silence=silence)
         with stopwatch.part("workers") if crew is not here else nullcontext():
-            in_workers.update(crew.train(jobs, context, emit, lambda i, progress: bar.step(i, progress, todo.groups[i])))
+            in_workers.update(_train(crew, todo, times, context, emit, bar))
         if isinstance(crew, Workers):
             crew.close()
         bar.note("validation curves")
         ids = {trial.id for trial in spec.trials()}
-        wanted = curves.wanted(store, [run for run in stored if run.id in ids])
+        wanted = curves.wanted(store, [run for run in stored if run.id in ids and run.fingerprint == context.fingerprint])
         if wanted:
-            store.write_curves((cluster or here).curves(wanted, bar.curve))
+            rows = (cluster or here).curves(wanted, bar.curve)
+            store.write_curves([{**row, "fingerprint": context.fingerprint} for row in rows])
     return folder
+
+
+def _train(crew: Here | Workers | Cluster, todo: Plan, times: Calibration, context: Context, emit: Emit, bar: Bar) -> dict[str, float]:
+    """Train the plan's groups, and after a hang what it left; return the seconds of other processes by part."""
+    ended: set[str] = set()
+    hung: list[Run] = []
+
+    def sift(run: Run, finish: Finish | None) -> None:
+        """Keep back what an array's hang says of its trials: it hangs as a whole, and each has yet to be tried alone."""
+        if run.error is not None and run.error.startswith(HUNG):
+            hung.append(run)
+            if run.lanes > 1:
+                return
+        ended.add(run.id)
+        emit(run, finish)
+
+    try:
+        jobs = [(list(trials), _step_seconds(trials, times)) for trials in todo.groups]
+        return crew.train(jobs, context, sift, lambda i, progress: bar.step(i, progress, todo.groups[i]))
+    except StudyError:
+        if not hung:
+            raise
+    alone = [run.trial for run in hung if run.id not in ended]
+    rest = [tuple(trial for trial in trials if trial.id not in ended and trial not in alone) for trials in todo.groups]
+    groups = (*filter(None, rest), *((trial,) for trial in alone))
+    todo = replace(todo, groups=groups, pending=tuple(trial for trials in groups for trial in trials))
+    bar.start(todo, times)
+    return _train(crew, todo, times, context, emit, bar)
 
 
 def calibrate(
@@ -284,16 +327,18 @@ def once(factory: EngineFactory, images: data.Images, stopwatch: Stopwatch) -> C
     return engine
 
 
-def _sensible(spec: StudySpec, workers: int | None) -> None:
-    """Raise `StudyError` at a number of workers that the mode cannot have."""
+def _sensible(spec: StudySpec, workers: int | None, silence: float | None) -> None:
+    """Raise `StudyError` at a number of workers that the mode, or the watch over them, cannot have."""
     if workers is not None and workers < 1:
         raise StudyError(f"workers {workers} must be at least 1")
     if spec.mode == "alone" and workers is not None and workers > 1:
         raise StudyError(f"mode alone takes the machine to itself: --workers {workers} must be 1")
+    if silence is not None and (spec.mode == "alone" or workers == 1):
+        raise StudyError("a hang is ended with its worker process: --hang-limit needs mode array and two workers at least")
 
 
-def _belongs(store: Store, stored: Sequence[Run], spec: StudySpec, machine: Machine) -> None:
-    """Raise `StudyError` if the folder holds trials under another protocol or of another machine."""
+def _belongs(store: Store, stored: Sequence[Run], spec: StudySpec) -> None:
+    """Raise `StudyError` if the folder holds trials under another protocol."""
     if store.spec_path.exists():
         there = store.spec()
         different = there.differences(spec)
@@ -302,9 +347,22 @@ def _belongs(store: Store, stored: Sequence[Run], spec: StudySpec, machine: Mach
             raise StudyError(f"{store.folder} holds a study under another protocol ({listed}): give another --out")
     elif stored:
         raise StudyError(f"{store.folder} holds runs but no {store.spec_path.name} that says of what: restore it, or give another --out")
-    foreign = next((run.machine for run in stored if run.fingerprint != machine.fingerprint), None)
-    if foreign is not None:
-        raise StudyError(f"{store.folder} holds trials of another machine ({foreign}; now it would be {machine.name}): give another --out")
+
+
+def changes(stored: Sequence[Run], site: Site) -> list[str]:
+    """Sentences on what is another machine or TensorFlow at the site now than when trials were stored."""
+    said = []
+    machine, now = site.machine, site.kind[1]
+    foreign = sorted({run.machine for run in stored if run.fingerprint != machine.fingerprint})
+    if foreign:
+        said.append(
+            f"trials of {', '.join(foreign)} are stored here, and this machine is {machine.name}: each row keeps its machine, and a table "
+            "is of one (--machine)"
+        )
+    other = sorted({run.versions.get("tensorflow", "none") for run in stored if run.fingerprint == machine.fingerprint} - {now})
+    if other:
+        said.append(f"trials are stored that ran on TensorFlow {', '.join(other)}, and this is {now}: step times are not the same ones")
+    return said
 
 
 def _claim(store: Store, spec: StudySpec, digest: str, site: Site) -> None:

@@ -29,6 +29,7 @@ from study.errors import StudyError
 from study.record import Outcome
 from study.schedules import Schedule, parse, rates
 from study.spec import OPTIMIZERS
+from study.store import refuse_links
 from study.values import choice
 
 LABELS = {"sgd": "SGD", "momentum": "Momentum", "adam": "Adam", "adagrad": "Adagrad", "adadelta": "Adadelta", "rmsprop": "RMSProp"}
@@ -388,7 +389,8 @@ def overlay(studies: Mapping[str, pd.DataFrame], measure: str = "seconds") -> Fi
         axes.set_visible(False)
     figure.supxlabel("learning rate", fontsize=10)
     figure.supylabel("seconds of training to the target" if measure == "seconds" else "steps to the target", fontsize=10)
-    figure.legend(list(handles.values()), list(handles), loc="outside right upper", frameon=False)
+    for text in figure.legend(list(handles.values()), list(handles), loc="outside right upper", frameon=False).get_texts():
+        text.set_parse_math(False)
     counts = ", ".join(f"{study}: {len(runs)} trials, given up after {_budget(runs)}" for study, runs in studies.items())
     _headline(figure, f"Valleys over each other, in {measure}\n{counts}")
     return figure
@@ -597,13 +599,16 @@ def draw(runs: pd.DataFrame, stored: pd.DataFrame) -> dict[str, Figure]:
     return drawn
 
 
-def write(folder: str | Path, out: str | Path | None = None) -> list[Path]:
+def write(folder: str | Path, out: str | Path | None = None, machine: str | None = None) -> list[Path]:
     """Draw every figure of a stored study into `figures/`, each as PNG and SVG; return the PNGs' paths.
 
     Raises:
         StudyError: no runs, or runs that must not share a figure.
     """
-    return save(draw(tables.load(folder), tables.curves(folder)), Path(out) if out is not None else Path(folder) / "figures")
+    refuse_links(Path(folder))
+    runs, stored = tables.load(folder, machine), tables.curves(folder)
+    stored = stored[stored["fingerprint"].isin([*runs["fingerprint"], ""])]
+    return save(draw(runs, stored), Path(out) if out is not None else Path(folder) / "figures")
 
 
 def save(drawn: Mapping[str, Figure], out: Path) -> list[Path]:
@@ -737,6 +742,6 @@ def _subtitle(runs: pd.DataFrame) -> str:
 def _headline(figure: Figure, text: str) -> None:
     """A title, and below it what it stands on, a line or two."""
     title, *lines = text.split("\n")
-    figure.suptitle(title + "\n" * len(lines), fontsize=13, x=0.01, ha="left")
+    figure.suptitle(title + "\n" * len(lines), fontsize=13, x=0.01, ha="left", parse_math=False)
     for i, line in enumerate(lines):
-        figure.text(0.01, 1 - (0.36 + 0.15 * i) / figure.get_figheight(), line, fontsize=8.5, color="0.35")
+        figure.text(0.01, 1 - (0.36 + 0.15 * i) / figure.get_figheight(), line, fontsize=8.5, color="0.35", parse_math=False)

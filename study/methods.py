@@ -19,7 +19,7 @@ from study.machine import this_machine, versions
 from study.record import Outcome, Run
 from study.spec import Trial
 from study.stopwatch import Stopwatch
-from study.store import Store, append_line, read_lines, repair
+from study.store import Store, append_line, read_rows, refuse_links, repair
 from study.training import Context, train
 from study.workers import EngineFactory
 
@@ -53,7 +53,7 @@ def run_cycles(
         images = data.load(dataset)
         store.write(settings, asked)
         repair(out / cycles.FILE)
-        done = {row["seed"] for _, row in read_lines(out / cycles.FILE)}
+        done = {row["seed"] for row in read_rows(out / cycles.FILE, cycles.seed_rows)}
         missing = [seed for seed in range(seeds) if seed not in done]
         engine = once(factory, images, Stopwatch())
         times = calibration_of(out, shared=False)
@@ -111,6 +111,7 @@ def run_contest(
     if runs["learning_rate"].nunique() < 3 or not (runs["outcome"] == Outcome.REACHED).any():
         raise StudyError(f"{grid} holds too little truth: a contest needs a grid of several rates, some of which reach the target")
     step_seconds = runs.groupby(runs["optimizer"].astype(str))["step_seconds"].median()
+    refuse_links(grid)
     store, paper = Store(out), out / contest.PICKS
     with store.writing():
         asked = {"grid": str(grid), "protocol": {**spec.to_json(), "seeds": 0}, "budget": budget}

@@ -52,6 +52,7 @@ Scheduler = Annotated[
     str | None, typer.Option(metavar="ADDRESS", help="of a dask scheduler, tcp://HOST:PORT, or a Ray cluster, ray://HOST:PORT")
 ]
 Memory = Annotated[str | None, typer.Option(metavar="SIZE", help="memory to fill at most, such as 8GB; half of what is free if not given")]
+Of = Annotated[str | None, typer.Option("--machine", metavar="NAME", help="the machine whose trials to take, where there are several")]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 Folders = Annotated[list[Path], typer.Argument(metavar="DIR...", help="studies' folders", parser=path_of)]
 Optimizer = Annotated[str, typer.Option(help=", ".join(OPTIMIZERS))]

@@ -47,7 +47,8 @@ class Bar:
         self.note(f"measuring step times alone, {done}/{total}")
 
     def start(self, todo: Plan, times: Calibration) -> None:
-        """Training begins: remember the budget of every pending trial."""
+        """Training begins, or begins again: remember the budget of every pending trial."""
+        self.arrays = {}
         self.most = {trial.id: most_seconds(trial, times, self.use) for trial in todo.pending}
         self.lane = {trials[0].id: lane_seconds(trials[0], times, self.use) for trials in todo.groups}
         self.left = sum(self.most.values())

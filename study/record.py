@@ -10,14 +10,18 @@ from functools import cache
 from typing import Any
 
 from study.errors import StudyError
-from study.spec import LATER, OPTIMIZERS, Trial
-from study.values import choice
+from study.spec import HIGHEST_RATE, LATER, LOWEST_RATE, MOST_SEEDS, OPTIMIZERS, SPEC_FIELDS, WIDEST, StudySpec, Trial
+from study.values import choice, integer, number
 
 SCHEMA = 1
 """Goes up when a reader of `runs.jsonl` must be told; readers accept every older number."""
 
 ADDED: dict[str, Any] = {"device": None}
 """Fields that came after the first stored runs, with what those are taken to hold."""
+
+
+PROTOCOL = tuple(f.name for f in fields(Trial) if f.name in SPEC_FIELDS)
+"""The fields of a trial that a study's trials have in common."""
 
 
 class Outcome(StrEnum):
@@ -91,7 +95,7 @@ class Run:
             row = {**LATER, **ADDED, **row}
             trial = Trial(**{f.name: _typed("cap_seconds" if f.name == "cap" else f.name, f.type, row) for f in fields(Trial)})
             rest = {f.name: _typed(f.name, f.type, row) for f in fields(Run) if f.name not in ("trial", "outcome")}
-            choice("optimizer", trial.optimizer, OPTIMIZERS)
+            _sensible(trial)
             if trial.id != row["id"]:
                 raise StudyError(f"the id {row['id']!r} is not that of its fields ({trial.id}): the row was altered")
             return Run(trial=trial, outcome=Outcome(row["outcome"]), **rest)
@@ -99,6 +103,21 @@ class Run:
             raise StudyError(f"the field {error} is missing") from None
         except ValueError as error:
             raise StudyError(str(error)) from None
+
+
+def _sensible(trial: Trial) -> None:
+    """Raise `StudyError` unless a spec could hold the trial."""
+    _protocol(tuple((name, getattr(trial, name)) for name in PROTOCOL))
+    choice("optimizer", trial.optimizer, OPTIMIZERS)
+    number("learning rate", trial.learning_rate, low=LOWEST_RATE, high=HIGHEST_RATE)
+    number("width", trial.width, low=0, high=WIDEST)
+    integer("seed", trial.seed, low=0, high=MOST_SEEDS)
+
+
+@cache
+def _protocol(values: tuple[tuple[str, Any], ...]) -> None:
+    """Raise `StudyError` unless a spec could have that protocol; a study's rows share one."""
+    StudySpec(**dict(values))
 
 
 TYPES: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float), "bool": bool, "None": type(None)}
@@ -117,6 +136,6 @@ def _typed(name: str, annotation: Any, row: Mapping[str, Any]) -> Any:
         fine = isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
     else:
         fine = any(isinstance(value, TYPES[kind]) and (kind == "bool" or not isinstance(value, bool)) for kind in kinds)
-    if not fine or (isinstance(value, float) and not math.isfinite(value)):
+    if not fine or (isinstance(value, float) and not math.isfinite(value)) or (isinstance(value, int) and abs(value) >= 2**63):
         raise StudyError(f"the field '{name}' is {value!r}, expected {annotation}")
     return float(value) if "float" in kinds and value is not None else value

@@ -330,7 +330,7 @@ def _table(rows: Sequence[dict[str, str]], cards: bool = False) -> str:
     for row in frame.itertuples(index=False):
         cells = [str(value) if cards else _text(value) for value in row]
         places = zip(frame.columns, cells, strict=True)
-        body += "<tr>" + "".join(f'<td{_kind(cell)} data-is="{name}">{cell}</td>' for name, cell in places) + "</tr>"
+        body += "<tr>" + "".join(f'<td{_kind(cell)} data-is="{_text(name)}">{cell}</td>' for name, cell in places) + "</tr>"
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     return f'<div class="cards">{table}</div>' if cards else f'<div class="wide" tabindex="0">{table}</div>'
 

@@ -73,6 +73,10 @@ class Trial:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+LOWEST_RATE, HIGHEST_RATE = 1e-37, 1e12
+WIDEST = 100
+MOST_SEEDS = 10_000
+
 LATER: dict[str, Any] = {"prune": "none", "schedule": "constant"}
 """Fields that came after the first stored studies, with the value that those had."""
 
@@ -141,7 +145,7 @@ class StudySpec:
             raise StudyError(f"name {self.name!r} must be 1 to 64 letters, digits, '.', '_' or '-', and begin with a letter or digit")
         put("optimizers", tuple(choice("optimizer", o, OPTIMIZERS) for o in sequence("optimizers", self.optimizers)))
         put("rates", parse_rates(self.rates))
-        put("widths", tuple(number("width", w, low=0, high=100) for w in sequence("widths", self.widths)))
+        put("widths", tuple(number("width", w, low=0, high=WIDEST) for w in sequence("widths", self.widths)))
         for field in ("optimizers", "rates", "widths"):
             values = getattr(self, field)
             if not values:
@@ -149,7 +153,7 @@ class StudySpec:
             if len(set(values)) < len(values):
                 twice = next(v for v in values if values.count(v) > 1)
                 raise StudyError(f"{field} names {twice} twice: each once")
-        put("seeds", integer("seeds", self.seeds, low=1, high=10_000))
+        put("seeds", integer("seeds", self.seeds, low=1, high=MOST_SEEDS))
         choice("network", self.network, NETWORKS)
         choice("metric", self.metric, METRICS)
         choice("mode", self.mode, MODES)
@@ -285,7 +289,7 @@ def parse_rates(rates: object) -> tuple[float, ...]:
                 raise StudyError(f"rates {rates!r} must read LOW:HIGH:N with 0 < LOW < HIGH and 2 <= N <= 10000")
             return tuple(float(f"{rate:.6g}") for rate in np.geomspace(low, high, count))
         rates = rates.split(",")
-    return tuple(number("learning rate", rate, low=1e-37, high=1e12) for rate in sequence("rates", rates))
+    return tuple(number("learning rate", rate, low=LOWEST_RATE, high=HIGHEST_RATE) for rate in sequence("rates", rates))
 
 
 def check_keys(values: Mapping[str, Any], extra: tuple[str, ...] = ()) -> None:

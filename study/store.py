@@ -5,18 +5,19 @@
     curves.jsonl   validation curves             spent.jsonl       where the time of each process went
 
 Lines are only ever appended (but for the few curves, replaced as a whole), each flushed to the disk before the next trial is awaited.
-A process killed in the middle of a line leaves it torn; the next writer cuts it off. One writer at a time, by a lock that the system
-drops when the process dies.
+A process killed in the middle of a line leaves it torn; the next writer cuts it off. Any other bad line is named, and moved aside on
+request. One writer at a time, by a lock that the system drops when the process dies.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 
@@ -24,6 +25,9 @@ from study.errors import StudyError
 from study.race import Finish
 from study.record import SCHEMA, Outcome, Run
 from study.spec import LATER, SPEC_FIELDS, StudySpec, spec_from
+
+Row = dict[str, Any]
+T = TypeVar("T")
 
 
 class Store:
@@ -36,16 +40,23 @@ class Store:
         self.curves_path = folder / "curves.jsonl"
         self.spent_path = folder / "spent.jsonl"
         self.spec_path = folder / "spec.json"
+        self.readers: dict[Path, Callable[[Row], object]] = {
+            self.runs_path: Run.from_json,
+            self.checks_path: _check,
+            self.curves_path: _curve,
+            self.spent_path: _spent,
+        }
 
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Hold the study's lock, with torn last lines cut off.
 
         Raises:
-            StudyError: another process holds it, or the folder cannot be written.
+            StudyError: another process holds it, the folder cannot be written, or a link in it leads out of it.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            refuse_links(self.folder)
             lock = FileLock(self.folder / ".lock")
             lock.acquire(timeout=0)
         except Timeout:
@@ -82,50 +93,64 @@ class Store:
             StudyError: a line other than a torn last one is not a run; the sentence names it.
         """
         found: dict[str, Run] = {}
-        for number, row in read_lines(self.runs_path):
-            try:
-                run = Run.from_json(row)
-            except StudyError as error:
-                raise StudyError(f"{self.runs_path}, line {number}: {error}") from None
+        for run in read_rows(self.runs_path, Run.from_json):
             if run.id not in found or found[run.id].outcome is Outcome.FAILED:
                 found[run.id] = run
         return list(found.values())
 
-    def curves(self) -> list[dict[str, Any]]:
+    def curves(self) -> list[Row]:
         """The stored validation curves.
 
         Raises:
             StudyError: a line is not a curve; the sentence names it.
         """
-        numbers = ("learning_rate", "width", "seed", "step_seconds", "check_every", "span")
-        return list(rows_with(self.curves_path, text=("id", "optimizer"), number=numbers, numbers=("accuracy", "loss")))
+        return list(read_rows(self.curves_path, _curve))
 
     def write_curves(self, curves: Sequence[Mapping[str, Any]]) -> None:
         """Put the validation curves in the place of those that are stored, whole or not at all."""
-        self._replace(self.curves_path, "".join(json.dumps(curve, allow_nan=False) + "\n" for curve in curves))
+        replace(self.curves_path, "".join(json.dumps(curve, allow_nan=False) + "\n" for curve in curves).encode())
 
-    def checks(self) -> dict[str, dict[str, Any]]:
+    def checks(self) -> dict[str, Row]:
         """Accuracy and loss at every check, by the trial's id.
 
         Raises:
             StudyError: a line is not such a row; the sentence names it.
         """
-        rows = rows_with(self.checks_path, text=("id",), number=("check_every",), numbers=("accuracy", "loss"))
-        return {row["id"]: row for row in rows}
+        return {row["id"]: row for row in read_rows(self.checks_path, _check)}
 
-    def spent(self) -> list[dict[str, Any]]:
+    def spent(self) -> list[Row]:
         """Where the time of each process went: rows with `seconds`, by part.
 
         Raises:
             StudyError: a line is not such a row; the sentence names it.
         """
-        rows = []
-        for number, row in read_lines(self.spent_path):
-            seconds = row.get("seconds")
-            if not isinstance(seconds, dict) or not all(isinstance(value, (int, float)) for value in seconds.values()):
-                raise StudyError(f"{self.spent_path}, line {number}: expected seconds by part: mend or remove the line")
-            rows.append(row)
-        return rows
+        return list(read_rows(self.spent_path, _spent))
+
+    def set_aside(self) -> dict[Path, int]:
+        """Move the lines that cannot be read into a file beside their own, such as `runs.jsonl.bad`; return how many by that file.
+
+        They are on the disk there before they are gone here, so that none is ever lost.
+        """
+        moved: dict[Path, int] = {}
+        for path, reader in self.readers.items():
+            good: list[bytes] = []
+            bad: list[bytes] = []
+            for line in whole_lines(path):
+                (good if _readable(line, reader) else bad).append(line + b"\n")
+            if bad:
+                aside = path.with_name(f"{path.name}.bad")
+                append(aside, b"".join(bad))
+                replace(path, b"".join(good))
+                moved[aside] = len(bad)
+        return moved
+
+    def machine(self) -> Row:
+        """What machine.json tells: facts of the machine that the study was last run on, and versions; nothing where it cannot be read."""
+        try:
+            found = json.loads((self.folder / "machine.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
     def spec(self) -> StudySpec:
         """The stored spec.
@@ -151,67 +176,123 @@ class Store:
 
     def write(self, path: Path, value: object) -> None:
         """Write a small JSON file whole or not at all."""
-        self._replace(path, json.dumps(value, indent=1) + "\n")
+        replace(path, (json.dumps(value, indent=1) + "\n").encode())
 
-    def _replace(self, path: Path, text: str) -> None:
-        draft = path.with_suffix(".tmp")
-        draft.write_text(text, encoding="utf-8")
-        os.replace(draft, path)
+
+def refuse_links(folder: Path) -> None:
+    """Raise `StudyError` if a link in the folder, its tables or its figures leads out of it: what is written would land elsewhere."""
+    home = folder.resolve()
+    for path in (path for part in (".", "tables", "figures") for path in folder.joinpath(part).glob("*")):
+        if path.is_symlink() and not path.resolve().is_relative_to(home):
+            raise StudyError(f"{path} is a link that leads out of {folder}: remove it, or give another --out")
 
 
 def append_line(path: Path, row: Mapping[str, Any]) -> None:
     """Append one JSON line and wait until the disk has it."""
-    line = json.dumps(row, allow_nan=False).encode() + b"\n"
+    append(path, json.dumps(row, allow_nan=False).encode() + b"\n")
+
+
+def append(path: Path, text: bytes) -> None:
+    """Append to a file and wait until the disk has it."""
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
-        while line:
-            line = line[os.write(handle, line) :]
+        while text:
+            text = text[os.write(handle, text) :]
         os.fsync(handle)
     finally:
         os.close(handle)
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Numbered JSON objects of a file's lines; a last line without its end is being written or torn, and is left out.
-
-    Raises:
-        StudyError: another line is not a JSON object.
-    """
+def replace(path: Path, text: bytes) -> None:
+    """Put the text in the place of what the file holds, whole or not at all."""
+    draft = path.with_suffix(".tmp")
     try:
-        text = path.read_bytes()
+        draft.unlink(missing_ok=True)
+        append(draft, text)
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def whole_lines(path: Path) -> list[bytes]:
+    """The lines of a file, none if there is no file; a last one without its end is being written or torn, and is left out."""
+    try:
+        return path.read_bytes().split(b"\n")[:-1]
     except FileNotFoundError:
-        return
+        return []
     except OSError as error:
         raise StudyError(f"{path} cannot be read: {error.strerror or error}") from None
-    for number, line in enumerate(text.split(b"\n")[:-1], start=1):
-        try:
-            row = json.loads(line)
-        except ValueError:
-            row = None
-        if not isinstance(row, dict):
-            raise StudyError(f"{path}, line {number} is not a JSON object: mend or remove the line")
-        yield number, row
 
 
-def rows_with(path: Path, text: Sequence[str], number: Sequence[str], numbers: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """The rows of a file, each with these fields: texts, numbers, and lists of numbers.
+def json_object(line: bytes) -> Row:
+    """The JSON object in a line.
 
     Raises:
-        StudyError: a row lacks one, or holds something else there.
+        StudyError: it holds something else.
     """
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        row = None
+    if not isinstance(row, dict):
+        raise StudyError("not a JSON object")
+    return row
 
-    def numeric(value: object) -> bool:
-        return isinstance(value, (int, float)) and not isinstance(value, bool)
 
-    for line, row in read_lines(path):
-        fine = (
-            all(isinstance(row.get(name), str) for name in text)
-            and all(numeric(row.get(name)) for name in number)
-            and all(isinstance(row.get(name), list) and all(map(numeric, row[name])) for name in numbers)
-        )
-        if not fine:
-            raise StudyError(f"{path}, line {line}: expected {', '.join((*text, *number, *numbers))}: mend or remove the line")
-        yield row
+def read_rows(path: Path, reader: Callable[[Row], T]) -> Iterator[T]:
+    """What `reader` makes of each line of a file.
+
+    Raises:
+        StudyError: a line is not a JSON object, or not what the reader expects; the sentence names it.
+    """
+    for number, line in enumerate(whole_lines(path), start=1):
+        try:
+            yield reader(json_object(line))
+        except StudyError as error:
+            raise StudyError(
+                f"{path}, line {number}: {error}; mend or remove the line (`run --repair` moves a study's bad lines aside)"
+            ) from None
+
+
+def _readable(line: bytes, reader: Callable[[Row], object]) -> bool:
+    try:
+        reader(json_object(line))
+    except StudyError:
+        return False
+    return True
+
+
+def _with(row: Row, text: Sequence[str], number: Sequence[str], numbers: Sequence[str]) -> Row:
+    """The row, if it has these fields: texts, numbers, and lists of numbers as long as each other."""
+    fine = (
+        all(isinstance(row.get(name), str) for name in text)
+        and all(_numeric(row.get(name)) for name in number)
+        and all(isinstance(row.get(name), list) and all(map(_numeric, row[name])) for name in numbers)
+        and len({len(row[name]) for name in numbers}) == 1
+    )
+    if not fine:
+        raise StudyError(f"expected {', '.join((*text, *number, *numbers))}")
+    return row
+
+
+def _numeric(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+
+
+def _check(row: Row) -> Row:
+    return _with(row, text=("id",), number=("check_every",), numbers=("accuracy", "loss"))
+
+
+def _curve(row: Row) -> Row:
+    numbers = ("learning_rate", "width", "seed", "step_seconds", "check_every", "span")
+    return _with(row, text=("id", "optimizer"), number=numbers, numbers=("accuracy", "loss"))
+
+
+def _spent(row: Row) -> Row:
+    seconds = row.get("seconds")
+    if not isinstance(seconds, dict) or not all(map(_numeric, seconds.values())):
+        raise StudyError("expected seconds by part")
+    return row
 
 
 def repair(path: Path) -> None:

@@ -17,7 +17,7 @@ from study.hopeless import hopeless
 from study.record import Outcome, Run
 from study.spec import OPTIMIZERS, StudySpec
 from study.statistics import Floats
-from study.store import Store
+from study.store import Store, refuse_links
 
 CELL = ["width", "optimizer", "rate"]
 """What a cell is: its trials differ in the seed alone."""
@@ -41,11 +41,12 @@ SAME = (
 
 
 def frame(runs: Iterable[Run]) -> pd.DataFrame:
-    """One row a run, the fields of `runs.jsonl` as columns (less `versions`), optimizers in their usual order."""
+    """One row a run, the fields of `runs.jsonl` as columns (of `versions` that of TensorFlow), optimizers in their usual order."""
     rows = [run.to_json() for run in runs]
     table = pd.DataFrame(rows, columns=list(rows[0]) if rows else None)
     if table.empty:
         return table
+    table["tensorflow"] = [versions.get("tensorflow", "none") for versions in table["versions"]]
     table = table.drop(columns=["versions", "schema"])
     for name in ("steps", "step_seconds"):  # not known of every source
         table[name] = pd.to_numeric(table[name])
@@ -53,15 +54,25 @@ def frame(runs: Iterable[Run]) -> pd.DataFrame:
     return table.sort_values(["width", "optimizer", "learning_rate", "seed"], ignore_index=True)
 
 
-def load(folder: str | Path) -> pd.DataFrame:
+def load(folder: str | Path, machine: str | None = None) -> pd.DataFrame:
     """The stored runs of a study's folder, one row a trial; see `frame`.
 
+    Args:
+        folder: the study's folder.
+        machine: name or fingerprint of the machine whose runs to take; every one's where None.
+
     Raises:
-        StudyError: the folder holds no study, or a line of it cannot be read.
+        StudyError: the folder holds no study, or a line of it cannot be read, or it holds no run of that machine.
     """
     store = Store(Path(folder))
     store.spec()
-    return frame(store.runs())
+    runs = store.runs()
+    if machine is not None:
+        there = sorted({f"{run.machine} ({run.fingerprint})" for run in runs})
+        runs = [run for run in runs if machine in (run.machine, run.fingerprint)]
+        if not runs:
+            raise StudyError(f"{folder} holds no trial of the machine {machine!r}: {', '.join(there) or 'none has ended'}")
+    return frame(runs)
 
 
 def checks(folder: str | Path) -> pd.DataFrame:
@@ -77,15 +88,15 @@ def checks(folder: str | Path) -> pd.DataFrame:
 
 def curves(folder: str | Path) -> pd.DataFrame:
     """Validation accuracy over training of each optimizer at its best rate, long: optimizer, learning_rate, width, seed, outcome, step,
-    seconds, accuracy."""
+    seconds, accuracy, and the fingerprint of the machine where it is told."""
     parts = []
     for row in Store(Path(folder)).curves():
         part = pd.DataFrame({"accuracy": row["accuracy"]})
         part["step"] = (part.index + 1) * row["check_every"]
         part["seconds"] = part["step"] * row["step_seconds"]
         parts.append(part.assign(**{name: row[name] for name in ("optimizer", "learning_rate", "width", "seed")}))
-        parts[-1]["outcome"] = row.get("outcome", "")
-    columns = ["optimizer", "learning_rate", "width", "seed", "outcome", "step", "seconds", "accuracy"]
+        parts[-1]["outcome"], parts[-1]["fingerprint"] = row.get("outcome", ""), row.get("fingerprint", "")
+    columns = ["optimizer", "learning_rate", "width", "seed", "outcome", "step", "seconds", "accuracy", "fingerprint"]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
@@ -112,7 +123,8 @@ def comparable(runs: pd.DataFrame, folder: str | Path = "") -> pd.DataFrame:
         values = runs[column].drop_duplicates().tolist()
         if len(values) > 1:
             listed = ", ".join(str(value) for value in values)
-            raise StudyError(f"the runs differ in {column} ({listed}): select one before tabulating, such as runs[runs.{column} == ...]")
+            how = "--machine takes one" if column == "fingerprint" else f"select one before tabulating, such as runs[runs.{column} == ...]"
+            raise StudyError(f"the runs differ in {column} ({listed}): {how}")
     return runs.assign(optimizer=runs["optimizer"].cat.remove_unused_categories())
 
 
@@ -331,6 +343,9 @@ def warnings(runs: pd.DataFrame, spec: StudySpec | None = None, trained: pd.Data
     uneven = int((counts < seeds).sum())
     if uneven and not missing:
         said.append(f"{uneven} of {len(counts)} cells have fewer seeds than the others")
+    versions = sorted(set(runs["tensorflow"]))
+    if len(versions) > 1:
+        said.append(f"the trials ran on different versions of TensorFlow ({', '.join(versions)}): their step times are not of one kind")
     failed = int((runs["outcome"] == Outcome.FAILED).sum())
     if failed:
         said.append(f"{failed} trials failed with an error and count as not arrived; --retry trains them again")
@@ -438,18 +453,20 @@ SIZE_TABLES = {"sizes": "seconds", "sizes-steps": "steps", "sizes-step-time": "s
 """The fits that are written, by the name of the file, and what they fit."""
 
 
-def write(folder: str | Path, out: str | Path | None = None, by: str = "weights") -> list[Path]:
+def write(folder: str | Path, out: str | Path | None = None, by: str = "weights", machine: str | None = None) -> list[Path]:
     """Rebuild `tables/*.csv` from the stored runs of a study; return the paths.
 
     Args:
         folder: the study's folder.
         out: where to; `folder`/tables where None.
         by: what a model's size is measured by, see `sizes`.
+        machine: whose runs, see `load`.
 
     Raises:
         StudyError: no runs, runs that must not share a table, or an unknown measure of size.
     """
-    runs = load(folder)
+    runs = load(folder, machine)
+    refuse_links(Path(folder))
     out = Path(out) if out is not None else Path(folder) / "tables"
     made = {name: make(runs) for name, make in TABLES.items()}
     if runs["width"].nunique() >= statistics.FEWEST_SIZES:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -20,10 +22,16 @@ from study.stopwatch import Stopwatch
 
 Emit = Callable[[Run, Finish | None], None]
 
+HUNG = "hung"
+"""How the error of a trial begins that came to no check in time."""
+
 
 @dataclass(frozen=True)
 class Context:
-    """What every run of one process records beside its trial."""
+    """What every run of one process records beside its trial.
+
+    With `silence`, a group that comes to no check for so many seconds takes its process with it, see `train`.
+    """
 
     study: str
     machine: str
@@ -31,6 +39,7 @@ class Context:
     versions: dict[str, str]
     jobs: int
     device: str | None = None
+    silence: float | None = None
 
     def run(self, trial: Trial, outcome: Outcome, started: str, lanes: int, step_seconds: float | None, **values: Any) -> Run:
         """The record of a trial; in mode alone its step time is what the clock says of it."""
@@ -70,13 +79,28 @@ def train(
     """Train one group and emit each trial's run as it ends.
 
     Where the clock is read, no other timed job is on the device. An error halves the group and goes on with each half, until a trial that
-    fails by itself is recorded as failed with the error's text.
+    fails by itself is recorded as failed with the error's text. A hang in TensorFlow cannot be interrupted: past `context.silence` the
+    trials that are left are emitted as failed and the process ends.
     """
     started = datetime.now(UTC).isoformat(timespec="seconds")
     left = set(range(len(trials)))
     first = trials[0]
+
+    def end(lane: int, outcome: Outcome, finish: Finish | None = None, **values: Any) -> None:
+        own = step_seconds[lane] if step_seconds else None
+        emit(context.run(trials[lane], outcome, started, len(trials), own, **values), finish)
+        left.discard(lane)
+
+    def hung() -> None:
+        for lane in sorted(left):
+            end(lane, Outcome.FAILED, error=f"{HUNG}: no check in {context.silence:g} seconds")
+
+    def look(progress: Progress) -> None:
+        beat()
+        watch(progress)
+
     try:
-        with nullcontext() if step_seconds else device.alone():
+        with nullcontext() if step_seconds else device.alone(), _supervised(context.silence, hung) as beat:
             with stopwatch.part("build"):
                 learner = engine.learner(trials)
             for finish in race(
@@ -91,33 +115,53 @@ def train(
                 schedule=parse(first.schedule),
                 step_seconds=step_seconds,
                 stopwatch=stopwatch,
-                watch=watch,
+                watch=look,
             ):
                 seen = finish.accuracies
-                own = step_seconds[finish.lane] if step_seconds else None
-                run = context.run(
-                    trials[finish.lane],
-                    finish.outcome,
-                    started,
-                    len(trials),
-                    own,
-                    steps=finish.steps,
-                    seconds=finish.seconds,
-                    accuracy=seen[-1] if seen else None,
-                    best_accuracy=max(seen) if seen else None,
-                )
                 with stopwatch.part("store"):
-                    emit(run, finish)
-                left.discard(finish.lane)
+                    end(
+                        finish.lane,
+                        finish.outcome,
+                        finish,
+                        steps=finish.steps,
+                        seconds=finish.seconds,
+                        accuracy=seen[-1] if seen else None,
+                        best_accuracy=max(seen) if seen else None,
+                    )
     except (StudyError, OSError):
         raise  # the user's input or the disk, not the trial
     except Exception as error:
         rest = sorted(left)
         if len(trials) == 1:
-            text = f"{type(error).__name__}: {error}"[:2000]
-            emit(context.run(first, Outcome.FAILED, started, 1, step_seconds[0] if step_seconds else None, error=text), None)
+            end(0, Outcome.FAILED, error=f"{type(error).__name__}: {error}"[:2000])
             return
         for half in (rest[: len(rest) // 2], rest[len(rest) // 2 :]):
             if half:
                 times = [step_seconds[i] for i in half] if step_seconds else None
                 train([trials[i] for i in half], times, engine, context, emit, stopwatch, watch)
+
+
+@contextmanager
+def _supervised(silence: float | None, hung: Callable[[], None]) -> Iterator[Callable[[], object]]:
+    """Call `hung` and end this process when the function given is not called for `silence` seconds inside; never where that is None."""
+    if silence is None:
+        yield lambda: None
+        return
+    heard, over = threading.Event(), threading.Event()
+
+    def listen() -> None:
+        while heard.wait(silence):
+            heard.clear()
+            if over.is_set():
+                return
+        hung()
+        os._exit(1)
+
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
+    try:
+        yield heard.set
+    finally:
+        over.set()
+        heard.set()
+        listener.join()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,10 +67,11 @@ def test_the_page_stands_alone(page: Path) -> None:
         assert claim in text
 
 
-@pytest.mark.skipif(shutil.which("chromedriver") is None, reason="Debian's chromium and chromium-driver are not installed")
-@pytest.mark.parametrize("width", [390, 1280])
-def test_a_browser_shows_it_whole(page: Path, width: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No error in the console, no request to anywhere, no broken image, nothing wider than the screen."""
+@pytest.fixture
+def browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Headless Chromium, with what its console and its network say."""
+    if shutil.which("chromedriver") is None:
+        pytest.skip("Debian's chromium and chromium-driver are not installed")
     from selenium import webdriver
     from selenium.webdriver.chrome.options import Options
     from selenium.webdriver.chrome.service import Service
@@ -79,23 +81,27 @@ def test_a_browser_shows_it_whole(page: Path, width: int, tmp_path: Path, monkey
     for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    browser: Any = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
-    try:
-        size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 500}
-        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-        browser.get_log("performance")
-        browser.get(page.as_uri())
-        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
-        assert browser.execute_script("return [...document.images].filter(image => !image.naturalWidth).length") == 0
-        outside = "e => !e.closest('.wide') && e.getBoundingClientRect().right > innerWidth + 1"
-        assert browser.execute_script(f"return [...document.querySelectorAll('main *')].filter({outside}).length") == 0
-        assert browser.get_log("browser") == []
-        messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-        asked = {message["params"]["request"]["url"] for message in messages if message["method"] == "Network.requestWillBeSent"}
-        assert {url.partition(":")[0] for url in asked} <= {"file", "data"}
-        assert {url for url in asked if url.startswith("file")} == {page.as_uri()}
-    finally:
-        browser.quit()
+    opened: Any = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    yield opened
+    opened.quit()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_browser_shows_it_whole(page: Path, width: int, browser: Any) -> None:
+    """No error in the console, no request to anywhere, no broken image, nothing wider than the screen."""
+    size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.get_log("performance")
+    browser.get(page.as_uri())
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    assert browser.execute_script("return [...document.images].filter(image => !image.naturalWidth).length") == 0
+    outside = "e => !e.closest('.wide') && e.getBoundingClientRect().right > innerWidth + 1"
+    assert browser.execute_script(f"return [...document.querySelectorAll('main *')].filter({outside}).length") == 0
+    assert browser.get_log("browser") == []
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    asked = {message["params"]["request"]["url"] for message in messages if message["method"] == "Network.requestWillBeSent"}
+    assert {url.partition(":")[0] for url in asked} <= {"file", "data"}
+    assert {url for url in asked if url.startswith("file")} == {page.as_uri()}
 
 
 def test_a_report_on_nothing_is_a_sentence(tmp_path: Path) -> None:

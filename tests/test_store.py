@@ -18,7 +18,7 @@ from study.errors import StudyError
 from study.race import Finish
 from study.record import SCHEMA, Outcome, Run
 from study.spec import StudySpec
-from study.store import Store, append_line, read_lines, repair
+from study.store import Store, append_line, read_rows, repair
 
 TRIALS = StudySpec(rates="1e-3:10:5", max_steps=500).trials()
 
@@ -113,22 +113,6 @@ def test_runs_and_checks_are_appended_and_read(folder: Path) -> None:
     assert store.checks()[TRIALS[1].id]["loss"] == [2.0, 0.5, 0.1]
 
 
-def test_a_line_torn_at_any_byte_costs_that_line_alone(folder: Path) -> None:
-    """Readers leave it out, the next writer cuts it off, and what comes after is whole."""
-    store = Store(folder)
-    with store.writing():
-        for trial in TRIALS[:2]:
-            store.append(replace(RUN, trial=trial), FINISH)
-    whole = store.runs_path.read_bytes()
-    first = whole.index(b"\n") + 1
-    for cut in range(first, len(whole), 7):
-        store.runs_path.write_bytes(whole[:cut])
-        assert [run.trial for run in store.runs()] == TRIALS[:1]
-        with store.writing():
-            store.append(replace(RUN, trial=TRIALS[2]), None)
-        assert [run.trial for run in store.runs()] == [TRIALS[0], TRIALS[2]]
-
-
 @given(st.binary(max_size=300))
 def test_repair_leaves_whole_lines_alone(text: bytes) -> None:
     """What is cut off is exactly what follows the last line's end."""
@@ -181,7 +165,7 @@ def test_any_file_is_read_or_refused_in_one_sentence(lines: list[bytes]) -> None
         path = Path(name) / "runs.jsonl"
         path.write_bytes(b"\n".join(lines))
         try:
-            assert len(list(read_lines(path))) == max(0, len(lines) - 1)
+            assert len(list(read_rows(path, dict))) == max(0, len(lines) - 1)
         except StudyError as error:
             assert "\n" not in str(error)  # noqa: PT017
 
