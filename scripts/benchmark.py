@@ -1,17 +1,20 @@
 #!/usr/bin/env python
-"""How fast are lanes? This engine against Keras `fit`, a plain `tf.function` step and PyTorch, on the same model, data and batch.
+"""How fast are lanes? Each engine against Keras `fit`, a plain `tf.function` step and PyTorch, on the same model, data and batch.
 
     .venv/bin/python scripts/benchmark.py             # a few minutes; results/<machine>/benchmark/benchmark.json and benchmark.png
-    .venv/bin/python scripts/benchmark.py --quick     # under 50 seconds, Adam alone; writes nothing unless --out says where
+    .venv/bin/python scripts/benchmark.py --quick     # under 50 seconds on a CPU, Adam alone; writes nothing unless --out says where
+    .venv/bin/python scripts/benchmark.py --engine jax --precision float32   # by default tensorflow where it is installed, else jax
     .venv/bin/python scripts/benchmark.py --json      # the numbers on standard output, too
 
-PyTorch takes part where it is installed: .venv/bin/python -m pip install torch (its CPU build is enough).
+All of it runs on the GPU where there is one. PyTorch takes part where it is installed: .venv/bin/python -m pip install torch (on a machine
+without a GPU its CPU build is enough); Keras and TensorFlow where they are. Ratios are of the engine's best array.
 
 Every contender trains the same network at batch 100 from MNIST's first images; each is warmed up, then all are timed in turn, round by
 round, so that a slow spell of the machine falls on all; the median counts. A ratio above 1 means that this engine is faster. Seconds are of
 one training step of one model ("lane step"): an array's step divided by its lanes, and by the processes that train arrays at once. The
 floor is the arithmetic alone, forward and back (2 operations a multiply-add, no gradient of the images), at the rate of a large matrix
-product, measured in the same rounds.
+product, measured in the same rounds; the share of the memory's bandwidth counts each weight, slot and gradient, and each activation, once
+for every time that a step cannot but read or write it, against a large copy.
 
 What was tried (compact network, batch 100; two cores of an AMD EPYC with AVX-512, 1 MiB of L2 a core; ms a lane step unless said):
 
@@ -41,6 +44,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +53,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 
 from study import data
-from study.driver import tensorflow_engine
-from study.machine import this_machine, versions
+from study.device import choose
+from study.engine import BACKENDS, PRECISIONS, Setup
+from study.errors import StudyError
+from study.machine import resolved, this_machine, versions
 from study.network import Network, network_of
 from study.spec import OPTIMIZERS, Trial, preset
 from study.workers import Workers
@@ -161,13 +167,17 @@ def plain_step(trial: Trial, images: data.Images) -> Contender:
     return Contender("tf.function", trial.network, run)
 
 
-def torch_contenders(trial: Trial, images: data.Images, lanes: int) -> list[Contender]:
-    """PyTorch's eager loop, and `torch.func.vmap` over `lanes` models (gradients and plain Adam); none where it is not installed."""
+def torch_contenders(trial: Trial, images: data.Images, lanes: int, precision: str) -> list[Contender]:
+    """PyTorch's eager loop, on a GPU also compiled, and `torch.func.vmap` over `lanes` models (gradients and plain Adam); none where it is
+    not installed."""
     try:
         import torch
     except ImportError:
         return []
     from torch import func, nn
+
+    device = "cuda" if this_machine().gpus else "cpu"
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
 
     net = network_of(trial)
     one, two = net.filters
@@ -187,19 +197,33 @@ def torch_contenders(trial: Trial, images: data.Images, lanes: int) -> list[Cont
             nn.Linear(net.dense, 10),
         )
 
-    x = torch.from_numpy(data.pixels(images.x_train[:10_000])[:, None])
-    y = torch.from_numpy(images.y_train[:10_000].astype(np.int64))
-    eager = model(net.dropout)
-    optimizer = torch.optim.Adam(eager.parameters(), lr=RATE)
+    x = torch.from_numpy(data.pixels(images.x_train[:10_000])[:, None]).to(device)
+    y = torch.from_numpy(images.y_train[:10_000].astype(np.int64)).to(device)
 
-    def run_eager(steps: int) -> None:
-        for i in range(steps):
-            place = i % 100 * BATCH
-            optimizer.zero_grad()
-            nn.functional.cross_entropy(eager(x[place : place + BATCH]), y[place : place + BATCH]).backward()
-            optimizer.step()
+    def wait() -> None:
+        if device == "cuda":
+            torch.cuda.synchronize()
 
-    base = model(net.dropout)
+    def loop(compiled: bool) -> Callable[[int], None]:
+        own = model(net.dropout).to(device)
+        optimizer = torch.optim.Adam(own.parameters(), lr=RATE)
+
+        def losses(xb: Any, yb: Any) -> Any:
+            return nn.functional.cross_entropy(own(xb), yb)
+
+        loss = torch.compile(losses) if compiled else losses
+
+        def run(steps: int) -> None:
+            for i in range(steps):
+                place = i % 100 * BATCH
+                optimizer.zero_grad()
+                loss(x[place : place + BATCH], y[place : place + BATCH]).backward()
+                optimizer.step()
+            wait()
+
+        return run
+
+    base = model(net.dropout).to(device)
     state = {k: v.detach()[None].repeat(lanes, *[1] * v.dim()) for k, v in base.named_parameters()}
     slots = [{k: torch.zeros_like(v) for k, v in state.items()} for _ in range(2)]
 
@@ -218,23 +242,39 @@ def torch_contenders(trial: Trial, images: data.Images, lanes: int) -> list[Cont
                     a.lerp_(g[k], 0.1)
                     b.mul_(0.999).addcmul_(g[k], g[k], value=0.001)
                     w.addcdiv_(a, b.sqrt().add_(1e-8), value=-RATE)
+        wait()
 
-    return [Contender("PyTorch eager", trial.network, run_eager), Contender(f"PyTorch vmap of {lanes}", trial.network, run_vmap, lanes)]
+    contenders = [Contender("PyTorch eager", trial.network, loop(compiled=False))]
+    if device == "cuda":
+        contenders.append(Contender("PyTorch compiled", trial.network, loop(compiled=True)))
+    return [*contenders, Contender(f"PyTorch vmap of {lanes}", trial.network, run_vmap, lanes)]
 
 
-def matrix_rate(rounds: int) -> float:
-    """Operations a second of a float32 matrix product of 2,048 x 2,048, the median of `rounds`."""
-    import tensorflow as tf
+def rates_of(backend: Any, rounds: int) -> tuple[float, float]:
+    """Operations a second of a matrix product, bytes a second of a copy: the medians of `rounds`, each large enough to fill the device."""
+    side, length, repeats = (8192, 2**28, 8) if this_machine().gpus else (2048, 2**24, 1)
+    xp = backend.xp
+    a, c = xp.constant(np.random.default_rng(0).normal(size=(side, side)).astype(np.float32)), xp.zeros(length)
+    # The last sum makes one number to wait for; each round's product is of another matrix, or it would be computed once.
+    product = backend.compiled(lambda a: xp.reduce_sum(_again(lambda b: a @ b / side, a, repeats)), backend.shaped(side, side))
+    copy = backend.compiled(lambda c: _again(lambda b: b + 1, c, 1), backend.shaped(length))
 
-    a = tf.random.normal([2048, 2048])
-    product = tf.function(lambda: tf.reduce_sum(a @ a))
-    product().numpy()
-    times = []
-    for _ in range(rounds):
-        begun = time.perf_counter()
-        product().numpy()
-        times.append(time.perf_counter() - begun)
-    return 2 * 2048**3 / statistics.median(times)
+    def seconds(run: Callable[[], Any]) -> float:
+        np.asarray(run())
+        times = []
+        for _ in range(rounds):
+            begun = time.perf_counter()
+            np.asarray(run())
+            times.append(time.perf_counter() - begun)
+        return statistics.median(times)
+
+    return 2 * side**3 * repeats / seconds(lambda: product(a)), 8 * length / seconds(lambda: copy(c)[0])
+
+
+def _again(function: Callable[[Any], Any], value: Any, times: int) -> Any:
+    for _ in range(times):
+        value = function(value)
+    return value
 
 
 def floor_milliseconds(network: Network, rate: float) -> float:
@@ -242,19 +282,42 @@ def floor_milliseconds(network: Network, rate: float) -> float:
     return 1e3 * 2 * BATCH * (3 * network.multiply_adds - 28 * 28 * network.sizes[0]) / rate
 
 
-def measure(quick: bool) -> dict[str, Any]:
+def floor_bytes(network: Network) -> float:
+    """Bytes that a lane step has to move: the weights are read forward, back and to be updated, and written; the gradient is written and
+    read, each of Adam's slots read and written; an activation is written, read, and read again on the way back, its gradient written and
+    read."""
+    first, second = network.filters
+    activations = BATCH * (28 * 28 * first + 14 * 14 * (first + second) + 7 * 7 * second + network.dense + 10)
+    return 4.0 * (network.weights * (4 + 2 + 4) + 5 * activations)
+
+
+def installed() -> list[str]:
+    """The engines whose framework is there."""
+    return [name for name in BACKENDS if find_spec(name) is not None]
+
+
+def measure(quick: bool, setup: Setup) -> dict[str, Any]:
     """Time every contender on both networks."""
     images = data.load("mnist")
-    engine = tensorflow_engine(images)
-    jobs = this_machine().cores if not this_machine().gpus else 1
-    crew = Workers(jobs, "mnist", tensorflow_engine) if jobs > 1 else None
+    engine = setup(images)
+    backend = engine.images.backend  # type: ignore[attr-defined]
+    gpu = bool(this_machine().gpus)
+    jobs = 1 if gpu else this_machine().cores
+    crew = Workers(jobs, "mnist", setup) if jobs > 1 else None
+    beside = "tensorflow" in installed()
+    if beside:
+        from study import tensors
+
+        beside = tensors.prepare(resolved(setup.precision)) == ("gpu" if gpu else "cpu")  # else it would race from the processor
     rounds, seconds = (3, 0.08) if quick else (7, 0.5)
     answer: dict[str, Any] = {
         "batch": BATCH,
         "rounds": rounds,
         "processes": jobs,
+        "engine": setup.engine,
+        "precision": resolved(setup.precision),
         "machine": this_machine().to_json(),
-        "versions": versions(),
+        "versions": versions(setup.engine),
     }
     for name in ("compact", "tutorial"):
         spec = preset("article").with_(network=name)
@@ -262,17 +325,18 @@ def measure(quick: bool) -> dict[str, Any]:
         trials = {optimizer: trials.get(optimizer) or replace(spec.trials()[0], optimizer=optimizer) for optimizer in OPTIMIZERS}
         adam = trials["adam"]
         large = name == "tutorial"
-        sizes = [4] if large else [16] if quick else [4, 16, 64]
+        sizes = ([16, 48, 96] if large else [48, 96, 288]) if gpu else [4] if large else [16] if quick else [4, 16, 64]
         contenders = [ours(trials[o], 1, engine) for o in (("adam",) if quick else OPTIMIZERS)]
-        contenders += [ours(adam, size, engine) for size in sizes if not (quick and large)]
-        contenders += [keras_fit(adam, images), *([] if quick else [plain_step(adam, images)])]
-        contenders += torch_contenders(adam, images, 4 if large else 16)
+        contenders += [ours(adam, size, engine) for size in sizes if gpu or not (quick and large)]
+        if beside:
+            contenders += [keras_fit(adam, images), *([] if quick else [plain_step(adam, images)])]
+        contenders += torch_contenders(adam, images, 48 if gpu else 4 if large else 16, answer["precision"])
         for contender in contenders:
             contender.warm_up(seconds)
         found: dict[int, list[float]] = {size: [] for size in sizes}
-        rates = []
+        rates: list[tuple[float, float]] = []
         for _ in range(2 if quick and large else rounds):
-            rates.append(matrix_rate(3))
+            rates.append(rates_of(backend, 3))
             for contender in contenders:
                 contender.round()
                 if contender.name.startswith("PyTorch"):
@@ -280,20 +344,24 @@ def measure(quick: bool) -> dict[str, Any]:
             if crew and (not quick or not found[sizes[0]]):
                 for size, values in crew.probe(adam, sizes).items():
                     found[size].append(1e3 * statistics.median(values) / jobs)
-        answer[name] = summary(contenders, found, jobs, statistics.median(rates), network_of(adam))
+        rate, bandwidth = (statistics.median(values) for values in zip(*rates, strict=True))
+        forms = {str(lanes): form for (network, lanes, _), form in engine.forms.items() if network == network_of(adam)}  # type: ignore[attr-defined]
+        answer[name] = {**summary(contenders, found, jobs, rate, bandwidth, network_of(adam)), "convolution": forms}
     if crew:
         crew.close()
     return answer
 
 
-def summary(contenders: list[Contender], found: dict[int, list[float]], jobs: int, rate: float, network: Network) -> dict[str, Any]:
+def summary(
+    contenders: list[Contender], found: dict[int, list[float]], jobs: int, rate: float, bandwidth: float, network: Network
+) -> dict[str, Any]:
     """Medians and ratios of one network."""
     times = {contender.name: contender.median for contender in contenders}
     arrays = {(c.lanes, 1): c.median for c in contenders if c.name.startswith("array")}
     arrays |= {(size, jobs): statistics.median(values) for size, values in found.items() if values}
     (lanes, processes), array = min(arrays.items(), key=lambda item: item[1])
     alone = times["alone, adam"]
-    names = {"keras_fit": "Keras fit", "tf_function": "tf.function", "torch_eager": "PyTorch eager"}
+    names = {"keras_fit": "Keras fit", "tf_function": "tf.function", "torch_eager": "PyTorch eager", "torch_compiled": "PyTorch compiled"}
     other = {key: times.get(name) for key, name in names.items()}
     other["torch_vmap"] = next((value for name, value in times.items() if name.startswith("PyTorch vmap")), None)
     floor = floor_milliseconds(network, rate)
@@ -303,11 +371,14 @@ def summary(contenders: list[Contender], found: dict[int, list[float]], jobs: in
         "array_vs_alone": round(alone / array, 3),
         "share_of_matrix_rate": round(floor / array, 3),
         "alone_share_of_matrix_rate": round(floor / alone, 3),
+        "share_of_bandwidth": round(1e3 * floor_bytes(network) / bandwidth / array, 3),
+        "alone_share_of_bandwidth": round(1e3 * floor_bytes(network) / bandwidth / alone, 3),
         "lanes": lanes,
         "processes": processes,
         "milliseconds_per_lane_step": round(array, 4),
         "floor_milliseconds": round(floor, 4),
         "matrix_gflops": round(rate / 1e9, 1),
+        "copy_gigabytes": round(bandwidth / 1e9, 1),
         "milliseconds": {name: round(value, 4) for name, value in times.items()},
         "array_milliseconds": {f"{size} lanes, {n} process{'es' if n > 1 else ''}": round(value, 4) for (size, n), value in arrays.items()},
     }
@@ -335,7 +406,11 @@ def draw(answer: dict[str, Any], path: Path) -> None:
         axes.grid(visible=False, axis="y")
         axes.tick_params(labelsize=8)
         axes.margins(x=0.12)
-    figure.suptitle(f"A training step: this engine (blue) and others, batch {BATCH}, {answer['machine']['name']}", x=0.01, ha="left")
+    figure.suptitle(
+        f"A training step: {answer['engine']} lanes (blue) and others, batch {BATCH}, {answer['machine']['name']}, {answer['precision']}",
+        x=0.01,
+        ha="left",
+    )
     figure.savefig(path, dpi=150)
 
 
@@ -343,10 +418,19 @@ def main() -> None:
     """Measure, write, print."""
     parser = argparse.ArgumentParser(description="Time this engine against Keras, TensorFlow and PyTorch on this machine.")
     parser.add_argument("--quick", action="store_true", help="under 50 seconds: Adam alone, few rounds; writes only where --out says")
+    parser.add_argument("--engine", choices=tuple(BACKENDS), default=(installed() or ["tensorflow"])[0], help="whose lanes")
+    parser.add_argument("--device", help="cpu, gpu or gpu:N")
+    parser.add_argument("--precision", choices=PRECISIONS, default="default", help="of products")
     parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
     parser.add_argument("--out", type=Path, help="folder to write to; results/<machine>/benchmark where not given")
     arguments = parser.parse_args()
-    answer = measure(arguments.quick)
+    try:
+        if arguments.device:
+            choose(arguments.device)
+        answer = measure(arguments.quick, Setup(arguments.engine, arguments.precision))
+    except StudyError as error:
+        print(f"benchmark: {error}", file=sys.stderr)
+        sys.exit(2)
     out = arguments.out or (None if arguments.quick else Path("results") / this_machine().name / "benchmark")
     if out:
         out.mkdir(parents=True, exist_ok=True)

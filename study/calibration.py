@@ -70,7 +70,7 @@ class StepTime:
     rounds: int
     steps: int
     fingerprint: str
-    tensorflow: str
+    software: str
     measured_at: str
     jobs: int = 1
 
@@ -82,7 +82,10 @@ class StepTime:
     @staticmethod
     def from_json(row: Mapping[str, Any]) -> StepTime:
         """The step time in a file's entry; anything else raises `ValueError` or `TypeError`."""
-        time_ = StepTime(**row)
+        facts = dict(row)
+        if "tensorflow" in facts:  # as files had it when there was one engine
+            facts["software"] = f"tensorflow {facts.pop('tensorflow')} float32"
+        time_ = StepTime(**facts)
         for name in ("seconds", "low", "high"):
             value = getattr(time_, name)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
@@ -103,16 +106,16 @@ def array_key(trial: Trial, lanes: int, jobs: int) -> Key:
 
 
 class Calibration:
-    """Step times of one machine and TensorFlow version, kept in files; times of another machine in the same file are left alone.
+    """Step times of one machine and software, kept in files; others in the same file are left alone.
 
     Args:
         paths: files to read; the first one wins, and `add` writes them all.
         machine: this machine.
-        tensorflow: the version of TensorFlow, part of what a step time depends on.
+        software: engine, version and precision, part of what a step time depends on.
     """
 
-    def __init__(self, paths: Sequence[Path], machine: Machine, tensorflow: str) -> None:
-        self.paths, self.machine, self.tensorflow = list(paths), machine, tensorflow
+    def __init__(self, paths: Sequence[Path], machine: Machine, software: str) -> None:
+        self.paths, self.machine, self.software = list(paths), machine, software
         self.times: dict[Key, StepTime] = {}
         for path in reversed(self.paths):
             for time_ in read(path):
@@ -120,7 +123,7 @@ class Calibration:
                     self.times[time_.key] = time_
 
     def _mine(self, time_: StepTime) -> bool:
-        return time_.fingerprint == self.machine.fingerprint and time_.tensorflow == self.tensorflow
+        return time_.fingerprint == self.machine.fingerprint and time_.software == self.software
 
     def seconds(self, trial: Trial) -> float | None:
         """The trial's step time alone, or None if it has not been measured."""
@@ -182,7 +185,7 @@ class Calibration:
             rounds=len(seconds),
             steps=steps,
             fingerprint=self.machine.fingerprint,
-            tensorflow=self.tensorflow,
+            software=self.software,
             measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
 

@@ -23,6 +23,8 @@ from study.options import (
     Cap,
     CheckEvery,
     Dataset,
+    DeviceName,
+    EngineName,
     Folder,
     Folders,
     Hyper,
@@ -34,6 +36,7 @@ from study.options import (
     Of,
     Optimizers,
     Out,
+    Precision,
     Prune,
     Rates,
     ScaleDense,
@@ -44,6 +47,7 @@ from study.options import (
     Widths,
     Workers,
     path_of,
+    setup_of,
 )
 from study.spec import ON_GPU, PRESETS, SPEC_FIELDS, StudySpec, preset, read_spec
 from study.values import integer, number
@@ -112,6 +116,9 @@ def run(
     hang_limit: Annotated[
         str | None, typer.Option(metavar="SECONDS", help="end a trial, as failed, that comes to no check for so long, compilation included")
     ] = None,
+    engine: EngineName = "tensorflow",
+    device: DeviceName = None,
+    precision: Precision = "default",
 ) -> None:
     """Train a study's trials, or those still missing, then write its tables and figures."""
     spec = _spec(locals())
@@ -119,6 +126,9 @@ def run(
     from study.store import Store
 
     processes, most, silence = _workers(workers), _memory(memory), None if hang_limit is None else number("hang-limit", hang_limit, 0, 1e7)
+    setup = setup_of(engine, device, precision)
+    if device is not None and backend != "loky":
+        raise StudyError(f"the device {device} is for the backend loky: each worker of {backend} takes what CUDA_VISIBLE_DEVICES leaves it")
     folder = driver.run(
         spec,
         out,
@@ -130,6 +140,7 @@ def run(
         backend=backend,
         scheduler=scheduler,
         warn=_warn,
+        factory=setup,
     )
     last = Store(folder).machine().get("fingerprint")
     here = last if last in {stored.fingerprint for stored in Store(folder).runs()} else None
@@ -167,14 +178,18 @@ def plan(
     schedule: Schedule = None,
     workers: Workers = "auto",
     memory: Memory = None,
+    engine: EngineName = "tensorflow",
+    device: DeviceName = None,
+    precision: Precision = "default",
     as_json: AsJson = False,
 ) -> None:
     """Print the trials, the groups they train in and the predicted time; run nothing."""
     spec = _spec(locals())
     from study import driver
 
-    folder = driver.folder_of(spec, out)
-    look = driver.outlook(spec, out, _workers(workers), _memory(memory))
+    setup = setup_of(engine, device, precision)
+    folder = driver.folder_of(spec, out, setup.site())
+    look = driver.outlook(spec, out, _workers(workers), _memory(memory), factory=setup)
     todo = look.plan
     sizes = Counter(len(group) for group in todo.groups)
     if as_json:
@@ -221,13 +236,16 @@ def calibrate(
     hyper: Hyper = None,
     scale_dense: ScaleDense = None,
     again: Annotated[bool, typer.Option("--again", help="measure what is known already, too")] = False,
+    engine: EngineName = "tensorflow",
+    device: DeviceName = None,
+    precision: Precision = "default",
 ) -> None:
     """Measure the step time of each optimizer alone on this machine, and store it beside the study."""
     spec = _spec(locals())
     from study import driver
     from study.calibration import key_of
 
-    times = driver.calibrate(spec, out, again=again)
+    times = driver.calibrate(spec, out, again=again, factory=setup_of(engine, device, precision))
     typer.echo(f"{'network':10} {'width':>6} {'optimizer':10} {'batch':>6}  median ms    quartiles")
     for key in dict.fromkeys(key_of(trial) for trial in spec.trials()):
         time = times.times[key]
@@ -287,13 +305,16 @@ def verify(
     folder: Folder,
     trials: Annotated[str, typer.Option(metavar="N", help="how many stored trials to train again")] = "12",
     seed: Annotated[str, typer.Option(metavar="S", help="which ones: a seed of the choice")] = "0",
+    engine: EngineName = "tensorflow",
+    device: DeviceName = None,
+    precision: Precision = "default",
     as_json: AsJson = False,
 ) -> None:
     """Train some stored trials again, alone on this machine, and print how far their reconstructed seconds were from the clock's."""
     from study import driver
 
     count, draw = integer("trials", trials, 1, 100_000), integer("seed", seed, 0, 2**32)
-    checks, facts = driver.verify(folder, count, draw)
+    checks, facts = driver.verify(folder, count, draw, factory=setup_of(engine, device, precision))
     if as_json:
         typer.echo(json.dumps(facts))
         return
@@ -461,13 +482,17 @@ def predict(
     folder: Folder,
     check: Annotated[str, typer.Option("--check", metavar="N", help="train N of the trials here, and print the error")] = "0",
     seed: Annotated[str, typer.Option(metavar="S", help="which ones: a seed of the choice")] = "0",
+    engine: EngineName = "tensorflow",
+    device: DeviceName = None,
+    precision: Precision = "default",
     as_json: AsJson = False,
 ) -> None:
     """Print the seconds that a study's trials, stored on any machine, take on this one: its steps at step times measured here."""
     from study import predict as module
     from study import verify
 
-    table, checks = module.predict(folder, integer("check", check, 0, 100_000), integer("seed", seed, 0, 2**32))
+    count, draw = integer("check", check, 0, 100_000), integer("seed", seed, 0, 2**32)
+    table, checks = module.predict(folder, count, draw, factory=setup_of(engine, device, precision))
     facts = verify.summary(checks) if checks else {}
     if as_json:
         typer.echo(json.dumps({"trials": json.loads(table.to_json(orient="records")), **facts}))

@@ -13,10 +13,27 @@ from typing import Annotated, Any
 
 import typer
 
+from study.engine import Setup
 from study.errors import StudyError
 from study.learner import Learner
 from study.network import CLASSES
-from study.options import AsJson, Batch, Dataset, Files, Folder, Hyper, NetworkName, Optimizer, Seed, Width, path_of
+from study.options import (
+    AsJson,
+    Batch,
+    Dataset,
+    DeviceName,
+    EngineName,
+    Files,
+    Folder,
+    Hyper,
+    NetworkName,
+    Optimizer,
+    Precision,
+    Seed,
+    Width,
+    path_of,
+    setup_of,
+)
 from study.spec import StudySpec, Trial
 from study.values import choice, integer, number
 
@@ -40,6 +57,9 @@ def find_rate(
     scale: Annotated[str, typer.Option(help="log or linear")] = "log",
     stop: Annotated[str, typer.Option(metavar="X", help="end when the smoothed loss is X times its least, or none")] = "4",
     out: Files = None,
+    engine: EngineName = "tensorflow",
+    device: DeviceName = None,
+    precision: Precision = "default",
     as_json: AsJson = False,
 ) -> None:
     """Train once under a rising learning rate, and print the rate that each rule reads off the curve, and why."""
@@ -49,7 +69,7 @@ def find_rate(
     lowest, highest, asked = number("low", low, 0, 1e12), number("high", high, 0, 1e12), integer("steps", steps, 1, finder.MOST_STEPS)
     finder.ramp(lowest, highest, asked, scale)  # refuses what is no ramp before anything is loaded
     multiple = finder.stop_of(stop)
-    learner, _ = _learner(trial, out)
+    learner, _ = _learner(trial, out, setup_of(engine, device, precision))
     begun = time.monotonic()
     found = finder.sweep(learner, lowest, highest, asked, scale, multiple)[0]
     seconds = time.monotonic() - begun
@@ -85,6 +105,9 @@ def staircase(
     hyper: Hyper = None,
     seed: Seed = "0",
     out: Files = None,
+    engine: EngineName = "tensorflow",
+    device: DeviceName = None,
+    precision: Precision = "default",
     as_json: AsJson = False,
 ) -> None:
     """Climb the learning rate step by step, each held for a while, as Microsoft's ai-edu does; print what each rate led to."""
@@ -94,7 +117,7 @@ def staircase(
 
     trial, stages = _trial(locals()), module.parse(search)
     choice("unit", unit, ("epochs", "steps"))
-    learner, epoch = _learner(trial, out)
+    learner, epoch = _learner(trial, out, setup_of(engine, device, precision))
     with tqdm(total=module.units(stages), unit=unit[:-1], file=sys.stderr, dynamic_ncols=True) as bar:
 
         def watch(row: module.Row) -> None:
@@ -131,6 +154,9 @@ def halve(
     batch: Batch = None,
     hyper: Hyper = None,
     seed: Seed = "0",
+    engine: EngineName = "tensorflow",
+    device: DeviceName = None,
+    precision: Precision = "default",
     as_json: AsJson = False,
 ) -> None:
     """Halve the learning rate until training no longer makes the loss worse; print every try. What passes may be too large to learn."""
@@ -138,7 +164,7 @@ def halve(
 
     trial = _trial(locals())
     first, count = number("start", start, 0, 1e12), integer("steps", steps, 1, 10**6)
-    learner, _ = _learner(trial, None)
+    learner, _ = _learner(trial, None, setup_of(engine, device, precision))
     found = halving.halve(learner, first, count)[0]
     if as_json:
         tries = [{"rate": one.rate, "diverged": one.diverged} for one in found.tries]
@@ -173,6 +199,9 @@ def evolve(
     hyper: Hyper = None,
     seed: Seed = "0",
     out: Files = None,
+    engine: EngineName = "tensorflow",
+    device: DeviceName = None,
+    precision: Precision = "default",
     as_json: AsJson = False,
 ) -> None:
     """Population-based training: members train side by side, the worst copy the best, and a schedule comes out."""
@@ -180,7 +209,6 @@ def evolve(
     if momenta is not None and optimizer != "momentum":
         raise StudyError(f"momenta {momenta} are of the optimizer momentum; {optimizer} has no such coefficient")
     from study import data, population
-    from study.driver import tensorflow_engine
 
     settings = population.Settings(
         members=integer("members", members, 1, 96),
@@ -196,7 +224,7 @@ def evolve(
     import numpy as np
     from tqdm import tqdm
 
-    engine = tensorflow_engine(data.load(trial.dataset))
+    made = setup_of(engine, device, precision)(data.load(trial.dataset))
     with tqdm(total=settings.rounds, desc=f"{settings.members} members", leave=False) as bar:
 
         def watch(round_: population.Round) -> None:
@@ -205,7 +233,7 @@ def evolve(
                 bar.set_postfix_str(f"best {round_.scores[at]:.2%} at rate {round_.members[at].rate:.3g}")
             bar.update(1)
 
-        done = population.train(engine.learner([trial] * settings.members), settings, np.random.default_rng(trial.seed), watch=watch)
+        done = population.train(made.learner([trial] * settings.members), settings, np.random.default_rng(trial.seed), watch=watch)
     if out is not None:
         _write_population(out, done, trial, settings)
     if as_json:
@@ -272,12 +300,15 @@ def cycles(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="the case study's folder", parser=path_of)],
     seeds: Count = "5",
     dataset: Annotated[str, typer.Option(help="mnist, fashion-mnist, or an .npz file with MNIST's four keys")] = "mnist",
+    engine: EngineName = "tensorflow",
+    device: DeviceName = None,
+    precision: Precision = "default",
 ) -> None:
     """The case study of cyclical rates with its controls: train what is missing, print error, seconds and what is the cycle's gain."""
     from study import cycles as module
     from study import figures, figures_methods, methods
 
-    rows = methods.run_cycles(out, integer("seeds", seeds, 1, 10_000), dataset)
+    rows = methods.run_cycles(out, integer("seeds", seeds, 1, 10_000), dataset, factory=setup_of(engine, device, precision))
     table = module.summary(rows).rename(columns={"error": "test error %"})
     typer.echo(table.to_string(index=False, float_format=lambda value: f"{value:.3g}"))
     typer.echo(f"\n{module.conclusion(rows)}\n")
@@ -294,6 +325,9 @@ def contest(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="its folder; DIR/contest where not given", parser=path_of)
     ] = None,
+    engine: EngineName = "tensorflow",
+    device: DeviceName = None,
+    precision: Precision = "default",
 ) -> None:
     """Let every way of choosing a rate pick one for each optimizer of a stored grid, train at the picks, and print what they are worth."""
     from study import contest as module
@@ -303,7 +337,8 @@ def contest(
     known = tuple(module.METHODS)
     chosen = known if methods is None else tuple(choice("method", name.strip(), known) for name in methods.split(","))
     out = folder / "contest" if out is None else out
-    table = runner.run_contest(folder, out, integer("seeds", seeds, 1, 10_000), chosen, budget=integer("budget", budget, 600, 10**9))
+    count, steps = integer("seeds", seeds, 1, 10_000), integer("budget", budget, 600, 10**9)
+    table = runner.run_contest(folder, out, count, chosen, budget=steps, factory=setup_of(engine, device, precision))
     found = module.summary(table)
     typer.echo(found.to_string(index=False, float_format=lambda value: f"{value:.3g}"))
     drawn = {"contest-picks": figures_methods.picks(table, tables.load(folder)), "contest-costs": figures_methods.costs(table, found)}
@@ -320,14 +355,14 @@ def _trial(arguments: dict[str, Any]) -> Trial:
     return replace(spec.trials()[0], seed=integer("seed", arguments["seed"], 0, 2**31 - 1))
 
 
-def _learner(trial: Trial, out: Path | None) -> tuple[Learner, int]:
+def _learner(trial: Trial, out: Path | None, setup: Setup) -> tuple[Learner, int]:
     """A learner of that trial alone, and its steps an epoch; `out` is made first, since that may fail."""
-    from study import data, driver
+    from study import data
 
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
     images = data.load(trial.dataset)
-    return driver.tensorflow_engine(images).learner([trial]), len(images.y_train) // trial.batch
+    return setup(images).learner([trial]), len(images.y_train) // trial.batch
 
 
 def _what(trial: Trial) -> str:

@@ -25,6 +25,7 @@ from joblib.parallel import ParallelBackendBase
 from study import calibration, curves
 from study.calibration import Engine, Rounds
 from study.data import first_line
+from study.engine import site_of
 from study.errors import StudyError
 from study.machine import Machine, Site, free_memory, this_site
 from study.race import Progress
@@ -222,11 +223,11 @@ class Cluster(Elsewhere):
         self.jobs = self.service.jobs
         self.setting = Setting(dataset, factory, self.service.beside, digest)
         try:
-            ((facts, versions, free),) = self._answers([(_introduce, ())])
+            ((facts, versions, software, free),) = self._answers([(_introduce, (factory,))])
         except BaseException:
             self.close()
             raise
-        self.site = Site(Machine.from_json(facts), versions)
+        self.site = Site(Machine.from_json(facts), versions, *software)
         self.memory = free if self.site.machine.gpus else free / self.service.beside
 
     def times(self, what: str) -> None:
@@ -287,10 +288,10 @@ class Cluster(Elsewhere):
             yield messages
 
 
-def _introduce(engine: Callable[[], Engine], send: Send) -> None:
+def _introduce(engine: Callable[[], Engine], send: Send, factory: EngineFactory) -> None:
     """Send what a worker runs on."""
-    site = this_site()
-    send(site.machine.to_json(), site.versions, free_memory())
+    site = site_of(factory)
+    send(site.machine.to_json(), site.versions, (site.engine, site.precision), free_memory())
 
 
 def _measure(engine: Callable[[], Engine], send: Send, trials: list[Trial]) -> None:

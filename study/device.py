@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -16,29 +16,49 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from study.errors import StudyError
-from study.machine import ask_gpus
+from study.machine import gpus
 
 CPU = "cpu"
 
 
 @cache
 def current() -> str:
-    """The device that TensorFlow takes in this process: the first GPU that it can see, else the processor."""
-    return (*visible(), CPU)[0]
+    """The device that a framework takes in this process: the first GPU that it can see, else the processor."""
+    return (*gpus("uuid"), CPU)[0]
+
+
+def choose(name: str) -> None:
+    """Have this process, and those that it starts, see one device alone: `cpu`, `gpu` (all that it sees already) or `gpu:N`, the N-th of
+    them from 0. To be called before a framework is imported.
+
+    Raises:
+        StudyError: another name, or no such GPU.
+    """
+    kind, _, place = name.partition(":")
+    if kind not in ("cpu", "gpu") or (place and (kind == "cpu" or not place.isdigit())) or name.endswith(":"):
+        raise StudyError(f"device {name!r} must be cpu, gpu or gpu:N")
+    if kind == CPU:
+        os.environ |= {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": CPU}
+        return
+    seen = gpus("uuid")
+    if len(seen) <= int(place or 0):
+        raise StudyError(f"device {name}: {len(seen)} GPUs are seen here (by nvidia-smi and CUDA_VISIBLE_DEVICES)")
+    if place:
+        os.environ["CUDA_VISIBLE_DEVICES"] = seen[int(place)]
 
 
 def pin() -> str:
     """Take a device for this process for as long as it lives: the first of the GPUs that it can see which no other process has taken.
 
-    TensorFlow, if it is imported only afterwards, sees that GPU alone.
+    A framework that is imported only afterwards sees that GPU alone.
 
     Raises:
         StudyError: every GPU is taken.
     """
-    gpus = visible()
-    if not gpus:
+    seen = gpus("uuid")
+    if not seen:
         return CPU
-    for gpu in gpus:
+    for gpu in seen:
         try:
             _lock(gpu).acquire(timeout=0)
         except Timeout:
@@ -46,7 +66,7 @@ def pin() -> str:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
         current.cache_clear()
         return gpu
-    raise StudyError(f"each of this machine's GPUs ({len(gpus)}) has its worker or a timed job already: start one worker a GPU, no more")
+    raise StudyError(f"each of this machine's GPUs ({len(seen)}) has its worker or a timed job already: start one worker a GPU, no more")
 
 
 @contextmanager
@@ -64,22 +84,6 @@ def alone() -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def visible() -> Sequence[str]:
-    """UUIDs of the GPUs that CUDA shows this process, in its order."""
-    gpus = ask_gpus("uuid")
-    named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if named is None:
-        return gpus
-    found = []
-    for name in named.split(","):
-        name = name.strip()
-        match = gpus[int(name) : int(name) + 1] if name.isdigit() else [gpu for gpu in gpus if name and gpu.startswith(name)]
-        if not match:
-            break  # as CUDA does: what follows a name of nothing is not seen
-        found.append(match[0])
-    return found
 
 
 @cache

@@ -15,9 +15,10 @@ from tqdm import tqdm
 from study import calibration, curves, data, tables
 from study import verify as verification
 from study.calibration import Calibration, Engine
+from study.engine import TENSORFLOW, site_of
 from study.errors import StudyError
 from study.machine import Site, this_machine, this_site
-from study.plan import MEMORY_SHARE, Plan, Resources, plan, resources
+from study.plan import GPU_PROBES, MEMORY_SHARE, PROBES, Plan, Resources, plan, resources
 from study.progress import Bar
 from study.race import Finish
 from study.record import SCHEMA, Outcome, Run
@@ -42,13 +43,6 @@ PATIENCE = 600.0
 """Seconds that an array of a cluster is expected to take at most: its runs come when its last lane has ended, and go with its worker."""
 
 
-def tensorflow_engine(images: data.Images) -> Engine:
-    """The engine of TensorFlow lanes; importing it is left to this call, so that nothing else waits for TensorFlow."""
-    from study.lanes import TensorFlowEngine
-
-    return TensorFlowEngine(images)
-
-
 def folder_of(spec: StudySpec, out: str | Path | None, site: Site | None = None) -> Path:
     """The study's folder: `out` itself, else results/<machine>/<study>."""
     if out == "":
@@ -61,7 +55,7 @@ def calibration_of(folder: Path, shared: bool, site: Site | None = None) -> Cali
     results/<machine>, its siblings'."""
     paths = [folder / "calibration.json", *([folder.parent / "calibration.json"] if shared else [])]
     site = site or this_site()
-    return Calibration(paths, site.machine, site.kind[1])
+    return Calibration(paths, site.machine, site.software)
 
 
 def rates_around(what: str, spec: StudySpec, out: str | Path | None) -> tuple[tuple[float, ...], Path]:
@@ -112,6 +106,7 @@ def outlook(
     retry: bool = False,
     silence: float | None = None,
     cluster: Cluster | None = None,
+    factory: EngineFactory = TENSORFLOW,
 ) -> Outlook:
     """The plan of what is still to run, here or by a cluster, and what it stands on; touches nothing. With `retry`, failed trials are
     still to run.
@@ -121,15 +116,16 @@ def outlook(
     """
     if cluster is None:
         _sensible(spec, workers, silence)
-    site = cluster.site if cluster else this_site()
+    site = cluster.site if cluster else site_of(factory)
     folder = folder_of(spec, out, site)
     stored = Store(folder).runs()
-    _belongs(Store(folder), stored, spec)
+    _belongs(Store(folder), stored, spec, site)
     stored = [run for run in stored if not (retry and run.outcome is Outcome.FAILED)]
     times = calibration_of(folder, out is None, site)
     ids = {run.id for run in stored}
     if cluster:
-        use = Resources(cluster.jobs, memory or MEMORY_SHARE * cluster.memory * cluster.jobs, PATIENCE)
+        probes = GPU_PROBES if site.machine.gpus else PROBES
+        use = Resources(cluster.jobs, memory or MEMORY_SHARE * cluster.memory * cluster.jobs, PATIENCE, probes)
     else:
         use = resources(spec, sum(trial.id not in ids for trial in spec.trials()), site.machine, workers, memory)
     if silence is not None:
@@ -149,7 +145,7 @@ def run(
     backend: str = "loky",
     scheduler: str | None = None,
     warn: Callable[[list[str]], None] = lambda sentences: None,
-    factory: EngineFactory = tensorflow_engine,
+    factory: EngineFactory = TENSORFLOW,
     progress: bool = True,
 ) -> Path:
     """Train every trial of the spec that is not stored yet, then the validation curves; return the study's folder.
@@ -196,13 +192,13 @@ def run(
             stack.callback(cluster.close)
             if spec.mode == "alone":
                 cluster.times("trials alone")
-        site = cluster.site if cluster else this_site()
+        site = cluster.site if cluster else site_of(factory)
         folder = folder_of(spec, out, site)
         store = Store(folder)
         stack.enter_context(store.writing())
         if repair:
             warn([f"lines that could not be read, moved to {path}: {count}" for path, count in store.set_aside().items()])
-        look = outlook(spec, out, workers, memory, retry, silence, cluster)
+        look = outlook(spec, out, workers, memory, retry, silence, cluster, factory)
         warn(changes(look.stored, site))
         todo, times, use, stored = look.plan, look.times, look.use, look.stored
         _claim(store, spec, images.digest, site)
@@ -211,7 +207,7 @@ def run(
         in_workers: dict[str, float] = {}
         stack.callback(lambda: spend(in_workers, 0.0))
         if todo.uncalibrated:
-            meter = here if site.kind == this_site().kind else cluster or here
+            meter = here if site.kind == site_of(factory).kind else cluster or here
             with stopwatch.part("calibrate"):
                 times.take(todo.uncalibrated, meter.measure(todo.uncalibrated, bar.calibrating))
         crew = cluster or (Workers(use.jobs, spec.dataset, factory) if use.jobs > 1 and todo.pending else here)
@@ -231,17 +227,17 @@ def run(
             bar.ended(run)
             spend({}, SPENT_EVERY)
 
-        context = Context(spec.name, site.machine.name, site.machine.fingerprint, dict(site.versions), use.jobs, silence=silence)
+        context = Context(spec.name, site, use.jobs, silence=silence)
         with stopwatch.part("workers") if crew is not here else nullcontext():
             in_workers.update(_train(crew, todo, times, context, emit, bar))
         if isinstance(crew, Workers):
             crew.close()
         bar.note("validation curves")
         ids = {trial.id for trial in spec.trials()}
-        wanted = curves.wanted(store, [run for run in stored if run.id in ids and run.fingerprint == context.fingerprint])
+        wanted = curves.wanted(store, [run for run in stored if run.id in ids and run.fingerprint == site.machine.fingerprint])
         if wanted:
             rows = (cluster or here).curves(wanted, bar.curve)
-            store.write_curves([{**row, "fingerprint": context.fingerprint} for row in rows])
+            store.write_curves([{**row, "fingerprint": site.machine.fingerprint} for row in rows])
     return folder
 
 
@@ -273,13 +269,12 @@ def _train(crew: Here | Workers | Cluster, todo: Plan, times: Calibration, conte
     return _train(crew, todo, times, context, emit, bar)
 
 
-def calibrate(
-    spec: StudySpec, out: str | Path | None = None, *, factory: EngineFactory = tensorflow_engine, again: bool = False
-) -> Calibration:
+def calibrate(spec: StudySpec, out: str | Path | None = None, *, factory: EngineFactory = TENSORFLOW, again: bool = False) -> Calibration:
     """Measure the step times that the spec needs and this machine lacks; with `again`, those that it has too."""
-    folder = folder_of(spec, out)
+    site = site_of(factory)
+    folder = folder_of(spec, out, site)
     with Store(folder).writing():
-        times = calibration_of(folder, shared=out is None)
+        times = calibration_of(folder, out is None, site)
         if again:
             times.forget(spec.trials())
         missing = times.missing(spec.trials())
@@ -295,7 +290,7 @@ def calibrate(
 
 
 def verify(
-    folder: Path, count: int, seed: int, *, factory: EngineFactory = tensorflow_engine
+    folder: Path, count: int, seed: int, *, factory: EngineFactory = TENSORFLOW
 ) -> tuple[list[verification.Check], dict[str, float | int]]:
     """Train `count` stored trials of mode array again alone; return the comparisons and their summary. Nothing is stored.
 
@@ -304,11 +299,12 @@ def verify(
     """
     store = Store(folder)
     spec = store.spec()
-    mine = this_machine().fingerprint
-    runs = [run for run in store.runs() if run.seconds_source == "reconstructed" and run.fingerprint == mine]
-    chosen = verification.choose(runs, count, seed)
+    mine = site_of(factory)
+    runs = [run for run in store.runs() if run.seconds_source == "reconstructed" and run.fingerprint == mine.machine.fingerprint]
+    chosen = verification.choose([run for run in runs if (run.engine, run.precision) == (mine.engine, mine.precision)], count, seed)
     if not chosen:
-        raise StudyError(f"{folder} holds no trial of mode array that was run on this machine: nothing to verify")
+        there = f"{mine.machine.name} with {mine.engine} in {mine.precision}"
+        raise StudyError(f"{folder} holds no trial of mode array that was run on this machine ({there}): nothing to verify")
     with tqdm(total=len(chosen), desc="alone", leave=False) as bar:
         checks = verification.verify(chosen, factory(data.load(spec.dataset)), lambda _: bar.update(1))
     return checks, verification.summary(checks)
@@ -337,8 +333,8 @@ def _sensible(spec: StudySpec, workers: int | None, silence: float | None) -> No
         raise StudyError("a hang is ended with its worker process: --hang-limit needs mode array and two workers at least")
 
 
-def _belongs(store: Store, stored: Sequence[Run], spec: StudySpec) -> None:
-    """Raise `StudyError` if the folder holds trials under another protocol."""
+def _belongs(store: Store, stored: Sequence[Run], spec: StudySpec, site: Site) -> None:
+    """Raise `StudyError` if the folder holds trials under another protocol, or of another engine or precision."""
     if store.spec_path.exists():
         there = store.spec()
         different = there.differences(spec)
@@ -347,21 +343,25 @@ def _belongs(store: Store, stored: Sequence[Run], spec: StudySpec) -> None:
             raise StudyError(f"{store.folder} holds a study under another protocol ({listed}): give another --out")
     elif stored:
         raise StudyError(f"{store.folder} holds runs but no {store.spec_path.name} that says of what: restore it, or give another --out")
+    other = next((run for run in stored if (run.engine, run.precision) != (site.engine, site.precision)), None)
+    if other and other.fingerprint == site.machine.fingerprint:
+        what = f"{other.engine} in {other.precision}, and this would be {site.engine} in {site.precision}"
+        raise StudyError(f"{store.folder} holds trials of {what}: give another --out, --engine or --precision")
 
 
 def changes(stored: Sequence[Run], site: Site) -> list[str]:
-    """Sentences on what is another machine or TensorFlow at the site now than when trials were stored."""
+    """Sentences on what is another machine or software at the site now than when trials were stored."""
     said = []
-    machine, now = site.machine, site.kind[1]
+    machine = site.machine
     foreign = sorted({run.machine for run in stored if run.fingerprint != machine.fingerprint})
     if foreign:
         said.append(
             f"trials of {', '.join(foreign)} are stored here, and this machine is {machine.name}: each row keeps its machine, and a table "
             "is of one (--machine)"
         )
-    other = sorted({run.versions.get("tensorflow", "none") for run in stored if run.fingerprint == machine.fingerprint} - {now})
+    other = sorted({run.software for run in stored if run.fingerprint == machine.fingerprint} - {site.software})
     if other:
-        said.append(f"trials are stored that ran on TensorFlow {', '.join(other)}, and this is {now}: step times are not the same ones")
+        said.append(f"trials are stored that ran on {', '.join(other)}, and this is {site.software}: step times are not the same ones")
     return said
 
 

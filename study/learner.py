@@ -12,7 +12,7 @@ Floats = NDArray[np.floating[Any]]
 Bools = NDArray[np.bool_]
 T = TypeVar("T")
 
-LANE_SIZES = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96)
+LANE_SIZES = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 144, 192, 288)
 """Arrays have one of these numbers of lanes, since each number costs a compilation."""
 
 

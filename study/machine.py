@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import re
 import subprocess
@@ -12,6 +13,8 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from study.errors import StudyError
 
 
 @dataclass(frozen=True)
@@ -48,20 +51,45 @@ class Machine:
 
 @dataclass(frozen=True)
 class Site:
-    """Where trials train: a machine, and the versions of what their numbers depend on."""
+    """Where trials train: a machine, the engine and its precision, and the versions of what their numbers depend on."""
 
     machine: Machine
     versions: Mapping[str, str]
+    engine: str = "tensorflow"
+    precision: str = "float32"
+
+    @property
+    def software(self) -> str:
+        """The engine with its version and precision."""
+        return software(self.engine, self.versions, self.precision)
 
     @property
     def kind(self) -> tuple[str, str]:
-        """What step times depend on: the machine's fingerprint and the version of TensorFlow."""
-        return self.machine.fingerprint, self.versions.get("tensorflow", "none")
+        """What step times depend on: the machine's fingerprint and the software."""
+        return self.machine.fingerprint, self.software
 
 
-def this_site() -> Site:
-    """This process's."""
-    return Site(this_machine(), versions())
+def software(engine: str, versions: Mapping[str, str], precision: str) -> str:
+    """An engine with its version and precision, such as `tensorflow 2.21.0 float32`."""
+    return f"{engine} {versions.get(engine, 'none')} {precision}"
+
+
+def this_site(engine: str = "tensorflow", precision: str = "default") -> Site:
+    """This process's, with that engine."""
+    return Site(this_machine(), versions(engine), engine, resolved(precision))
+
+
+def resolved(precision: str) -> str:
+    """What `default` is here, or the precision itself. Both engines' default is TF32 on GPUs that have it (compute capability 8 and up:
+    products of numbers cut to 10 bits of mantissa, summed in float32), and float32 elsewhere.
+
+    Raises:
+        StudyError: TF32 where no GPU has it.
+    """
+    capable = any(re.match(r"[89]\.|\d\d+\.", capability) for capability in gpus("compute_cap"))
+    if precision == "tf32" and not capable:
+        raise StudyError("the precision tf32 needs a GPU of compute capability 8 or higher: use float32")
+    return precision if precision != "default" else "tf32" if capable else "float32"
 
 
 @cache
@@ -75,7 +103,7 @@ def this_machine() -> Machine:
         cpu=cpuinfo.get_cpu_info().get("brand_raw") or platform.machine(),
         cores=joblib.cpu_count(),
         memory_gb=round(psutil.virtual_memory().total / 2**30),
-        gpus=ask_gpus("name"),
+        gpus=gpus("name"),
         system=platform.system(),
     )
 
@@ -84,7 +112,7 @@ def free_memory() -> float:
     """Bytes of memory that are free now: of the first GPU where there is one, else of the machine."""
     import psutil
 
-    free = ask_gpus("memory.free")
+    free = gpus("memory.free")
     return float(free[0].split()[0]) * 2**20 if free else float(psutil.virtual_memory().available)
 
 
@@ -97,20 +125,47 @@ def ask_gpus(what: str) -> tuple[str, ...]:
     return tuple(line.strip() for line in answer.stdout.splitlines() if line.strip()) if answer.returncode == 0 else ()
 
 
+def visible() -> list[int]:
+    """Places of the GPUs that CUDA shows this process, in its order, among all of the machine's."""
+    every = ask_gpus("uuid")
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is None:
+        return list(range(len(every)))
+    found: list[int] = []
+    for name in named.split(","):
+        name = name.strip()
+        match = [i for i, gpu in enumerate(every) if (name == str(i) if name.isdigit() else name and gpu.startswith(name))]
+        if not match:
+            break  # as CUDA does: what follows a name of nothing is not seen
+        found.append(match[0])
+    return found
+
+
+def gpus(what: str) -> tuple[str, ...]:
+    """A property of each GPU that this process can see."""
+    values = ask_gpus(what)
+    return tuple(values[i] for i in visible())
+
+
+PACKAGES = {"tensorflow": ("tensorflow", "keras", "numpy"), "jax": ("jax", "jaxlib", "numpy")}
+
+
 @cache
-def _versions() -> tuple[tuple[str, str], ...]:
+def _versions(engine: str) -> tuple[tuple[str, str], ...]:
     found = [("python", platform.python_version())]
-    for package in ("tensorflow", "keras", "numpy"):
+    for package in PACKAGES[engine]:
         try:
             found.append((package, version(package)))
         except PackageNotFoundError:
             continue
+    found += [("driver", driver) for driver in gpus("driver_version")[:1]]
     return (*found, ("study", _commit()))
 
 
-def versions() -> dict[str, str]:
-    """Versions of Python, of the packages that numbers depend on, and the project's commit (`unknown` outside a repository)."""
-    return dict(_versions())
+def versions(engine: str = "tensorflow") -> dict[str, str]:
+    """Versions of Python, of the packages that the engine's numbers depend on, of the GPU's driver where there is one, and the project's
+    commit (`unknown` outside a repository)."""
+    return dict(_versions(engine))
 
 
 def _commit() -> str:

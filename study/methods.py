@@ -13,9 +13,9 @@ from tqdm import tqdm
 
 from study import calibration, contest, cycles, data, tables
 from study.calibration import Engine
-from study.driver import calibration_of, once, tensorflow_engine
+from study.driver import calibration_of, once
+from study.engine import TENSORFLOW, site_of
 from study.errors import StudyError
-from study.machine import this_machine, versions
 from study.record import Outcome, Run
 from study.spec import Trial
 from study.stopwatch import Stopwatch
@@ -27,9 +27,7 @@ LANES = 16
 """Trials at the picks that train together."""
 
 
-def run_cycles(
-    out: Path, seeds: int, dataset: str = "mnist", *, factory: EngineFactory = tensorflow_engine, width: float = 1.0
-) -> pd.DataFrame:
+def run_cycles(out: Path, seeds: int, dataset: str = "mnist", *, factory: EngineFactory = TENSORFLOW, width: float = 1.0) -> pd.DataFrame:
     """Train every arm with every seed that `out` lacks, measure the step times, and write `cycles.csv`, and its summary.
 
     A seed's rows are on the disk before the next seed begins; rerunning goes on where it was stopped.
@@ -44,9 +42,11 @@ def run_cycles(
     Raises:
         StudyError: bad input, another process on the same folder, or a folder of another data set or width.
     """
-    store = Store(out)
+    store, site = Store(out), site_of(factory)
     with store.writing():
-        asked = {"dataset": dataset, "width": width, "epochs": cycles.EPOCHS}
+        asked: dict[str, Any] = {"dataset": dataset, "width": width, "epochs": cycles.EPOCHS}
+        if (site.engine, site.precision) != ("tensorflow", "float32"):  # which older folders do not tell
+            asked |= {"engine": site.engine, "precision": site.precision}
         settings = out / "cycles.json"
         if settings.exists() and (stored := json.loads(settings.read_text(encoding="utf-8"))) != asked:
             raise StudyError(f"{out} holds the case study of {stored}, not of {asked}: give another --out")
@@ -56,7 +56,7 @@ def run_cycles(
         done = {row["seed"] for row in read_rows(out / cycles.FILE, cycles.seed_rows)}
         missing = [seed for seed in range(seeds) if seed not in done]
         engine = once(factory, images, Stopwatch())
-        times = calibration_of(out, shared=False)
+        times = calibration_of(out, shared=False, site=site)
         kinds = times.missing([cycles.trial_of(arm, 0, dataset, width) for arm in cycles.ARMS])
         with tqdm(total=len(missing) * cycles.EPOCHS * 3, desc="cycles", disable=not missing) as bar:
 
@@ -83,7 +83,7 @@ def run_contest(
     methods: Sequence[str] = tuple(contest.METHODS),
     *,
     budget: int = contest.BUDGET,
-    factory: EngineFactory = tensorflow_engine,
+    factory: EngineFactory = TENSORFLOW,
 ) -> pd.DataFrame:
     """Let every method pick, train at every pick, and write `contest.csv`; return it.
 
@@ -113,6 +113,10 @@ def run_contest(
     step_seconds = runs.groupby(runs["optimizer"].astype(str))["step_seconds"].median()
     refuse_links(grid)
     store, paper = Store(out), out / contest.PICKS
+    site = site_of(factory)
+    there = runs["engine"].iloc[0], runs["precision"].iloc[0]
+    if there != (site.engine, site.precision):
+        raise StudyError(f"{grid} was trained by {' in '.join(there)}, and this would be {site.engine} in {site.precision}: take the same")
     with store.writing():
         asked = {"grid": str(grid), "protocol": {**spec.to_json(), "seeds": 0}, "budget": budget}
         _same(out / "contest.json", asked, store)
@@ -132,7 +136,13 @@ def run_contest(
                 append_line(paper, {"seed": seed, "method": name, "picks": [asdict(pick) for pick in found]})
                 picks += found
                 bar.update(1)
-        _train(store, [trial for pick in picks if (trial := contest.trial_of(pick, spec.trials()[0]))], step_seconds, engine, spec.name)
+        _train(
+            store,
+            [trial for pick in picks if (trial := contest.trial_of(pick, spec.trials()[0]))],
+            step_seconds,
+            engine,
+            Context(spec.name, site, 1),
+        )
     table = contest.table(grid, out)
     table.to_csv(out / "contest.csv", index=False, float_format="%.6g")
     contest.summary(table).to_csv(out / "contest-summary.csv", index=False, float_format="%.6g")
@@ -146,14 +156,13 @@ def _same(path: Path, asked: Mapping[str, Any], store: Store) -> None:
     store.write(path, asked)
 
 
-def _train(store: Store, trials: Sequence[Trial], step_seconds: pd.Series, engine: Callable[[], Engine], study: str) -> None:
+def _train(store: Store, trials: Sequence[Trial], step_seconds: pd.Series, engine: Callable[[], Engine], context: Context) -> None:
     """Train the trials that are not stored, those of a seed and schedule together."""
     stored = {run.id for run in store.runs()}
     groups: dict[tuple[int, str], dict[str, Trial]] = {}
     for trial in trials:
         if trial.id not in stored:
             groups.setdefault((trial.seed, trial.schedule), {})[trial.id] = trial
-    context = Context(study, this_machine().name, this_machine().fingerprint, versions(), 1)
     with tqdm(total=sum(map(len, groups.values())), desc="training at the picks", disable=not groups) as bar:
 
         def emit(run: Run, finish: Any) -> None:

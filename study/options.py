@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from study.device import choose
+from study.engine import Setup
 from study.spec import OPTIMIZERS
 
 
@@ -15,6 +17,13 @@ def path_of(text: str) -> Path:
     if not text:
         raise typer.BadParameter("it is an empty text: name a folder")
     return Path(text)
+
+
+def setup_of(engine: str, device: str | None, precision: str) -> Setup:
+    """The engine asked for; the device is settled for this process."""
+    if device is not None:
+        choose(device)
+    return Setup(engine, precision)
 
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="a study's folder", parser=path_of)]
@@ -53,6 +62,11 @@ Scheduler = Annotated[
 ]
 Memory = Annotated[str | None, typer.Option(metavar="SIZE", help="memory to fill at most, such as 8GB; half of what is free if not given")]
 Of = Annotated[str | None, typer.Option("--machine", metavar="NAME", help="the machine whose trials to take, where there are several")]
+EngineName = Annotated[str, typer.Option("--engine", help="what trains: tensorflow or jax")]
+DeviceName = Annotated[
+    str | None, typer.Option("--device", metavar="NAME", help="cpu, gpu or gpu:N; the GPUs where there are any if not given")
+]
+Precision = Annotated[str, typer.Option(help="of products: float32, tf32 (GPUs), or default, which is tf32 where a GPU has it")]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 Folders = Annotated[list[Path], typer.Argument(metavar="DIR...", help="studies' folders", parser=path_of)]
 Optimizer = Annotated[str, typer.Option(help=", ".join(OPTIMIZERS))]

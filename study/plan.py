@@ -20,6 +20,9 @@ from study.spec import StudySpec, Trial
 PROBES = (4, 16, 64)
 """Array sizes whose speed is measured. Four times apart, so that noise seldom decides between two of them."""
 
+GPU_PROBES = (16, 64, 288)
+"""Those of a GPU, which large arrays alone keep busy."""
+
 USUAL_LANES = 16
 """Lanes of an array before anything is measured."""
 
@@ -52,11 +55,12 @@ FEWEST_STEPS, STUCK_STEPS = 1300.0, 600.0
 @dataclass(frozen=True)
 class Resources:
     """What a run may use: processes that train at the same time, bytes of memory for all of them together, and the seconds that an array
-    may be expected to take."""
+    may be expected to take; `probes` are the array sizes to measure."""
 
     jobs: int
     memory: float
     patience: float = math.inf
+    probes: tuple[int, ...] = PROBES
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,9 @@ def resources(spec: StudySpec, pending: int, machine: Machine, jobs: int | None 
     if jobs is None:
         arrays = 1 if spec.mode == "alone" else math.ceil(pending / USUAL_LANES)
         jobs = max(1, min(len(machine.gpus) or min(machine.cores, int(budget / PROCESS_BYTES) - 1), arrays))
-    return Resources(jobs, budget * jobs if machine.gpus and memory is None else budget)
+    if machine.gpus:
+        return Resources(jobs, budget * jobs if memory is None else budget, probes=GPU_PROBES)
+    return Resources(jobs, budget)
 
 
 def most_seconds(trial: Trial, times: Calibration, use: Resources) -> float:
@@ -275,7 +281,7 @@ def unprobed(pending: Sequence[Trial], times: Calibration, use: Resources) -> di
 def probes(trial: Trial, together: int, times: Calibration, use: Resources) -> list[int]:
     """The array sizes worth measuring where so many trials can train together."""
     most = min(most_lanes(trial, times, use), max(LANE_SIZES[0], together))
-    return [size for size in PROBES if size <= most]
+    return [size for size in use.probes if size <= most]
 
 
 def parse_memory(text: str) -> float:

@@ -13,9 +13,9 @@ from tqdm import tqdm
 from study import calibration, data, tables
 from study import verify as verification
 from study.calibration import Calibration
-from study.driver import RESULTS, once, tensorflow_engine
+from study.driver import RESULTS, once
+from study.engine import TENSORFLOW, site_of
 from study.errors import StudyError
-from study.machine import this_machine, versions
 from study.network import network_of
 from study.plan import measuring_seconds
 from study.record import Outcome
@@ -29,7 +29,7 @@ MOST_MEASURING = 40.0
 
 
 def predict(
-    folder: Path, count: int = 0, seed: int = 0, *, factory: EngineFactory = tensorflow_engine
+    folder: Path, count: int = 0, seed: int = 0, *, factory: EngineFactory = TENSORFLOW
 ) -> tuple[pd.DataFrame, list[verification.Check]]:
     """What the trials of a study, stored on any machine, take on this one: their steps x step times measured here, see `predicted`.
 
@@ -43,8 +43,9 @@ def predict(
     store = Store(folder)
     spec, runs = store.spec(), store.runs()
     table = tables.comparable(tables.frame(runs))
+    site = site_of(factory)
     kinds = {(run.trial.width, run.trial.optimizer): run.trial for run in runs}
-    times = Calibration([RESULTS / this_machine().name / "calibration.json"], this_machine(), versions().get("tensorflow", "none"))
+    times = Calibration([RESULTS / site.machine.name / "calibration.json"], site.machine, site.software)
     if table["steps"].isna().any():
         predicted(table, {})  # says why not, before anything is measured
     engine = once(factory, data.load(spec.dataset), Stopwatch())

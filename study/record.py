@@ -10,13 +10,14 @@ from functools import cache
 from typing import Any
 
 from study.errors import StudyError
+from study.machine import software
 from study.spec import HIGHEST_RATE, LATER, LOWEST_RATE, MOST_SEEDS, OPTIMIZERS, SPEC_FIELDS, WIDEST, StudySpec, Trial
 from study.values import choice, integer, number
 
 SCHEMA = 1
 """Goes up when a reader of `runs.jsonl` must be told; readers accept every older number."""
 
-ADDED: dict[str, Any] = {"device": None}
+ADDED: dict[str, Any] = {"device": None, "engine": "tensorflow", "precision": "float32"}
 """Fields that came after the first stored runs, with what those are taken to hold."""
 
 
@@ -47,7 +48,8 @@ class Run:
 
     `seconds` is training time alone: read off the clock (`seconds_source` is `measured`) or steps x `step_seconds` (`reconstructed`).
     `steps` is None where a foreign source does not tell them; `accuracy` and `best_accuracy` are the metric's at the last and the best
-    check, None where no check was made. `jobs` is how many processes trained at once; `device` is the GPU's UUID, or `cpu`.
+    check, None where no check was made. `jobs` is how many processes trained at once; `device` is the GPU's UUID, or `cpu`;
+    `precision` that of products on it, `float32` or `tf32`.
     """
 
     trial: Trial
@@ -69,11 +71,18 @@ class Run:
     versions: Mapping[str, str]
     started_at: str
     device: str | None = None
+    engine: str = "tensorflow"
+    precision: str = "float32"
 
     @property
     def id(self) -> str:
         """The trial's identity."""
         return self.trial.id
+
+    @property
+    def software(self) -> str:
+        """The engine with its version and precision."""
+        return software(self.engine, self.versions, self.precision)
 
     def to_json(self) -> dict[str, Any]:
         """The run as one flat JSON object; the trial's `cap` is called `cap_seconds` there."""

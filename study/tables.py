@@ -35,18 +35,20 @@ SAME = (
     "prune",
     "schedule",
     "mode",
+    "engine",
+    "precision",
     "fingerprint",
 )
 """Columns in which rows must agree to stand in one table: seconds of two machines or modes are not one measurement."""
 
 
 def frame(runs: Iterable[Run]) -> pd.DataFrame:
-    """One row a run, the fields of `runs.jsonl` as columns (of `versions` that of TensorFlow), optimizers in their usual order."""
+    """One row a run, the fields of `runs.jsonl` as columns (`versions` as `software`), optimizers in their usual order."""
     rows = [run.to_json() for run in runs]
     table = pd.DataFrame(rows, columns=list(rows[0]) if rows else None)
     if table.empty:
         return table
-    table["tensorflow"] = [versions.get("tensorflow", "none") for versions in table["versions"]]
+    table["software"] = [run.software for run in runs]
     table = table.drop(columns=["versions", "schema"])
     for name in ("steps", "step_seconds"):  # not known of every source
         table[name] = pd.to_numeric(table[name])
@@ -343,9 +345,9 @@ def warnings(runs: pd.DataFrame, spec: StudySpec | None = None, trained: pd.Data
     uneven = int((counts < seeds).sum())
     if uneven and not missing:
         said.append(f"{uneven} of {len(counts)} cells have fewer seeds than the others")
-    versions = sorted(set(runs["tensorflow"]))
-    if len(versions) > 1:
-        said.append(f"the trials ran on different versions of TensorFlow ({', '.join(versions)}): their step times are not of one kind")
+    software = sorted(set(runs["software"]))
+    if len(software) > 1:
+        said.append(f"the trials ran on different software ({', '.join(software)}): their step times are not of one kind")
     failed = int((runs["outcome"] == Outcome.FAILED).sum())
     if failed:
         said.append(f"{failed} trials failed with an error and count as not arrived; --retry trains them again")

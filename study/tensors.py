@@ -1,4 +1,4 @@
-"""All that is TensorFlow's alone: device set-up, compilation, gradient, the step loop, the convolution. A second backend replaces this."""
+"""The backend of TensorFlow, see `study.backend.Backend`: device, compilation, gradient, the step loop, the convolution."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
+
+from study.backend import Body, Tensor
 
 
 @contextmanager
@@ -35,20 +37,26 @@ with _quiet():
 
 tf.get_logger().setLevel("ERROR")  # it takes a first trace of the next program for a retrace of the last, and says so
 
+NAME = "tensorflow"
+CONVOLVES = True
+
 xp: Any = tf
-"""The array namespace that `lanes` and `optimizers` compute with."""
-
-Tensor = Any
 
 
-@cache
-def prepare() -> None:
-    """Take GPU memory as it is needed instead of all at once."""
-    with _quiet():
-        gpus = tf.config.list_physical_devices("GPU")
+def prepare(precision: str) -> str:
+    """See `Backend.prepare`."""
+    gpus = _gpus()
     for gpu in gpus:
         with suppress(RuntimeError):  # the caller's own tensors came first and took the device as they wished
             tf.config.experimental.set_memory_growth(gpu, True)
+    tf.config.experimental.enable_tensor_float_32_execution(precision == "tf32")
+    return "gpu" if gpus else "cpu"
+
+
+@cache
+def _gpus() -> Any:
+    with _quiet():
+        return tf.config.list_physical_devices("GPU")
 
 
 def fused(function: Callable[..., Any]) -> Any:
@@ -92,12 +100,12 @@ def convolve(x: Tensor, w: Tensor) -> Any:
 
 
 def uniform(shape: tuple[int, ...], seed: Tensor) -> Tensor:
-    """Numbers in [0, 1) that depend on the two integers `seed` alone."""
+    """See `Backend.uniform`."""
     return tf.random.stateless_uniform(shape, seed)
 
 
 def value_and_gradient(function: Callable[[Tensor], tuple[Tensor, Tensor]], w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(value, extra) = function(w), and the gradient by w of the value's sum."""
+    """See `Backend.value_and_gradient`."""
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(w)
         value, extra = function(w)
@@ -105,17 +113,22 @@ def value_and_gradient(function: Callable[[Tensor], tuple[Tensor, Tensor]], w: T
 
 
 def shaped(*shape: int | None, dtype: str = "float32") -> Any:
-    """The shape and type of a program's argument; None is any length."""
+    """See `Backend.shaped`."""
     return tf.TensorSpec(shape, dtype)
 
 
 def compiled(function: Callable[..., Any], *arguments: Any) -> Any:
-    """`function` as one program for arguments `shaped` so: traced once, whatever lengths it is called with."""
+    """See `Backend.compiled`."""
     return tf.function(function, input_signature=arguments)
 
 
-def steps(body: Callable[[Tensor, Tensor], tuple[Tensor, tuple[Tensor, Tensor]]], state: Tensor, count: Tensor, lanes: int) -> Any:
-    """Run `state, (x, y) = body(i, state)` for i = 0..count-1 inside the program; return the state and both stacks (count, lanes)."""
+def lengthened(array: Any) -> Any:
+    """See `Backend.lengthened`: a program takes any length."""
+    return array
+
+
+def steps(body: Body, state: Any, count: Tensor, most: Any, lanes: int) -> Any:
+    """See `Backend.steps`."""
     stacks = [tf.TensorArray(tf.float32, size=count, element_shape=[lanes]) for _ in range(2)]
 
     def step(i: Tensor, state: Tensor, stacks: Any) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 from study import device
 from study.calibration import Engine
 from study.errors import StudyError
+from study.machine import Site
 from study.network import network_of
 from study.race import Finish, Progress, race
 from study.record import Outcome, Run
@@ -34,9 +35,7 @@ class Context:
     """
 
     study: str
-    machine: str
-    fingerprint: str
-    versions: dict[str, str]
+    site: Site
     jobs: int
     device: str | None = None
     silence: float | None = None
@@ -58,11 +57,13 @@ class Context:
             step_seconds=step_seconds,
             lanes=lanes,
             jobs=self.jobs,
-            machine=self.machine,
-            fingerprint=self.fingerprint,
-            versions=self.versions,
+            machine=self.site.machine.name,
+            fingerprint=self.site.machine.fingerprint,
+            versions=self.site.versions,
             started_at=started,
             device=self.device,
+            engine=self.site.engine,
+            precision=self.site.precision,
             **{**blank, **values},
         )
 

@@ -223,9 +223,10 @@ _one_at_a_time = threading.Lock()
 def _engine(setting: Setting) -> Engine:
     """This process's engine, kept for the driver's next task; its device and threads are settled before TensorFlow is imported."""
     if setting.key not in _engines:
+        cores = this_machine().cores  # the whole machine's facts, all its GPUs', before one is pinned
         device.pin()
-        for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-            os.environ.setdefault(name, str(max(1, this_machine().cores // setting.beside)))
+        for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "NPROC"):  # the last is XLA's, and so JAX's
+            os.environ.setdefault(name, str(max(1, cores // setting.beside)))
         images = data.load(setting.dataset)
         if setting.digest not in (None, images.digest):
             raise StudyError(f"a worker's {setting.dataset} is other data (MD5 {images.digest}) than the study's (MD5 {setting.digest})")
@@ -287,12 +288,13 @@ def _connected(address: Any, key: bytes) -> Connection[Any, Any]:
 
 def _train(engine: Callable[[], Engine], send: Send, trials: list[Trial], step_seconds: list[float] | None, context: Context) -> None:
     """Train a group and send each run, each check, and where the time went."""
-    mine, kind = this_site(), (context.fingerprint, context.versions.get("tensorflow", "none"))
-    if mine.kind != kind:
-        there = f"{mine.machine.name}, fingerprint {mine.kind[0]}, TensorFlow {mine.kind[1]}"
+    site = context.site
+    mine = this_site(site.engine, site.precision)
+    if mine.kind != site.kind:
+        there, here = (f"{one.machine.name}, fingerprint {one.machine.fingerprint}, {one.software}" for one in (mine, site))
         raise StudyError(
-            f"a worker runs on another machine or TensorFlow ({there}) than the study ({context.machine}, fingerprint {kind[0]}, "
-            f"TensorFlow {kind[1]}), and seconds would not compare: give each kind of machine a study of its own"
+            f"a worker runs on another machine or {site.engine} ({there}) than the study ({here}), and seconds would not compare: give "
+            "each kind of machine a study of its own"
         )
     stopwatch = Stopwatch()
 

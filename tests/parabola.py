@@ -53,10 +53,10 @@ class Parabola:
         return proved
 
     def snapshot(self) -> Any:
-        return self.c.copy(), self.w.copy()
+        return self.c.copy(), self.w.copy(), self.rates.copy()
 
     def restore(self, state: Any) -> None:
-        self.c, self.w = (part.copy() for part in state)
+        self.c, self.w, self.rates = (part.copy() for part in state)
         self.lanes = len(self.w)
 
     def take(self, lanes: Sequence[int]) -> None:

@@ -48,12 +48,19 @@ def test_ratios_above_one_mean_that_this_engine_is_faster(benchmark: ModuleType)
         return benchmark.Contender(name, "compact", print, lanes, milliseconds=[milliseconds])
 
     timed = [contender("alone, adam", 2.0), contender("array of 16", 0.8, 16), contender("Keras fit", 4.0)]
-    found = benchmark.summary(timed, {16: [0.5, 0.4, 0.6]}, 2, 100e9, BASE["compact"])
+    found = benchmark.summary(timed, {16: [0.5, 0.4, 0.6]}, 2, 100e9, 10e9, BASE["compact"])
     assert found["array_vs_keras_fit"] == 8
     assert found["alone_vs_keras_fit"] == 2
     assert found["array_vs_torch_eager"] is found["array_vs_torch_vmap"] is None
     assert (found["lanes"], found["processes"], found["milliseconds_per_lane_step"]) == (16, 2, 0.5)
     assert found["share_of_matrix_rate"] == pytest.approx(found["floor_milliseconds"] / 0.5, rel=1e-2)
+    assert found["share_of_bandwidth"] == pytest.approx(benchmark.floor_bytes(BASE["compact"]) / 10e9 / 0.5e-3, abs=1e-3)
+
+
+def test_the_least_traffic_is_that_of_weights_and_activations(benchmark: ModuleType) -> None:
+    """Compact, by hand: ten passes over the weights of Adam, five over the activations of a batch of 100."""
+    activations = 100 * (784 * 2 + 196 * 2 + 196 * 4 + 49 * 4 + 15 + 10)
+    assert benchmark.floor_bytes(BASE["compact"]) == 4 * (10 * BASE["compact"].weights + 5 * activations)
 
 
 def test_the_bars_are_drawn(benchmark: ModuleType, tmp_path: Path) -> None:
@@ -62,6 +69,8 @@ def test_the_bars_are_drawn(benchmark: ModuleType, tmp_path: Path) -> None:
         benchmark.Contender("alone, adam", "x", print, milliseconds=[2.0]),
         benchmark.Contender("Keras fit", "x", print, milliseconds=[4.0]),
     ]
-    found = benchmark.summary(timed, {16: [0.5]}, 2, 100e9, BASE["compact"])
-    benchmark.draw({"compact": found, "tutorial": found, "machine": {"name": "test"}}, tmp_path / "bars.png")
+    found = benchmark.summary(timed, {16: [0.5]}, 2, 100e9, 10e9, BASE["compact"])
+    benchmark.draw(
+        {"compact": found, "tutorial": found, "machine": {"name": "test"}, "engine": "jax", "precision": "float32"}, tmp_path / "bars.png"
+    )
     assert (tmp_path / "bars.png").read_bytes().startswith(b"\x89PNG")

@@ -13,6 +13,7 @@ from study.calibration import PROBE_ROUNDS, ROUNDS, Calibration, array_key, key_
 from study.errors import StudyError
 from study.learner import LANE_SIZES
 from study.plan import (
+    GPU_PROBES,
     OVERHEAD,
     Resources,
     array_seconds,
@@ -175,7 +176,7 @@ def test_the_measured_array_that_trains_fastest_is_taken(tmp_path: Path) -> None
 def test_slow_steps_memory_and_workers_make_smaller_groups(tmp_path: Path) -> None:
     """A check must come within the interval, the arrays of all processes within the memory, and no process goes without a group."""
     times = calibration(tmp_path / "c.json")
-    assert most_lanes(ONE[0], calibrated(times, ONE, 0.002), ONE_JOB) == max(LANE_SIZES)
+    assert most_lanes(ONE[0], calibrated(times, ONE, 0.001), ONE_JOB) == max(LANE_SIZES)
     assert most_lanes(ONE[0], calibrated(times, ONE, 0.05), ONE_JOB) == 8
     assert most_lanes(ONE[0], calibrated(times, ONE, 100.0), ONE_JOB) == 1
     calibrated(times, ONE, 0.002)
@@ -231,7 +232,7 @@ def test_processes_follow_the_cores_the_trials_and_the_memory() -> None:
     assert resources(SPEC, 960, eight, memory=64e9).jobs == 8
     assert resources(SPEC, 6, eight, memory=64e9).jobs == 1
     assert resources(SPEC, 960, eight, memory=4e9).jobs == 2
-    assert resources(SPEC, 960, replace(eight, gpus=("H200",)), memory=64e9).jobs == 1
+    assert resources(SPEC, 960, replace(eight, gpus=("H200",)), memory=64e9) == Resources(1, 64e9, probes=GPU_PROBES)
     assert resources(SPEC.with_(mode="alone"), 960, eight).jobs == 1
     assert resources(SPEC, 96, eight, jobs=3) == Resources(3, resources(SPEC, 96, eight, jobs=3).memory)
 

@@ -132,10 +132,10 @@ def test_the_figure_shows_every_arm(rows: pd.DataFrame) -> None:
 
 def test_real_perceptrons_learn(tmp_path: Path) -> None:
     """One epoch of every arm on MNIST with a narrow network: errors fall, and arms of one batch and rate agree."""
-    from study.driver import tensorflow_engine
+    from study.engine import TENSORFLOW
 
     images = data.load()
-    table = pd.DataFrame(cycles.train(0, tensorflow_engine(images), len(images.x_train), width=0.05, epochs=1))
+    table = pd.DataFrame(cycles.train(0, TENSORFLOW(images), len(images.x_train), width=0.05, epochs=1))
     assert (table["test_error"] < 0.6).all()
     assert error(table, CONTROL_ON, 1) < error(table, FIRST, 1)
     assert error(table, CONTROL, 1) > error(table, FIRST, 1)

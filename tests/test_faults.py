@@ -151,7 +151,7 @@ from test_driver import engine
 from test_faults import SPEC, lost, toml
 from study.store import Store
 disk, whole, times = Path(sys.argv[1]), Store(Path(sys.argv[2])), int(sys.argv[3])
-driver.run.__kwdefaults__.update(factory=engine, progress=False)
+cli.setup_of = lambda engine_name, device, precision: engine
 mount = lambda *options: subprocess.run(["mount", "-t", "tmpfs", *options, "none", disk], check=True)
 said, gone, size = [], 0, random.Random(0)
 
@@ -171,7 +171,7 @@ for _ in range(times):
     mount("-o", "remount,ro")
     attempt(store.folder)
     mount("-o", "remount,rw")
-    driver.run(SPEC, store.folder, workers=1)
+    driver.run(SPEC, store.folder, workers=1, factory=engine, progress=False)
     now = {run.id: run for run in store.runs()}
     gone += lost(store, whole) + sum(now[id] != run for id, run in kept.items())
     subprocess.run(["umount", disk], check=True)
@@ -261,7 +261,7 @@ def test_repair_from_the_command_line(
     """It says what was moved where, and trains what is missing then; without it the line is named."""
     store = Store(Path(shutil.copytree(whole.folder, tmp_path / "study")))
     store.runs_path.write_bytes(b"garbage\n" + store.runs_path.read_bytes().partition(b"\n")[2])
-    monkeypatch.setattr(driver.run, "__kwdefaults__", {**(driver.run.__kwdefaults__ or {}), "factory": engine})
+    monkeypatch.setattr(cli, "setup_of", lambda name, device, precision: engine)
     monkeypatch.setattr(figures, "write", lambda folder, machine: [])
     said = []
     for options, code in ((["--hang-limit", "0"], 2), ([], 2), (["--repair"], 0)):
@@ -414,9 +414,9 @@ def test_a_machine_changed_under_a_study(tmp_path: Path, whole: Store, tally: Ta
         with pytest.raises(StudyError, match="no trial of the machine 'third': "):
             tables.load(store.folder, "third")
     store.runs_path.write_text("".join(there).replace("00000000", mine.fingerprint).replace('"tensorflow": "2', '"tensorflow": "1'))
-    assert "TensorFlow 1" in driver.changes(store.runs(), this_site())[0]
+    assert "ran on tensorflow 1." in driver.changes(store.runs(), this_site())[0]
     run(SPEC, store.folder)
-    assert any("different versions of TensorFlow" in sentence for sentence in tables.warnings(tables.load(store.folder)))
+    assert any("different software" in sentence for sentence in tables.warnings(tables.load(store.folder)))
     tally("machine or TensorFlow changed under a study", TIMES, gone)
 
 

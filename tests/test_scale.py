@@ -13,14 +13,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 from parabola import MACHINE, Parabola, ParabolaEngine, calibrated
-from test_driver import ROOT, SPEC, engine, program, results, run
+from test_driver import ROOT, SPEC, engine, results, run
 
 from study import calibration, cluster, data, device, driver, workers
 from study.calibration import Calibration
@@ -314,8 +314,8 @@ def test_what_a_worker_lacks_or_has_otherwise_is_said(dask: Dask, tmp_path: Path
 
 def test_a_worker_on_another_machine_is_refused() -> None:
     """Before it trains: its seconds would not be the study's."""
-    context = Context("s", "other-machine", "00000000", {"tensorflow": this_site().kind[1]}, 1)
-    with pytest.raises(StudyError, match="than the study \\(other-machine, fingerprint 00000000"):
+    context = Context("s", replace(this_site(), machine=MACHINE), 1)
+    with pytest.raises(StudyError, match=f"than the study \\({MACHINE.name}, fingerprint {MACHINE.fingerprint}"):
         workers._train(lambda: ParabolaEngine(), print, SPEC.trials()[:1], [0.1], context)
 
 
@@ -379,120 +379,6 @@ def test_arrays_of_a_cluster_come_back_in_time(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def two_gpus(tmp_path: Path) -> dict[str, str]:
-    """The environment of a machine with two GPUs, as its driver's program tells of them."""
-    program = tmp_path / "nvidia-smi"
-    program.write_text("#!/bin/sh\ncase $1 in *uuid*) printf 'GPU-aa\\nGPU-bb\\n';; *) printf 'H200\\nH200\\n';; esac\n")
-    program.chmod(0o755)
-    (tmp_path / "temporary").mkdir()
-    rest = {name: value for name, value in ENVIRONMENT.items() if name != "CUDA_VISIBLE_DEVICES"}
-    return {**rest, "PATH": f"{tmp_path}:{os.environ['PATH']}", "TMPDIR": str(tmp_path / "temporary")}
-
-
-Child = Callable[[str, dict[str, str]], subprocess.Popen[str]]
-
-
-@pytest.fixture
-def child() -> Iterator[Child]:
-    """Starts processes that print lines and wait to be told to go on."""
-    with ExitStack() as stack:
-
-        def start(code: str, environment: dict[str, str]) -> subprocess.Popen[str]:
-            command, pipe = [sys.executable, "-uc", code], subprocess.PIPE
-            process = subprocess.Popen(command, cwd=ROOT, env=environment, text=True, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT)
-            stack.callback(end, process)
-            return process
-
-        yield start
-
-
-def line(process: subprocess.Popen[str]) -> str:
-    """The process's next line."""
-    assert process.stdout is not None
-    return process.stdout.readline().strip()
-
-
-def end(process: subprocess.Popen[str]) -> None:
-    """Kill it."""
-    process.kill()
-    process.wait()
-    for stream in (process.stdin, process.stdout):
-        if stream:
-            stream.close()
-
-
-HOLD = "from study import device\nwith device.alone():\n    print(device.current())\n    input()"
-PIN = "import os; from study import device; print(device.pin(), os.environ.get('CUDA_VISIBLE_DEVICES'), device.current()); input()"
-
-
-def test_workers_pin_a_gpu_each_and_one_that_dies_leaves_it(child: Child, two_gpus: dict[str, str]) -> None:
-    """A third finds none; what CUDA shows a process is all that it takes from."""
-    second = child(PIN, {**two_gpus, "CUDA_VISIBLE_DEVICES": "1"})
-    assert line(second) == "GPU-bb GPU-bb GPU-bb"
-    first = child(PIN, two_gpus)
-    assert line(first) == "GPU-aa GPU-aa GPU-aa"
-    third = child(PIN, two_gpus)
-    assert third.wait() == 1
-    assert third.stdout is not None
-    assert third.stdout.read().strip().endswith("start one worker a GPU, no more")
-    end(second)
-    third = child(PIN, two_gpus)
-    assert line(third) == "GPU-bb GPU-bb GPU-bb"
-    blind = child(PIN, {**two_gpus, "CUDA_VISIBLE_DEVICES": "-1"})
-    assert line(blind) == "cpu -1 cpu"
-
-
-def test_two_timed_jobs_never_share_a_device(child: Child, two_gpus: dict[str, str]) -> None:
-    """Across processes: the second waits until the first has ended, killed or not; on another device it does not wait."""
-    first = child(HOLD, two_gpus)
-    assert line(first) == "GPU-aa"
-    other = child(HOLD, {**two_gpus, "CUDA_VISIBLE_DEVICES": "GPU-bb"})
-    assert line(other) == "GPU-bb"
-    second = child(HOLD, two_gpus)
-    assert line(second) == "waiting: another timed job has GPU-aa to itself"
-    end(first)
-    assert line(second) == "GPU-aa"
-
-
-def test_a_worker_times_on_the_device_that_it_has_pinned(child: Child, two_gpus: dict[str, str]) -> None:
-    """It does not wait for itself."""
-    process = child("from study import device\ndevice.pin()\nwith device.alone():\n    print('timed')", two_gpus)
-    assert line(process) == "timed"
-
-
-ALONE = """
-from parabola import ParabolaEngine
-from test_driver import SPEC
-from study.stopwatch import Stopwatch
-from study.training import Context, train
-train(SPEC.trials()[:1], None, ParabolaEngine(), Context("s", "m", "f", {}, 1), lambda run, finish: print(run.outcome), Stopwatch())
-"""
-
-
-def test_a_trial_alone_waits_for_the_device(child: Child, two_gpus: dict[str, str]) -> None:
-    """Until the timed job that has it has ended."""
-    holder = child(HOLD, two_gpus)
-    assert line(holder) in ("GPU-aa", "cpu")
-    waiting = child(ALONE, two_gpus)
-    assert line(waiting) == "waiting: another timed job has GPU-aa to itself"
-    end(holder)
-    assert line(waiting) == "capped"
-
-
-def test_calibration_waits_for_the_device(child: Child, folder: Path, tmp_path: Path) -> None:
-    """Of a driver whose processor another timed job has, nothing is stored until that has ended."""
-    environment = {**ENVIRONMENT, "TMPDIR": str(tmp_path)}
-    holder = child(HOLD, environment)
-    assert line(holder) in ("GPU-aa", "cpu")
-    waiting = child(program(folder, 0.0, 1)[-1], environment)
-    assert line(waiting).startswith("waiting: another timed job has the processor")
-    assert not Store(folder).runs_path.exists()
-    end(holder)
-    assert waiting.wait() == 0
-    assert len(Store(folder).runs()) == len(SPEC)
-
-
-@pytest.fixture
 def ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The address of a Ray cluster of this machine with two processors; a token of its own keeps others out."""
     if importlib.util.find_spec("ray") is None:
@@ -528,8 +414,8 @@ def test_ray_gives_what_one_process_gives(folder: Path, ray: str, whole: Results
     assert stored_once(Store(folder), whole)
 
 
-def test_a_run_from_before_devices_were_recorded_still_loads() -> None:
-    """As one of an unknown device."""
+def test_a_run_from_before_devices_and_engines_were_recorded_still_loads() -> None:
+    """As one of an unknown device, by the only engine that there was."""
     emitted: list[Run] = []
 
     def keep(run: Run, finish: Finish | None) -> None:
@@ -538,8 +424,10 @@ def test_a_run_from_before_devices_were_recorded_still_loads() -> None:
     from study.stopwatch import Stopwatch
     from study.training import train
 
-    train(SPEC.trials()[:1], [0.1], ParabolaEngine(), Context("s", "m", "f", {}, 1, device.CPU), keep, Stopwatch())
+    train(SPEC.trials()[:1], [0.1], ParabolaEngine(), Context("s", this_site(), 1, device.CPU), keep, Stopwatch())
     row = emitted[0].to_json()
     assert Run.from_json(row).device == "cpu"
-    del row["device"]
-    assert Run.from_json(row).device is None
+    for name in ("device", "engine", "precision"):
+        del row[name]
+    old = Run.from_json(row)
+    assert (old.device, old.engine, old.precision) == (None, "tensorflow", "float32")

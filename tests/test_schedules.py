@@ -24,6 +24,7 @@ import study
 from study import figures, tables
 from study.errors import StudyError
 from study.keras_schedules import ScheduledRate
+from study.machine import this_site
 from study.optimizers import RULES
 from study.race import race
 from study.record import Outcome, Run
@@ -523,7 +524,7 @@ def test_a_group_trains_on_its_schedule() -> None:
         def emit(run: Run, finish: object, runs: list[Run] = runs) -> None:
             runs.append(run)
 
-        train(spec.trials(), [0.01], ParabolaEngine(), Context("s", "m", "f", {}, 1), emit, Stopwatch())
+        train(spec.trials(), [0.01], ParabolaEngine(), Context("s", this_site(), 1), emit, Stopwatch())
         assert runs[0].trial.schedule == text
         arrived[text] = runs[0].steps or 0
     assert arrived["constant:warmup=400"] - arrived["constant"] == 200  # half the rate on average: half of it is lost

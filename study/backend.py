@@ -1,0 +1,59 @@
+"""What the lanes need of an array framework, so that they are written once; `study.tensors` is TensorFlow's, `study.tensors_jax` JAX's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any, Protocol
+
+Tensor = Any
+
+Body = Callable[[Tensor, Any], tuple[Any, tuple[Tensor, Tensor]]]
+
+
+class Backend(Hashable, Protocol):
+    """A module with these names."""
+
+    NAME: str
+
+    CONVOLVES: bool
+    """Has it fast convolutions on processors? Where not, products over patches are faster."""
+
+    xp: Any
+    """The array namespace, under TensorFlow's names; `study.optimizers` needs `sqrt` and `where` of it alone."""
+
+    def prepare(self, precision: str) -> str:
+        """Take GPU memory as it is needed, multiply in `float32` or `tf32`, and tell what it runs on: `gpu` or `cpu`. Before all else."""
+        ...
+
+    def fused(self, function: Callable[..., Any]) -> Any:
+        """`function` of tensors compiled into few passes over memory, its gradient likewise."""
+        ...
+
+    def convolve(self, x: Tensor, w: Tensor) -> Tensor:
+        """Same-padded grouped convolution: x (B, H, W, K I), w (h, w, I, K O) -> (B, H, W, K O); h and w odd."""
+        ...
+
+    def uniform(self, shape: tuple[int, ...], seed: Tensor) -> Tensor:
+        """Numbers in [0, 1) that depend on the two integers `seed` alone; every backend gives the same."""
+        ...
+
+    def value_and_gradient(self, function: Callable[[Tensor], tuple[Tensor, Tensor]], w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(value, extra) = function(w), and the gradient by w of the value's sum."""
+        ...
+
+    def shaped(self, *shape: int | None, dtype: str = "float32") -> Any:
+        """The shape and type of a program's argument; None is any length."""
+        ...
+
+    def compiled(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """`function` as one program for arguments `shaped` so, compiled once, whatever lengths it is called with."""
+        ...
+
+    def lengthened(self, array: Any) -> Any:
+        """What is passed for an array of any length: itself, or itself with more at its end where lengths cost compilations."""
+        ...
+
+    def steps(self, body: Body, state: Any, count: Tensor, most: Any, lanes: int) -> Any:
+        """Run `state, (x, y) = body(i, state)` for i = 0..count-1, at most `most`, inside the program; return the state and both stacks,
+        (count or more, lanes)."""
+        ...
