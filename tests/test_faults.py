@@ -495,3 +495,44 @@ def test_tables_of_an_interrupted_study_are_the_same_rows(
             for make in tables.TABLES.values():
                 pd.testing.assert_frame_equal(make(stored), make(same))
     assert len(stored) == len(SPEC)
+
+
+def test_what_real_training_had_stored_is_the_uninterrupted_studys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With TensorFlow lanes: stopped after each number of rows, those are bit for bit the whole study's, and resuming leaves them alone.
+
+    What was in flight trains again in a smaller array, which sums in another order: it ends the same way.
+    """
+    spec = study.preset("smoke").with_(optimizers=("sgd",), rates=(0.1, 0.3, 1e3), max_steps=200)
+    shared = tmp_path / "calibration.json"
+
+    def rows(folder: Path) -> list[dict[str, Any]]:
+        return [{key: value for key, value in run.to_json().items() if key != "started_at"} for run in Store(folder).runs()]
+
+    def train(folder: Path) -> list[dict[str, Any]]:
+        folder.mkdir(exist_ok=True)
+        if shared.exists():
+            shutil.copy(shared, folder)
+        driver.run(spec, folder, workers=1, progress=False)
+        return rows(folder)
+
+    whole = train(tmp_path / "whole")
+    shutil.copy(tmp_path / "whole" / "calibration.json", shared)
+    assert len({row["steps"] for row in whole}) > 1
+    append = Store.append
+    for kept in range(1, len(whole)):
+        folder = tmp_path / str(kept)
+
+        def interrupted(store: Store, *row: Any, kept: int = kept, folder: Path = folder) -> None:
+            if len(rows(folder)) == kept:
+                raise KeyboardInterrupt
+            append(store, *row)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Store, "append", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                train(folder)
+        assert rows(folder) == whole[:kept]
+        again = train(folder)
+        assert again[:kept] == whole[:kept]
+        ends = [{row["id"]: row["outcome"] for row in stored} for stored in (again, whole)]
+        assert ends[0] == ends[1]
