@@ -201,7 +201,8 @@ def read(path: Path) -> list[StepTime]:
     except FileNotFoundError:
         return []
     except (OSError, ValueError, TypeError) as error:
-        raise StudyError(f"{path} is not a calibration ({error}): remove it, and step times are measured anew") from None
+        why = "its entries are no step times" if isinstance(error, TypeError) else error
+        raise StudyError(f"{path} is not a calibration ({why}): remove it, and step times are measured anew") from None
 
 
 def measure(

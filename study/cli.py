@@ -17,6 +17,7 @@ import typer
 from study import cli_methods
 from study.errors import StudyError, Terminated, terminable
 from study.options import (
+    SHORTEST_HANG,
     AsJson,
     Backend,
     Batch,
@@ -125,7 +126,8 @@ def run(
     from study import driver, figures, tables
     from study.store import Store
 
-    processes, most, silence = _workers(workers), _memory(memory), None if hang_limit is None else number("hang-limit", hang_limit, 0, 1e7)
+    processes, most = _workers(workers), _memory(memory)
+    silence = None if hang_limit is None else number("hang-limit", hang_limit, SHORTEST_HANG, 1e7)
     setup = setup_of(engine, device, precision)
     if device is not None and backend != "loky":
         raise StudyError(f"the device {device} is for the backend loky: each worker of {backend} takes what CUDA_VISIBLE_DEVICES leaves it")
@@ -149,7 +151,7 @@ def run(
     runs = tables.load(folder, here)
     typer.echo(f"\n{_outcomes(runs['outcome'])} of {len(runs)} trials. Best rate of each optimizer:\n")
     typer.echo(_best(tables.best(runs)))
-    _warn(tables.warnings(runs, spec, tables.curves(folder)))
+    _warn(tables.warnings(runs, spec, tables.curves(folder), tables.elsewhere(folder, runs)))
     typer.echo("\nFigures:")
     for path in paths:
         typer.echo(f"  {path}")
@@ -373,7 +375,7 @@ def tables(
         typer.echo(f"\nTime against n, {by.replace('_', '-')}: c + k n")
         for row in module.sizes(runs, by).itertuples():
             typer.echo(f"  {fits.sentence(row)}")
-    _warn(module.warnings(runs, Store(folder).spec(), module.curves(folder)))
+    _warn(module.warnings(runs, Store(folder).spec(), module.curves(folder), module.elsewhere(folder, runs)))
     for path in paths:
         typer.echo(path)
 
@@ -551,7 +553,10 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(1)
     except OSError as error:
-        _complain(f"{error.filename or 'the disk'}: {error.strerror or error}; what was stored before is unharmed", 1)
+        _complain(
+            f"{error.filename or 'the disk'}: {error.strerror or error}; what was stored before is unharmed, and the same command goes on",
+            1,
+        )
     if code in (130, 143):  # typer turns Ctrl-C into 130
         typer.echo(err=True)
         stored = "; every trial that had ended is stored. To go on" if sys.argv[1:2] and sys.argv[1] in RESUMABLE else ". To start again"

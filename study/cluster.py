@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import json
 import logging
+import re
+import socket
 import threading
 import time
 from collections import Counter
@@ -35,6 +37,9 @@ from study.workers import Elsewhere, EngineFactory, Send, Setting, Task, gather
 
 ARRIVAL = 60.0
 """Seconds to wait for a scheduler to answer, and then for its workers."""
+
+SILENCE = 20.0
+"""Seconds without an answer after which a Ray cluster is held to be gone."""
 
 TRIES = 3
 """How many workers may die of a task before it is given up."""
@@ -69,18 +74,23 @@ class Dask:
 
     def __init__(self, address: str | None, workers: int | None) -> None:
         try:
-            from distributed import Client, LocalCluster
+            from distributed import Client, LocalCluster, Security
         except ImportError:
             raise _missing("dask") from None
-        # That a connection broke is told in a sentence of ours.
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        if address is not None:
+            _checked(address, ("tcp", "tls"))
+            if address.startswith("tls") and Security().get_connection_args("client").get("ssl_context") is None:
+                raise StudyError(f"scheduler {address} needs dask's TLS settings, and its configuration has none (distributed.comm.tls)")
+        # That a connection broke is told in a sentence of ours; some of these loggers have levels of their own.
+        for name in ("distributed", *(name for name in logging.root.manager.loggerDict if name.startswith("distributed."))):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         self.cluster: Any = None
         if address is None:
             machine = this_site().machine
             workers = workers or len(machine.gpus) or machine.cores
             local = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL}
             self.cluster = LocalCluster(n_workers=workers, threads_per_worker=1, **local)
-        self.address = address or self.cluster.scheduler_address
+        self.address = self.cluster.scheduler_address if address is None else address
         try:
             self.client = Client(self.address, timeout=ARRIVAL, set_as_default=False)
         except (OSError, ValueError) as error:
@@ -132,14 +142,14 @@ class Ray:
     """
 
     def __init__(self, address: str | None, workers: int | None) -> None:
-        if address is None or not address.startswith("ray://"):
-            given = "" if address is None else f", not {address}"
-            raise StudyError(f"the backend ray needs --scheduler ray://HOST:PORT{given}: where a running cluster serves clients")
+        if address is None:
+            raise StudyError("the backend ray needs --scheduler ray://HOST:PORT: where a running cluster serves clients")
+        _checked(address, ("ray",))
         try:
             import ray
         except ImportError:
             raise _missing("ray") from None
-        self.address, self.ray = address, ray
+        self.address, self.ray, self.gone = address, ray, False
         try:
             ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL)
         except (OSError, ValueError, RuntimeError) as error:
@@ -151,6 +161,21 @@ class Ray:
             raise
         self.beside = max(self._slots())
         self.task = ray.remote(_call).options(num_cpus=1, num_gpus=int(self._kind() == "GPU"), max_retries=TRIES)
+        self.waiting: set[Any] = set()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        """Fail what is waited for when the cluster's server has not answered for a while: Ray's client would try for minutes."""
+        host, _, port = self.address.removeprefix("ray://").rpartition(":")
+        seen = time.monotonic()
+        while time.monotonic() - seen < SILENCE:
+            with suppress(OSError), socket.create_connection((host.strip("[]"), int(port)), timeout=SILENCE):
+                seen = time.monotonic()
+            time.sleep(2)
+        self.gone = True
+        for future in list(self.waiting):
+            with suppress(Exception):  # it has just come
+                future.set_exception(ConnectionError(f"no answer in {SILENCE:g} s"))
 
     def _kind(self) -> str:
         return "GPU" if self.ray.cluster_resources().get("GPU") else "CPU"
@@ -160,10 +185,14 @@ class Ray:
         return [int(node["Resources"].get(kind, 0)) for node in self.ray.nodes() if node["Alive"]] or [0]
 
     def submit(self, function: Callable[[], Any]) -> Any:
-        return self.task.remote(function).future()
+        future = self.task.remote(function).future()
+        self.waiting.add(future)
+        future.add_done_callback(self.waiting.discard)
+        return future
 
     def close(self) -> None:
-        self.ray.shutdown()
+        if not self.gone:  # else it would wait for the cluster
+            self.ray.shutdown()
 
 
 def _call(function: Callable[[], Any]) -> Any:
@@ -230,12 +259,12 @@ class Cluster(Elsewhere):
         self.site = Site(Machine.from_json(facts), versions, *software)
         self.memory = free if self.site.machine.gpus else free / self.service.beside
 
-    def times(self, what: str) -> None:
+    def times(self, what: str, other: str = "") -> None:
         """Raise `StudyError` where a worker has but a part of its machine's cores, and so can time nothing alone."""
         if self.service.beside > 1 and not self.site.machine.gpus:
             raise StudyError(
                 f"{what} of {self.site.machine.name} are timed with the machine to themselves, and it has {self.service.beside} workers: "
-                "start one a machine, or measure on such a machine and bring its calibration.json"
+                f"start one a machine (--workers 1 where none were started){other}"
             )
 
     def measure(self, trials: Sequence[Trial], watch: Callable[[int, int], None]) -> list[Rounds]:
@@ -244,7 +273,7 @@ class Cluster(Elsewhere):
         Raises:
             StudyError: the worker has but a part of its machine's cores.
         """
-        self.times("step times")
+        self.times("step times", ", or measure on such a machine and bring its calibration.json")
         return [(seconds, steps) for seconds, steps in self._answers([(_measure, (list(trials),))])]
 
     def curves(self, wanted: curves.Wanted, watch: Callable[[Progress], None]) -> list[dict[str, Any]]:
@@ -281,8 +310,9 @@ class Cluster(Elsewhere):
                 told = getattr(error, "cause", error)  # Ray wraps it
                 if isinstance(told, StudyError):
                     raise StudyError(*told.args) from None
+                why = first_line(told).rpartition("cancelled for reason: ")[2][:300]
                 raise StudyError(
-                    f"{self.backend} at {self.service.address} failed ({type(told).__name__}: {first_line(told)[:300]}), its scheduler or "
+                    f"{self.backend} at {self.service.address} failed ({type(told).__name__}: {why}), its scheduler or "
                     "its workers gone: what had ended is stored; run the same command to go on"
                 ) from None
             yield messages
@@ -314,6 +344,13 @@ def _await(wanted: int, there: Callable[[], int], address: str) -> int:
             raise StudyError(f"{count} of {wanted} workers have come to {address} in {ARRIVAL:g} s: start more, or lower --workers")
         time.sleep(0.1)
     return count
+
+
+def _checked(address: str, schemes: Sequence[str]) -> None:
+    """Raise `StudyError` unless the address is SCHEME://HOST:PORT: dask and Ray wait long, or for ever, for what cannot be one."""
+    found = re.fullmatch(r"(\w+)://([^/:\s]+|\[[^/\s]+\]):(\d{1,5})", address)
+    if not found or found[1] not in schemes or not 0 < int(found[3]) < 2**16:
+        raise StudyError(f"scheduler {address!r} must be {' or '.join(f'{scheme}://HOST:PORT' for scheme in schemes)}")
 
 
 def _missing(backend: str) -> StudyError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -108,14 +109,19 @@ def read_npz(path: Path, help: str) -> dict[str, Bytes]:
     """The four arrays in an `.npz` file; never unpickles. `help` ends the error's sentence."""
     try:
         # Opened here, since numpy leaves a broken archive open.
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            found = {key: file[key] for key in KEYS if key in file.files}
+        with path.open("rb") as stream:
+            if not zipfile.is_zipfile(stream):
+                raise ValueError("it is no archive")
+            stream.seek(0)
+            with np.load(stream, allow_pickle=False) as file:
+                found = {key: file[key] for key in KEYS if key in file.files}
         if not all(isinstance(array, np.ndarray) for array in found.values()):
             raise ValueError("it holds files that are no arrays")
     except FileNotFoundError:
         raise StudyError(f"no file {path}: {help}") from None
     except Exception as error:  # a damaged archive raises a dozen kinds, from zipfile, zlib, tokenize and numpy
-        raise StudyError(f"{path} is not a whole .npz file of plain arrays ({first_line(error)}): {help}") from None
+        why = "pickled data is never loaded" if "pickle" in str(error) else first_line(error)
+        raise StudyError(f"{path} is not a whole .npz file of plain arrays ({why}): {help}") from None
     missing = [key for key in KEYS if key not in found]
     if missing:
         raise StudyError(f"{path} lacks {', '.join(missing)}: expected the keys {', '.join(KEYS)}; {help}")

@@ -69,10 +69,11 @@ def rates_around(what: str, spec: StudySpec, out: str | Path | None) -> tuple[tu
     """
     if len(spec.optimizers) != 1:
         raise StudyError(f"rates {what} are around one optimizer's best, and the study has {', '.join(spec.optimizers)}: name one")
-    mine = folder_of(spec, out)
+    mine, named = folder_of(spec, out), what.partition(":")[2]
+    if named:
+        Store(Path(named)).spec()  # refuses what is no study
     if Store(mine).spec_path.exists():
         return tuple(float(rate) for rate in Store(mine).spec().rates), mine
-    named = what.partition(":")[2]
     if named:
         return tables.rates_around(tables.load(named), spec.optimizers[0]), Path(named)
     here = RESULTS / this_machine().name
@@ -183,26 +184,32 @@ def run(
         images = data.load(spec.dataset)
     here = Here(once(factory, images, stopwatch), stopwatch)
     with ExitStack() as stack:
-        cluster = None
+        cluster, store = None, None
+        if backend == "loky" or out is not None:  # the folder is known: what is wrong with it is told before anybody is waited for
+            store = Store(folder_of(spec, out, site_of(factory)))
+            stack.enter_context(store.writing())
         if backend != "loky":
             from study.cluster import Cluster
 
+            warn([f"connecting to {backend}" + (f" at {scheduler}" if scheduler is not None else "")])
             with stopwatch.part("connect"):
                 cluster = Cluster(backend, scheduler, workers, spec.dataset, factory, images.digest)
             stack.callback(cluster.close)
             if spec.mode == "alone":
                 cluster.times("trials alone")
         site = cluster.site if cluster else site_of(factory)
-        folder = folder_of(spec, out, site)
-        store = Store(folder)
-        stack.enter_context(store.writing())
+        if store is None:
+            store = Store(folder_of(spec, out, site))
+            stack.enter_context(store.writing())
+        folder = store.folder
         if repair:
             warn([f"lines that could not be read, moved to {path}: {count}" for path, count in store.set_aside().items()])
         look = outlook(spec, out, workers, memory, retry, silence, cluster, factory)
         warn(changes(look.stored, site))
         todo, times, use, stored = look.plan, look.times, look.use, look.stored
-        _claim(store, spec, images.digest, site)
+        _claim(store, spec, images.digest, site, bool(todo.pending))
         bar = stack.enter_context(closing(Bar(spec, stored, todo, use, enabled=progress)))
+        bar.distant = cluster is not None
         spend = _spender(store, stopwatch, use.jobs)
         in_workers: dict[str, float] = {}
         stack.callback(lambda: spend(in_workers, 0.0))
@@ -262,6 +269,8 @@ def _train(crew: Here | Workers | Cluster, todo: Plan, times: Calibration, conte
         if not hung:
             raise
     alone = [run.trial for run in hung if run.id not in ended]
+    again = f", and {len(alone)} trials are tried again alone" if alone else ""
+    bar.say(f"no check in {context.silence:g} s: a worker was ended{again}")
     rest = [tuple(trial for trial in trials if trial.id not in ended and trial not in alone) for trials in todo.groups]
     groups = (*filter(None, rest), *((trial,) for trial in alone))
     todo = replace(todo, groups=groups, pending=tuple(trial for trials in groups for trial in trials))
@@ -365,14 +374,17 @@ def changes(stored: Sequence[Run], site: Site) -> list[str]:
     return said
 
 
-def _claim(store: Store, spec: StudySpec, digest: str, site: Site) -> None:
+def _claim(store: Store, spec: StudySpec, digest: str, site: Site, pending: bool) -> None:
     """Write what the folder is about, unless it was run on other data."""
     if store.spec_path.exists():
         stored = json.loads(store.spec_path.read_text(encoding="utf-8")).get("dataset_md5")
+        if stored is None:
+            raise StudyError(f"{store.spec_path} does not tell the MD5 of its data any more: restore it, or give another --out")
         if stored != digest:
             raise StudyError(f"{store.folder} was run on other data (MD5 {stored}, now {digest}): give another --out")
     store.write(store.spec_path, {"schema": SCHEMA, "dataset_md5": digest, "spec": spec.to_json()})
-    store.write(store.folder / "machine.json", {**site.machine.to_json(), "versions": site.versions})
+    if pending or not store.machine():
+        store.write(store.folder / "machine.json", {**site.machine.to_json(), "versions": site.versions})
 
 
 def _spender(store: Store, stopwatch: Stopwatch, jobs: int) -> Callable[[dict[str, float], float], None]:

@@ -19,16 +19,25 @@ class Terminated(BaseException):
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """SIGTERM raises `Terminated` inside, so that it stops as cleanly as Ctrl-C; does nothing in a thread."""
+    """SIGTERM raises `Terminated` inside, so that it stops as cleanly as Ctrl-C, and a second of either, while that is done, changes
+    nothing; does nothing in a thread."""
 
     def stop(number: int, frame: FrameType | None) -> None:
-        raise Terminated
+        for each in before:
+            signal.signal(each, signal.SIG_IGN)
+        raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, stop)
+    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
+    if before[signal.SIGINT] is not signal.default_int_handler:  # somebody else's, or nobody's
+        del before[signal.SIGINT]
+    for each in before:
+        signal.signal(each, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each, handler in before.items():
+            if signal.getsignal(each) is stop:
+                signal.signal(each, handler)

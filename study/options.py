@@ -60,6 +60,8 @@ Backend = Annotated[str, typer.Option(help="who trains: loky (processes of this 
 Scheduler = Annotated[
     str | None, typer.Option(metavar="ADDRESS", help="of a dask scheduler, tcp://HOST:PORT, or a Ray cluster, ray://HOST:PORT")
 ]
+SHORTEST_HANG = 30.0
+"""Seconds; a healthy trial may compile for so long before its first check."""
 Memory = Annotated[str | None, typer.Option(metavar="SIZE", help="memory to fill at most, such as 8GB; half of what is free if not given")]
 Of = Annotated[str | None, typer.Option("--machine", metavar="NAME", help="the machine whose trials to take, where there are several")]
 EngineName = Annotated[str, typer.Option("--engine", help="what trains: tensorflow or jax")]

@@ -108,6 +108,9 @@ def resources(spec: StudySpec, pending: int, machine: Machine, jobs: int | None 
     if jobs is None:
         arrays = 1 if spec.mode == "alone" else math.ceil(pending / USUAL_LANES)
         jobs = max(1, min(len(machine.gpus) or min(machine.cores, int(budget / PROCESS_BYTES) - 1), arrays))
+    if memory is not None and memory < PROCESS_BYTES and not machine.gpus:
+        least = PROCESS_BYTES / 1e9
+        raise StudyError(f"memory {memory / 1e9:g}GB is less than the {least:g}GB that one process takes before its first array")
     if machine.gpus:
         return Resources(jobs, budget * jobs if memory is None else budget, probes=GPU_PROBES)
     return Resources(jobs, budget)
@@ -290,7 +293,7 @@ def parse_memory(text: str) -> float:
     Raises:
         StudyError: not such a text.
     """
-    found = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(gb?|mb?)?\s*", text.lower())
+    found = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(tb?|gb?|mb?)?\s*", text.lower())
     if not found or float(found[1]) <= 0:
         raise StudyError(f"memory {text!r} must be a size such as 8GB or 512MB")
-    return float(found[1]) * (1e6 if (found[2] or "g")[0] == "m" else 1e9)
+    return float(found[1]) * {"m": 1e6, "g": 1e9, "t": 1e12}[(found[2] or "g")[0]]

@@ -22,6 +22,7 @@ class Bar:
     def __init__(self, spec: StudySpec, stored: Sequence[Run], todo: Plan, use: Resources, enabled: bool) -> None:
         total = len(spec)
         self.use = use
+        self.distant = False  # do others train, of whose checks nothing comes?
         self.counts: Counter[str] = Counter()
         self.best: Run | None = None
         self.most: dict[str, float] = {}  # the longest that each pending trial can take
@@ -53,7 +54,7 @@ class Bar:
         self.lane = {trials[0].id: lane_seconds(trials[0], times, self.use) for trials in todo.groups}
         self.left = sum(self.most.values())
         if todo.pending:
-            self.note("compiling", self.left)
+            self.note("training, told when an array ends" if self.distant else "compiling", self.left)
 
     def step(self, array: int, progress: Progress, trials: Sequence[Trial]) -> None:
         """An array of the study has come to a check."""
@@ -79,8 +80,8 @@ class Bar:
         self.left -= self.most.pop(run.id, 0.0)
         self._count(run)
         self.bar.update(1)
-        if not self.arrays:  # no checks come from other machines
-            self.note("training", max(0.0, self.left))
+        if not self.arrays:
+            self.note("training, told when an array ends" if self.distant else "training", max(0.0, self.left))
 
     def note(self, doing: str, left: float | None = None) -> None:
         """Say what is happening and how long it can still take."""
@@ -94,6 +95,10 @@ class Bar:
             parts.append(f"fastest: {trial.optimizer} {trial.learning_rate:g} in {self.best.seconds:.2f} s")
         self.bar.set_postfix_str(", ".join(parts), refresh=False)
         self.bar.update(0)
+
+    def say(self, sentence: str) -> None:
+        """A line above the bar."""
+        self.bar.write(sentence, file=sys.stderr)
 
     def close(self) -> None:
         """Leave the bar as it stands."""

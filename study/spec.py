@@ -263,7 +263,8 @@ def read_spec(path: Path) -> StudySpec:
     except FileNotFoundError:
         raise StudyError(f"no file {path}: give a preset ({', '.join(PRESETS)}) or a TOML file") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise StudyError(f"{path} cannot be read as TOML: {error}") from None
+        why = error.strerror if isinstance(error, OSError) else error
+        raise StudyError(f"{path} cannot be read as TOML: {why}") from None
     try:
         return spec_from(values, name=path.stem)
     except StudyError as error:

@@ -183,8 +183,12 @@ def refuse_links(folder: Path) -> None:
     """Raise `StudyError` if a link in the folder, its tables or its figures leads out of it: what is written would land elsewhere."""
     home = folder.resolve()
     for path in (path for part in (".", "tables", "figures") for path in folder.joinpath(part).glob("*")):
-        if path.is_symlink() and not path.resolve().is_relative_to(home):
-            raise StudyError(f"{path} is a link that leads out of {folder}: remove it, or give another --out")
+        try:
+            inside = not path.is_symlink() or path.resolve().is_relative_to(home)
+        except RuntimeError:  # it leads back to itself
+            inside = False
+        if not inside:
+            raise StudyError(f"{path} is a link that leads out of {folder}, or nowhere: remove it, or give another --out")
 
 
 def append_line(path: Path, row: Mapping[str, Any]) -> None:

@@ -125,7 +125,9 @@ def comparable(runs: pd.DataFrame, folder: str | Path = "") -> pd.DataFrame:
         values = runs[column].drop_duplicates().tolist()
         if len(values) > 1:
             listed = ", ".join(str(value) for value in values)
-            how = "--machine takes one" if column == "fingerprint" else f"select one before tabulating, such as runs[runs.{column} == ...]"
+            how = f"select one before tabulating, such as runs[runs.{column} == ...]"
+            if column == "fingerprint":
+                how = "tables and figures take one machine's with --machine NAME"
             raise StudyError(f"the runs differ in {column} ({listed}): {how}")
     return runs.assign(optimizer=runs["optimizer"].cat.remove_unused_categories())
 
@@ -318,17 +320,26 @@ def sizes(runs: pd.DataFrame, n: str = "weights", t: str = "seconds") -> pd.Data
     return fits.lines(comparable(runs), n, t)
 
 
-def warnings(runs: pd.DataFrame, spec: StudySpec | None = None, trained: pd.DataFrame | None = None) -> list[str]:
+def elsewhere(folder: str | Path, runs: pd.DataFrame) -> int:
+    """How many trials are stored in the folder that are not among these runs: another machine's."""
+    return len({run.id for run in Store(Path(folder)).runs()} - set(runs["id"]))
+
+
+def warnings(runs: pd.DataFrame, spec: StudySpec | None = None, trained: pd.DataFrame | None = None, elsewhere: int = 0) -> list[str]:
     """What these runs are too few, or too narrow, to say: sentences for the reader of a table.
 
     Args:
         runs: a study's runs.
         spec: what the study was asked for, to tell what is missing.
         trained: its validation curves, to tell which best rates did not last.
+        elsewhere: how many of its trials are another machine's, and none of these runs.
     """
     table = best(runs)
     said = []
     missing = len(spec) - int(runs["id"].isin([trial.id for trial in spec.trials()]).sum()) if spec is not None else 0
+    missing = max(0, missing - elsewhere)
+    if elsewhere:
+        said.append(f"{elsewhere} more trials are stored of another machine: they are in no table with these")
     if missing and spec is not None:
         said.append(f"{missing} of {len(spec)} trials are missing: best rates are of what has ended so far, and the same command goes on")
     seeds = int(table["seeds"].max())

@@ -237,13 +237,19 @@ def test_processes_follow_the_cores_the_trials_and_the_memory() -> None:
     assert resources(SPEC, 96, eight, jobs=3) == Resources(3, resources(SPEC, 96, eight, jobs=3).memory)
 
 
-@pytest.mark.parametrize(("text", "size"), [("8GB", 8e9), ("512mb", 512e6), ("2.5", 2.5e9), (" 1 G", 1e9)])
+def test_memory_that_holds_no_process_is_refused() -> None:
+    """It could only be exceeded."""
+    with pytest.raises(StudyError, match=r"memory 1GB is less than the 1.2GB that one process takes"):
+        resources(SPEC, 96, MACHINE, memory=1e9)
+
+
+@pytest.mark.parametrize(("text", "size"), [("2TB", 2e12), ("8GB", 8e9), ("512mb", 512e6), ("2.5", 2.5e9), (" 1 G", 1e9)])
 def test_memory_is_read(text: str, size: float) -> None:
     """With its unit, gigabytes if there is none."""
     assert parse_memory(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "much", "-1GB", "0", "8TB", "1e3", "nan"])
+@pytest.mark.parametrize("text", ["", "much", "-1GB", "0", "1e3", "nan"])
 def test_a_size_that_is_none_is_refused(text: str) -> None:
     """With the value."""
     with pytest.raises(StudyError, match="8GB"):

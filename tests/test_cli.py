@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -218,6 +219,8 @@ def test_an_interrupted_run_says_how_to_go_on(folder: Path, number: signal.Signa
         while process.poll() is None and not (store.runs_path.exists() and store.runs_path.read_bytes().endswith(b"\n")):
             pass
         process.send_signal(number)
+        time.sleep(0.05)
+        process.send_signal(number)  # by a hasty hand
         assert process.stderr is not None
         said = process.stderr.read()
     assert process.returncode == code

@@ -154,6 +154,8 @@ def test_rates_around_the_best_of_a_grid(tmp_path: Path) -> None:
     assert (rates[3], source) == (0.001, folder)
     kept = stored(tmp_path / "kept", one.with_(rates=(0.5, 0.6)), takes)  # a study that has begun keeps its rates
     assert driver.rates_around("auto", one, kept)[0] == (0.5, 0.6)
+    with pytest.raises(StudyError, match="holds no study"):
+        driver.rates_around(f"auto:{tmp_path / 'nowhere'}", one, kept)
     with pytest.raises(StudyError, match="rmsprop reached the target at no rate"):
         tables.rates_around(runs, "rmsprop")
     with pytest.raises(StudyError, match="name one"):

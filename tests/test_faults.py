@@ -264,13 +264,13 @@ def test_repair_from_the_command_line(
     monkeypatch.setattr(cli, "setup_of", lambda name, device, precision: engine)
     monkeypatch.setattr(figures, "write", lambda folder, machine: [])
     said = []
-    for options, code in ((["--hang-limit", "0"], 2), ([], 2), (["--repair"], 0)):
+    for options, code in ((["--hang-limit", "2"], 2), ([], 2), (["--repair"], 0)):
         monkeypatch.setattr(sys, "argv", ["study", "run", str(toml(tmp_path)), "--out", str(store.folder), "--workers", "1", *options])
         with pytest.raises(SystemExit) as end:
             cli.main()
         assert end.value.code == code
         said.append(capsys.readouterr())
-    assert "hang-limit 0 must be above 0" in said[0].err
+    assert "hang-limit 2 must be above 30" in said[0].err
     assert "line 1: not a JSON object" in said[1].err
     assert f"lines that could not be read, moved to {store.runs_path}.bad: 1" in said[2].out
     assert lost(store, whole) == 0
@@ -411,6 +411,12 @@ def test_a_machine_changed_under_a_study(tmp_path: Path, whole: Store, tally: Ta
         assert len(tables.load(store.folder, "other")) == len(there)
         assert set(tables.load(store.folder, mine.name)["fingerprint"]) == {mine.fingerprint}
         tables.write(store.folder, machine="other")
+        if i == 0:
+            said = tables.warnings(
+                tables.load(store.folder, "other"), SPEC, elsewhere=tables.elsewhere(store.folder, tables.load(store.folder, "other"))
+            )
+            assert said[0].startswith(f"{len(SPEC) - len(there)} more trials are stored of another machine")
+            assert not any("missing" in sentence for sentence in said)
         with pytest.raises(StudyError, match="no trial of the machine 'third': "):
             tables.load(store.folder, "third")
     store.runs_path.write_text("".join(there).replace("00000000", mine.fingerprint).replace('"tensorflow": "2', '"tensorflow": "1'))

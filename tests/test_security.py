@@ -52,6 +52,10 @@ def test_a_link_that_leads_out_of_the_folder_is_refused(folder: Path, tmp_path: 
         pass
     with pytest.raises(StudyError):
         tables.write(folder)
+    (folder / "loop").symlink_to("loop")
+    path.unlink()
+    with pytest.raises(StudyError, match="or nowhere"), Store(folder).writing():
+        pass
     assert [file.name for file in (tmp_path / "outside").iterdir()] == ["kept"]
     assert (tmp_path / "outside" / "kept").read_text() == "kept"
 
