@@ -26,7 +26,7 @@ from study.store import Store
 
 V1 = Path(__file__).parent / "data" / "v1"
 
-MANY = settings(max_examples=int(os.environ.get("STUDY_EXAMPLES", "300")))
+MANY = settings(max_examples=int(os.environ.get("STUDY_EXAMPLES", "100")))
 
 NUMBERS = ("", "0", "-1", "1", "2", "0.5", "97", "1e400", "nan", "inf", "none", "a:b:c", "1:2:3", "5:1:3", "1e-3:1:9999999", "1_0", "٣")
 NAMES = ("auto", "auto:x", "published", "adam,adam", ",", "mnist", "x.npz", "../x.npz", "/dev/null", "x.toml", ".", "..", "alone", "array")

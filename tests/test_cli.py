@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -197,6 +198,8 @@ def test_the_smoke_study_end_to_end_on_real_mnist(folder: Path) -> None:
     assert curves["accuracy"].max() > 0.6
 
     twice = folder.parent / "twice"
+    twice.mkdir()
+    shutil.copy(folder / "calibration.json", twice)
     assert call("run", "smoke", "--out", twice).returncode == 0
     ends = [{one.id: (one.outcome, one.steps, one.accuracy) for one in Store(place).runs()} for place in (folder, twice)]
     assert ends[0] == ends[1], "the same spec on the same machine gives the same steps and accuracies, bit for bit"

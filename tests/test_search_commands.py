@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from made import stored
 from parabola import ParabolaEngine
 from test_cli import call
 
-from study import methods
+from study import cli_methods
 from study.cli import app
 from study.schedules import parse
 from study.spec import StudySpec
@@ -114,8 +113,7 @@ def test_evolve_prints_the_schedule_and_writes_the_lineage(tmp_path: Path) -> No
 
 def test_contest_and_cycles_print_and_draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """On parabolas, in this process; the tables and figures are where they are said to be."""
-    monkeypatch.setattr(methods, "run_contest", partial(methods.run_contest, factory=lambda images: ParabolaEngine()))
-    monkeypatch.setattr(methods, "run_cycles", partial(methods.run_cycles, factory=lambda images: ParabolaEngine()))
+    monkeypatch.setattr(cli_methods, "setup_of", lambda engine, device, precision: lambda images: ParabolaEngine())
     truth: dict[float, float | str] = {0.001: "capped", 0.01: 8.0, 0.05: 4.0, 1.0: "stuck"}
     spec = StudySpec(optimizers=("sgd", "adam"), rates=tuple(truth), cap=20.0, metric="validation")
     grid = stored(tmp_path / "grid", spec, lambda trial: truth[trial.learning_rate])
