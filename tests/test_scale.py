@@ -390,8 +390,8 @@ def test_arrays_of_a_cluster_come_back_in_time(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of a Ray cluster of this machine with two processors; a token of its own keeps others out."""
+def ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[bytes]]:
+    """The head of a Ray cluster of this machine with two processors; a token of its own keeps others out."""
     if importlib.util.find_spec("ray") is None:
         pytest.skip("Ray is not installed")
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
@@ -406,12 +406,16 @@ def ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         with suppress(OSError), socket.create_connection(("127.0.0.1", 23791)):
             break
         time.sleep(0.2)
-    yield "ray://127.0.0.1:23791"
-    os.killpg(process.pid, signal.SIGTERM)
+    yield process
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
     process.wait()
 
 
-def test_ray_gives_what_one_process_gives(folder: Path, ray: str, whole: Results) -> None:
+RAY = "ray://127.0.0.1:23791"
+
+
+def test_ray_gives_what_one_process_gives(folder: Path, ray: subprocess.Popen[bytes], whole: Results) -> None:
     """With one of its workers killed on the way."""
 
     def kill() -> None:
@@ -420,9 +424,20 @@ def test_ray_gives_what_one_process_gives(folder: Path, ray: str, whole: Results
 
     killer = after_lines(Store(folder), 1, kill)
     timed(folder, SPEC)
-    driver.run(SPEC, folder, factory=slow, progress=False, backend="ray", scheduler=ray)
+    driver.run(SPEC, folder, factory=slow, progress=False, backend="ray", scheduler=RAY)
     killer.join()
     assert stored_once(Store(folder), whole)
+
+
+def test_the_head_of_ray_dies(folder: Path, ray: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver says so, long before Ray's own client would, and keeps what it has."""
+    monkeypatch.setattr(cluster, "SILENCE", 3.0)
+    killer = after_lines(Store(folder), 1, lambda: os.killpg(ray.pid, signal.SIGKILL))
+    timed(folder, SPEC)
+    with pytest.raises(StudyError, match=r"^ray at .* failed .*run the same command to go on$"):
+        driver.run(SPEC, folder, factory=slow, progress=False, backend="ray", scheduler=RAY)
+    killer.join()
+    assert 1 <= len(Store(folder).runs()) < len(SPEC)
 
 
 def test_a_run_from_before_devices_and_engines_were_recorded_still_loads() -> None:
