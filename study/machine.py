@@ -8,6 +8,7 @@ import platform
 import re
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -95,17 +96,29 @@ def resolved(precision: str) -> str:
 @cache
 def this_machine() -> Machine:
     """The machine this process runs on."""
-    import cpuinfo
     import joblib
     import psutil
 
     return Machine(
-        cpu=cpuinfo.get_cpu_info().get("brand_raw") or platform.machine(),
+        cpu=_processor(),
         cores=joblib.cpu_count(),
         memory_gb=round(psutil.virtual_memory().total / 2**30),
         gpus=gpus("name"),
         system=platform.system(),
     )
+
+
+def _processor() -> str:
+    """The processor's name for itself."""
+    with suppress(OSError):  # py-cpuinfo, which reads it there too, takes more than a second for all that it asks besides
+        found = re.search(
+            r"^model name\s*:\s*(\S.*?)\s*$", Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace"), re.MULTILINE
+        )
+        if found:
+            return found[1]
+    import cpuinfo
+
+    return cpuinfo.get_cpu_info().get("brand_raw") or platform.machine()
 
 
 def free_memory() -> float:

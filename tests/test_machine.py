@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import cpuinfo
 import pytest
 from parabola import MACHINE
 
@@ -39,5 +40,6 @@ def test_this_machine_and_its_versions() -> None:
     assert machine.cores >= 1
     assert machine.memory_gb >= 1
     assert re.fullmatch(r"[a-z0-9-]+", machine.name)
+    assert machine.cpu == cpuinfo.get_cpu_info()["brand_raw"], "however it was found out"
     assert machine.to_json()["fingerprint"] == machine.fingerprint
     assert {"python", "tensorflow", "keras", "numpy", "study"} <= set(versions())
