@@ -42,7 +42,7 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -177,6 +177,9 @@ def torch_contenders(trial: Trial, images: data.Images, lanes: int, precision: s
     from torch import func, nn
 
     device = "cuda" if this_machine().gpus else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        print("benchmark: PyTorch sees no GPU and takes no part", file=sys.stderr)
+        return []
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
 
     net = network_of(trial)
@@ -296,8 +299,20 @@ def installed() -> list[str]:
     return [name for name in BACKENDS if find_spec(name) is not None]
 
 
-def measure(quick: bool, setup: Setup) -> dict[str, Any]:
-    """Time every contender on both networks."""
+def ready(contender: Contender, seconds: float) -> bool:
+    """Warm it up; one of PyTorch's that fails at it takes no part, and it is said why."""
+    try:
+        contender.warm_up(seconds)
+    except Exception as error:
+        if not contender.name.startswith("PyTorch"):
+            raise
+        print(f"benchmark: {contender.name} takes no part ({type(error).__name__}: {str(error)[:200]})", file=sys.stderr)
+        return False
+    return True
+
+
+def measure(quick: bool, setup: Setup, networks: Sequence[str] = ("compact", "tutorial")) -> dict[str, Any]:
+    """Time every contender on the networks."""
     images = data.load("mnist")
     engine = setup(images)
     backend = engine.images.backend  # type: ignore[attr-defined]
@@ -319,7 +334,7 @@ def measure(quick: bool, setup: Setup) -> dict[str, Any]:
         "machine": this_machine().to_json(),
         "versions": versions(setup.engine),
     }
-    for name in ("compact", "tutorial"):
+    for name in networks:
         spec = preset("article").with_(network=name)
         trials = {trial.optimizer: trial for trial in spec.trials() if trial.learning_rate == 1e-3}
         trials = {optimizer: trials.get(optimizer) or replace(spec.trials()[0], optimizer=optimizer) for optimizer in OPTIMIZERS}
@@ -331,8 +346,7 @@ def measure(quick: bool, setup: Setup) -> dict[str, Any]:
         if beside:
             contenders += [keras_fit(adam, images), *([] if quick else [plain_step(adam, images)])]
         contenders += torch_contenders(adam, images, 48 if gpu else 4 if large else 16, answer["precision"])
-        for contender in contenders:
-            contender.warm_up(seconds)
+        contenders = [contender for contender in contenders if ready(contender, seconds)]
         found: dict[int, list[float]] = {size: [] for size in sizes}
         rates: list[tuple[float, float]] = []
         for _ in range(2 if quick and large else rounds):
@@ -391,8 +405,9 @@ def draw(answer: dict[str, Any], path: Path) -> None:
 
     figure = Figure(figsize=(10, 6.5), layout="constrained")
     with sns.axes_style("whitegrid", {"grid.color": "0.93"}):
-        panels = figure.subplots(1, 2)
-    for axes, name in zip(panels, ("compact", "tutorial"), strict=True):
+        names = [name for name in ("compact", "tutorial") if name in answer]
+        panels = figure.subplots(1, len(names), squeeze=False)[0]
+    for axes, name in zip(panels, names, strict=True):
         found = answer[name]
         mine = {**{k: v for k, v in found["milliseconds"].items() if k.startswith("alone")}, **found["array_milliseconds"]}
         others = {k: v for k, v in found["milliseconds"].items() if not k.startswith(("alone", "array"))}
@@ -418,6 +433,7 @@ def main() -> None:
     """Measure, write, print."""
     parser = argparse.ArgumentParser(description="Time this engine against Keras, TensorFlow and PyTorch on this machine.")
     parser.add_argument("--quick", action="store_true", help="under 50 seconds: Adam alone, few rounds; writes only where --out says")
+    parser.add_argument("--network", choices=("compact", "tutorial"), help="one network; both where not given")
     parser.add_argument("--engine", choices=tuple(BACKENDS), default=(installed() or ["tensorflow"])[0], help="whose lanes")
     parser.add_argument("--device", help="cpu, gpu or gpu:N")
     parser.add_argument("--precision", choices=PRECISIONS, default="default", help="of products")
@@ -427,7 +443,8 @@ def main() -> None:
     try:
         if arguments.device:
             choose(arguments.device)
-        answer = measure(arguments.quick, Setup(arguments.engine, arguments.precision))
+        networks = (arguments.network,) if arguments.network else ("compact", "tutorial")
+        answer = measure(arguments.quick, Setup(arguments.engine, arguments.precision), networks)
     except StudyError as error:
         print(f"benchmark: {error}", file=sys.stderr)
         sys.exit(2)
@@ -439,7 +456,7 @@ def main() -> None:
     if arguments.json:
         print(json.dumps(answer))
         return
-    for name in ("compact", "tutorial"):
+    for name in networks:
         found = answer[name]
         print(f"{name}: milliseconds of one training step of one model")
         for label, value in sorted({**found["milliseconds"], **found["array_milliseconds"]}.items(), key=lambda item: item[1]):

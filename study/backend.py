@@ -18,6 +18,10 @@ class Backend(Hashable, Protocol):
     CONVOLVES: bool
     """Has it fast convolutions on processors? Where not, products over patches are faster."""
 
+    MOST: int | None
+    """The most steps of one call of a program, to which shorter arrays are filled up, since every length would be compiled anew; None where
+    any length will do."""
+
     xp: Any
     """The array namespace, under TensorFlow's names; `study.optimizers` needs `sqrt` and `where` of it alone."""
 
@@ -46,11 +50,11 @@ class Backend(Hashable, Protocol):
         ...
 
     def compiled(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """`function` as one program for arguments `shaped` so, compiled once, whatever lengths it is called with."""
+        """`function` as one program for arguments `shaped` so, compiled once, whatever lengths up to `MOST` it is called with."""
         ...
 
-    def lengthened(self, array: Any) -> Any:
-        """What is passed for an array of any length: itself, or itself with more at its end where lengths cost compilations."""
+    def pixels(self) -> str:
+        """The type in which images are kept on the device: bytes where it gathers them."""
         ...
 
     def steps(self, body: Body, state: Any, count: Tensor, most: Any, lanes: int) -> Any:

@@ -54,8 +54,15 @@ def sides(folders: Sequence[str | Path], anyway: bool = False) -> tuple[list[Sid
     said: list[str] = []
     if len(set(machines)) > 1:
         said.append(f"machine: {', '.join(dict.fromkeys(machines))}")
-    for package in ("python", "tensorflow", "keras", "numpy", "study"):
+    for what in ("engine", "precision"):
+        found = [str(frame[what].iloc[0]) for frame in frames]
+        if len(set(found)) > 1:
+            said.append(f"{what}: {', '.join(found)}")
+    engines = {str(frame["engine"].iloc[0]) for frame in frames}
+    for package in ("python", *(engines if len(engines) == 1 else ()), "keras", "jaxlib", "numpy", "driver", "study"):
         found = [_versions(path).get(package, "not told") for path in paths]
+        if len(engines) > 1 and package in ("keras", "jaxlib"):
+            continue  # as different as the engines
         if len(set(found)) > 1:
             said.append(f"version of {package}: {', '.join(found)}")
     fields = list(dict.fromkeys(field for spec in specs[1:] for field in specs[0].differences(spec)))

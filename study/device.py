@@ -7,6 +7,7 @@ when the process that holds it dies.
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from study.errors import StudyError
 from study.machine import gpus
 
 CPU = "cpu"
+
+os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # as nvidia-smi counts; CUDA by itself puts the fastest first
 
 
 @cache
@@ -34,9 +37,10 @@ def choose(name: str) -> None:
     Raises:
         StudyError: another name, or no such GPU.
     """
-    kind, _, place = name.partition(":")
-    if kind not in ("cpu", "gpu") or (place and (kind == "cpu" or not place.isdigit())) or name.endswith(":"):
+    found = re.fullmatch(r"(cpu|gpu)(?::(?<=gpu:)([0-9]+))?", name)
+    if not found:
         raise StudyError(f"device {name!r} must be cpu, gpu or gpu:N")
+    kind, place = found.groups()
     if kind == CPU:
         os.environ |= {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": CPU}
         return

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from study import calibration, curves, data, tables
 from study import verify as verification
 from study.calibration import Calibration, Engine
-from study.engine import TENSORFLOW, site_of
+from study.engine import TENSORFLOW, Setup, site_of
 from study.errors import StudyError
 from study.machine import Site, this_machine, this_site
 from study.plan import GPU_PROBES, MEMORY_SHARE, PROBES, Plan, Resources, plan, resources
@@ -131,6 +131,8 @@ def outlook(
         use = resources(spec, sum(trial.id not in ids for trial in spec.trials()), site.machine, workers, memory)
     if silence is not None:
         use = replace(use, jobs=max(2, use.jobs))
+        if site.machine.gpus and use.jobs > len(site.machine.gpus):
+            raise StudyError("a hang is ended with its worker process: --hang-limit needs two GPUs, or --device cpu")
     return Outlook(plan(spec, ids, times, use), times, use, stored)
 
 
@@ -174,6 +176,8 @@ def run(
     """
     stopwatch = Stopwatch()
     choice("backend", backend, BACKENDS)
+    if isinstance(factory, Setup) and backend == "loky":
+        factory = Setup(factory.engine, site_of(factory).precision)  # one precision, whatever GPU a worker pins
     if backend == "loky":
         if scheduler is not None:
             raise StudyError(f"the scheduler {scheduler} is for the backends dask and ray: loky works on this machine")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from study.data import Images
+from study.data import Images, first_line
 from study.errors import StudyError
 from study.machine import Site, gpus, resolved, this_site
 from study.values import choice
@@ -60,10 +60,17 @@ class Setup:
             raise StudyError(f"the engine {self.engine} is not installed: .venv/bin/pip install -r {where}") from None
         from study.lanes import LanesEngine
 
-        runs_on = backend.prepare(resolved(self.precision))
+        precision = resolved(self.precision)
+        try:
+            runs_on = backend.prepare(precision)
+        except Exception as error:
+            why = first_line(error) or type(error).__name__
+            raise StudyError(f"{self.engine} does not start on its device ({why}): give --device cpu, or mend it") from None
         if gpus("uuid") and runs_on != "gpu":
             there = gpus("name")[0]
             raise StudyError(f"{self.engine} does not see this machine's GPU ({there}): install its CUDA libraries, or give --device cpu")
+        if runs_on == "gpu" and not gpus("uuid"):
+            raise StudyError(f"{self.engine} would train on a GPU that nvidia-smi does not tell of: mend that, or give --device cpu")
         return LanesEngine(images, backend, tune=runs_on == "gpu")
 
 

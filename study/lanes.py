@@ -36,6 +36,9 @@ FOLD_BELOW = 6
 FORMS = ("grouped", "folded", "patches")
 """How the second convolution is computed: a grouped convolution, one over folded pixels, or a matrix product over patches."""
 
+MOST_ELEMENTS = 2**30
+"""Of one tensor: libraries for GPUs count in 32 bits."""
+
 CLEARLY = 0.9
 TUNING_ROUNDS, TUNING_STEPS = 3, 10
 
@@ -76,8 +79,11 @@ def largest(xp: Any, z: Tensor, row: int, column: int) -> Tensor:
 
 def usual_form(backend: Backend, network: Network) -> str:
     """The form of the second convolution that is fastest on processors."""
-    if not backend.CONVOLVES:
-        return "patches"
+    return folded_or_grouped(network) if backend.CONVOLVES else "patches"
+
+
+def folded_or_grouped(network: Network) -> str:
+    """The form of those that are convolutions."""
     return "folded" if network.filters and network.filters[0] < FOLD_BELOW else "grouped"
 
 
@@ -139,6 +145,11 @@ def forward(
     return logits
 
 
+def classified(xp: Any, z: Tensor, y: Tensor) -> Tensor:
+    """Which images (K, B) the logits (K, B, 10) get right; compared as floats, since TensorFlow compares integers on the host."""
+    return xp.equal(xp.cast(xp.argmax(z, axis=2, output_type=xp.int32), xp.float32), xp.cast(y, xp.float32))
+
+
 def patched(xp: Any, x: Tensor, w: Tensor) -> Tensor:
     """Same-padded grouped convolution as a matrix product over patches: x (B, H, W, K I), w (h, w, I, K, O) -> (B, H, W, K O)."""
     height, width, inputs, lanes, outputs = w.shape
@@ -192,7 +203,7 @@ def training(backend: Backend, network: Network, lanes: int, batch: int, hyper: 
             def loss(w: Tensor) -> tuple[Tensor, Tensor]:
                 z, _ = logits(w, x, mask)
                 log_p = xp.nn.log_softmax(z)
-                right = xp.cast(xp.equal(xp.argmax(z, axis=2, output_type=xp.int32), y), xp.float32)
+                right = xp.cast(classified(xp, z, y), xp.float32)
                 return -xp.reduce_mean(xp.reduce_sum(log_p * xp.one_hot(y, CLASSES), axis=2), axis=1), xp.reduce_mean(right, axis=1)
 
             value, correct, g = backend.value_and_gradient(loss, w)
@@ -216,7 +227,7 @@ def training(backend: Backend, network: Network, lanes: int, batch: int, hyper: 
 
 
 def _images(backend: Backend) -> tuple[Any, Any]:
-    return backend.shaped(None, SIDE, SIDE, dtype="uint8"), backend.shaped(None, dtype="int32")
+    return backend.shaped(None, SIDE, SIDE, dtype=backend.pixels()), backend.shaped(None, dtype="int32")
 
 
 @lru_cache(maxsize=64)
@@ -228,7 +239,7 @@ def reading(backend: Backend, network: Network, lanes: int, batch: int, form: st
     def program(images: Tensor, labels: Tensor, chosen: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
         z, hidden = logits(w, xp.gather(images, chosen), None)
         greatest = [xp.reduce_max(h, axis=(1, 2)) for h in hidden]
-        return xp.equal(xp.argmax(z, axis=2, output_type=xp.int32), xp.gather(labels, chosen)), xp.stack(greatest)
+        return classified(xp, z, xp.gather(labels, chosen)), xp.stack(greatest)
 
     return backend.compiled(program, *_images(backend), backend.shaped(batch, dtype="int32"), backend.shaped(lanes, network.weights))
 
@@ -246,7 +257,7 @@ class State:
 
 @dataclass(frozen=True)
 class DeviceImages:
-    """A data set on the device, bytes and int32 labels, and the backend whose device it is."""
+    """A data set on the device, pixels from 0 to 255 and int32 labels, and the backend whose device it is."""
 
     backend: Backend
     x_train: Tensor
@@ -261,16 +272,19 @@ class DeviceImages:
         """Copy the images to the device."""
         xp = backend.xp
 
+        def pixels(x: Bytes) -> Tensor:
+            return xp.constant(x.astype(backend.pixels()))
+
         def labels(y: Bytes) -> Tensor:
             return xp.constant(y.astype(np.int32))
 
         return DeviceImages(
             backend,
-            xp.constant(images.x_train),
+            pixels(images.x_train),
             labels(images.y_train),
-            xp.constant(images.x_validation),
+            pixels(images.x_validation),
             labels(images.y_validation),
-            xp.constant(images.x_test),
+            pixels(images.x_test),
             labels(images.y_test),
         )
 
@@ -311,18 +325,29 @@ class Lanes:
 
     def advance(self, rates: Floats, momenta: Floats | None = None) -> tuple[Floats, Floats]:
         """See `Learner.advance`."""
+        rates = np.asarray(rates, np.float32)
+        momenta = np.full(rates.shape, MOMENTUM, np.float32) if momenta is None else np.asarray(momenta, np.float32)
+        most = self.images.backend.MOST or len(rates)
+        parts = [self._advance(rates[i : i + most], momenta[i : i + most]) for i in range(0, len(rates), most)]
+        losses, correct = (np.concatenate(values) for values in zip(*parts, strict=True))
+        return losses, correct
+
+    def _advance(self, rates: Floats, momenta: Floats) -> tuple[Floats, Floats]:
+        """Some steps in one call of the program."""
         backend, xp = self.images.backend, self.images.backend.xp
         program = training(backend, self.network, self.lanes, self.batch, self.hyper, self.optimizers, self.form)
         images, state, count = self.images, self.state, len(rates)
-        order = batch_order(self.seed, state.step, count, self.batch, len(images.y_train))
-        momenta = np.full(np.shape(rates), MOMENTUM) if momenta is None else momenta
-        order, given, added = (backend.lengthened(array) for array in (order, rates, momenta))
+        missing = (backend.MOST or count) - count
+
+        def filled(array: NDArray[Any]) -> NDArray[Any]:
+            return np.pad(array, ((0, missing), (0, 0)), mode="edge")
+
         slots, losses, correct = program(
             images.x_train,
             images.y_train,
-            xp.constant(order, xp.int32),
-            xp.constant(given, xp.float32),
-            xp.constant(added, xp.float32),
+            xp.constant(filled(batch_order(self.seed, state.step, count, self.batch, len(images.y_train)))),
+            xp.constant(filled(rates)),
+            xp.constant(filled(momenta)),
             state.kind,
             state.slots,
             xp.constant(count),
@@ -392,9 +417,12 @@ class Lanes:
     def _read(self, x: Tensor, y: Tensor, w: Tensor) -> Iterator[tuple[Tensor, Tensor, Bools]]:
         """`reading` over a whole set, batch by batch."""
         backend = self.images.backend
-        program = reading(backend, self.network, int(w.shape[0]), EVALUATION_BATCH, self.form)
-        for begin in range(0, len(y), EVALUATION_BATCH):
-            chosen = np.arange(begin, begin + EVALUATION_BATCH)
+        lanes = int(w.shape[0])
+        # Without a gradient the convolutions are as good as products over patches, and take less memory.
+        batch = min(EVALUATION_BATCH, MOST_ELEMENTS // (SIDE**2 * lanes * max(1, *self.network.filters, 1)))
+        program = reading(backend, self.network, lanes, batch, folded_or_grouped(self.network))
+        for begin in range(0, len(y), batch):
+            chosen = np.arange(begin, begin + batch)
             correct, greatest = program(x, y, backend.xp.constant(np.minimum(chosen, len(y) - 1), backend.xp.int32), w)
             yield correct, greatest, chosen < len(y)
 
@@ -421,7 +449,10 @@ class LanesEngine:
         network = network_of(trials[0])
         key, usual = (network, array_size(len(trials)), trials[0].batch), usual_form(self.images.backend, network)
         if self.tune and network.filters and key not in self.forms:
-            seconds = {form: _seconds(trials, self.images, form, clock) for form in FORMS}
+            patches = key[1] * trials[0].batch * (SIDE // 2 * KERNEL) ** 2 * network.filters[0]
+            forms = [form for form in FORMS if form != "patches" or patches < MOST_ELEMENTS]
+            seconds = {form: _seconds(trials, self.images, form, clock) for form in forms}
+            usual = usual if usual in seconds else folded_or_grouped(network)
             best = min(seconds, key=lambda form: seconds[form])
             self.forms[key] = best if seconds[best] < CLEARLY * seconds[usual] else usual
         return self.forms.get(key, usual)

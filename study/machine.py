@@ -87,10 +87,10 @@ def resolved(precision: str) -> str:
     Raises:
         StudyError: TF32 where no GPU has it.
     """
-    capable = any(re.match(r"[89]\.|\d\d+\.", capability) for capability in gpus("compute_cap"))
-    if precision == "tf32" and not capable:
+    capable = [bool(re.match(r"[89]\.|\d\d+\.", capability)) for capability in gpus("compute_cap")]
+    if precision == "tf32" and not (capable and all(capable)):
         raise StudyError("the precision tf32 needs a GPU of compute capability 8 or higher: use float32")
-    return precision if precision != "default" else "tf32" if capable else "float32"
+    return precision if precision != "default" else "tf32" if capable and all(capable) else "float32"
 
 
 @cache
@@ -125,8 +125,8 @@ def free_memory() -> float:
     """Bytes of memory that are free now: of the first GPU where there is one, else of the machine."""
     import psutil
 
-    free = gpus("memory.free")
-    return float(free[0].split()[0]) * 2**20 if free else float(psutil.virtual_memory().available)
+    free = re.match(r"\d+", "".join(gpus("memory.free")[:1]))  # some virtual GPUs do not tell
+    return float(free[0]) * 2**20 if free else float(psutil.virtual_memory().available)
 
 
 def ask_gpus(what: str) -> tuple[str, ...]:
@@ -140,7 +140,7 @@ def ask_gpus(what: str) -> tuple[str, ...]:
 
 def visible() -> list[int]:
     """Places of the GPUs that CUDA shows this process, in its order, among all of the machine's."""
-    every = ask_gpus("uuid")
+    every = [line for line in ask_gpus("uuid") if line.startswith("GPU-")]
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is None:
         return list(range(len(every)))
@@ -157,7 +157,7 @@ def visible() -> list[int]:
 def gpus(what: str) -> tuple[str, ...]:
     """A property of each GPU that this process can see."""
     values = ask_gpus(what)
-    return tuple(values[i] for i in visible())
+    return tuple(values[i] for i in visible() if i < len(values))
 
 
 PACKAGES = {"tensorflow": ("tensorflow", "keras", "numpy"), "jax": ("jax", "jaxlib", "numpy")}

@@ -111,6 +111,10 @@ def resources(spec: StudySpec, pending: int, machine: Machine, jobs: int | None 
     if memory is not None and memory < PROCESS_BYTES and not machine.gpus:
         least = PROCESS_BYTES / 1e9
         raise StudyError(f"memory {memory / 1e9:g}GB is less than the {least:g}GB that one process takes before its first array")
+    if machine.gpus and jobs > len(machine.gpus):
+        raise StudyError(f"workers {jobs}: this machine has {len(machine.gpus)} GPUs, and each takes one worker")
+    if jobs > 1 and len(set(machine.gpus)) > 1:
+        raise StudyError(f"the GPUs differ ({', '.join(machine.gpus)}), and seconds would not compare: choose one with --device gpu:N")
     if machine.gpus:
         return Resources(jobs, budget * jobs if memory is None else budget, probes=GPU_PROBES)
     return Resources(jobs, budget)

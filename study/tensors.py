@@ -39,6 +39,7 @@ tf.get_logger().setLevel("ERROR")  # it takes a first trace of the next program 
 
 NAME = "tensorflow"
 CONVOLVES = True
+MOST: int | None = None
 
 xp: Any = tf
 
@@ -122,9 +123,9 @@ def compiled(function: Callable[..., Any], *arguments: Any) -> Any:
     return tf.function(function, input_signature=arguments)
 
 
-def lengthened(array: Any) -> Any:
-    """See `Backend.lengthened`: a program takes any length."""
-    return array
+def pixels() -> str:
+    """See `Backend.pixels`: TensorFlow gathers no bytes on a GPU."""
+    return "float32" if _gpus() else "uint8"
 
 
 def steps(body: Body, state: Any, count: Tensor, most: Any, lanes: int) -> Any:

@@ -22,9 +22,7 @@ from study.backend import Body, Tensor
 
 NAME = "jax"
 CONVOLVES = False
-
-SHORTEST = 64
-"""Arrays of any length are passed filled up to a power of two from here on, since every length is compiled anew."""
+MOST: int | None = 64
 
 KINDS = {"float64": jnp.float32, "int64": jnp.int32}
 
@@ -130,11 +128,9 @@ def compiled(function: Callable[..., Any], *arguments: Any) -> Any:
     return jax.jit(function)
 
 
-def lengthened(array: Any) -> Any:
-    """See `Backend.lengthened`: filled up with its last row to a power of two."""
-    array = np.asarray(array)
-    length = max(SHORTEST, 1 << (len(array) - 1).bit_length())
-    return np.concatenate([array, np.repeat(array[-1:], length - len(array), axis=0)])
+def pixels() -> str:
+    """See `Backend.pixels`."""
+    return "uint8"
 
 
 def steps(body: Body, state: Any, count: Tensor, most: int, lanes: int) -> Any:

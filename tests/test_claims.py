@@ -183,7 +183,7 @@ def test_order_and_units_change_no_verdict(world: str) -> None:
         assert {id_: verdict.verdict for id_, verdict in judged(changed).items()} == truth
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=2, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from([0.002, 0.02, 0.1, 0.3, 0.7, 1.0]), st.integers(0, 10_000))
 @pytest.mark.parametrize("world", WORLDS)
 def test_taking_data_away_never_turns_a_verdict_round(world: str, share: float, seed: int) -> None:

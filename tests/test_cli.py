@@ -220,7 +220,7 @@ def test_an_interrupted_run_says_how_to_go_on(folder: Path, number: signal.Signa
     with subprocess.Popen([*command, "--out", str(folder)], cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True) as process:
         store = Store(folder)
         while process.poll() is None and not (store.runs_path.exists() and store.runs_path.read_bytes().endswith(b"\n")):
-            pass
+            time.sleep(0.05)
         process.send_signal(number)
         time.sleep(0.05)
         process.send_signal(number)  # by a hasty hand

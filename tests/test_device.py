@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from test_driver import ROOT, SPEC, program
 from test_learners import images
 
-from study import device, machine
+from study import device, driver, machine, plan
 from study.engine import BACKENDS, Setup
 from study.errors import StudyError
+from study.spec import StudySpec
 from study.store import Store
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
@@ -82,7 +85,7 @@ def test_a_device_is_chosen_by_name_and_the_machine_is_what_is_left(gpus: None, 
         device.choose("gpu")
 
 
-@pytest.mark.parametrize("name", ["", "tpu", "gpu:", "gpu:x", "cpu:0", "GPU", "gpu:-1"])
+@pytest.mark.parametrize("name", ["", "tpu", "gpu:", "gpu:x", "cpu:0", "GPU", "gpu:-1", "gpu:²", "cpu:"])
 def test_a_device_that_is_none_is_refused(name: str) -> None:
     """With what would be right."""
     with pytest.raises(StudyError, match="must be cpu, gpu or gpu:N"):
@@ -90,7 +93,9 @@ def test_a_device_that_is_none_is_refused(name: str) -> None:
 
 
 def test_precision_is_what_the_gpu_has(gpus: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """TF32 by default where there is any; float32 when asked for; never TF32 where there is none."""
+    """TF32 by default where every GPU has it; float32 when asked for; never TF32 where there is none."""
+    assert machine.resolved("default") == "float32", "not all of them have it"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     assert [machine.resolved(precision) for precision in ("default", "float32", "tf32")] == ["tf32", "float32", "tf32"]
     assert machine.this_site("jax").software.endswith(" tf32")
     for shown in ("1", ""):
@@ -105,6 +110,49 @@ def test_versions_are_the_engines_and_the_drivers(gpus: None) -> None:
     found = dict(machine._versions("jax"))
     assert {"python", "jax", "jaxlib", "numpy", "driver", "study"} == set(found)
     assert found["driver"] == "570.1"
+
+
+def test_what_the_drivers_program_does_not_tell_is_no_traceback(gpus: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An old one knows no compute capability, a virtual GPU tells no memory, and where there is none it says so in a line."""
+    facts = {**FACTS, "compute_cap": (), "memory.free": ("[N/A]", "[N/A]")}
+    monkeypatch.setattr(machine, "ask_gpus", facts.__getitem__)
+    assert machine.resolved("default") == "float32"
+    assert machine.free_memory() > 0
+    monkeypatch.setattr(machine, "ask_gpus", lambda what: ("No devices were found",))
+    assert machine.gpus("uuid") == ()
+
+
+def test_gpus_take_one_worker_each_and_are_of_one_kind(gpus: None) -> None:
+    """Before anything is measured."""
+    spec = StudySpec(rates=(0.1,))
+    one = replace(machine.this_machine(), gpus=("H200",))
+    with pytest.raises(StudyError, match="workers 2: this machine has 1 GPUs, and each takes one worker"):
+        plan.resources(spec, 1, one, jobs=2)
+    with pytest.raises(StudyError, match=r"the GPUs differ \(H200, T4\).*choose one with --device gpu:N"):
+        plan.resources(spec, 1, machine.this_machine(), jobs=2)
+
+
+def test_a_hang_on_one_gpu_cannot_be_ended(gpus: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It takes two workers, and so two GPUs."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    with pytest.raises(StudyError, match="--hang-limit needs two GPUs, or --device cpu"):
+        driver.outlook(StudySpec(rates=(0.1,)), tmp_path / "new", silence=60.0)
+
+
+@pytest.mark.parametrize("engine", BACKENDS)
+def test_a_gpu_that_nobody_tells_of_is_refused(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its seconds would be the processor's; and what a framework says of its devices is a sentence."""
+    backend = importlib.import_module(BACKENDS[engine])
+    monkeypatch.setattr(backend, "prepare", lambda precision: "gpu")
+    with pytest.raises(StudyError, match=f"{engine} would train on a GPU that nvidia-smi does not tell of"):
+        Setup(engine)(images())
+
+    def broken(precision: str) -> str:
+        raise AssertionError("no such platform")
+
+    monkeypatch.setattr(backend, "prepare", broken)
+    with pytest.raises(StudyError, match=f"{engine} does not start on its device \\(no such platform\\)"):
+        Setup(engine)(images())
 
 
 @pytest.mark.parametrize("engine", BACKENDS)

@@ -12,6 +12,7 @@ ROOT = Path(__file__).parent.parent
 
 NOTES = """#!/bin/bash
 case "$1 $2" in
+  "-c import importlib.metadata"*) echo "package==1"; exit 0;;
   "-c "*find_spec\\(\\'tensorflow*) exit 1;;
   "-c "*) exit 0;;
 esac
@@ -44,7 +45,7 @@ def test_each_step_is_done_once_and_what_failed_is_tried_again(notes: Path, tmp_
     assert first.returncode == 1
     assert "verify failed (exit code 3)" in first.stdout
     asked = notes.read_text().splitlines()
-    assert f"scripts/benchmark.py --engine jax --out {out}/benchmark-jax" in asked
+    assert f"scripts/benchmark.py --engine jax --network tutorial --out {out}/benchmark-jax-tutorial" in asked
     assert f"-m study run tutorial --engine jax --out {out}/tutorial" in asked
     assert not any("tensorflow" in line for line in asked)
     assert (out / "sizes.txt").read_text() == f"told of -m study run sizes --engine jax --out {out}/sizes\n"

@@ -38,7 +38,7 @@ The tutorial network takes small ones: at a fifth of the compact network's, plai
 SLOW_START = 3e-4
 """The tutorial network's rate of the published RMSProp, whose mean square starts at one: at 1e-5 it would hardly have moved in 50 steps."""
 
-STEPS = 50
+STEPS = 40
 
 FORMS: dict[str, dict[str, Any]] = {"folded": {}, "unfolded, dropout": {"network": "tutorial", "widths": (0.1875,), "scale_dense": True}}
 """Two small networks that between them take both forms of the second convolution, with and without dropout."""
@@ -125,7 +125,7 @@ def test_a_lane_of_the_whole_tutorial_network_is_a_plain_keras_model(name: str) 
     (trial,) = of("tutorial", optimizers=[name])
     expected, _ = keras_model.train(trial, images(), STEPS)
     assert together("tutorial")[:, OPTIMIZERS.index(name)] == pytest.approx(expected, abs=1e-4)
-    assert (untrained("tutorial") - expected).max() > 100 * 1e-4, "it has learnt far more than the tolerance"
+    assert (untrained("tutorial") - expected).max() > 50 * 1e-4, "it has learnt far more than the tolerance"
 
 
 @pytest.mark.parametrize(("width", "scale_dense", "folded"), [(2.0, False, True), (3.5, True, False)])

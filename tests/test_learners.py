@@ -21,7 +21,7 @@ from study import data, tensors, tensors_jax
 from study.backend import Backend
 from study.engine import BACKENDS, Setup
 from study.errors import StudyError
-from study.lanes import FORMS, DeviceImages, Lanes, LanesEngine, batch_order, forward, usual_form
+from study.lanes import FORMS, DeviceImages, Lanes, LanesEngine, batch_order, forward, training, usual_form
 from study.learner import Learner, array_size
 from study.network import network_of
 from study.spec import HYPERS, OPTIMIZERS, StudySpec, Trial
@@ -95,7 +95,7 @@ KINDS = {
     "tensorflow": Kind(partial(lanes_of, tensors), keras_losses, COMPACT),
     "tensorflow-dropout": Kind(partial(lanes_of, tensors), keras_losses, DROPOUT),
     "jax": Kind(partial(lanes_of, tensors_jax), keras_losses, COMPACT),
-    "jax-dropout": Kind(partial(lanes_of, tensors_jax), keras_losses, DROPOUT),
+    "jax-dropout": Kind(partial(lanes_of, tensors_jax), keras_losses, DROPOUT.with_(widths=(0.0625,))),
 }
 
 
@@ -253,6 +253,7 @@ def test_both_backends_drop_the_same_units(seed: tuple[int, int], shape: tuple[i
 @pytest.mark.parametrize("spec", [COMPACT, DROPOUT], ids=["compact", "tutorial"])
 def test_every_form_of_the_second_convolution_is_the_same_function(backend: Backend, spec: StudySpec) -> None:
     """Logits and gradients of two lanes; only what rounds differs."""
+    backend.prepare("float32")
     network = network_of(spec.trials()[0])
     random = np.random.default_rng(1)
     w = np.stack([network.initial_weights(seed) + random.normal(0, 0.01, network.weights).astype(np.float32) for seed in (0, 1)])
@@ -330,6 +331,19 @@ def test_a_setup_refuses_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> N
         Setup("jax")(images())
 
 
+def test_jax_compiles_one_program_for_all_lengths() -> None:
+    """Longer calls are taken in pieces, so that nothing is compiled while the clock runs; bit for bit."""
+    array = KINDS["jax"].trials()[:1]
+    first, second = lanes_of(tensors_jax, array), lanes_of(tensors_jax, array)
+    first.prepare()
+    assert isinstance(first, Lanes)
+    program = training(tensors_jax, first.network, 1, 50, "published", ("sgd",), first.form)
+    compiled = program._cache_size()
+    whole, _ = first.advance(rates(array, 150))
+    assert program._cache_size() == compiled == 1
+    assert np.array_equal(whole, np.concatenate([second.advance(rates(array, 75))[0] for _ in range(2)]))
+
+
 def test_batches_do_not_depend_on_the_engine() -> None:
     """They are drawn on the host."""
     assert np.array_equal(batch_order(0, 5, 3, 50, 6000), batch_order(0, 0, 8, 50, 6000)[5:])
@@ -353,7 +367,7 @@ def test_a_study_runs_where_there_is_no_tensorflow(tmp_path: Path) -> None:
         command = [sys.executable, "-c", BLOCKED, *arguments]
         return subprocess.run(command, cwd=Path(__file__).parent.parent, capture_output=True, text=True, check=False)
 
-    done = study("run", "smoke", *grid, "--engine", "jax", "--workers", "1", "--out", str(tmp_path / "jax"))
+    done = study("run", "smoke", *grid, "--engine", "jax", "--precision", "float32", "--workers", "1", "--out", str(tmp_path / "jax"))
     assert done.returncode == 0, done.stderr
     runs = Store(tmp_path / "jax").runs()
     assert [(run.engine, run.precision, "jax" in run.versions, "tensorflow" in run.versions) for run in runs] == [
