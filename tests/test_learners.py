@@ -192,13 +192,11 @@ def test_lanes_that_are_taken_go_on_as_their_originals(kind: Kind) -> None:
     assert losses == pytest.approx(on_[:, origin], abs=kind.tolerance)
 
 
-@pytest.mark.parametrize("turn", range(3))
+@pytest.mark.parametrize("turn", range(2))
 def test_lanes_that_are_no_numbers_change_no_other(kind: Kind, turn: int) -> None:
     """Bit for bit, in an array of the same size: losses, weights, slots and accuracy. Three lanes are spoilt, each in its own way."""
     array = kind.trials()
     ways = {(turn + 2 * i) % 6: way for i, way in enumerate(("rate nan", "rate 1e30", "weights nan"))}
-    if turn == 2:  # the same lanes as at first, and a way further each
-        ways = dict(zip(ways, ("weights nan", "rate nan", "rate 1e30"), strict=True))
     others = [i for i in range(8) if i not in ways]
     sound, broken = kind.make(array), kind.make(array)
     schedule = rates(array, 8)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command import call
 from made import stored
 from parabola import ParabolaEngine
-from test_cli import call
 
 from study import cli_methods
 from study.cli import app
