@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 import pytest
@@ -389,34 +390,45 @@ def test_arrays_of_a_cluster_come_back_in_time(tmp_path: Path) -> None:
     assert len(groups) == len(trials)
 
 
+class Head(NamedTuple):
+    """The head of a Ray cluster."""
+
+    process: subprocess.Popen[bytes]
+    address: str
+
+
 @pytest.fixture
-def ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[bytes]]:
+def ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Head]:
     """The head of a Ray cluster of this machine with two processors; a token of its own keeps others out."""
     if importlib.util.find_spec("ray") is None:
         pytest.skip("Ray is not installed")
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
     monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    options = ["--num-cpus=2", "--include-dashboard=false", "--ray-client-server-port=23791", "--port=23792", "--disable-usage-stats"]
+    with socket.create_server(("127.0.0.1", 0)) as first, socket.create_server(("127.0.0.1", 0)) as second:
+        port, other = first.getsockname()[1], second.getsockname()[1]
+    options = ["--num-cpus=2", "--include-dashboard=false", f"--ray-client-server-port={port}", f"--port={other}", "--disable-usage-stats"]
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", *options]
     environment = {**os.environ, "PYTHONPATH": ENVIRONMENT["PYTHONPATH"]}
     hidden = subprocess.DEVNULL
     process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=hidden, stderr=hidden, start_new_session=True)
     while True:
         assert process.poll() is None
-        with suppress(OSError), socket.create_connection(("127.0.0.1", 23791)):
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
             break
         time.sleep(0.2)
-    yield process
+    yield Head(process, f"ray://127.0.0.1:{port}")
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     process.wait()
 
 
-RAY = "ray://127.0.0.1:23791"
+def test_ray_gives_what_one_process_gives_and_its_end_is_told(
+    folder: Path, tmp_path: Path, ray: Head, whole: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With one of its workers killed on the way. When the head dies the driver soon says so, and keeps what it has.
 
-
-def test_ray_gives_what_one_process_gives(folder: Path, ray: subprocess.Popen[bytes], whole: Results) -> None:
-    """With one of its workers killed on the way."""
+    One test, since Ray lets a process join one cluster in its life.
+    """
 
     def kill() -> None:
         busy = [p for p in psutil.process_iter(["cmdline"]) if " ".join(p.info["cmdline"] or []).startswith("ray::_call")]
@@ -424,20 +436,18 @@ def test_ray_gives_what_one_process_gives(folder: Path, ray: subprocess.Popen[by
 
     killer = after_lines(Store(folder), 1, kill)
     timed(folder, SPEC)
-    driver.run(SPEC, folder, factory=slow, progress=False, backend="ray", scheduler=RAY)
+    driver.run(SPEC, folder, factory=slow, progress=False, backend="ray", scheduler=ray.address)
     killer.join()
     assert stored_once(Store(folder), whole)
 
-
-def test_the_head_of_ray_dies(folder: Path, ray: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The driver says so, long before Ray's own client would, and keeps what it has."""
     monkeypatch.setattr(cluster, "SILENCE", 3.0)
-    killer = after_lines(Store(folder), 1, lambda: os.killpg(ray.pid, signal.SIGKILL))
-    timed(folder, SPEC)
+    again = tmp_path / "again"
+    killer = after_lines(Store(again), 1, lambda: os.killpg(ray.process.pid, signal.SIGKILL))
+    timed(again, SPEC)
     with pytest.raises(StudyError, match=r"^ray at .* failed .*run the same command to go on$"):
-        driver.run(SPEC, folder, factory=slow, progress=False, backend="ray", scheduler=RAY)
+        driver.run(SPEC, again, factory=slow, progress=False, backend="ray", scheduler=ray.address)
     killer.join()
-    assert 1 <= len(Store(folder).runs()) < len(SPEC)
+    assert 1 <= len(Store(again).runs()) < len(SPEC)
 
 
 def test_a_run_from_before_devices_and_engines_were_recorded_still_loads() -> None:
