@@ -122,13 +122,13 @@ def run(
     precision: Precision = "default",
 ) -> None:
     """Train a study's trials, or those still missing, then write its tables and figures."""
+    setup = setup_of(engine, device, precision)  # first: a preset and `auto` depend on the machine that is left
     spec = _spec(locals())
     from study import driver, figures, tables
     from study.store import Store
 
     processes, most = _workers(workers), _memory(memory)
     silence = None if hang_limit is None else number("hang-limit", hang_limit, SHORTEST_HANG, 1e7)
-    setup = setup_of(engine, device, precision)
     if device is not None and backend != "loky":
         raise StudyError(f"the device {device} is for the backend loky: each worker of {backend} takes what CUDA_VISIBLE_DEVICES leaves it")
     folder = driver.run(
@@ -186,10 +186,10 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Print the trials, the groups they train in and the predicted time; run nothing."""
+    setup = setup_of(engine, device, precision)  # first: a preset and `auto` depend on the machine that is left
     spec = _spec(locals())
     from study import driver
 
-    setup = setup_of(engine, device, precision)
     folder = driver.folder_of(spec, out, setup.site())
     look = driver.outlook(spec, out, _workers(workers), _memory(memory), factory=setup)
     todo = look.plan
@@ -243,11 +243,12 @@ def calibrate(
     precision: Precision = "default",
 ) -> None:
     """Measure the step time of each optimizer alone on this machine, and store it beside the study."""
+    setup = setup_of(engine, device, precision)  # first: a preset and `auto` depend on the machine that is left
     spec = _spec(locals())
     from study import driver
     from study.calibration import key_of
 
-    times = driver.calibrate(spec, out, again=again, factory=setup_of(engine, device, precision))
+    times = driver.calibrate(spec, out, again=again, factory=setup)
     typer.echo(f"{'network':10} {'width':>6} {'optimizer':10} {'batch':>6}  median ms    quartiles")
     for key in dict.fromkeys(key_of(trial) for trial in spec.trials()):
         time = times.times[key]

@@ -17,7 +17,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from study.errors import StudyError
-from study.machine import gpus
+from study.machine import gpus, this_machine, versions_of
 
 CPU = "cpu"
 
@@ -37,18 +37,19 @@ def choose(name: str) -> None:
     Raises:
         StudyError: another name, or no such GPU.
     """
-    found = re.fullmatch(r"(cpu|gpu)(?::(?<=gpu:)([0-9]+))?", name)
+    found = re.fullmatch(r"cpu|gpu(?::([0-9]+))?", name)
     if not found:
         raise StudyError(f"device {name!r} must be cpu, gpu or gpu:N")
-    kind, place = found.groups()
-    if kind == CPU:
+    if name == CPU:
         os.environ |= {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": CPU}
-        return
-    seen = gpus("uuid")
-    if len(seen) <= int(place or 0):
-        raise StudyError(f"device {name}: {len(seen)} GPUs are seen here (by nvidia-smi and CUDA_VISIBLE_DEVICES)")
-    if place:
-        os.environ["CUDA_VISIBLE_DEVICES"] = seen[int(place)]
+    else:
+        seen, place = gpus("uuid"), int(found[1] or 0)
+        if len(seen) <= place:
+            raise StudyError(f"device {name}: {len(seen)} GPUs are seen here (by nvidia-smi and CUDA_VISIBLE_DEVICES)")
+        if found[1]:
+            os.environ["CUDA_VISIBLE_DEVICES"] = seen[place]
+    for known in (current, this_machine, versions_of):  # the machine is now what this process is left of it
+        known.cache_clear()
 
 
 def pin() -> str:

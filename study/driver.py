@@ -212,8 +212,7 @@ def run(
         warn(changes(look.stored, site))
         todo, times, use, stored = look.plan, look.times, look.use, look.stored
         _claim(store, spec, images.digest, site, bool(todo.pending))
-        bar = stack.enter_context(closing(Bar(spec, stored, todo, use, enabled=progress)))
-        bar.distant = cluster is not None
+        bar = stack.enter_context(closing(Bar(spec, stored, todo, use, progress, distant=cluster is not None)))
         spend = _spender(store, stopwatch, use.jobs)
         in_workers: dict[str, float] = {}
         stack.callback(lambda: spend(in_workers, 0.0))

@@ -91,7 +91,7 @@ def folded_or_grouped(network: Network) -> str:
 def forward(
     backend: Backend, network: Network, lanes: int, batch: int, form: str
 ) -> Callable[[Tensor, Tensor, Tensor | None], tuple[Tensor, list[Tensor]]]:
-    """The networks as a function (w (K, n), images (B, 28, 28) of bytes, mask (B, dense) or None) -> logits (K, B, 10), hidden layers.
+    """The networks as a function (w (K, n), images (B, 28, 28) from 0 to 255, mask (B, dense) or None) -> logits (K, B, 10), hidden layers.
 
     The hidden layers are what the ReLUs give, (K, B, units); the first convolution's its greatest of each filter alone, (K, 1, filters).
     """

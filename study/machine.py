@@ -164,7 +164,7 @@ PACKAGES = {"tensorflow": ("tensorflow", "keras", "numpy"), "jax": ("jax", "jaxl
 
 
 @cache
-def _versions(engine: str) -> tuple[tuple[str, str], ...]:
+def versions_of(engine: str) -> tuple[tuple[str, str], ...]:
     found = [("python", platform.python_version())]
     for package in PACKAGES[engine]:
         try:
@@ -178,7 +178,7 @@ def _versions(engine: str) -> tuple[tuple[str, str], ...]:
 def versions(engine: str = "tensorflow") -> dict[str, str]:
     """Versions of Python, of the packages that the engine's numbers depend on, of the GPU's driver where there is one, and the project's
     commit (`unknown` outside a repository)."""
-    return dict(_versions(engine))
+    return dict(versions_of(engine))
 
 
 def _commit() -> str:

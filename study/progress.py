@@ -19,10 +19,10 @@ from study.spec import StudySpec, Trial
 class Bar:
     """The progress bar: trials done, what is happening, the longest that is left, and what has been found so far."""
 
-    def __init__(self, spec: StudySpec, stored: Sequence[Run], todo: Plan, use: Resources, enabled: bool) -> None:
+    def __init__(self, spec: StudySpec, stored: Sequence[Run], todo: Plan, use: Resources, enabled: bool, distant: bool = False) -> None:
         total = len(spec)
         self.use = use
-        self.distant = False  # do others train, of whose checks nothing comes?
+        self.distant = distant  # do others train, of whose checks nothing comes?
         self.counts: Counter[str] = Counter()
         self.best: Run | None = None
         self.most: dict[str, float] = {}  # the longest that each pending trial can take

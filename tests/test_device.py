@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from command import call
 from test_driver import ROOT, SPEC, program
 from test_learners import images
 
@@ -45,7 +46,7 @@ def gpus(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def forget() -> None:
     """What was found out about the machine is found out anew."""
-    for fact in (device.current, machine.this_machine, machine._versions):
+    for fact in (device.current, machine.this_machine, machine.versions_of):
         fact.cache_clear()
 
 
@@ -85,6 +86,23 @@ def test_a_device_is_chosen_by_name_and_the_machine_is_what_is_left(gpus: None, 
         device.choose("gpu")
 
 
+@pytest.mark.parametrize(("name", "network"), [("gpu:0", "tutorial"), ("cpu", "compact")])
+def test_the_device_is_settled_before_a_preset_asks_for_the_machine(
+    gpus: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, network: str
+) -> None:
+    """On a machine with GPUs `sizes` takes the large network, on its processor the small one, and the machine is what is left of it."""
+    asked: list[tuple[str, bool]] = []
+
+    def outlook(spec: StudySpec, *arguments: object, **options: object) -> None:
+        asked.append((spec.network, bool(machine.this_machine().gpus)))
+        raise StudyError("enough")
+
+    monkeypatch.setattr(driver, "outlook", outlook)
+    machine.this_machine()  # somebody has asked before
+    assert call("plan", "sizes", "--device", name, "--out", tmp_path / "new").returncode == 2
+    assert asked == [(network, network == "tutorial")]
+
+
 @pytest.mark.parametrize("name", ["", "tpu", "gpu:", "gpu:x", "cpu:0", "GPU", "gpu:-1", "gpu:²", "cpu:"])
 def test_a_device_that_is_none_is_refused(name: str) -> None:
     """With what would be right."""
@@ -107,7 +125,7 @@ def test_precision_is_what_the_gpu_has(gpus: None, monkeypatch: pytest.MonkeyPat
 
 def test_versions_are_the_engines_and_the_drivers(gpus: None) -> None:
     """A trial by JAX depends on no version of TensorFlow."""
-    found = dict(machine._versions("jax"))
+    found = dict(machine.versions_of("jax"))
     assert {"python", "jax", "jaxlib", "numpy", "driver", "study"} == set(found)
     assert found["driver"] == "570.1"
 
