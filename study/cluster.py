@@ -162,6 +162,7 @@ class Ray:
         self.beside = max(self._slots())
         self.task = ray.remote(_call).options(num_cpus=1, num_gpus=int(self._kind() == "GPU"), max_retries=TRIES)
         self.waiting: set[Any] = set()
+        self.over = threading.Event()
         threading.Thread(target=self._watch, daemon=True).start()
 
     def _watch(self) -> None:
@@ -171,7 +172,8 @@ class Ray:
         while time.monotonic() - seen < SILENCE:
             with suppress(OSError), socket.create_connection((host.strip("[]"), int(port)), timeout=SILENCE):
                 seen = time.monotonic()
-            time.sleep(2)
+            if self.over.wait(2):
+                return
         self.gone = True
         for future in list(self.waiting):
             with suppress(Exception):  # it has just come
@@ -191,6 +193,7 @@ class Ray:
         return future
 
     def close(self) -> None:
+        self.over.set()
         if not self.gone:  # else it would wait for the cluster
             self.ray.shutdown()
 
