@@ -356,8 +356,8 @@ def measure(quick: bool, setup: Setup, networks: Sequence[str] = ("compact", "tu
                 if contender.name.startswith("PyTorch"):
                     time.sleep(PAUSE)
             if crew and (not quick or not found[sizes[0]]):
-                for size, values in crew.probe(adam, sizes).items():
-                    found[size].append(1e3 * statistics.median(values) / jobs)
+                for size, timed in crew.probe(adam, sizes).items():
+                    found[size].append(1e3 * statistics.median(timed.seconds) / jobs)
         rate, bandwidth = (statistics.median(values) for values in zip(*rates, strict=True))
         forms = {str(lanes): form for (network, lanes, _), form in engine.forms.items() if network == network_of(adam)}  # type: ignore[attr-defined]
         answer[name] = {**summary(contenders, found, jobs, rate, bandwidth, network_of(adam)), "convolution": forms}

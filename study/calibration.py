@@ -9,8 +9,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,7 +20,9 @@ from study import device
 from study.errors import StudyError
 from study.learner import Learner
 from study.machine import Machine
+from study.quiet import Load, Meter
 from study.spec import Trial
+from study.stopwatch import running
 
 ROUNDS = 9
 ROUND_SECONDS = 0.25
@@ -37,8 +38,32 @@ MIXED = "mixed"
 
 Key = tuple[str, float, bool, str, str, int, int, int]
 
-Rounds = tuple[list[float], int]
-"""Seconds a step, round by round, and the steps of a round."""
+
+@dataclass(frozen=True)
+class Rounds:
+    """What timing found, round by round: seconds a step, and seconds of processor a step (empty where a GPU computes); the steps of a
+    round; and how free the machine was meanwhile."""
+
+    seconds: list[float]
+    steps: int
+    processor: list[float] = field(default_factory=list)
+    load: Load | None = None
+
+    @property
+    def estimate(self) -> float:
+        """Seconds of a step on a quiet machine, as well as the rounds tell.
+
+        Their median if the machine was quiet. Other programs only add time: if it was not, the lower quartile bounds the step from above,
+        and so do its processor seconds, since a step that keeps a processor busy takes no longer than that by itself. The least counts.
+        """
+        if self.load is None or self.load.quiet:
+            return statistics.median(self.seconds)
+        bounds = [float(np.quantile(self.seconds, 0.25)), *([statistics.median(self.processor)] if self.processor else [])]
+        return min(bounds)
+
+
+MUCH = 1.25
+"""Two readings of one step time that differ by more than this factor are told."""
 
 
 class Engine(Protocol):
@@ -51,10 +76,11 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class StepTime:
-    """Seconds of one step of one lane: median and quartiles over the rounds.
+    """Seconds of one step of one lane, as `Rounds.estimate` has them, and the quartiles over the rounds.
 
     `lanes` is 1 for a trial alone; in an array of K lanes `seconds` is a K-th of the array's step, `optimizer` is `mixed`, and `jobs`
-    processes were doing the same at once.
+    processes were doing the same at once. `processor_seconds` are those of one step, `others` and `pressure` those of `Load` while it was
+    measured, and `quiet` says whether the machine was as good as free; None in files older than they are.
     """
 
     network: str
@@ -73,6 +99,10 @@ class StepTime:
     software: str
     measured_at: str
     jobs: int = 1
+    processor_seconds: float | None = None
+    others: float | None = None
+    pressure: float | None = None
+    quiet: bool | None = None
 
     @property
     def key(self) -> Key:
@@ -90,6 +120,8 @@ class StepTime:
             value = getattr(time_, name)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
                 raise ValueError(f"{name} is {value!r}, not a positive number")
+        if time_.quiet not in (True, False, None):
+            raise ValueError(f"quiet is {time_.quiet!r}, not true, false or null")
         if not all(isinstance(getattr(time_, f.name), int) for f in fields(StepTime) if f.type == "int"):
             raise ValueError("batch, lanes, rounds, steps and jobs must be whole numbers")
         return time_
@@ -108,19 +140,26 @@ def array_key(trial: Trial, lanes: int, jobs: int) -> Key:
 class Calibration:
     """Step times of one machine and software, kept in files; others in the same file are left alone.
 
+    A step time may have several readings. The last that was taken on a quiet machine counts, else the last; the study's own file comes
+    before the shared one, which holds no reading of a machine that was not quiet.
+
     Args:
-        paths: files to read; the first one wins, and `add` writes them all.
+        paths: files to read; the first one is the study's own and wins, and `add` writes them all.
         machine: this machine.
         software: engine, version and precision, part of what a step time depends on.
     """
 
     def __init__(self, paths: Sequence[Path], machine: Machine, software: str) -> None:
         self.paths, self.machine, self.software = list(paths), machine, software
-        self.times: dict[Key, StepTime] = {}
+        self.readings: list[StepTime] = []
         for path in reversed(self.paths):
-            for time_ in read(path):
-                if self._mine(time_):
-                    self.times[time_.key] = time_
+            self._keep(time_ for time_ in read(path) if self._mine(time_))
+
+    def _keep(self, times: Iterable[StepTime]) -> None:
+        known = set(self.readings)
+        self.readings += [time_ for time_ in times if time_ not in known]
+        latest = {time_.key: time_ for time_ in self.readings}
+        self.times = {**latest, **{time_.key: time_ for time_ in self.readings if time_.quiet is not False}}
 
     def _mine(self, time_: StepTime) -> bool:
         return time_.fingerprint == self.machine.fingerprint and time_.software == self.software
@@ -130,10 +169,15 @@ class Calibration:
         found = self.times.get(key_of(trial))
         return found.seconds if found else None
 
-    def arrays(self, trial: Trial, jobs: int) -> dict[int, float]:
-        """Seconds of one lane's step by the size of the array, in each of so many processes; empty if not measured."""
+    def quiet(self, trial: Trial) -> bool | None:
+        """Whether the machine was quiet when the trial's step time was measured; None where that is not known."""
+        found = self.times.get(key_of(trial))
+        return found.quiet if found else None
+
+    def arrays(self, trial: Trial, jobs: int) -> dict[int, StepTime]:
+        """The step time of a lane by the size of the array, in each of so many processes; empty if not measured."""
         kind = array_key(trial, 0, jobs)
-        return {key[-2]: time_.seconds for key, time_ in self.times.items() if (*key[:-2], 0, key[-1]) == kind}
+        return {key[-2]: time_ for key, time_ in self.times.items() if (*key[:-2], 0, key[-1]) == kind}
 
     def widths(self, trial: Trial, jobs: int) -> list[float]:
         """The widths of the trial's network whose arrays were measured, in each of so many processes."""
@@ -147,28 +191,35 @@ class Calibration:
             first.setdefault(key_of(trial), trial)
         return [trial for key, trial in first.items() if key not in self.times]
 
-    def forget(self, trials: Iterable[Trial]) -> None:
-        """Drop the step times of these trials' networks, alone and in arrays, so that they are measured anew."""
-        gone = {key_of(trial)[:6] for trial in trials} | {array_key(trial, 0, 0)[:6] for trial in trials}
-        self.times = {key: time_ for key, time_ in self.times.items() if key[:6] not in gone}
+    def forget_arrays(self, trials: Iterable[Trial]) -> None:
+        """Drop the step times of these trials' networks in arrays, so that the sizes are measured anew."""
+        gone = {array_key(trial, 0, 0)[:6] for trial in trials}
+        self.readings = [time_ for time_ in self.readings if time_.key[:6] not in gone]
+        self._keep(())
 
-    def add(self, times: Iterable[StepTime]) -> None:
-        """Keep the times and write them to the files, leaving other machines' entries as they are."""
-        self.times.update({time_.key: time_ for time_ in times})
+    def add(self, times: Iterable[StepTime]) -> list[str]:
+        """Keep the readings and write them to the files, leaving other machines' entries as they are; of a machine that was not quiet
+        they stay in the study's own. Return sentences on those that differ much from what was known."""
+        before, new = dict(self.times), list(times)
+        self._keep(new)
         for path in self.paths:
             others = [time_ for time_ in read(path) if not self._mine(time_)]
+            mine = [time_ for time_ in self.readings if path == self.paths[0] or time_.quiet is not False]
             path.parent.mkdir(parents=True, exist_ok=True)
             draft = path.with_suffix(f".{os.getpid()}.tmp")
-            draft.write_text(json.dumps([asdict(time_) for time_ in (*others, *self.times.values())], indent=1) + "\n", encoding="utf-8")
+            draft.write_text(json.dumps([asdict(time_) for time_ in (*others, *mine)], indent=1) + "\n", encoding="utf-8")
             os.replace(draft, path)
+        return [_differs(before[time_.key], time_) for time_ in new if time_.key in before and _far(before[time_.key], time_)]
 
-    def take(self, trials: Sequence[Trial], rounds: Sequence[Rounds]) -> None:
-        """Keep what `step_times` found of the trials."""
-        self.add(self.entry(key_of(trial), seconds, steps) for trial, (seconds, steps) in zip(trials, rounds, strict=True))
+    def take(self, trials: Sequence[Trial], rounds: Sequence[Rounds]) -> list[str]:
+        """Keep what `step_times` found of the trials; see `add`."""
+        found = zip(trials, rounds, strict=True)
+        return self.add(self.entry(key_of(trial), one) for trial, one in found)
 
-    def entry(self, key: Key, seconds: Sequence[float], steps: int) -> StepTime:
-        """A `StepTime` of this machine, now, from the rounds' seconds a step."""
-        low, high = np.quantile(seconds, [0.25, 0.75])
+    def entry(self, key: Key, rounds: Rounds) -> StepTime:
+        """A `StepTime` of this machine, now, from what timing found."""
+        low, high = np.quantile(rounds.seconds, [0.25, 0.75])
+        load = rounds.load
         network, width, scale_dense, optimizer, hyper, batch, lanes, jobs = key
         return StepTime(
             network=network,
@@ -179,15 +230,32 @@ class Calibration:
             batch=batch,
             lanes=lanes,
             jobs=jobs,
-            seconds=statistics.median(seconds),
+            seconds=rounds.estimate,
             low=float(low),
             high=float(high),
-            rounds=len(seconds),
-            steps=steps,
+            rounds=len(rounds.seconds),
+            steps=rounds.steps,
             fingerprint=self.machine.fingerprint,
             software=self.software,
             measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            processor_seconds=statistics.median(rounds.processor) if rounds.processor else None,
+            others=round(load.others, 3) if load else None,
+            pressure=round(load.pressure, 3) if load and load.pressure is not None else None,
+            quiet=load.quiet if load else None,
         )
+
+
+def _far(before: StepTime, now: StepTime) -> bool:
+    return not 1 / MUCH <= now.seconds / before.seconds <= MUCH
+
+
+def _differs(before: StepTime, now: StepTime) -> str:
+    what = f"{now.optimizer} on the {now.network} network" + (f" in arrays of {now.lanes}" if now.lanes > 1 else "")
+    busy = {True: ", on a quiet machine", False: ", on a busy machine", None: ""}
+    return (
+        f"a step of {what} takes {1e3 * now.seconds:.3g} ms now{busy[now.quiet]}, and took {1e3 * before.seconds:.3g} ms on "
+        f"{before.measured_at[:10]}{busy[before.quiet]}: rows keep the step time that they were given"
+    )
 
 
 def read(path: Path) -> list[StepTime]:
@@ -209,18 +277,17 @@ def measure(
     calibration: Calibration,
     trials: Sequence[Trial],
     engine: Engine,
-    clock: Callable[[], float] = time.perf_counter,
+    clock: Callable[[], float] = running,
     watch: Callable[[int, int], None] = lambda done, total: None,
-) -> None:
-    """Time each trial's step alone and add the medians to `calibration`; see `step_times`."""
-    if trials:
-        calibration.take(trials, step_times(trials, engine, clock, watch))
+) -> list[str]:
+    """Time each trial's step alone and add the readings to `calibration`; see `step_times` and `Calibration.add`."""
+    return calibration.take(trials, step_times(trials, engine, clock, watch)) if trials else []
 
 
 def step_times(
     trials: Sequence[Trial],
     engine: Engine,
-    clock: Callable[[], float] = time.perf_counter,
+    clock: Callable[[], float] = running,
     watch: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Rounds]:
     """Time each trial's step alone, on a device that no other timed job has: warm-up first, then rounds that take the trials in turn, so
@@ -256,32 +323,69 @@ def _step_times(trials: Sequence[Trial], engine: Engine, clock: Callable[[], flo
             raise StudyError(f"the step time of {what} cannot be measured ({type(error).__name__}: {str(error)[:300]})") from error
         learners.append((learner, min(trial.check_every, max(FEWEST, round(ROUND_SECONDS / max(step, 1e-9))))))
         watch(done + 1, total)
-    seconds: list[list[float]] = [[] for _ in trials]
+    found = [Rounds([], steps) for _, steps in learners]
+    meter = Meter()
     for round_ in range(ROUNDS):
         for i, (learner, steps) in enumerate(learners):
-            begun = clock()
-            learner.advance(_rates(steps))
-            seconds[i].append((clock() - begun) / steps)
+            time_round(found[i], learner, steps, 1, clock)
             watch(len(trials) * (round_ + 1) + i + 1, total)
-    return [(times, steps) for times, (_, steps) in zip(seconds, learners, strict=True)]
+    load = meter.read()
+    return [replace(one, load=load) for one in found]
 
 
-def probe(trial: Trial, sizes: Sequence[int], engine: Engine, clock: Callable[[], float] = time.perf_counter) -> dict[int, list[float]]:
-    """Seconds of one lane's step in an array of each of the sizes, round by round: each warmed up, then in turn."""
+def time_round(rounds: Rounds, learner: Learner, steps: int, lanes: int, clock: Callable[[], float]) -> None:
+    """Add a round of the learner's steps, in seconds of one lane's."""
+    begun, taken = clock(), time.process_time()
+    learner.advance(_rates(steps, learner.lanes))
+    rounds.seconds.append((clock() - begun) / steps / lanes)
+    if device.current() == device.CPU:
+        rounds.processor.append((time.process_time() - taken) / steps / lanes)
+
+
+def probe(
+    trial: Trial, sizes: Sequence[int], engine: Engine, clock: Callable[[], float] = running, family: int | None = None
+) -> dict[int, Rounds]:
+    """Time one lane's step in an array of each of the sizes: each warmed up, then in turn. A size that memory cannot hold is left out.
+
+    Args:
+        trial: trained in every lane.
+        sizes: lanes of an array.
+        engine: makes the learners.
+        clock: a monotonic clock, seconds.
+        family: see `Meter`.
+
+    Raises:
+        StudyError: an array cannot be trained for another reason.
+    """
     learners: dict[int, Learner] = {}
     for size in sizes:
-        with suppress(Exception):  # an array that cannot be had, for want of memory, is one not to choose
+        try:
             learner = engine.learner([trial] * size)
             learner.prepare()
             learner.advance(_rates(1, learner.lanes))
-            learners[size] = learner
-    seconds: dict[int, list[float]] = {size: [] for size in learners}
+        except StudyError:
+            raise
+        except Exception as error:
+            if not out_of_memory(error):
+                what = f"an array of {size} lanes on the {trial.network} network at width {trial.width:g}"
+                raise StudyError(f"{what} cannot be trained here ({type(error).__name__}: {str(error)[:300]})") from error
+            continue
+        learners[size] = learner
+    found = {size: Rounds([], PROBE_STEPS) for size in learners}
+    meter = Meter(family)
     for _ in range(PROBE_ROUNDS):
         for size, learner in learners.items():
-            begun = clock()
-            learner.advance(_rates(PROBE_STEPS, learner.lanes))
-            seconds[size].append((clock() - begun) / PROBE_STEPS / size)
-    return seconds
+            time_round(found[size], learner, PROBE_STEPS, size, clock)
+    load = meter.read()
+    return {size: replace(one, load=load) for size, one in found.items()}
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether an error of Python, TensorFlow or JAX says that memory did not suffice."""
+    words = f"{type(error).__name__}: {error}".lower()
+    return isinstance(error, MemoryError) or any(
+        sign in words for sign in ("resourceexhausted", "resource_exhausted", "out of memory", "oom when")
+    )
 
 
 def _rates(steps: int, lanes: int = 1) -> np.ndarray[Any, np.dtype[np.float64]]:

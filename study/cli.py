@@ -17,6 +17,7 @@ import typer
 from study import cli_methods
 from study.errors import StudyError, Terminated, terminable
 from study.options import (
+    LONGEST_WAIT,
     SHORTEST_HANG,
     AsJson,
     Backend,
@@ -45,6 +46,7 @@ from study.options import (
     Scheduler,
     Seeds,
     Target,
+    WaitQuiet,
     Widths,
     Workers,
     path_of,
@@ -117,6 +119,7 @@ def run(
     hang_limit: Annotated[
         str | None, typer.Option(metavar="SECONDS", help="end a trial, as failed, that comes to no check for so long, compilation included")
     ] = None,
+    wait_quiet: WaitQuiet = None,
     engine: EngineName = "tensorflow",
     device: DeviceName = None,
     precision: Precision = "default",
@@ -141,6 +144,7 @@ def run(
         silence=silence,
         backend=backend,
         scheduler=scheduler,
+        patience=_patience(wait_quiet),
         warn=_warn,
         factory=setup,
     )
@@ -237,7 +241,8 @@ def calibrate(
     batch: Batch = None,
     hyper: Hyper = None,
     scale_dense: ScaleDense = None,
-    again: Annotated[bool, typer.Option("--again", help="measure what is known already, too")] = False,
+    again: Annotated[bool, typer.Option("--again", help="take another reading of what is known already, too")] = False,
+    wait_quiet: WaitQuiet = None,
     engine: EngineName = "tensorflow",
     device: DeviceName = None,
     precision: Precision = "default",
@@ -248,14 +253,16 @@ def calibrate(
     from study import driver
     from study.calibration import key_of
 
-    times = driver.calibrate(spec, out, again=again, factory=setup)
-    typer.echo(f"{'network':10} {'width':>6} {'optimizer':10} {'batch':>6}  median ms    quartiles")
+    times = driver.calibrate(spec, out, again=again, patience=_patience(wait_quiet), warn=_warn, factory=setup)
+    typer.echo(f"{'network':10} {'width':>6} {'optimizer':10} {'batch':>6}  median ms    quartiles         machine  measured")
     for key in dict.fromkeys(key_of(trial) for trial in spec.trials()):
-        time = times.times[key]
-        typer.echo(
-            f"{time.network:10} {time.width:6g} {time.optimizer:10} {time.batch:6}  {1e3 * time.seconds:9.3f}    "
-            f"{1e3 * time.low:.3f} to {1e3 * time.high:.3f}"
-        )
+        for time in (time for time in times.readings if time.key == key):
+            quartiles = f"{1e3 * time.low:.3f} to {1e3 * time.high:.3f}"
+            state = {True: "quiet", False: "busy", None: "-"}[time.quiet]
+            typer.echo(
+                f"{time.network:10} {time.width:6g} {time.optimizer:10} {time.batch:6}  {1e3 * time.seconds:9.3f}    {quartiles:16}  "
+                f"{state:7}  {time.measured_at[:16]}{' (in use)' if time == times.times[key] else ''}"
+            )
     typer.echo(f"Stored in {', '.join(str(path) for path in times.paths)}")
 
 
@@ -280,6 +287,7 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
             "remaining": len(spec) - len(stored),
             "outcomes": dict(outcomes),
             "by_optimizer": by_optimizer,
+            "busy": sum(run.quiet is False for run in stored),
             **costs,
         }
         typer.echo(json.dumps(answer))
@@ -298,6 +306,9 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
             f"{_duration(spent)} that the study took; with diverged and stuck ones ended early {_duration(stopping)}, "
             f"{_times(stopping / spent)}"
         )
+    if runs:
+        told = tables.frame(runs)
+        _warn([*filter(None, [tables.busy(told)]), *tables.unreached(told)])
     others = len(runs) - len(stored)
     if others:
         typer.echo(f"\n{others} more stored trials are not in the study's present grid; tables and figures show them all")
@@ -571,10 +582,6 @@ def _complain(sentence: str, code: int) -> None:
     sys.exit(code)
 
 
-NOT_SPEC = ("workers", "memory", "backend", "scheduler", "retry", "as_json", "again")
-"""Arguments that say how, not what."""
-
-
 def _spec(arguments: dict[str, Any]) -> StudySpec:
     """The spec that a command's arguments ask for."""
     return spec_of(**{key: arguments[key] for key in ("what", "out", *SPEC_FIELDS) if key in arguments})
@@ -582,6 +589,10 @@ def _spec(arguments: dict[str, Any]) -> StudySpec:
 
 def _workers(text: str) -> int | None:
     return None if text == "auto" else integer("workers", text, 1, 1000)
+
+
+def _patience(text: str | None) -> float:
+    return 0.0 if text is None else number("wait-quiet", text, 0, LONGEST_WAIT)
 
 
 def _memory(text: str | None) -> float | None:

@@ -30,10 +30,11 @@ from study.data import first_line
 from study.engine import site_of
 from study.errors import StudyError
 from study.machine import Machine, Site, free_memory, this_site
+from study.quiet import wait_until_quiet
 from study.race import Progress
 from study.spec import Trial
 from study.stopwatch import Stopwatch
-from study.workers import Elsewhere, EngineFactory, Send, Setting, Task, gather
+from study.workers import Elsewhere, EngineFactory, Send, Setting, Task, gather, rounds_from, told_of
 
 ARRIVAL = 60.0
 """Seconds to wait for a scheduler to answer, and then for its workers."""
@@ -244,13 +245,23 @@ class Cluster(Elsewhere):
         dataset: name of the data set that each loads.
         factory: makes each one's engine.
         digest: MD5 of the data.
+        patience: seconds to wait for a quiet machine before step times are measured.
 
     Raises:
         StudyError: an unknown backend, or no such service or workers.
     """
 
-    def __init__(self, backend: str, scheduler: str | None, workers: int | None, dataset: str, factory: EngineFactory, digest: str) -> None:
-        self.backend = backend
+    def __init__(
+        self,
+        backend: str,
+        scheduler: str | None,
+        workers: int | None,
+        dataset: str,
+        factory: EngineFactory,
+        digest: str,
+        patience: float = 0.0,
+    ) -> None:
+        self.backend, self.patience = backend, patience
         self.service = SERVICES[backend](scheduler, workers)
         self.jobs = self.service.jobs
         self.setting = Setting(dataset, factory, self.service.beside, digest)
@@ -277,7 +288,7 @@ class Cluster(Elsewhere):
             StudyError: the worker has but a part of its machine's cores.
         """
         self.times("step times", ", or measure on such a machine and bring its calibration.json")
-        return [(seconds, steps) for seconds, steps in self._answers([(_measure, (list(trials),))])]
+        return [rounds_from(*told) for told in self._answers([(_measure, (list(trials), self.patience))])]
 
     def curves(self, wanted: curves.Wanted, watch: Callable[[Progress], None]) -> list[dict[str, Any]]:
         """Train the validation curves and return their rows."""
@@ -327,10 +338,11 @@ def _introduce(engine: Callable[[], Engine], send: Send, factory: EngineFactory)
     send(site.machine.to_json(), site.versions, (site.engine, site.precision), free_memory())
 
 
-def _measure(engine: Callable[[], Engine], send: Send, trials: list[Trial]) -> None:
-    """Time steps alone and send their rounds."""
-    for seconds, steps in calibration.step_times(trials, engine()):
-        send(seconds, steps)
+def _measure(engine: Callable[[], Engine], send: Send, trials: list[Trial], patience: float) -> None:
+    """Time steps alone, once the machine is quiet or that many seconds have passed, and send their rounds."""
+    wait_until_quiet(patience)
+    for rounds in calibration.step_times(trials, engine()):
+        send(*told_of(rounds))
 
 
 def _curves(engine: Callable[[], Engine], send: Send, trials: list[Trial], step_seconds: list[float], span: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass, replace
@@ -14,12 +15,13 @@ from tqdm import tqdm
 
 from study import calibration, curves, data, tables
 from study import verify as verification
-from study.calibration import Calibration, Engine
+from study.calibration import Calibration, Engine, key_of
 from study.engine import TENSORFLOW, Setup, site_of
 from study.errors import StudyError
-from study.machine import Site, this_machine, this_site
+from study.machine import ONEDNN, Site, this_machine, this_site
 from study.plan import GPU_PROBES, MEMORY_SHARE, PROBES, Plan, Resources, plan, resources
 from study.progress import Bar
+from study.quiet import wait_until_quiet
 from study.race import Finish
 from study.record import SCHEMA, Outcome, Run
 from study.spec import StudySpec, Trial
@@ -147,6 +149,7 @@ def run(
     silence: float | None = None,
     backend: str = "loky",
     scheduler: str | None = None,
+    patience: float = 0.0,
     warn: Callable[[list[str]], None] = lambda sentences: None,
     factory: EngineFactory = TENSORFLOW,
     progress: bool = True,
@@ -166,6 +169,7 @@ def run(
             trial recorded as failed. Of an array each trial is first tried again alone.
         backend: `loky` for processes of this machine, `dask` or `ray` for those of a cluster.
         scheduler: the cluster's address.
+        patience: seconds to wait for a quiet machine before anything is timed.
         warn: told what was moved aside, and what is another machine or version than when trials were stored.
         factory: makes the engine from the data.
         progress: show a progress bar.
@@ -197,7 +201,7 @@ def run(
 
             warn([f"connecting to {backend}" + (f" at {scheduler}" if scheduler is not None else "")])
             with stopwatch.part("connect"):
-                cluster = Cluster(backend, scheduler, workers, spec.dataset, factory, images.digest)
+                cluster = Cluster(backend, scheduler, workers, spec.dataset, factory, images.digest, patience)
             stack.callback(cluster.close)
             if spec.mode == "alone":
                 cluster.times("trials alone")
@@ -216,10 +220,14 @@ def run(
         spend = _spender(store, stopwatch, use.jobs)
         in_workers: dict[str, float] = {}
         stack.callback(lambda: spend(in_workers, 0.0))
+        if patience and cluster is None and (todo.uncalibrated or todo.unprobed or (todo.pending and spec.mode == "alone")):
+            with stopwatch.part("wait"):
+                wait_until_quiet(patience, bar.note)
         if todo.uncalibrated:
             meter = here if site.kind == site_of(factory).kind else cluster or here
             with stopwatch.part("calibrate"):
-                times.take(todo.uncalibrated, meter.measure(todo.uncalibrated, bar.calibrating))
+                warn(times.take(todo.uncalibrated, meter.measure(todo.uncalibrated, bar.calibrating)))
+        warn(busy(times, todo.pending))
         crew = cluster or (Workers(use.jobs, spec.dataset, factory) if use.jobs > 1 and todo.pending else here)
         ids = {run.id for run in stored}
         for trial, sizes in plan(spec, ids, times, use).unprobed.items():
@@ -227,11 +235,13 @@ def run(
             with stopwatch.part("calibrate"):
                 found = crew.probe(trial, sizes)
                 kinds = {size: calibration.array_key(trial, size, use.jobs) for size in found}
-                times.add(times.entry(kinds[size], seconds, calibration.PROBE_STEPS) for size, seconds in found.items())
+                times.add(times.entry(kinds[size], one) for size, one in found.items())
         todo = plan(spec, ids, times, use)
         bar.start(todo, times)
 
         def emit(run: Run, finish: Finish | None) -> None:
+            if run.seconds_source == "reconstructed":
+                run = replace(run, quiet=times.quiet(run.trial))
             store.append(run, finish)
             stored.append(run)
             bar.ended(run)
@@ -281,15 +291,27 @@ def _train(crew: Here | Workers | Cluster, todo: Plan, times: Calibration, conte
     return _train(crew, todo, times, context, emit, bar)
 
 
-def calibrate(spec: StudySpec, out: str | Path | None = None, *, factory: EngineFactory = TENSORFLOW, again: bool = False) -> Calibration:
-    """Measure the step times that the spec needs and this machine lacks; with `again`, those that it has too."""
+def calibrate(
+    spec: StudySpec,
+    out: str | Path | None = None,
+    *,
+    factory: EngineFactory = TENSORFLOW,
+    again: bool = False,
+    patience: float = 0.0,
+    warn: Callable[[list[str]], None] = lambda sentences: None,
+) -> Calibration:
+    """Measure the step times that the spec needs and this machine lacks; with `again`, take another reading of those that it has, too.
+
+    `patience` is how many seconds to wait for a quiet machine first; `warn` is told of readings that differ much from what was known, and
+    of a machine that was busy.
+    """
     site = site_of(factory)
     folder = folder_of(spec, out, site)
     with Store(folder).writing():
         times = calibration_of(folder, out is None, site)
         if again:
-            times.forget(spec.trials())
-        missing = times.missing(spec.trials())
+            times.forget_arrays(spec.trials())
+        missing = list({key_of(trial): trial for trial in spec.trials()}.values()) if again else times.missing(spec.trials())
         if missing:
             with tqdm(total=1, desc="step times", bar_format="{desc} {percentage:3.0f}% {bar} {elapsed}") as bar:
 
@@ -297,7 +319,10 @@ def calibrate(spec: StudySpec, out: str | Path | None = None, *, factory: Engine
                     bar.total, bar.n = total, done
                     bar.refresh()
 
-                calibration.measure(times, missing, factory(data.load(spec.dataset)), watch=watch)
+                wait_until_quiet(patience, bar.set_description_str)
+                bar.set_description_str("step times")
+                said = calibration.measure(times, missing, factory(data.load(spec.dataset)), watch=watch)
+            warn([*said, *busy(times, missing)])
     return times
 
 
@@ -361,11 +386,38 @@ def _belongs(store: Store, stored: Sequence[Run], spec: StudySpec, site: Site) -
         raise StudyError(f"{store.folder} holds trials of {what}: give another --out, --engine or --precision")
 
 
+def busy(times: Calibration, trials: Sequence[Trial]) -> list[str]:
+    """A sentence where the step times of these trials were measured on a machine that was not quiet."""
+    used = [time for trial in trials if trial.mode == "array" and (time := times.times.get(key_of(trial))) and time.quiet is False]
+    if not used:
+        return []
+    most, cores = max(time.others or 0.0 for time in used), times.machine.cores
+    # A step cannot take less than its processor seconds shared by all cores.
+    factors = [cores * time.seconds / time.processor_seconds for time in used if time.processor_seconds]
+    factor = f" (at most {max(factors):.1f} times)" if factors else ""
+    return [
+        f"the machine is busy: other programs took {most:.1f} of its {cores} cores while step times were measured, so the seconds of these "
+        f"trials are too long{factor}; their steps are right. --wait-quiet SECONDS waits for a quiet machine, and calibrate --again takes "
+        "another reading later"
+    ]
+
+
 def changes(stored: Sequence[Run], site: Site) -> list[str]:
-    """Sentences on what is another machine or software at the site now than when trials were stored."""
+    """Sentences on what is another machine or software at the site now than when trials were stored, or slow by the user's choice."""
     said = []
     machine = site.machine
-    foreign = sorted({run.machine for run in stored if run.fingerprint != machine.fingerprint})
+    if site.versions.get("onednn") == "off":
+        said.append(
+            f"TensorFlow computes without oneDNN ({ONEDNN} is {os.environ.get(ONEDNN)}): a step takes about three times as long, and the "
+            "convolutions of the lanes of an array are computed one after another"
+        )
+    old = [run.machine for run in stored if run.fingerprint == machine.old_fingerprint != machine.fingerprint]
+    if old:
+        said.append(
+            f"{len(old)} trials are stored of a machine that an older version called {old[0]}: that version did not tell kinds of "
+            "processor apart, so it may be this machine or not, and their seconds are not pooled with new ones"
+        )
+    foreign = sorted({run.machine for run in stored if run.fingerprint not in (machine.fingerprint, machine.old_fingerprint)})
     if foreign:
         said.append(
             f"trials of {', '.join(foreign)} are stored here, and this machine is {machine.name}: each row keeps its machine, and a table "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,7 +84,8 @@ def valley(runs: pd.DataFrame) -> Figure:
     if len(arrived):
         _legend(axes, "reached the target")
     else:
-        axes.text(0.5, 0.5, "no trial arrived", transform=axes.transAxes, ha="center", color="0.4")
+        (why,) = tables.unreached(runs)
+        axes.text(0.5, 0.5, textwrap.fill(why, 70), transform=axes.transAxes, ha="center", va="center", color="0.4")
 
     shown: dict[str, Any] = {}
     for row, name in enumerate(names):
@@ -732,10 +734,12 @@ def _subtitle(runs: pd.DataFrame) -> str:
     multiples = sorted(set(runs["width"]))
     named = ", ".join(f"{width:g}" for width in multiples)
     schedule = "" if first["schedule"] == "constant" else f"\nschedule of the rate: {first['schedule']}"
+    kind = " (kind of processor not told)" if tables.kind_unknown(runs) else ""
+    noise = tables.busy(runs)
     widths = "" if multiples == [1] else f", width {named}" if len(multiples) < 5 else f", {len(multiples)} widths to {multiples[-1]:g}"
     return (
         f"{first['network']} network{widths}, {Path(first['dataset']).name}, batch {first['batch']}, {len(runs)} trials, "
-        f"{seeds} seed{'s' if seeds > 1 else ''} · {first['machine']} · seconds: {how}{schedule}"
+        f"{seeds} seed{'s' if seeds > 1 else ''} · {first['machine']}{kind} · seconds: {how}{schedule}" + (f"\n{noise}" if noise else "")
     )
 
 

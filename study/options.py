@@ -60,6 +60,11 @@ Backend = Annotated[str, typer.Option(help="who trains: loky (processes of this 
 Scheduler = Annotated[
     str | None, typer.Option(metavar="ADDRESS", help="of a dask scheduler, tcp://HOST:PORT, or a Ray cluster, ray://HOST:PORT")
 ]
+WaitQuiet = Annotated[
+    str | None,
+    typer.Option("--wait-quiet", metavar="SECONDS", help="wait at most so long for other programs to end, before timing"),
+]
+LONGEST_WAIT = 1e6
 SHORTEST_HANG = 30.0
 """Seconds; a healthy trial may compile for so long before its first check."""
 Memory = Annotated[str | None, typer.Option(metavar="SIZE", help="memory to fill at most, such as 8GB; half of what is free if not given")]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from study.calibration import FEWEST, ROUND_SECONDS, ROUNDS, Calibration
+from study.calibration import FEWEST, ROUND_SECONDS, ROUNDS, Calibration, StepTime
 from study.errors import StudyError
 from study.learner import LANE_SIZES
 from study.machine import Machine, free_memory
@@ -23,11 +23,12 @@ PROBES = (4, 16, 64)
 GPU_PROBES = (16, 64, 288)
 """Those of a GPU, which large arrays alone keep busy."""
 
-USUAL_LANES = 16
-"""Lanes of an array before anything is measured."""
+USUAL_LANES = ((1e7, 16), (math.inf, 4))
+"""Lanes of an array unless a measurement says otherwise, for networks of up to so many multiply-adds: 16 for the compact network and its
+like, 4 for the tutorial network's."""
 
 NEAR = 1.1
-"""Of the array sizes within this factor of the fastest, the smallest is taken: less memory, and shorter waits between checks."""
+"""Another array size than the usual one is taken where it is faster by more than this factor, and by more than the noise of both."""
 
 INTERVAL = 20.0
 """Seconds that the steps between two checks of an array may take: the wait of a Ctrl-C, and of the progress bar."""
@@ -106,8 +107,13 @@ def resources(spec: StudySpec, pending: int, machine: Machine, jobs: int | None 
     """
     budget = memory if memory is not None else MEMORY_SHARE * free_memory()
     if jobs is None:
-        arrays = 1 if spec.mode == "alone" else math.ceil(pending / USUAL_LANES)
+        arrays = 1 if spec.mode == "alone" else math.ceil(pending / USUAL_LANES[0][1])
         jobs = max(1, min(len(machine.gpus) or min(machine.cores, int(budget / PROCESS_BYTES) - 1), arrays))
+        jobs = jobs if may_start_processes() else 1
+    elif jobs > 1 and not may_start_processes():
+        raise StudyError(
+            f"workers {jobs}: joblib may start no processes here (JOBLIB_MULTIPROCESSING=0, or no semaphores), so it must be 1"
+        )
     if memory is not None and memory < PROCESS_BYTES and not machine.gpus:
         least = PROCESS_BYTES / 1e9
         raise StudyError(f"memory {memory / 1e9:g}GB is less than the {least:g}GB that one process takes before its first array")
@@ -172,8 +178,13 @@ def lane_seconds(trial: Trial, times: Calibration, use: Resources, lanes: int | 
 
 
 def array_times(trial: Trial, times: Calibration, use: Resources) -> dict[int, float]:
-    """Seconds of one lane's step by the size of the array: as measured, else those of the measured width that is nearest in arithmetic,
-    in proportion; empty if none was measured."""
+    """Seconds of one lane's step by the size of the array; see `array_readings`."""
+    return {size: time.seconds for size, time in array_readings(trial, times, use).items()}
+
+
+def array_readings(trial: Trial, times: Calibration, use: Resources) -> dict[int, StepTime]:
+    """The step time of a lane by the size of the array: as measured, else that of the measured width that is nearest in arithmetic, in
+    proportion; empty if none was measured."""
     known = times.arrays(trial, use.jobs)
     if known:
         return known
@@ -183,7 +194,10 @@ def array_times(trial: Trial, times: Calibration, use: Resources) -> dict[int, f
     work = network_of(trial).multiply_adds
     near = min(others, key=lambda other: abs(math.log(network_of(other).multiply_adds / work)))
     factor = (times.seconds(trial) or _guess(trial, lanes=1)) / (times.seconds(near) or _guess(near, lanes=1))
-    return {size: factor * seconds for size, seconds in times.arrays(near, use.jobs).items()}
+    return {
+        size: replace(time, seconds=factor * time.seconds, low=factor * time.low, high=factor * time.high)
+        for size, time in times.arrays(near, use.jobs).items()
+    }
 
 
 def _guess(trial: Trial, lanes: int) -> float:
@@ -233,16 +247,32 @@ def _together(pending: Sequence[Trial]) -> list[list[Trial]]:
 
 
 def lanes_for(trial: Trial, times: Calibration, use: Resources) -> int:
-    """Lanes per array: the measured size that trains fastest, of those that memory and `INTERVAL` allow."""
+    """Lanes per array, as far as memory and `INTERVAL` allow: the usual number, or a size that a quiet machine was measured to train
+    faster by more than noise."""
     most = most_lanes(trial, times, use)
-    return fastest(array_times(trial, times, use), most) or max(size for size in LANE_SIZES if size <= min(most, USUAL_LANES))
+    usual = max(size for size in LANE_SIZES if size <= min(most, usual_lanes(trial)))
+    known = {size: time for size, time in array_readings(trial, times, use).items() if size <= most and time.quiet is not False}
+    if not known:
+        return usual
+    least = min(time.seconds for time in known.values())
+    best = min(size for size, time in known.items() if time.seconds <= NEAR * least)
+    if usual not in known:
+        return best
+    faster = NEAR * known[best].seconds < known[usual].seconds and known[best].high < known[usual].low
+    return best if faster else usual
 
 
-def fastest(seconds: Mapping[int, float], most: int) -> int | None:
-    """The array size that trains fastest a lane, of those measured up to `most`; the smallest of those within `NEAR` of it; None if there
-    is none."""
-    known = {size: value for size, value in seconds.items() if size <= most}
-    return min((size for size, value in known.items() if value <= NEAR * min(known.values())), default=None)
+def usual_lanes(trial: Trial) -> int:
+    """The usual number of lanes in arrays of the trial's network."""
+    work = network_of(trial).multiply_adds
+    return next(lanes for most, lanes in USUAL_LANES if work <= most)
+
+
+def may_start_processes() -> bool:
+    """Whether joblib may start processes here: it may not where the system has no semaphores, or the user forbids it."""
+    import joblib
+
+    return bool(joblib.effective_n_jobs(2) > 1)
 
 
 def most_lanes(trial: Trial, times: Calibration, use: Resources) -> int:

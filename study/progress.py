@@ -25,6 +25,7 @@ class Bar:
         self.distant = distant  # do others train, of whose checks nothing comes?
         self.counts: Counter[str] = Counter()
         self.best: Run | None = None
+        self.nearest: Run | None = None  # the best accuracy of the trials that did not arrive
         self.most: dict[str, float] = {}  # the longest that each pending trial can take
         self.left = 0.0  # their sum
         self.lane: dict[str, float] = {}  # seconds a lane's step that those rest on
@@ -93,6 +94,10 @@ class Bar:
         if self.best is not None:
             trial = self.best.trial
             parts.append(f"fastest: {trial.optimizer} {trial.learning_rate:g} in {self.best.seconds:.2f} s")
+        elif self.nearest is not None:
+            trial = self.nearest.trial
+            seen = f"nearest: {trial.optimizer} {trial.learning_rate:g} with {100 * (self.nearest.best_accuracy or 0):.1f} %"
+            parts.append(f"none reached {100 * trial.target:g} % yet, {seen}")
         self.bar.set_postfix_str(", ".join(parts), refresh=False)
         self.bar.update(0)
 
@@ -108,3 +113,5 @@ class Bar:
         self.counts[run.outcome.value] += 1
         if run.outcome is Outcome.REACHED and (self.best is None or run.seconds < self.best.seconds):
             self.best = run
+        if run.best_accuracy is not None and (self.nearest is None or run.best_accuracy > (self.nearest.best_accuracy or 0)):
+            self.nearest = run

@@ -137,6 +137,7 @@ def _run(spec: StudySpec, trial: Trial, result: Result) -> Run:
         fingerprint=MACHINE.fingerprint,
         versions={"tensorflow": "1"},
         started_at="2018",
+        processor="not published",
     )
 
 

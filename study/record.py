@@ -17,7 +17,7 @@ from study.values import choice, integer, number
 SCHEMA = 1
 """Goes up when a reader of `runs.jsonl` must be told; readers accept every older number."""
 
-ADDED: dict[str, Any] = {"device": None, "engine": "tensorflow", "precision": "float32"}
+ADDED: dict[str, Any] = {"device": None, "engine": "tensorflow", "precision": "float32", "processor": None, "quiet": None}
 """Fields that came after the first stored runs, with what those are taken to hold."""
 
 
@@ -49,7 +49,9 @@ class Run:
     `seconds` is training time alone: read off the clock (`seconds_source` is `measured`) or steps x `step_seconds` (`reconstructed`).
     `steps` is None where a foreign source does not tell them; `accuracy` and `best_accuracy` are the metric's at the last and the best
     check, None where no check was made. `jobs` is how many processes trained at once; `device` is the GPU's UUID, or `cpu`;
-    `precision` that of products on it, `float32` or `tf32`.
+    `precision` that of products on it, `float32` or `tf32`. `processor` is its model (see `machine.Processor`), None in rows whose
+    machines were told apart by the processor's name alone. `quiet` says whether the machine was as good as free while the step time was
+    measured, or in mode alone while the trial trained; None where nobody looked.
     """
 
     trial: Trial
@@ -73,6 +75,8 @@ class Run:
     device: str | None = None
     engine: str = "tensorflow"
     precision: str = "float32"
+    processor: str | None = None
+    quiet: bool | None = None
 
     @property
     def id(self) -> str:

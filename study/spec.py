@@ -220,7 +220,7 @@ SPEC_FIELDS = tuple(f.name for f in fields(StudySpec))
 
 PRESETS: dict[str, dict[str, Any]] = {
     "smoke": dict(optimizers=("sgd", "adam"), rates=(0.003, 0.03, 300.0), target=0.6, cap=None, max_steps=300),
-    "quick": dict(rates="1e-4:100:16", target=0.97, cap=8.0),
+    "quick": dict(rates="1e-4:100:19", target=0.95, cap=None, max_steps=3000),
     "article": dict(rates="published", target=0.97, cap=120.0),
     "tutorial": dict(rates="published", target=0.97, cap=120.0, network="tutorial"),
     "sizes-quick": dict(optimizers=("adam",), rates=(0.002, 0.005, 0.01), widths=(1.0, 1.5, 2.0, 3.0, 4.0, 5.0), target=0.96, cap=60.0),

@@ -335,7 +335,10 @@ def warnings(runs: pd.DataFrame, spec: StudySpec | None = None, trained: pd.Data
         elsewhere: how many of its trials are another machine's, and none of these runs.
     """
     table = best(runs)
-    said = []
+    said = [*filter(None, [busy(runs)]), *unreached(runs)]
+    if kind_unknown(runs):
+        machine = ", ".join(sorted(set(runs["machine"])))
+        said.append(f"the kind of processor of {machine} was not told apart when these trials were stored: the name may stand for several")
     missing = len(spec) - int(runs["id"].isin([trial.id for trial in spec.trials()]).sum()) if spec is not None else 0
     missing = max(0, missing - elsewhere)
     if elsewhere:
@@ -378,6 +381,43 @@ def warnings(runs: pd.DataFrame, spec: StudySpec | None = None, trained: pd.Data
         listed = ", ".join(dict.fromkeys(str(name) for name in wide["optimizer"]))
         said.append(f"the best rate of {listed} is uncertain by more than a factor of ten: more seeds would settle it")
     return said
+
+
+def busy(runs: pd.DataFrame) -> str:
+    """A sentence on runs whose seconds were measured on a machine that was not quiet; empty where there are none."""
+    count = int(runs["quiet"].map(lambda quiet: quiet is False).sum())
+    what = "the step times were measured" if (runs["mode"] == "array").all() else "they trained"
+    which = f"all {count}" if count == len(runs) else f"{count} of {len(runs)}"
+    return f"other programs ran while {what}: the seconds of {which} trials are too long, the steps are right" if count else ""
+
+
+def kind_unknown(runs: pd.DataFrame) -> bool:
+    """Whether runs are among these whose kind of processor an older version did not tell."""
+    return bool(runs["processor"].isna().any())
+
+
+def unreached(runs: pd.DataFrame) -> list[str]:
+    """Why no trial reached the target, and what would help; nothing where one did."""
+    if runs.empty or (runs["outcome"] == Outcome.REACHED).any():
+        return []
+    counts = ", ".join(f"{count} {name}" for name, count in sorted(runs["outcome"].value_counts().items()))
+    target = float(runs["target"].iloc[0])
+    said = f"no trial reached {100 * target:g} % ({counts})"
+    seen = runs["best_accuracy"].astype(float)
+    if seen.notna().any():
+        top = runs.iloc[int(seen.fillna(-1).to_numpy().argmax())]
+        said += f"; the best was {top['optimizer']} at {top['learning_rate']:.3g} with {100 * top['best_accuracy']:.1f} %"
+    capped = runs[runs["outcome"] == Outcome.CAPPED]
+    if len(capped):
+        steps = capped["steps"].astype(float).median()
+        time_ = capped["step_seconds"].astype(float).median()
+        said += f". The budget allowed {steps:,.0f} steps" if steps == steps else ""
+        said += f" of {1e3 * time_:.3g} ms" if time_ == time_ else ""
+        more = f"--max-steps {2 * steps:.0f}" if runs["max_steps"].notna().any() else f"--cap {2 * runs['cap_seconds'].max():g}"
+        said += f": a larger one ({more}), or a lower --target, in another --out, would show more"
+    else:
+        said += ": other --rates would show more"
+    return [said]
 
 
 def envelope(runs: pd.DataFrame) -> pd.DataFrame:

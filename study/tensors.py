@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from study.backend import Body, Tensor
+from study.machine import settle_onednn
 
 
 @contextmanager
@@ -32,6 +33,7 @@ def _quiet() -> Iterator[None]:
 
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+settle_onednn()
 with _quiet():
     import tensorflow as tf
 
@@ -81,13 +83,38 @@ def fused(function: Callable[..., Any]) -> Any:
     return operation
 
 
-@tf.custom_gradient
-def convolve(x: Tensor, w: Tensor) -> Any:
+def convolve(x: Tensor, w: Tensor) -> Tensor:
     """Same-padded grouped convolution: x (B, H, W, K I), w (h, w, I, K O) -> (B, H, W, K O); h and w odd.
 
     `tf.nn.conv2d` takes the grouped filter itself (Keras's grouped convolution goes through XLA on a CPU). The gradient of x is a
-    convolution with the flipped filter, half as long as the library's own for narrow groups.
+    convolution with the flipped filter, half as long as the library's own for narrow groups. Where this TensorFlow has no gradient of a
+    grouped convolution, each group is convolved by itself.
     """
+    lanes = x.shape[-1] // w.shape[2]
+    if lanes > 1 and not differentiates_groups():
+        groups = zip(tf.split(x, lanes, axis=3), tf.split(w, lanes, axis=3), strict=True)
+        return tf.concat([tf.nn.conv2d(one, of_one, 1, "SAME") for one, of_one in groups], axis=3)
+    return _convolve_groups(x, w)
+
+
+@cache
+def differentiates_groups() -> bool:
+    """Whether this TensorFlow has the gradient of a grouped convolution on this device, tried once on a tiny one.
+
+    Its own kernels for processors have none; oneDNN's and cuDNN's do.
+    """
+    with tf.init_scope():  # not part of the program that asks
+        x, w = tf.ones([1, 2, 2, 2]), tf.ones([1, 1, 1, 2])
+        try:
+            tf.raw_ops.Conv2DBackpropFilter(input=x, filter_sizes=w.shape, out_backprop=x, strides=[1, 1, 1, 1], padding="SAME")
+        except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
+            return False
+        return True
+
+
+@tf.custom_gradient
+def _convolve_groups(x: Tensor, w: Tensor) -> Any:
+    """`convolve` by the library's grouped convolution."""
     height, width, inputs, outputs = w.shape
     lanes = x.shape[-1] // inputs
 

@@ -15,11 +15,12 @@ from study.calibration import Engine
 from study.errors import StudyError
 from study.machine import Site
 from study.network import network_of
+from study.quiet import Meter
 from study.race import Finish, Progress, race
 from study.record import Outcome, Run
 from study.schedules import parse
 from study.spec import Trial
-from study.stopwatch import Stopwatch
+from study.stopwatch import Stopwatch, running
 
 Emit = Callable[[Run, Finish | None], None]
 
@@ -64,6 +65,7 @@ class Context:
             device=self.device,
             engine=self.site.engine,
             precision=self.site.precision,
+            processor=self.site.machine.model or None,
             **{**blank, **values},
         )
 
@@ -86,10 +88,12 @@ def train(
     started = datetime.now(UTC).isoformat(timespec="seconds")
     left = set(range(len(trials)))
     first = trials[0]
+    meter = Meter()
 
     def end(lane: int, outcome: Outcome, finish: Finish | None = None, **values: Any) -> None:
         own = step_seconds[lane] if step_seconds else None
-        emit(context.run(trials[lane], outcome, started, len(trials), own, **values), finish)
+        quiet = None if step_seconds else meter.read().quiet  # where the clock is read, the load is that of the training
+        emit(context.run(trials[lane], outcome, started, len(trials), own, quiet=quiet, **values), finish)
         left.discard(lane)
 
     def hung() -> None:
@@ -151,8 +155,11 @@ def _supervised(silence: float | None, hung: Callable[[], None]) -> Iterator[Cal
     heard, over = threading.Event(), threading.Event()
 
     def listen() -> None:
-        while heard.wait(silence):
-            heard.clear()
+        since = running()  # a process that was stopped has not been silent
+        while running() - since < silence:
+            if heard.wait(max(0.0, silence - (running() - since))):
+                heard.clear()
+                since = running()
             if over.is_set():
                 return
         hung()

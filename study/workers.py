@@ -26,8 +26,10 @@ from typing import Any
 
 from study import calibration, curves, data, device
 from study.calibration import Engine, Rounds
+from study.engine import site_of
 from study.errors import StudyError, Terminated
-from study.machine import this_machine, this_site
+from study.machine import THREADS, this_site
+from study.quiet import Load
 from study.race import Finish, Progress
 from study.record import Run
 from study.spec import Trial
@@ -59,7 +61,7 @@ class Here:
         """`calibration.step_times`."""
         return calibration.step_times(trials, self.engine(), self.stopwatch.clock, watch)
 
-    def probe(self, trial: Trial, sizes: Sequence[int]) -> dict[int, list[float]]:
+    def probe(self, trial: Trial, sizes: Sequence[int]) -> dict[int, Rounds]:
         """`calibration.probe`, with the device to itself."""
         with device.alone():
             return calibration.probe(trial, sizes, self.engine(), self.stopwatch.clock)
@@ -119,15 +121,23 @@ class Elsewhere(ABC):
         self._work([(_train, (*job, context)) for job in groups], receive)
         return parts
 
-    def probe(self, trial: Trial, sizes: Sequence[int]) -> dict[int, list[float]]:
-        """`calibration.probe` on all workers at once, since that is how they will train."""
-        seconds: dict[int, list[float]] = {size: [] for size in sizes}
+    def probe(self, trial: Trial, sizes: Sequence[int]) -> dict[int, Rounds]:
+        """`calibration.probe` on all workers at once, since that is how they will train; the load is that of the busiest."""
+        found: dict[int, list[Rounds]] = {}
 
-        def receive(index: int, size: int, values: list[float]) -> None:
-            seconds[size] += values
+        def receive(index: int, size: int, *told: Any) -> None:
+            found.setdefault(size, []).append(rounds_from(*told))
 
         self._work([(_probe, (trial, list(sizes)))] * self.jobs, receive)
-        return {size: values for size, values in seconds.items() if values}
+        return {
+            size: Rounds(
+                [value for one in some for value in one.seconds],
+                some[0].steps,
+                [value for one in some for value in one.processor],
+                max((one.load for one in some if one.load), key=lambda load: load.others, default=None),
+            )
+            for size, some in sorted(found.items())
+        }
 
     @abstractmethod
     def _work(self, tasks: Sequence[tuple[Task, tuple[Any, ...]]], receive: Callable[..., None]) -> None:
@@ -223,9 +233,10 @@ _one_at_a_time = threading.Lock()
 def _engine(setting: Setting) -> Engine:
     """This process's engine, kept for the driver's next task; its device and threads are settled before TensorFlow is imported."""
     if setting.key not in _engines:
-        cores = this_machine().cores  # the whole machine's facts, all its GPUs', before one is pinned
+        # The whole machine's facts, all its GPUs', and the user's own settings, before one is pinned and threads are given out.
+        cores = site_of(setting.factory).machine.cores
         device.pin()
-        for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "NPROC"):  # the last is XLA's, and so JAX's
+        for name in ("TF_NUM_INTEROP_THREADS", *THREADS.values()):
             os.environ.setdefault(name, str(max(1, cores // setting.beside)))
         images = data.load(setting.dataset)
         if setting.digest not in (None, images.digest):
@@ -311,9 +322,19 @@ def _train(engine: Callable[[], Engine], send: Send, trials: list[Trial], step_s
 
 
 def _probe(engine: Callable[[], Engine], send: Send, trial: Trial, sizes: list[int]) -> None:
-    """Time a lane's step in arrays of these sizes and send the seconds."""
-    for size, seconds in calibration.probe(trial, sizes, engine()).items():
-        send(size, seconds)
+    """Time a lane's step in arrays of these sizes and send what was found; the parent's other children do the same."""
+    for size, rounds in calibration.probe(trial, sizes, engine(), family=os.getppid()).items():
+        send(size, *told_of(rounds))
+
+
+def told_of(rounds: Rounds) -> tuple[list[float], int, list[float], dict[str, Any] | None]:
+    """Rounds as a message's values."""
+    return rounds.seconds, rounds.steps, rounds.processor, None if rounds.load is None else asdict(rounds.load)
+
+
+def rounds_from(seconds: list[float], steps: int, processor: list[float], load: dict[str, Any] | None) -> Rounds:
+    """The rounds that `told_of` told."""
+    return Rounds(seconds, steps, processor, None if load is None else Load(**load))
 
 
 def _die_with(driver: int) -> None:

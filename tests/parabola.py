@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from study.calibration import Calibration, key_of
+from study.calibration import Calibration, Rounds, key_of
 from study.learner import Bools, Floats, array_size
 from study.machine import Machine
 from study.spec import Trial
@@ -94,7 +94,7 @@ class ParabolaEngine:
 
 def calibrated(calibration: Calibration, trials: Sequence[Trial], seconds: float = 0.001) -> Calibration:
     """The calibration with a made-up step time for every trial, so that reconstructed seconds are known."""
-    calibration.add(calibration.entry(key_of(trial), [seconds], 50) for trial in trials)
+    calibration.add(calibration.entry(key_of(trial), Rounds([seconds], 50)) for trial in trials)
     return calibration
 
 

@@ -17,7 +17,7 @@ LAYERS = (
     {"values"},
     {"schedules"},
     {"spec", "stopwatch", "statistics", "machine"},
-    {"record", "learner", "network", "optimizers", "hopeless"},
+    {"record", "learner", "network", "optimizers", "hopeless", "quiet"},
     {"race", "population", "tuning", "data", "backend"},
     {"tensors", "tensors_jax", "keras_schedules", "device"},
     {"lanes"},

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from parabola import MACHINE, ParabolaEngine, calibrated
+from parabola import MACHINE, Parabola, ParabolaEngine, calibrated
 
-from study.calibration import PROBE_ROUNDS, ROUNDS, Calibration, array_key, key_of, measure, probe
+from study.calibration import PROBE_ROUNDS, ROUNDS, Calibration, Rounds, array_key, key_of, measure, probe
 from study.errors import StudyError
 from study.learner import LANE_SIZES
 from study.plan import (
@@ -31,9 +32,10 @@ from study.plan import (
     resources,
     unprobed,
 )
-from study.spec import StudySpec, preset
+from study.quiet import Load
+from study.spec import StudySpec, Trial, preset
 
-SPEC = preset("quick")
+SPEC = StudySpec(rates="1e-4:100:16", cap=8.0)
 ONE_JOB, TWO_JOBS = Resources(1, 64e9), Resources(2, 64e9)
 ONE = [trial for trial in SPEC.trials() if trial.learning_rate == SPEC.rates[0]]
 
@@ -104,18 +106,58 @@ def test_the_studys_own_file_comes_before_its_siblings(tmp_path: Path) -> None:
     assert Calibration([own, shared], MACHINE, "2.21.0").seconds(ONE[0]) == 0.001
 
 
-def test_measuring_again_redoes_what_is_asked_for_alone(tmp_path: Path) -> None:
-    """Other networks' step times stay."""
+def test_arrays_are_forgotten_by_network_and_steps_alone_are_not(tmp_path: Path) -> None:
+    """Sizes can be measured anew; a reading of a step alone is never taken back."""
     times = calibrated(calibration(tmp_path / "c.json"), ONE)
     wide = SPEC.with_(widths=(2.0,), optimizers=("sgd",)).trials()
-    calibrated(times, wide[:1])
     probed(times, {16: 1e-3})
-    times.forget(wide)
-    assert times.missing(wide) == wide[:1]
-    assert times.missing(ONE) == []
-    times.forget(ONE[:1])
-    assert times.missing(ONE) == ONE[:1]
+    times.forget_arrays(wide)
+    assert set(times.arrays(ONE[0], 1)) == {16}
+    times.forget_arrays(ONE[:1])
     assert times.arrays(ONE[0], 1) == {}
+    assert times.missing(ONE) == []
+
+
+QUIET, BUSY = Load(2, 1.0, 0.05, 0.0), Load(2, 0.5, 1.6, 0.9)
+
+
+def test_the_estimate_is_the_median_on_a_quiet_machine_and_the_least_bound_on_a_busy_one() -> None:
+    """Other programs only add time: the lower quartile and the processor seconds bound the step from above."""
+    seconds = [4.0, 5.0, 6.0, 7.0, 8.0]
+    assert Rounds(seconds, 4, [1.0] * 5, QUIET).estimate == 6.0
+    assert Rounds(seconds, 4, [1.0] * 5).estimate == 6.0, "as it always was where nobody looked"
+    assert Rounds(seconds, 4, [3.0, 2.0, 9.0], BUSY).estimate == 3.0
+    assert Rounds(seconds, 4, [9.0], BUSY).estimate == 5.0, "two processors at once"
+    assert Rounds(seconds, 4, [], BUSY).estimate == 5.0, "a GPU computes"
+
+
+def test_a_reading_of_a_busy_machine_is_marked_and_not_shared(tmp_path: Path) -> None:
+    """The study that took it keeps it; a quiet reading takes its place, whenever it comes."""
+    own, shared = tmp_path / "study" / "c.json", tmp_path / "c.json"
+    times = Calibration([own, shared], MACHINE, "2.21.0")
+    trial = ONE[0]
+    times.take([trial], [Rounds([0.005], 4, [0.004], BUSY)])
+    assert (times.seconds(trial), times.quiet(trial)) == (0.004, False)
+    entry = times.times[key_of(trial)]
+    assert (entry.processor_seconds, entry.others, entry.pressure) == (0.004, 1.6, 0.9)
+    assert Calibration([own, shared], MACHINE, "2.21.0").quiet(trial) is False
+    assert calibration(shared).missing([trial]) == [trial]
+    said = times.take([trial], [Rounds([0.002], 4, [0.002], QUIET)])
+    assert len(said) == 1
+    assert "takes 2 ms now, on a quiet machine, and took 4 ms on" in said[0]
+    assert calibration(shared).seconds(trial) == 0.002
+    times.take([trial], [Rounds([0.009], 4, [0.009], BUSY)])
+    again = Calibration([own, shared], MACHINE, "2.21.0")
+    assert [round(1e3 * time.seconds) for time in again.readings] == [2, 4, 9]
+    assert (again.seconds(trial), again.quiet(trial)) == (0.002, True)
+
+
+@pytest.mark.parametrize(("factor", "sentences"), [(1.24, 0), (1.26, 1), (0.81, 0), (0.79, 1)])
+def test_a_reading_that_differs_by_more_than_a_quarter_is_told(tmp_path: Path, factor: float, sentences: int) -> None:
+    """Of the same machine and software; the first of all has nothing to differ from."""
+    times = calibration(tmp_path / "c.json")
+    assert times.take(ONE[:1], [Rounds([0.002], 4)]) == []
+    assert len(times.take(ONE[:1], [Rounds([0.002 * factor], 4)])) == sentences
 
 
 def broken(**change: object) -> str:
@@ -157,7 +199,7 @@ def test_groups_share_all_but_optimizer_and_rate(tmp_path: Path) -> None:
 
 def probed(times: Calibration, seconds: dict[int, float], jobs: int = 1) -> Calibration:
     """The calibration with made-up step times of a lane in arrays."""
-    times.add(times.entry(array_key(ONE[0], size, jobs), [value], 5) for size, value in seconds.items())
+    times.add(times.entry(array_key(ONE[0], size, jobs), Rounds([value], 5)) for size, value in seconds.items())
     return times
 
 
@@ -169,8 +211,36 @@ def test_the_measured_array_that_trains_fastest_is_taken(tmp_path: Path) -> None
     assert lanes_for(ONE[0], times, ONE_JOB) == 64
     assert lanes_for(ONE[0], times, TWO_JOBS) == 16
     assert lanes_for(ONE[0], probed(times, {64: 0.95e-3}), ONE_JOB) == 16
-    assert lanes_for(ONE[0], probed(times, {4: 1.0e-3}), ONE_JOB) == 4
-    assert calibration(tmp_path / "c.json").arrays(ONE[0], 1) == {4: 1.0e-3, 16: 1.0e-3, 64: 0.95e-3}
+    assert lanes_for(ONE[0], probed(times, {4: 0.95e-3}), ONE_JOB) == 16
+    assert lanes_for(ONE[0], probed(times, {4: 0.8e-3}), ONE_JOB) == 4
+    stored = calibration(tmp_path / "c.json").arrays(ONE[0], 1)
+    assert {size: time.seconds for size, time in stored.items()} == {4: 0.8e-3, 16: 1.0e-3, 64: 0.95e-3}
+
+
+def test_a_probe_changes_the_usual_size_by_more_than_its_noise_alone(tmp_path: Path) -> None:
+    """Rounds that overlap decide nothing, and neither does a machine that was busy."""
+    usual, faster = [1.0e-3, 1.1e-3, 1.2e-3], [0.7e-3, 0.8e-3, 1.4e-3]
+    for noisy, load, size in ((faster, QUIET, 16), ([0.7e-3, 0.8e-3, 0.9e-3], QUIET, 64), ([0.7e-3, 0.8e-3, 0.9e-3], BUSY, 16)):
+        times = calibrated(Calibration([tmp_path / f"{size}{load.quiet}{noisy[-1]}.json"], MACHINE, "2.21.0"), ONE)
+        rounds = {16: Rounds(usual, 5, [], load), 64: Rounds(noisy, 5, [], load)}
+        times.add(times.entry(array_key(ONE[0], lanes, 1), one) for lanes, one in rounds.items())
+        assert lanes_for(ONE[0], times, ONE_JOB) == size
+
+
+def test_the_usual_size_follows_the_network(tmp_path: Path) -> None:
+    """One model of the large network fills a processor by itself."""
+    times = calibration(tmp_path / "c.json")
+    (tutorial,) = preset("tutorial").with_(optimizers=("sgd",), rates=(0.1,)).trials()
+    assert (lanes_for(ONE[0], times, ONE_JOB), lanes_for(tutorial, times, ONE_JOB)) == (16, 4)
+
+
+def test_without_processes_there_is_one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where joblib may start none, as with JOBLIB_MULTIPROCESSING=0."""
+    monkeypatch.setattr("study.plan.may_start_processes", lambda: False)
+    assert resources(SPEC, 96, MACHINE, memory=64e9).jobs == 1
+    assert resources(SPEC, 96, MACHINE, jobs=1, memory=64e9).jobs == 1
+    with pytest.raises(StudyError, match="workers 2: joblib may start no processes here"):
+        resources(SPEC, 96, MACHINE, jobs=2, memory=64e9)
 
 
 def test_slow_steps_memory_and_workers_make_smaller_groups(tmp_path: Path) -> None:
@@ -202,8 +272,33 @@ def test_sizes_are_measured_where_there_is_a_choice(tmp_path: Path) -> None:
 def test_a_probe_times_each_size_in_turn() -> None:
     """Seconds of one lane's step: the array's, divided among its lanes."""
     found = probe(ONE[0], [4, 16], ParabolaEngine(), SlowClock([5 * 0.004, 5 * 0.008] * PROBE_ROUNDS))
-    assert found[4] == pytest.approx([1e-3] * PROBE_ROUNDS)
-    assert found[16] == pytest.approx([5e-4] * PROBE_ROUNDS)
+    assert found[4].seconds == pytest.approx([1e-3] * PROBE_ROUNDS)
+    assert found[16].seconds == pytest.approx([5e-4] * PROBE_ROUNDS)
+
+
+class Crowded(ParabolaEngine):
+    """Raises where an array has more than four lanes."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+    def learner(self, trials: Sequence[Trial]) -> Parabola:
+        if len(trials) > 4:
+            raise self.error
+        return super().learner(trials)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("RESOURCE_EXHAUSTED: Out of memory"), RuntimeError("OOM when allocating")])
+def test_a_size_that_memory_cannot_hold_is_not_to_be_had(error: Exception) -> None:
+    """Whoever says so."""
+    assert set(probe(ONE[0], [4, 16], Crowded(error))) == {4}
+
+
+def test_any_other_error_of_an_array_is_told() -> None:
+    """It is not want of memory, and would cost the study its arrays without a word."""
+    with pytest.raises(StudyError, match=r"an array of 16 lanes on the compact network at width 1 cannot be trained here \(ValueError: no"):
+        probe(ONE[0], [4, 16], Crowded(ValueError("no gradient")))
 
 
 def test_a_plan_expects_arrivals_and_early_ends(tmp_path: Path) -> None:

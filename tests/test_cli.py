@@ -17,6 +17,7 @@ from command import call as called
 from test_tables import SPEC, stored
 
 import study
+from study import figures
 from study.claims import CLAIMS
 from study.store import Store
 
@@ -173,6 +174,7 @@ def test_studies_are_compared_and_published_files_imported(folder: Path, tmp_pat
     assert "does not tell the steps" in answer.stderr
 
 
+@pytest.mark.kernels
 def test_the_smoke_study_end_to_end_on_real_mnist(folder: Path) -> None:
     """Run, resume, status, Python API: the whole way, with TensorFlow."""
     answer = call("run", "smoke", "--out", folder)
@@ -221,3 +223,33 @@ def test_an_interrupted_run_says_how_to_go_on(folder: Path) -> None:
     assert "stopped; every trial that had ended is stored. To go on: python -m study run smoke --optimizers sgd" in said
     assert "Traceback" not in said
     assert len(store.runs()) == 1
+
+
+def test_a_busy_machine_and_a_target_out_of_reach_are_told_wherever_they_matter(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By `run`, in the rows, by `tables`, `status`, the figure and the report's notes; another reading can be taken later."""
+    monkeypatch.setattr("study.quiet.Load.quiet", False)
+    monkeypatch.setattr("study.quiet.LOOK", 0.1)
+    options = ["smoke", "--optimizers", "sgd", "--rates", "0.003,0.001", "--max-steps", "50", "--target", "0.99", "--out", str(folder)]
+    answer = called("run", *options, "--wait-quiet", "0.1")
+    assert answer.returncode == 0, answer.stderr
+    assert "note: the machine is busy: other programs took 0.0 of its" in answer.stdout
+    why = (
+        r"note: no trial reached 99 % \(2 capped\); the best was sgd at 0\.00\d with [\d.]+ %\. The budget allowed 50 steps of [\d.]+ ms: "
+    )
+    assert re.search(why + r"a larger one \(--max-steps 100\), or a lower --target, in another --out, would show more", answer.stdout)
+    assert {run.quiet for run in Store(folder).runs()} == {False}
+    noise = "other programs ran while the step times were measured: the seconds of all 2 trials are too long, the steps are right"
+    for command in ("tables", "status"):
+        told = called(command, folder).stdout
+        assert f"note: {noise}" in told
+        assert "no trial reached 99 %" in told
+    runs = study.load(folder)
+    drawn = figures.valley(runs)
+    assert noise in [text.get_text() for text in drawn.texts]
+    assert any("no trial reached 99 %" in text.get_text() for text in drawn.axes[1].texts)
+    assert json.loads(called("status", folder, "--json").stdout)["busy"] == 2
+    monkeypatch.setattr("study.quiet.Load.quiet", True)
+    again = called("calibrate", *options, "--again").stdout
+    assert re.search(r"busy +\S+\n", again)
+    assert re.search(r"quiet +\S+ \(in use\)\n", again)
+    assert {run.quiet for run in Store(folder).runs()} == {False}, "stored rows keep what they were given"

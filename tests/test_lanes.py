@@ -22,6 +22,8 @@ from study.optimizers import RULES
 from study.spec import HYPERS, OPTIMIZERS, StudySpec, Trial
 from study.tensors import xp
 
+pytestmark = pytest.mark.kernels
+
 Floats = NDArray[Any]
 
 RATES = {
@@ -481,3 +483,34 @@ def test_a_batch_larger_than_the_training_set_is_refused() -> None:
     """With both numbers in the sentence."""
     with pytest.raises(StudyError, match="batch 7000 is more than the 6000 training images"):
         learner(trials(batch=7000))
+
+
+def test_groups_convolved_one_by_one_are_the_grouped_convolution(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Values and both gradients, held against a loop over windows in numpy; where TensorFlow has a grouped gradient, against that too."""
+    tf = tensors.xp
+    random = np.random.default_rng(0)
+    batch, side, groups, inputs, outputs, kernel = 2, 6, 3, 2, 4, 3
+    x = random.normal(size=(batch, side, side, groups * inputs)).astype(np.float32)
+    w = random.normal(size=(kernel, kernel, inputs, groups * outputs)).astype(np.float32)
+    upstream = random.normal(size=(batch, side, side, groups * outputs)).astype(np.float32)
+
+    def all_of_it() -> list[Floats]:
+        given = [tf.constant(x), tf.constant(w)]
+        with tf.GradientTape() as tape:
+            tape.watch(given)
+            z = tensors.convolve(*given)
+        return [np.asarray(part) for part in (z, *tape.gradient(z, given, tf.constant(upstream)))]
+
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    windows = sliding_window_view(padded, (kernel, kernel), axis=(1, 2)).reshape(batch, side, side, groups, inputs, kernel, kernel)
+    filters = w.reshape(kernel, kernel, inputs, groups, outputs)
+    z = np.einsum("byxgikl,kligo->byxgo", windows, filters).reshape(upstream.shape)
+    of_w = np.einsum("byxgikl,byxgo->kligo", windows, upstream.reshape(batch, side, side, groups, outputs)).reshape(w.shape)
+    (mine, of_x, mine_of_w), known = all_of_it(), tensors.differentiates_groups()
+    assert mine == pytest.approx(z, abs=1e-4)
+    assert mine_of_w == pytest.approx(of_w, abs=1e-4)
+    assert (of_x * x).sum() == pytest.approx((upstream * z).sum(), rel=1e-4), "the convolution is linear in x"
+    monkeypatch.setattr(tensors, "differentiates_groups", lambda: not known)
+    if known:
+        for other, this in zip(all_of_it(), (mine, of_x, mine_of_w), strict=True):
+            assert other == pytest.approx(this, abs=1e-4)

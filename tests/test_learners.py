@@ -27,6 +27,8 @@ from study.network import network_of
 from study.spec import HYPERS, OPTIMIZERS, StudySpec, Trial
 from study.store import Store
 
+pytestmark = pytest.mark.kernels
+
 Floats = NDArray[Any]
 
 RATES = {

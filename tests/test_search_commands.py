@@ -57,6 +57,7 @@ def test_mistakes_are_one_sentence(arguments: list[str], words: str, tmp_path: P
     assert words in answer.stderr
 
 
+@pytest.mark.kernels
 def test_find_rate_prints_every_rule_and_writes_the_curve(tmp_path: Path) -> None:
     """The rules' reasons, how the sweep ended, the numbers and the figure."""
     answer = call("find-rate", *SMALL, "--steps", "60", "--high", "3", "--stop", "none", "--out", tmp_path / "found")
@@ -70,6 +71,7 @@ def test_find_rate_prints_every_rule_and_writes_the_curve(tmp_path: Path) -> Non
     assert {path.name for path in (tmp_path / "found").iterdir()} == {"sweep.csv", "sweep.png", "sweep.svg"}
 
 
+@pytest.mark.kernels
 def test_staircase_prints_what_each_rate_led_to(tmp_path: Path) -> None:
     """As JSON, the bar and the files' names being on standard error."""
     search = ["--search", "0.01:0.01:2:0.03", "--unit", "steps"]
@@ -82,6 +84,7 @@ def test_staircase_prints_what_each_rate_led_to(tmp_path: Path) -> None:
     assert len((tmp_path / "found" / "staircase.csv").read_text().splitlines()) == 7
 
 
+@pytest.mark.kernels
 def test_halve_prints_its_tries() -> None:
     """From a rate that no network survives."""
     answer = call("halve", "--optimizer", "adam", "--batch", "20", "--steps", "20", "--start", "20", "--json")
@@ -93,6 +96,7 @@ def test_halve_prints_its_tries() -> None:
     assert found["steps"] == 20 * len(found["tries"])
 
 
+@pytest.mark.kernels
 def test_evolve_prints_the_schedule_and_writes_the_lineage(tmp_path: Path) -> None:
     """The best member's line, its cost, and a schedule that a study takes."""
     small = ["--optimizer", "momentum", "--members", "3", "--ready", "20", "--rounds", "3", "--share", "0.4", "--batch", "20"]

@@ -39,7 +39,7 @@ def test_the_published_grid() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "trials"), [("smoke", 6), ("quick", 96), ("article", 288), ("tutorial", 288), ("sizes", 216), ("sizes-quick", 18)]
+    ("name", "trials"), [("smoke", 6), ("quick", 114), ("article", 288), ("tutorial", 288), ("sizes", 216), ("sizes-quick", 18)]
 )
 def test_presets(name: str, trials: int) -> None:
     """Every preset makes as many trials as it says, all of them different."""

@@ -41,6 +41,8 @@ RUN = Run(
     fingerprint="0123abcd",
     versions={"python": "3.11"},
     started_at="2026-01-01T00:00:00+00:00",
+    processor="6.143.8",
+    quiet=True,
 )
 FINISH = Finish(0, Outcome.REACHED, 150, 0.3, (0.5, 0.9, 0.98), (2.0, 0.5, 0.1))
 

@@ -234,7 +234,8 @@ def test_widths_are_drawn_apart(folder: Path) -> None:
 def test_a_study_in_which_nothing_arrived_is_drawn_too(folder: Path) -> None:
     """An empty valley is a result."""
     runs = tables.frame([replace(run, outcome=Outcome.CAPPED) for run in made_up()])
-    assert [text.get_text() for text in figures.valley(runs).axes[1].texts] == ["no trial arrived"]
+    (text,) = figures.valley(runs).axes[1].texts
+    assert text.get_text().startswith("no trial reached 97 % (")
     figures.envelope(runs)
     with pytest.raises(StudyError, match="no validation curves"):
         figures.curves(tables.curves(folder), runs)
@@ -247,3 +248,38 @@ def test_one_rate_and_steps_as_the_only_cap_are_drawn() -> None:
     assert tables.budget(runs).tolist() == [10.0] * 3
     figures.valley(runs)
     figures.envelope(runs)
+
+
+def test_a_study_in_which_nothing_arrived_says_why() -> None:
+    """Outcomes, the nearest trial, the budget, and what would show more."""
+    capped = tables.frame([replace(run, outcome=Outcome.CAPPED, best_accuracy=0.3 + i / 100) for i, run in enumerate(made_up())])
+    (why,) = tables.unreached(capped)
+    top = capped.sort_values("best_accuracy").iloc[-1]
+    assert why.startswith(
+        f"no trial reached 97 % ({len(capped)} capped); the best was {top['optimizer']} at {top['learning_rate']:.3g} with "
+    )
+    assert "(--cap 20), or a lower --target, in another --out" in why
+    assert why in tables.warnings(capped)
+    dead = tables.frame([replace(run, outcome=Outcome.DIVERGED, best_accuracy=None) for run in made_up()])
+    assert tables.unreached(dead) == [f"no trial reached 97 % ({len(dead)} diverged): other --rates would show more"]
+    assert tables.unreached(tables.frame(made_up())) == []
+    assert tables.unreached(capped.iloc[:0]) == []
+
+
+def test_rows_of_a_busy_machine_or_an_unknown_kind_are_said_to_be_such() -> None:
+    """Those of them that are, and only in the warnings of a table that holds them."""
+    fine = made_up()
+    assert tables.busy(tables.frame(fine)) == ""
+    assert not tables.kind_unknown(tables.frame(fine))
+    some = tables.frame([replace(run, quiet=i > 2, processor=None if i == 5 else "1.2.3") for i, run in enumerate(fine)])
+    said = tables.warnings(some)
+    assert tables.busy(some).endswith(f"the seconds of 3 of {len(fine)} trials are too long, the steps are right")
+    assert tables.busy(some) in said
+    assert any(sentence.startswith("the kind of processor of test-machine was not told apart") for sentence in said)
+    alone = tables.frame([replace(run, quiet=False, trial=replace(run.trial, mode="alone")) for run in fine])
+    assert (
+        tables.busy(alone)
+        == f"other programs ran while they trained: the seconds of all {len(fine)} trials are too long, the steps are right"
+    )
+    unseen = tables.frame([replace(run, quiet=None) for run in fine])
+    assert tables.busy(unseen) == "", "nobody looked"
