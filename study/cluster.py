@@ -18,6 +18,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -41,6 +42,9 @@ ARRIVAL = 60.0
 
 SILENCE = 20.0
 """Seconds without an answer after which a Ray cluster is held to be gone."""
+
+GRACE = 1.0
+"""Seconds that dask's client has, when it closes, to tell those who wait."""
 
 TRIES = 3
 """How many workers may die of a task before it is given up."""
@@ -86,6 +90,7 @@ class Dask:
         for name in ("distributed", *(name for name in logging.root.manager.loggerDict if name.startswith("distributed."))):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self.cluster: Any = None
+        self.waiting: set[Future[Any]] = set()
         if address is None:
             machine = this_site().machine
             workers = workers or len(machine.gpus) or machine.cores
@@ -121,9 +126,30 @@ class Dask:
                 elif time.monotonic() - seen > ARRIVAL:
                     self.client.close()
                 time.sleep(1)
+        time.sleep(GRACE)
+        for future in list(self.waiting):  # a client that closes does not always tell those who wait
+            with suppress(InvalidStateError):
+                future.set_exception(ConnectionError("no worker is left"))
 
-    def submit(self, function: Callable[[], Any]) -> Any:
-        return self.client.submit(function, pure=False)
+    def submit(self, function: Callable[[], Any]) -> Future[Any]:
+        """See `Service.submit`."""
+        future: Future[Any] = Future()
+        self.waiting.add(future)
+        asked = self.client.submit(function, pure=False)
+
+        def settle(done: Any) -> None:
+            self.waiting.discard(future)
+            with suppress(InvalidStateError):
+                try:
+                    value = done.result()
+                except BaseException as error:
+                    future.set_exception(error)
+                else:
+                    future.set_result(value)
+
+        asked.add_done_callback(settle)
+        future.add_done_callback(lambda _: asked.release())  # dask gives up a task that nobody holds any more
+        return future
 
     def close(self) -> None:
         self.client.close()

@@ -249,7 +249,7 @@ def test_a_busy_machine_and_a_target_out_of_reach_are_told_wherever_they_matter(
     assert any("no trial reached 99 %" in text.get_text() for text in drawn.axes[1].texts)
     assert json.loads(called("status", folder, "--json").stdout)["busy"] == 2
     monkeypatch.setattr("study.quiet.Load.quiet", True)
-    again = called("calibrate", *options, "--again").stdout
+    again = called("calibrate", "smoke", "--optimizers", "sgd", "--out", folder, "--again").stdout
     assert re.search(r"busy +\S+\n", again)
     assert re.search(r"quiet +\S+ \(in use\)\n", again)
     assert {run.quiet for run in Store(folder).runs()} == {False}, "stored rows keep what they were given"
