@@ -13,6 +13,7 @@ Importing this loads no TensorFlow; `run` does when there is something to train,
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -53,12 +54,33 @@ def run(
     workers: int | None = None,
     backend: str = "loky",
     scheduler: str | None = None,
+    wait_quiet: float = 0.0,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Train what the study in `out` still lacks and return all its runs; see `study.driver.run`."""
+    """Train what the study in `out` still lacks and return all its runs; see `study.driver.run`.
+
+    `wait_quiet` is how many seconds to wait for other programs to end before step times are measured. Notes, on a busy machine for
+    example, go to standard error beside the progress bar.
+    """
+    from tqdm import tqdm
+
     from study import driver, tables
 
-    return tables.load(driver.run(spec, out, workers=workers, backend=backend, scheduler=scheduler, progress=progress))
+    def warn(sentences: list[str]) -> None:
+        for sentence in sentences if progress else ():
+            tqdm.write(f"note: {sentence}", file=sys.stderr)
+
+    folder = driver.run(
+        spec,
+        out,
+        workers=workers,
+        backend=backend,
+        scheduler=scheduler,
+        patience=wait_quiet,
+        warn=warn,
+        progress=progress,
+    )
+    return tables.load(folder)
 
 
 def load(folder: str | Path) -> pd.DataFrame:

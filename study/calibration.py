@@ -147,10 +147,11 @@ class Calibration:
         paths: files to read; the first one is the study's own and wins, and `add` writes them all.
         machine: this machine.
         software: engine, version and precision, part of what a step time depends on.
+        own: whether the first file is one study's alone.
     """
 
-    def __init__(self, paths: Sequence[Path], machine: Machine, software: str) -> None:
-        self.paths, self.machine, self.software = list(paths), machine, software
+    def __init__(self, paths: Sequence[Path], machine: Machine, software: str, own: bool = True) -> None:
+        self.paths, self.machine, self.software, self.own = list(paths), machine, software, own
         self.readings: list[StepTime] = []
         for path in reversed(self.paths):
             self._keep(time_ for time_ in read(path) if self._mine(time_))
@@ -204,7 +205,7 @@ class Calibration:
         self._keep(new)
         for path in self.paths:
             others = [time_ for time_ in read(path) if not self._mine(time_)]
-            mine = [time_ for time_ in self.readings if path == self.paths[0] or time_.quiet is not False]
+            mine = [time_ for time_ in self.readings if (self.own and path == self.paths[0]) or time_.quiet is not False]
             path.parent.mkdir(parents=True, exist_ok=True)
             draft = path.with_suffix(f".{os.getpid()}.tmp")
             draft.write_text(json.dumps([asdict(time_) for time_ in (*others, *mine)], indent=1) + "\n", encoding="utf-8")

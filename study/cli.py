@@ -328,7 +328,7 @@ def verify(
     from study import driver
 
     count, draw = integer("trials", trials, 1, 100_000), integer("seed", seed, 0, 2**32)
-    checks, facts = driver.verify(folder, count, draw, factory=setup_of(engine, device, precision))
+    checks, facts = driver.verify(folder, count, draw, factory=setup_of(engine, device, precision), warn=_warn_aside)
     if as_json:
         typer.echo(json.dumps(facts))
         return
@@ -506,7 +506,7 @@ def predict(
     from study import verify
 
     count, draw = integer("check", check, 0, 100_000), integer("seed", seed, 0, 2**32)
-    table, checks = module.predict(folder, count, draw, factory=setup_of(engine, device, precision))
+    table, checks = module.predict(folder, count, draw, factory=setup_of(engine, device, precision), warn=_warn_aside)
     facts = verify.summary(checks) if checks else {}
     if as_json:
         typer.echo(json.dumps({"trials": json.loads(table.to_json(orient="records")), **facts}))
@@ -609,6 +609,12 @@ def _command() -> str:
 def _warn(sentences: list[str]) -> None:
     for sentence in sentences:
         typer.echo(f"note: {sentence}")
+
+
+def _warn_aside(sentences: list[str]) -> None:
+    """Notes on standard error, where standard output is for programs."""
+    for sentence in sentences:
+        typer.echo(f"note: {sentence}", err=True)
 
 
 def _outcomes(outcomes: Any) -> str:

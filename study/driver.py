@@ -21,7 +21,7 @@ from study.errors import StudyError
 from study.machine import ONEDNN, Site, this_machine, this_site
 from study.plan import GPU_PROBES, MEMORY_SHARE, PROBES, Plan, Resources, plan, resources
 from study.progress import Bar
-from study.quiet import wait_until_quiet
+from study.quiet import Meter, wait_until_quiet
 from study.race import Finish
 from study.record import SCHEMA, Outcome, Run
 from study.spec import StudySpec, Trial
@@ -327,9 +327,15 @@ def calibrate(
 
 
 def verify(
-    folder: Path, count: int, seed: int, *, factory: EngineFactory = TENSORFLOW
+    folder: Path,
+    count: int,
+    seed: int,
+    *,
+    factory: EngineFactory = TENSORFLOW,
+    warn: Callable[[list[str]], None] = lambda sentences: None,
 ) -> tuple[list[verification.Check], dict[str, float | int]]:
-    """Train `count` stored trials of mode array again alone; return the comparisons and their summary. Nothing is stored.
+    """Train `count` stored trials of mode array again alone; return the comparisons and their summary. Nothing is stored; `warn` is told
+    if the machine was busy meanwhile.
 
     Raises:
         StudyError: no such study, another machine's, or nothing in it to verify.
@@ -343,7 +349,11 @@ def verify(
         there = f"{mine.machine.name} with {mine.engine} in {mine.precision}"
         raise StudyError(f"{folder} holds no trial of mode array that was run on this machine ({there}): nothing to verify")
     with tqdm(total=len(chosen), desc="alone", leave=False) as bar:
-        checks = verification.verify(chosen, factory(data.load(spec.dataset)), lambda _: bar.update(1))
+        engine, meter = factory(data.load(spec.dataset)), Meter()
+        checks = verification.verify(chosen, engine, lambda _: bar.update(1))
+    load = meter.read()
+    if not load.quiet:
+        warn([f"the machine is busy ({load}), so the trials took longer alone than they do on a quiet one"])
     return checks, verification.summary(checks)
 
 

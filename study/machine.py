@@ -166,6 +166,11 @@ def usable_cores() -> int:
     return int(cpu_count())
 
 
+def schedulable_cores() -> int:
+    """Processors that the system may put this process on, whatever its cgroup's quota of their time."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def this_processor() -> Processor:
     """The processor that this process runs on."""
     with suppress(OSError):  # py-cpuinfo, which reads it there too, takes more than a second for all that it asks besides

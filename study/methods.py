@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from tqdm import tqdm
 
 from study import calibration, contest, cycles, data, tables
 from study.calibration import Engine
-from study.driver import calibration_of, once
+from study.driver import busy, calibration_of, once
 from study.engine import TENSORFLOW, site_of
 from study.errors import StudyError
 from study.record import Outcome, Run
@@ -66,7 +67,8 @@ def run_cycles(out: Path, seeds: int, dataset: str = "mnist", *, factory: Engine
 
             if kinds:
                 bar.set_postfix_str("step times")
-                calibration.measure(times, kinds, engine())
+                for sentence in (*calibration.measure(times, kinds, engine()), *busy(times, kinds)):
+                    bar.write(f"note: {sentence}", file=sys.stderr)
             for seed in missing:
                 rows = cycles.train(seed, engine(), len(images.x_train), dataset, width=width, watch=watch)
                 append_line(out / cycles.FILE, {"seed": seed, "rows": rows})

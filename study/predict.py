@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tqdm import tqdm
 from study import calibration, data, tables
 from study import verify as verification
 from study.calibration import Calibration
-from study.driver import RESULTS, once
+from study.driver import RESULTS, busy, once
 from study.engine import TENSORFLOW, site_of
 from study.errors import StudyError
 from study.network import network_of
@@ -29,13 +29,18 @@ MOST_MEASURING = 40.0
 
 
 def predict(
-    folder: Path, count: int = 0, seed: int = 0, *, factory: EngineFactory = TENSORFLOW
+    folder: Path,
+    count: int = 0,
+    seed: int = 0,
+    *,
+    factory: EngineFactory = TENSORFLOW,
+    warn: Callable[[list[str]], None] = lambda sentences: None,
 ) -> tuple[pd.DataFrame, list[verification.Check]]:
     """What the trials of a study, stored on any machine, take on this one: their steps x step times measured here, see `predicted`.
 
     Of many or large widths some are measured, and the others' step times drawn from theirs by the arithmetic. Step times are kept in
-    results/<machine>/calibration.json; nothing is added to the study. `count` of the trials are trained here and come back as checks
-    against the prediction.
+    results/<machine>/calibration.json unless the machine is busy, which `warn` is told; nothing is added to the study. `count` of the
+    trials are trained here and come back as checks against the prediction.
 
     Raises:
         StudyError: no such study, or one that does not tell its steps.
@@ -45,7 +50,8 @@ def predict(
     table = tables.comparable(tables.frame(runs))
     site = site_of(factory)
     kinds = {(run.trial.width, run.trial.optimizer): run.trial for run in runs}
-    times = Calibration([RESULTS / site.machine.name / "calibration.json"], site.machine, site.software)
+    shared = RESULTS / site.machine.name / "calibration.json"
+    times = Calibration([shared], site.machine, site.software, own=False)
     if table["steps"].isna().any():
         predicted(table, {})  # says why not, before anything is measured
     engine = once(factory, data.load(spec.dataset), Stopwatch())
@@ -57,7 +63,8 @@ def predict(
                 bar.total, bar.n = total, done
                 bar.refresh()
 
-            calibration.measure(times, missing, engine(), watch=watch)
+            said = calibration.measure(times, missing, engine(), watch=watch)
+        warn([*said, *busy(times, missing)])
     steps = {key: _step_time(trial, times, kinds.values()) for key, trial in kinds.items()}
     result = predicted(table, steps)
     told = result[(result["outcome_here"] != "open") & (result["seconds_here"] > 0)].set_index("id")

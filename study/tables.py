@@ -141,9 +141,9 @@ def budget(runs: pd.DataFrame) -> pd.Series:
 
 
 def valley(runs: pd.DataFrame) -> pd.DataFrame:
-    """Every trial of the valley figure: optimizer, rate, outcome, seconds, steps, seed, width."""
+    """Every trial of the valley figure: optimizer, rate, outcome, seconds, steps, seed, width, and whether the machine was quiet."""
     table = comparable(runs).rename(columns={"learning_rate": "rate"})
-    return table[["optimizer", "rate", "outcome", "seconds", "steps", "seed", "width"]].reset_index(drop=True)
+    return table[["optimizer", "rate", "outcome", "seconds", "steps", "seed", "width", "quiet"]].reset_index(drop=True)
 
 
 def cells(runs: pd.DataFrame) -> pd.DataFrame:

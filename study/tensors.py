@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from study.backend import Body, Tensor
-from study.machine import settle_onednn
+from study.machine import THREADS, schedulable_cores, settle_onednn, usable_cores
 
 
 @contextmanager
@@ -49,6 +49,10 @@ xp: Any = tf
 def prepare(precision: str) -> str:
     """See `Backend.prepare`."""
     gpus = _gpus()
+    cores = usable_cores()
+    if THREADS[NAME] not in os.environ and cores < schedulable_cores():  # a quota of processor time, which TensorFlow does not look for
+        with suppress(RuntimeError):
+            tf.config.threading.set_intra_op_parallelism_threads(cores)
     for gpu in gpus:
         with suppress(RuntimeError):  # the caller's own tensors came first and took the device as they wished
             tf.config.experimental.set_memory_growth(gpu, True)

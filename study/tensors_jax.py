@@ -19,6 +19,7 @@ import numpy as np
 from jax import lax
 
 from study.backend import Body, Tensor
+from study.machine import THREADS, schedulable_cores, usable_cores
 
 NAME = "jax"
 CONVOLVES = False
@@ -67,6 +68,11 @@ xp: Any = SimpleNamespace(
 
 def prepare(precision: str) -> str:
     """See `Backend.prepare`; memory is taken as it is needed by the environment variable above."""
+    cores = usable_cores()
+    if THREADS[NAME] not in os.environ and cores < schedulable_cores():  # a quota of processor time, which XLA does not look for
+        os.environ[THREADS[NAME]] = str(cores)
+        jax.devices()  # the client that reads it is made now; processes that are started later are to decide for themselves
+        del os.environ[THREADS[NAME]]
     jax.config.update("jax_default_matmul_precision", {"float32": "highest", "tf32": "tensorfloat32"}[precision])
     return str(jax.default_backend())
 
