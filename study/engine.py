@@ -57,7 +57,8 @@ class Setup:
             if (error.name or "").partition(".")[0] != self.engine:
                 raise
             where = {"tensorflow": "requirements.txt", "jax": "requirements-jax.txt"}[self.engine]
-            raise StudyError(f"the engine {self.engine} is not installed: .venv/bin/pip install -r {where}") from None
+            ways = f"pip install {self.engine}, or in the repository .venv/bin/pip install -r {where}"
+            raise StudyError(f"the engine {self.engine} is not installed: {ways}") from None
         from study.lanes import LanesEngine
 
         precision = resolved(self.precision)

@@ -285,12 +285,17 @@ def versions_of(engine: str) -> tuple[tuple[str, str], ...]:
 
 def versions(engine: str = "tensorflow") -> dict[str, str]:
     """Versions of Python, of the packages that the engine's numbers depend on, of the GPU's driver where there is one, and the project's
-    commit (`unknown` outside a repository); for TensorFlow also whether oneDNN is on, and the number of threads where it was set."""
+    commit (its version where a wheel installed it); for TensorFlow also whether oneDNN is on, and the number of threads where it was
+    set."""
     return dict(versions_of(engine))
 
 
 def _commit() -> str:
     root = Path(__file__).parent.parent
+    if not (root / ".git").exists():  # installed: a repository around it would be somebody else's
+        with suppress(PackageNotFoundError):
+            return version("learning-rate-study")
+        return "unknown"
     try:
         answer = subprocess.run(["git", "-C", str(root), "describe", "--always", "--dirty"], capture_output=True, text=True, timeout=20)
     except (OSError, subprocess.TimeoutExpired):

@@ -69,13 +69,16 @@ def write(folders: Sequence[str | Path], out: str | Path) -> Path:
 
     Raises:
         StudyError: no study's folder, one that holds nothing of the kind or no finished trial, a place that cannot be written to, or a
-            section that failed.
+            section that failed; or what makes the page is not installed.
     """
-    import nbclient
-    from nbconvert import HTMLExporter
-    from papermill.iorw import load_notebook_node
-    from papermill.parameterize import parameterize_notebook
-    from traitlets.config import Config
+    try:
+        import nbclient
+        from nbconvert import HTMLExporter
+        from papermill.iorw import load_notebook_node
+        from papermill.parameterize import parameterize_notebook
+        from traitlets.config import Config
+    except ImportError as error:
+        raise StudyError(f"the report needs {error.name}: pip install ipykernel nbclient nbconvert papermill") from None
 
     if not folders:
         raise StudyError("name at least one study's folder")
