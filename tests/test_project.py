@@ -24,7 +24,7 @@ def test_the_guide_shows_every_kind_of_addition() -> None:
 
 @pytest.mark.parametrize(("kind", "diff"), DIFFS)
 def test_the_guides_diffs_apply_to_the_files(kind: str, diff: str) -> None:
-    """So that the guide tells of these files, not of older ones. What each does was tried by hand; see the guide."""
+    """So that the guide tells of these files, not of older ones."""
     command = ["git", "apply", "--check", "-C1", "-"]
     done = subprocess.run(command, input=diff, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
