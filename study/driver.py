@@ -406,9 +406,9 @@ def busy(times: Calibration, trials: Sequence[Trial]) -> list[str]:
     factors = [cores * time.seconds / time.processor_seconds for time in used if time.processor_seconds]
     factor = f" (at most {max(factors):.1f} times)" if factors else ""
     return [
-        f"the machine is busy: other programs took {most:.1f} of its {cores} cores while step times were measured, so the seconds of these "
-        f"trials are too long{factor}; their steps are right. --wait-quiet SECONDS waits for a quiet machine, and calibrate --again takes "
-        "another reading later"
+        f"the machine is busy: other programs took {most:.1f} of its {cores} cores while step times were measured, so the seconds of "
+        f"these trials may be too long{factor}; their steps are right. --wait-quiet SECONDS waits for a quiet machine, and calibrate "
+        "--again takes another reading later"
     ]
 
 

@@ -38,7 +38,7 @@ COLOURS = dict(zip(OPTIMIZERS, sns.color_palette("colorblind", 6), strict=True))
 MARKERS = dict(zip(OPTIMIZERS, "osD^vP", strict=True))
 
 ENDS = {
-    Outcome.CAPPED: ("^", "out of time"),
+    Outcome.CAPPED: ("^", "budget spent"),
     Outcome.STUCK: ("s", "stuck"),
     Outcome.DIVERGED: ("x", "diverged"),
     Outcome.PRUNED: ("v", "given up early"),

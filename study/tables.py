@@ -388,7 +388,7 @@ def busy(runs: pd.DataFrame) -> str:
     count = int(runs["quiet"].map(lambda quiet: quiet is False).sum())
     what = "the step times were measured" if (runs["mode"] == "array").all() else "they trained"
     which = f"all {count}" if count == len(runs) else f"{count} of {len(runs)}"
-    return f"other programs ran while {what}: the seconds of {which} trials are too long, the steps are right" if count else ""
+    return f"other programs ran while {what}: the seconds of {which} trials may be too long, the steps are right" if count else ""
 
 
 def kind_unknown(runs: pd.DataFrame) -> bool:
