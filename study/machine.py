@@ -164,7 +164,7 @@ def usable_cores() -> int:
     """Processors that this process may use, by its affinity and its cgroup's quota, rounded up."""
     from joblib.externals.loky import cpu_count  # joblib's own says 1 where it is told to start no processes
 
-    return max(1, math.ceil(min(cpu_count(), quota())))
+    return max(1, math.ceil(min(float(cpu_count()), quota())))
 
 
 def quota(own: Path = Path("/proc/self/cgroup"), mounted: Path = Path("/sys/fs/cgroup")) -> float:
