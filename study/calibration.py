@@ -53,12 +53,12 @@ class Rounds:
     def estimate(self) -> float:
         """Seconds of a step on a quiet machine, as well as the rounds tell.
 
-        Their median if the machine was quiet. Other programs only add time: if it was not, the lower quartile bounds the step from above,
+        Their median if the machine was quiet, or a GPU computed. Other programs only add time: if it was not, the lower quartile bounds the step from above,
         and so do its processor seconds, since a step that keeps a processor busy takes no longer than that by itself. The least counts.
         """
-        if self.load is None or self.load.quiet:
+        if self.load is None or self.load.quiet or not self.processor:
             return statistics.median(self.seconds)
-        bounds = [float(np.quantile(self.seconds, 0.25)), *([statistics.median(self.processor)] if self.processor else [])]
+        bounds = (float(np.quantile(self.seconds, 0.25)), statistics.median(self.processor))
         return min(bounds)
 
 
@@ -242,7 +242,7 @@ class Calibration:
             processor_seconds=statistics.median(rounds.processor) if rounds.processor else None,
             others=round(load.others, 3) if load else None,
             pressure=round(load.pressure, 3) if load and load.pressure is not None else None,
-            quiet=load.quiet if load else None,
+            quiet=load.quiet if load and rounds.processor else None,  # what runs on the processor says little of a GPU's step
         )
 
 

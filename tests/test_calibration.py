@@ -128,7 +128,15 @@ def test_the_estimate_is_the_median_on_a_quiet_machine_and_the_least_bound_on_a_
     assert Rounds(seconds, 4, [1.0] * 5).estimate == 6.0, "as it always was where nobody looked"
     assert Rounds(seconds, 4, [3.0, 2.0, 9.0], BUSY).estimate == 3.0
     assert Rounds(seconds, 4, [9.0], BUSY).estimate == 5.0, "two processors at once"
-    assert Rounds(seconds, 4, [], BUSY).estimate == 5.0, "a GPU computes"
+    assert Rounds(seconds, 4, [], BUSY).estimate == 6.0, "a GPU computes"
+
+
+def test_what_runs_on_the_processor_says_little_of_a_gpus_step(tmp_path: Path) -> None:
+    """So its readings are neither quiet nor busy."""
+    times = calibration(tmp_path / "c.json")
+    times.take(ONE[:1], [Rounds([0.002], 4, [], BUSY)])
+    assert times.quiet(ONE[0]) is None
+    assert times.times[key_of(ONE[0])].others == BUSY.others
 
 
 def test_a_reading_of_a_busy_machine_is_marked_and_not_shared(tmp_path: Path) -> None:
@@ -222,7 +230,7 @@ def test_a_probe_changes_the_usual_size_by_more_than_its_noise_alone(tmp_path: P
     usual, faster = [1.0e-3, 1.1e-3, 1.2e-3], [0.7e-3, 0.8e-3, 1.4e-3]
     for noisy, load, size in ((faster, QUIET, 16), ([0.7e-3, 0.8e-3, 0.9e-3], QUIET, 64), ([0.7e-3, 0.8e-3, 0.9e-3], BUSY, 16)):
         times = calibrated(Calibration([tmp_path / f"{size}{load.quiet}{noisy[-1]}.json"], MACHINE, "2.21.0"), ONE)
-        rounds = {16: Rounds(usual, 5, [], load), 64: Rounds(noisy, 5, [], load)}
+        rounds = {16: Rounds(usual, 5, usual, load), 64: Rounds(noisy, 5, noisy, load)}
         times.add(times.entry(array_key(ONE[0], lanes, 1), one) for lanes, one in rounds.items())
         assert lanes_for(ONE[0], times, ONE_JOB) == size
 
