@@ -53,8 +53,9 @@ class Rounds:
     def estimate(self) -> float:
         """Seconds of a step on a quiet machine, as well as the rounds tell.
 
-        Their median if the machine was quiet, or a GPU computed. Other programs only add time: if it was not, the lower quartile bounds the step from above,
-        and so do its processor seconds, since a step that keeps a processor busy takes no longer than that by itself. The least counts.
+        Their median if the machine was quiet, or a GPU computed. Other programs only add time: if it was not, the lower quartile bounds
+        the step from above, and so do its processor seconds, since a step that keeps a processor busy takes no longer than that by itself.
+        The least counts.
         """
         if self.load is None or self.load.quiet or not self.processor:
             return statistics.median(self.seconds)
