@@ -335,16 +335,17 @@ def warnings(runs: pd.DataFrame, spec: StudySpec | None = None, trained: pd.Data
         elsewhere: how many of its trials are another machine's, and none of these runs.
     """
     table = best(runs)
-    said = [*filter(None, [busy(runs)]), *unreached(runs)]
-    if kind_unknown(runs):
-        machine = ", ".join(sorted(set(runs["machine"])))
-        said.append(f"the kind of processor of {machine} was not told apart when these trials were stored: the name may stand for several")
+    said = unreached(runs)
     missing = len(spec) - int(runs["id"].isin([trial.id for trial in spec.trials()]).sum()) if spec is not None else 0
     missing = max(0, missing - elsewhere)
     if elsewhere:
         said.append(f"{elsewhere} more trials are stored of another machine: they are in no table with these")
     if missing and spec is not None:
         said.append(f"{missing} of {len(spec)} trials are missing: best rates are of what has ended so far, and the same command goes on")
+    said += filter(None, [busy(runs)])
+    if kind_unknown(runs):
+        machine = ", ".join(sorted(set(runs["machine"])))
+        said.append(f"the kind of processor of {machine} was not told apart when these trials were stored: the name may stand for several")
     seeds = int(table["seeds"].max())
     if seeds < statistics.FEWEST_SEEDS:
         said.append(
