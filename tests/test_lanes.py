@@ -40,6 +40,9 @@ The tutorial network takes small ones: at a fifth of the compact network's, plai
 SLOW_START = 3e-4
 """The tutorial network's rate of the published RMSProp, whose mean square starts at one: at 1e-5 it would hardly have moved in 50 steps."""
 
+WIDE = 1e-3
+"""Tolerance of losses of networks wider than those whose rates were chosen so; some kernels round to 3.5e-4 of each other in 20 steps."""
+
 STEPS = 40
 
 FORMS: dict[str, dict[str, Any]] = {"folded": {}, "unfolded, dropout": {"network": "tutorial", "widths": (0.1875,), "scale_dense": True}}
@@ -139,7 +142,9 @@ def test_wider_networks_folded_or_not_are_plain_keras_models(width: float, scale
     assert (network.dense > network_of(trials()[0]).dense) is scale_dense
     losses, _ = learner(array).advance(rates(array, 20))
     for lane, trial in enumerate(array):
-        assert losses[:, lane] == pytest.approx(keras_model.train(trial, images(), 20)[0], abs=1e-4)
+        expected, _ = keras_model.train(trial, images(), 20)
+        assert losses[:, lane] == pytest.approx(expected, abs=WIDE)
+        assert expected[0] - expected.min() > 50 * WIDE, "it has learnt far more than the tolerance"
 
 
 @pytest.mark.parametrize("hyper", HYPERS)
