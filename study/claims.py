@@ -134,21 +134,41 @@ def claim(id: str, text: str, published: str) -> Callable[[Callable[..., Verdict
     return put
 
 
-def evidence(folder: str | Path) -> Evidence | Rows:
-    """A stored study's evidence, rows outside its present grid left out; or what a contest or the case study of cycles left there.
+def evidence(folder: str | Path, machine: str | None = None) -> Evidence | Rows:
+    """A stored study's evidence, or what a contest or the case study of cycles left there.
+
+    Args:
+        folder: the folder.
+        machine: whose runs of a study to take, see `tables.load`.
 
     Raises:
         StudyError: the folder holds nothing of the kind, or rows that must not share a table.
     """
-    if not (Path(folder) / "spec.json").exists():
-        for kind, name, read in (("contest", contest.TABLE, contest.read), ("cycles", cycles.FILE, cycles.read)):
-            if (Path(folder) / name).exists():
-                return Rows(kind, read(folder))
-    spec = Store(Path(folder)).spec()
-    runs = tables.load(folder)
+    found = rows_in(folder)
+    if found is not None:
+        return found
+    return asked(Store(Path(folder)).spec(), tables.load(folder, machine), tables.curves(folder))
+
+
+def rows_in(folder: str | Path) -> Rows | None:
+    """What a contest or the case study of cycles left in a folder; None where neither did, or where a study is."""
+    if (Path(folder) / "spec.json").exists():
+        return None
+    for kind, name, read in (("contest", contest.TABLE, contest.read), ("cycles", cycles.FILE, cycles.read)):
+        if (Path(folder) / name).exists():
+            return Rows(kind, read(folder))
+    return None
+
+
+def asked(spec: StudySpec, runs: pd.DataFrame, curves: pd.DataFrame) -> Evidence:
+    """A study's evidence: rows outside its present grid, and curves of other machines, are left out.
+
+    Raises:
+        StudyError: the rows must not share a table.
+    """
     if len(runs):
         runs = runs[runs["id"].isin([trial.id for trial in spec.trials()])]
-    return Evidence(spec, tables.comparable(runs) if len(runs) else runs, tables.curves(folder))
+    return Evidence(spec, tables.comparable(runs) if len(runs) else runs, tables.curves_of(curves, runs))
 
 
 def verdicts(studies: Known) -> list[Verdict]:
@@ -831,8 +851,12 @@ def table(found: Sequence[Verdict]) -> pd.DataFrame:
     )
 
 
-def judge(folders: str | Path | Sequence[str | Path]) -> list[Verdict]:
+def judge(folders: str | Path | Sequence[str | Path], machine: str | None = None) -> list[Verdict]:
     """Every claim's verdict on the studies in these folders.
+
+    Args:
+        folders: of studies, contests and case studies of cycles.
+        machine: whose runs of the studies to take, see `tables.load`.
 
     Raises:
         StudyError: no folder, or one that holds no study.
@@ -840,4 +864,4 @@ def judge(folders: str | Path | Sequence[str | Path]) -> list[Verdict]:
     if not folders:
         raise StudyError("name at least one study's folder")
     folders = [folders] if isinstance(folders, str | Path) else folders
-    return verdicts([evidence(folder) for folder in folders])
+    return verdicts([evidence(folder, machine) for folder in folders])

@@ -406,11 +406,11 @@ def figures(
 
 
 @app.command()
-def claims(folders: Folders, as_json: AsJson = False) -> None:
+def claims(folders: Folders, machine: Of = None, as_json: AsJson = False) -> None:
     """Hold the published study's claims against stored studies: a grid of rates, and a study of sizes."""
     from study import claims as module
 
-    found = module.judge(folders)
+    found = module.judge(folders, machine)
     if as_json:
         typer.echo(json.dumps([verdict.to_json() for verdict in found]))
         return
@@ -536,11 +536,12 @@ def predict(
 def report(
     folders: Folders,
     out: Annotated[Path, typer.Option("--out", metavar="FILE.html", help="the file to write")] = Path("report.html"),
+    machine: Of = None,
 ) -> None:
     """Write one self-contained HTML file on stored studies: protocol, machine, figures, best rates, fits, claims, warnings."""
     from study import report as module
 
-    typer.echo(module.write(folders, out))
+    typer.echo(module.write(folders, out, machine))
 
 
 RESUMABLE = ("run", "calibrate", "cycles", "contest")

@@ -608,9 +608,8 @@ def write(folder: str | Path, out: str | Path | None = None, machine: str | None
         StudyError: no runs, or runs that must not share a figure.
     """
     refuse_links(Path(folder))
-    runs, stored = tables.load(folder, machine), tables.curves(folder)
-    stored = stored[stored["fingerprint"].isin([*runs["fingerprint"], ""])]
-    return save(draw(runs, stored), Path(out) if out is not None else Path(folder) / "figures")
+    runs = tables.load(folder, machine)
+    return save(draw(runs, tables.curves_of(tables.curves(folder), runs)), Path(out) if out is not None else Path(folder) / "figures")
 
 
 def save(drawn: Mapping[str, Figure], out: Path) -> list[Path]:

@@ -68,13 +68,20 @@ def load(folder: str | Path, machine: str | None = None) -> pd.DataFrame:
     """
     store = Store(Path(folder))
     store.spec()
-    runs = store.runs()
-    if machine is not None:
-        there = sorted({f"{run.machine} ({run.fingerprint})" for run in runs})
-        runs = [run for run in runs if machine in (run.machine, run.fingerprint)]
-        if not runs:
-            raise StudyError(f"{folder} holds no trial of the machine {machine!r}: {', '.join(there) or 'none has ended'}")
-    return frame(runs)
+    return frame(of_machine(store.runs(), machine, folder))
+
+
+def of_machine(runs: Sequence[Run], machine: str | None, folder: str | Path) -> list[Run]:
+    """Those of a folder's runs that the machine of this name or fingerprint trained; all of them where it is None.
+
+    Raises:
+        StudyError: there are none of that machine; the sentence names those that there are.
+    """
+    found = [run for run in runs if machine in (None, run.machine, run.fingerprint)]
+    if machine is not None and not found:
+        there = ", ".join(sorted({f"{run.machine} ({run.fingerprint})" for run in runs}))
+        raise StudyError(f"{folder} holds no trial of the machine {machine!r}: {there or 'none has ended'}")
+    return found
 
 
 def checks(folder: str | Path) -> pd.DataFrame:
@@ -102,6 +109,11 @@ def curves(folder: str | Path) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
+def curves_of(stored: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Those of the stored curves that a machine of these runs trained, or that do not tell their machine."""
+    return stored[stored["fingerprint"].isin([*(runs["fingerprint"] if len(runs) else []), ""])]
+
+
 COLLAPSE = 0.2
 """A curve that ends so far below the target, or diverged, collapsed."""
 
@@ -127,7 +139,7 @@ def comparable(runs: pd.DataFrame, folder: str | Path = "") -> pd.DataFrame:
             listed = ", ".join(str(value) for value in values)
             how = f"select one before tabulating, such as runs[runs.{column} == ...]"
             if column == "fingerprint":
-                how = "tables and figures take one machine's with --machine NAME"
+                how = "tables, figures, claims and report take one machine's with --machine NAME"
             raise StudyError(f"the runs differ in {column} ({listed}): {how}")
     return runs.assign(optimizer=runs["optimizer"].cat.remove_unused_categories())
 
