@@ -278,11 +278,10 @@ def measure(
     calibration: Calibration,
     trials: Sequence[Trial],
     engine: Engine,
-    clock: Callable[[], float] = running,
     watch: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[str]:
     """Time each trial's step alone and add the readings to `calibration`; see `step_times` and `Calibration.add`."""
-    return calibration.take(trials, step_times(trials, engine, clock, watch)) if trials else []
+    return calibration.take(trials, step_times(trials, engine, watch=watch)) if trials else []
 
 
 def step_times(

@@ -409,11 +409,6 @@ class Lanes:
         w, a, b, kind, rates = (xp.gather(part, kept) for part in (*self.state.slots, self.state.kind, self.state.rates))
         self.restore(State((w, a, b), kind, rates, self.state.step))
 
-    def weights(self, lane: int) -> NDArray[np.float32]:
-        """One lane's weights (n,), in the order of `Network.shapes`."""
-        result: NDArray[np.float32] = np.asarray(self.state.slots[0][lane])
-        return result
-
     def _read(self, x: Tensor, y: Tensor, w: Tensor) -> Iterator[tuple[Tensor, Tensor, Bools]]:
         """`reading` over a whole set, batch by batch."""
         backend = self.images.backend

@@ -28,7 +28,7 @@ LANES = 16
 """Trials at the picks that train together."""
 
 
-def run_cycles(out: Path, seeds: int, dataset: str = "mnist", *, factory: EngineFactory = TENSORFLOW, width: float = 1.0) -> pd.DataFrame:
+def run_cycles(out: Path, seeds: int, dataset: str = "mnist", *, factory: EngineFactory = TENSORFLOW) -> pd.DataFrame:
     """Train every arm with every seed that `out` lacks, measure the step times, and write `cycles.csv`, and its summary.
 
     A seed's rows are on the disk before the next seed begins; rerunning goes on where it was stopped.
@@ -38,14 +38,13 @@ def run_cycles(out: Path, seeds: int, dataset: str = "mnist", *, factory: Engine
         seeds: how many, 0 to N - 1.
         dataset: as in a study.
         factory: makes the engine.
-        width: multiplier of the hidden units.
 
     Raises:
-        StudyError: bad input, another process on the same folder, or a folder of another data set or width.
+        StudyError: bad input, another process on the same folder, or a folder of another data set.
     """
     store, site = Store(out), site_of(factory)
     with store.writing():
-        asked: dict[str, Any] = {"dataset": dataset, "width": width, "epochs": cycles.EPOCHS}
+        asked: dict[str, Any] = {"dataset": dataset, "width": 1.0, "epochs": cycles.EPOCHS}
         if (site.engine, site.precision) != ("tensorflow", "float32"):  # which older folders do not tell
             asked |= {"engine": site.engine, "precision": site.precision}
         settings = out / "cycles.json"
@@ -58,7 +57,7 @@ def run_cycles(out: Path, seeds: int, dataset: str = "mnist", *, factory: Engine
         missing = [seed for seed in range(seeds) if seed not in done]
         engine = once(factory, images, Stopwatch())
         times = calibration_of(out, shared=False, site=site)
-        kinds = times.missing([cycles.trial_of(arm, 0, dataset, width) for arm in cycles.ARMS])
+        kinds = times.missing([cycles.trial_of(arm, 0, dataset) for arm in cycles.ARMS])
         with tqdm(total=len(missing) * cycles.EPOCHS * 3, desc="cycles", disable=not missing) as bar:
 
             def watch(arms: str, epoch: int) -> None:
@@ -70,7 +69,7 @@ def run_cycles(out: Path, seeds: int, dataset: str = "mnist", *, factory: Engine
                 for sentence in (*calibration.measure(times, kinds, engine()), *busy(times, kinds)):
                     bar.write(f"note: {sentence}", file=sys.stderr)
             for seed in missing:
-                rows = cycles.train(seed, engine(), len(images.x_train), dataset, width=width, watch=watch)
+                rows = cycles.train(seed, engine(), len(images.x_train), dataset, watch)
                 append_line(out / cycles.FILE, {"seed": seed, "rows": rows})
     table = cycles.read(out)
     table.to_csv(out / "cycles.csv", index=False, float_format="%.6g")

@@ -33,15 +33,15 @@ def draws(seeds: int, count: int = RESAMPLES) -> NDArray[np.int64]:
     return np.random.default_rng([seeds, count]).integers(seeds, size=(count, seeds))
 
 
-def between(values: Floats, axis: int = -1) -> tuple[Any, Any]:
-    """The percentile interval of resampled values at `CONFIDENCE`: two of the values themselves, since some are infinite.
+def between(values: Floats) -> tuple[Any, Any]:
+    """The percentile interval over the last axis of resampled values at `CONFIDENCE`: two of the values, since some are infinite.
 
     Efron and Tibshirani 1993, section 13.3.
     """
     tail = (1 - CONFIDENCE) / 2
     return (
-        np.quantile(values, tail, axis=axis, method="inverted_cdf"),
-        np.quantile(values, 1 - tail, axis=axis, method="inverted_cdf"),
+        np.quantile(values, tail, axis=-1, method="inverted_cdf"),
+        np.quantile(values, 1 - tail, axis=-1, method="inverted_cdf"),
     )
 
 

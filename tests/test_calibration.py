@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from parabola import MACHINE, Parabola, ParabolaEngine, calibrated
 
-from study.calibration import PROBE_ROUNDS, ROUNDS, Calibration, Rounds, array_key, key_of, measure, probe
+from study.calibration import PROBE_ROUNDS, ROUNDS, Calibration, Rounds, array_key, key_of, probe, step_times
 from study.errors import StudyError
 from study.learner import LANE_SIZES
 from study.plan import (
@@ -68,7 +68,8 @@ def test_the_step_time_is_the_median_over_interleaved_rounds(tmp_path: Path) -> 
         rounds += [50 * 0.001 * spell, 50 * 0.002 * spell]
     times = calibration(tmp_path / "c.json")
     seen: list[tuple[int, int]] = []
-    measure(times, [first, second], ParabolaEngine(), SlowClock(warm + rounds), lambda done, total: seen.append((done, total)))
+    found = step_times([first, second], ParabolaEngine(), SlowClock(warm + rounds), lambda done, total: seen.append((done, total)))
+    times.take([first, second], found)
     assert times.seconds(first) == pytest.approx(0.001)
     assert times.seconds(second) == pytest.approx(0.002)
     entry = times.times[key_of(first)]
@@ -329,7 +330,7 @@ def test_processes_follow_the_cores_the_trials_and_the_memory() -> None:
     assert resources(SPEC, 960, eight, memory=4e9).jobs == 2
     assert resources(SPEC, 960, replace(eight, gpus=("H200",)), memory=64e9) == Resources(1, 64e9, probes=GPU_PROBES)
     assert resources(SPEC.with_(mode="alone"), 960, eight).jobs == 1
-    assert resources(SPEC, 96, eight, jobs=3) == Resources(3, resources(SPEC, 96, eight, jobs=3).memory)
+    assert resources(SPEC, 96, eight, jobs=3, memory=64e9) == Resources(3, 64e9)
 
 
 def test_memory_that_holds_no_process_is_refused() -> None:
