@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -66,7 +65,7 @@ def sides(folders: Sequence[str | Path], anyway: bool = False) -> tuple[list[Sid
         if len(set(found)) > 1:
             said.append(f"version of {package}: {', '.join(found)}")
     fields = list(dict.fromkeys(field for spec in specs[1:] for field in specs[0].differences(spec)))
-    digests = {digest for digest in map(_digest, paths) if len(digest) == 32}
+    digests = {digest for path in paths if len(digest := Store(path).digest() or "") == 32}
     if "dataset" in fields and len(digests) == 1:
         fields.remove("dataset")  # the same images at another place
     elif "dataset" not in fields and len(digests) > 1:
@@ -136,11 +135,6 @@ def summary(cells: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
-
-
-def _digest(folder: Path) -> str:
-    """The MD5 of the images that a study ran on, as its spec.json tells it."""
-    return str(json.loads((folder / "spec.json").read_text(encoding="utf-8")).get("dataset_md5", ""))
 
 
 def _versions(folder: Path) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing, nullcontext
@@ -276,7 +275,7 @@ def _train(crew: Here | Workers | Cluster, todo: Plan, times: Calibration, conte
         emit(run, finish)
 
     try:
-        jobs = [(list(trials), _step_seconds(trials, times)) for trials in todo.groups]
+        jobs = [(list(trials), step_times_of(trials, times)) for trials in todo.groups]
         return crew.train(jobs, context, sift, lambda i, progress: bar.step(i, progress, todo.groups[i]))
     except StudyError:
         if not hung:
@@ -442,7 +441,7 @@ def changes(stored: Sequence[Run], site: Site) -> list[str]:
 def _claim(store: Store, spec: StudySpec, digest: str, site: Site, pending: bool) -> None:
     """Write what the folder is about, unless it was run on other data."""
     if store.spec_path.exists():
-        stored = json.loads(store.spec_path.read_text(encoding="utf-8")).get("dataset_md5")
+        stored = store.digest()
         if stored is None:
             raise StudyError(f"{store.spec_path} does not tell the MD5 of its data any more: restore it, or give another --out")
         if stored != digest:
@@ -468,7 +467,18 @@ def _spender(store: Store, stopwatch: Stopwatch, jobs: int) -> Callable[[dict[st
     return spend
 
 
-def _step_seconds(trials: Sequence[Trial], times: Calibration) -> list[float] | None:
-    """The trials' step times, all of them measured by now; None in mode alone, where the clock itself is read."""
-    known = [times.seconds(trial) for trial in trials]
-    return None if trials[0].mode == "alone" else [seconds for seconds in known if seconds is not None]
+def step_times_of(trials: Sequence[Trial], times: Calibration) -> list[float] | None:
+    """The trials' step times, all of them measured by now; None in mode alone, where the clock itself is read.
+
+    Raises:
+        StudyError: one is not known.
+    """
+    if trials[0].mode == "alone":
+        return None
+    found: list[float] = []
+    for trial in trials:
+        seconds = times.seconds(trial)
+        if seconds is None:
+            raise StudyError(f"the step time of {trial.optimizer} at width {trial.width:g} is not known: run calibrate first")
+        found.append(seconds)
+    return found

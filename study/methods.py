@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -47,11 +46,8 @@ def run_cycles(out: Path, seeds: int, dataset: str = "mnist", *, factory: Engine
         asked: dict[str, Any] = {"dataset": dataset, "width": 1.0, "epochs": cycles.EPOCHS}
         if (site.engine, site.precision) != ("tensorflow", "float32"):  # which older folders do not tell
             asked |= {"engine": site.engine, "precision": site.precision}
-        settings = out / "cycles.json"
-        if settings.exists() and (stored := json.loads(settings.read_text(encoding="utf-8"))) != asked:
-            raise StudyError(f"{out} holds the case study of {stored}, not of {asked}: give another --out")
+        store.settle("cycles.json", asked, "case study")
         images = data.load(dataset)
-        store.write(settings, asked)
         repair(out / cycles.FILE)
         done = {row["seed"] for row in read_rows(out / cycles.FILE, cycles.seed_rows)}
         missing = [seed for seed in range(seeds) if seed not in done]
@@ -120,7 +116,7 @@ def run_contest(
         raise StudyError(f"{grid} was trained by {' in '.join(there)}, and this would be {site.engine} in {site.precision}: take the same")
     with store.writing():
         asked = {"grid": str(grid), "protocol": {**spec.to_json(), "seeds": 0}, "budget": budget}
-        _same(out / "contest.json", asked, store)
+        store.settle("contest.json", asked, "contest")
         repair(paper)
         images = data.load(spec.dataset)
         engine = once(factory, images, Stopwatch())
@@ -148,13 +144,6 @@ def run_contest(
     table.to_csv(out / "contest.csv", index=False, float_format="%.6g")
     contest.summary(table).to_csv(out / "contest-summary.csv", index=False, float_format="%.6g")
     return table
-
-
-def _same(path: Path, asked: Mapping[str, Any], store: Store) -> None:
-    """Keep what was asked for, or raise `StudyError` where the folder holds another contest."""
-    if path.exists() and json.loads(path.read_text(encoding="utf-8")) != json.loads(json.dumps(asked)):
-        raise StudyError(f"{path.parent} holds another contest (see {path.name}): give another --out")
-    store.write(path, asked)
 
 
 def _train(store: Store, trials: Sequence[Trial], step_seconds: pd.Series, engine: Callable[[], Engine], context: Context) -> None:

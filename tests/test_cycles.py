@@ -118,7 +118,7 @@ def test_a_folder_is_resumed_and_kept_to_its_settings(tmp_path: Path, monkeypatc
     assert table["seed"].nunique() == 2
     assert table["seconds"].notna().all()
     assert pd.read_csv(tmp_path / "cycles.csv")["test_error"].tolist() == pytest.approx(table["test_error"].tolist())
-    with pytest.raises(StudyError, match="holds the case study"):
+    with pytest.raises(StudyError, match="holds another case study"):
         methods.run_cycles(tmp_path, 2, "fashion-mnist", factory=factory)
     with pytest.raises(StudyError, match="holds no case study"):
         cycles.read(tmp_path / "nowhere")
