@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,7 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from study import device
+from study import device, store
 from study.errors import StudyError
 from study.learner import Learner
 from study.machine import Machine
@@ -207,9 +206,7 @@ class Calibration:
             others = [time_ for time_ in read(path) if not self._mine(time_)]
             mine = [time_ for time_ in self.readings if (self.own and path == self.paths[0]) or time_.quiet is not False]
             path.parent.mkdir(parents=True, exist_ok=True)
-            draft = path.with_suffix(f".{os.getpid()}.tmp")
-            draft.write_text(json.dumps([asdict(time_) for time_ in (*others, *mine)], indent=1) + "\n", encoding="utf-8")
-            os.replace(draft, path)
+            store.replace(path, (json.dumps([asdict(time_) for time_ in (*others, *mine)], indent=1) + "\n").encode())
         return [_differs(before[time_.key], time_) for time_ in new if time_.key in before and _far(before[time_.key], time_)]
 
     def take(self, trials: Sequence[Trial], rounds: Sequence[Rounds]) -> list[str]:

@@ -54,6 +54,7 @@ from study.options import (
 )
 from study.spec import ON_GPU, PRESETS, SPEC_FIELDS, StudySpec, preset, read_spec
 from study.values import integer, number
+from study.words import budget
 
 app = typer.Typer(
     help="Train one network at many learning rates with many optimizers, and measure what each rate costs.",
@@ -216,9 +217,10 @@ def plan(
     typer.echo(f"Trials: {len(spec)} = {' x '.join(f'{count} {name}' for name, count in product.items())}")
     typer.echo(f"  optimizers: {', '.join(spec.optimizers)}")
     typer.echo(f"  rates: {', '.join(f'{rate:g}' for rate in spec.rates)}")
-    budget = " and ".join([*([f"{spec.cap:g} s"] if spec.cap else []), *([f"{spec.max_steps} steps"] if spec.max_steps else [])])
     typer.echo(f"  {spec.network} network, widths {', '.join(f'{width:g}' for width in spec.widths)}, {spec.dataset}, batch {spec.batch}")
-    typer.echo(f"  each to {100 * spec.target:g} % {spec.metric} accuracy, given up after {budget}, mode {spec.mode}")
+    typer.echo(
+        f"  each to {100 * spec.target:g} % {spec.metric} accuracy, given up after {budget(spec.cap, spec.max_steps)}, mode {spec.mode}"
+    )
     if spec.schedule != "constant":
         typer.echo(f"  schedule {spec.schedule}")
     typer.echo(f"Stored: {len(spec) - len(todo.pending)}, to run: {len(todo.pending)}")

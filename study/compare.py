@@ -12,10 +12,12 @@ import pandas as pd
 
 from study import tables
 from study.errors import StudyError
+from study.record import PROTOCOL
 from study.spec import StudySpec
 from study.store import Store
+from study.words import counted
 
-ONE_MEASUREMENT = ("network", "scale_dense", "dataset", "hyper", "target", "metric", "batch", "schedule")
+ONE_MEASUREMENT = tuple(name for name in PROTOCOL if name not in ("cap", "max_steps", "check_every", "mode", "prune"))
 """Fields of the protocol in which studies must agree for their seconds to be of the same thing; the others change how, or how long."""
 
 
@@ -39,7 +41,7 @@ def sides(folders: Sequence[str | Path], anyway: bool = False) -> tuple[list[Sid
         StudyError: fewer than two folders, no study or no runs in one, or protocols that measure different things.
     """
     if len(folders) < 2:
-        raise StudyError(f"{len(folders)} folder(s) to compare: name at least two")
+        raise StudyError(f"{counted(len(folders), 'folder')} to compare: name at least two")
     paths = [Path(folder) for folder in folders]
     twice = next((path for i, path in enumerate(paths) if path.resolve() in [other.resolve() for other in paths[:i]]), None)
     if twice is not None:

@@ -312,17 +312,23 @@ def calibrate(
             times.forget_arrays(spec.trials())
         missing = list({key_of(trial): trial for trial in spec.trials()}.values()) if again else times.missing(spec.trials())
         if missing:
-            with tqdm(total=1, desc="step times", bar_format="{desc} {percentage:3.0f}% {bar} {elapsed}") as bar:
-
-                def watch(done: int, total: int) -> None:
-                    bar.total, bar.n = total, done
-                    bar.refresh()
-
-                wait_until_quiet(patience, bar.set_description_str)
-                bar.set_description_str("step times")
-                said = calibration.measure(times, missing, factory(data.load(spec.dataset)), watch=watch)
-            warn([*said, *busy(times, missing)])
+            warn(measure(times, missing, lambda: factory(data.load(spec.dataset)), patience))
     return times
+
+
+def measure(times: Calibration, trials: Sequence[Trial], engine: Callable[[], Engine], patience: float = 0.0) -> list[str]:
+    """Add the trials' step times to `times`, behind a progress bar, once the machine is quiet or `patience` seconds have passed; return
+    what there is to tell of them."""
+    with tqdm(total=1, bar_format="{desc} {percentage:3.0f}% {bar} {elapsed}", leave=False) as bar:
+
+        def watch(done: int, total: int) -> None:
+            bar.total, bar.n = total, done
+            bar.refresh()
+
+        wait_until_quiet(patience, bar.set_description_str)
+        bar.set_description_str("step times")
+        said = calibration.measure(times, trials, engine(), watch=watch)
+    return [*said, *busy(times, trials)]
 
 
 def verify(

@@ -14,6 +14,7 @@ from study.plan import Plan, Resources, lane_seconds, most_seconds
 from study.race import Progress
 from study.record import Outcome, Run
 from study.spec import StudySpec, Trial
+from study.words import counted
 
 
 class Bar:
@@ -70,7 +71,7 @@ class Bar:
         left = pace * (self.left - done)
         lanes = sum(len(look.alive) for look, _ in self.arrays.values())
         deepest = max((look.step for look, _ in self.arrays.values()), default=progress.step)
-        self.note(f"{lanes} lane{'s' if lanes != 1 else ''} at step {deepest:,}", max(0.0, left))
+        self.note(f"{counted(lanes, 'lane')} at step {deepest:,}", max(0.0, left))
 
     def curve(self, progress: Progress) -> None:
         """The validation curves are being trained."""

@@ -72,12 +72,16 @@ def medians(values: Floats, chosen: NDArray[np.int64]) -> Floats:
 
 
 def spans(rates: Floats) -> Floats:
-    """Decades of learning rate that each of the sorted rates stands for: half-way to its neighbours; 0 for a single rate."""
-    if len(rates) == 1:
-        return np.zeros(1)
-    gaps: Floats = np.diff(np.log10(rates))
-    both: Floats = np.round((np.concatenate([gaps[:1], gaps]) + np.concatenate([gaps, gaps[-1:]])) / 2, 5)
-    return both
+    """Decades of learning rate that each of the sorted rates stands for; 0 for a single rate."""
+    return np.round(np.diff(edges(rates)), 5)
+
+
+def edges(rates: Floats) -> Floats:
+    """Decimal logarithms of the ends (rates + 1,) of what each of the sorted rates stands for: half-way to its neighbours, and as far
+    beyond the outermost; a single rate stands for itself."""
+    logs = np.log10(rates)
+    half = np.diff(logs) / 2 if len(logs) > 1 else np.zeros(1)
+    return np.append(logs[0] - half[0], logs + np.append(half, half[-1])[: len(logs)])
 
 
 def valley_decades(rates: Floats, seconds: Floats) -> Floats:

@@ -240,7 +240,7 @@ def append(path: Path, text: bytes) -> None:
 
 def replace(path: Path, text: bytes) -> None:
     """Put the text in the place of what the file holds, whole or not at all."""
-    draft = path.with_suffix(".tmp")
+    draft = path.with_suffix(f".{os.getpid()}.tmp")  # several studies may write one file of step times
     try:
         draft.unlink(missing_ok=True)
         append(draft, text)

@@ -6,16 +6,17 @@ Each trains candidates for a while and keeps the one whose accuracy over its las
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from study.errors import StudyError
-from study.learner import Floats, Learner, array_size, padded
+from study.learner import Floats, Learner, advance_finite, array_size, held, padded
 
 LOOK = 50
-"""Steps that an accuracy is the mean of, and between two looks at it."""
+"""Steps that an accuracy is the mean of, and between two looks at it; at most two chunks of `learner.CHUNK`."""
 
 CANDIDATES = 12
 """Rates of a random search."""
@@ -138,16 +139,12 @@ def _share(budget: int, candidates: int) -> int:
 
 def _train(learner: Learner, rates: Sequence[float], steps: int) -> list[float]:
     """Train each lane at its rate; accuracies over the last `LOOK` steps, -1 for a loss that is not finite."""
-    row = np.array(padded(rates, learner.lanes))
-    fine, left = np.ones(len(rates), bool), steps
-    recent: list[Floats] = []
-    while left:
-        losses, correct = learner.advance(np.tile(row, (min(LOOK, left), 1)))
-        fine &= np.isfinite(losses[:, : len(rates)]).all(axis=0)
-        recent.append(correct[:, : len(rates)])
-        left -= len(correct)
-    accuracy = np.concatenate(recent[-2:])[-LOOK:].mean(axis=0, dtype=np.float64)
-    return [float(value) if ok else -1.0 for value, ok in zip(accuracy, fine, strict=True)]
+    recent: deque[Floats] = deque(maxlen=2)
+    for _, correct, finite in advance_finite(learner, held(rates, steps, learner.lanes)):
+        recent.append(correct)
+        fine = finite
+    accuracy = np.concatenate(recent)[-LOOK:].mean(axis=0, dtype=np.float64)
+    return [float(value) if ok else -1.0 for value, ok in zip(accuracy[: len(rates)], fine, strict=False)]
 
 
 def _best(rates: Sequence[float], scores: Sequence[float], steps: int) -> Found:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from study import data, lanes, tensors
 from study.errors import StudyError
 from study.lanes import FOLD_BELOW, DeviceImages, Lanes, batch_order, training
-from study.learner import array_size
+from study.learner import array_size, padded
 from study.network import Network, network_of
 from study.optimizers import RULES
 from study.spec import HYPERS, OPTIMIZERS, StudySpec, Trial
@@ -91,7 +91,7 @@ def learner(array: Sequence[Trial]) -> Lanes:
 def rates(array: Sequence[Trial], steps: int = STEPS) -> Floats:
     """Constant rates (steps, K), the first trial's in padding lanes."""
     row = [trial.learning_rate for trial in array]
-    return np.tile([*row, *[row[0]] * (array_size(len(row)) - len(row))], (steps, 1))
+    return np.tile(padded(row, array_size(len(row))), (steps, 1))
 
 
 def bytes_of(lane: Lanes, index: int) -> list[bytes]:
