@@ -191,6 +191,10 @@ class Calibration:
             first.setdefault(key_of(trial), trial)
         return [trial for key, trial in first.items() if key not in self.times]
 
+    def pin(self, seconds: Iterable[tuple[Trial, float]]) -> None:
+        """Have these be the trials' step times alone, in memory: another study's rows rest on them."""
+        self._keep(self.entry(key_of(trial), Rounds([value], 1)) for trial, value in seconds)
+
     def forget_arrays(self, trials: Iterable[Trial]) -> None:
         """Drop the step times of these trials' networks in arrays, so that the sizes are measured anew."""
         gone = {array_key(trial, 0, 0)[:6] for trial in trials}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -12,19 +13,17 @@ import pandas as pd
 from tqdm import tqdm
 
 from study import calibration, contest, cycles, data, tables
-from study.calibration import Engine
-from study.driver import busy, calibration_of, once
+from study.calibration import Calibration
+from study.driver import busy, calibration_of, crew_of, once, resources_here, sensible, settled, train_pending
 from study.engine import TENSORFLOW, site_of
 from study.errors import StudyError
-from study.record import Outcome, Run
-from study.spec import Trial
+from study.plan import plan
+from study.progress import Bar
+from study.record import Outcome
 from study.stopwatch import Stopwatch
 from study.store import Store, append_line, read_rows, refuse_links, repair
-from study.training import Context, train
-from study.workers import EngineFactory
-
-LANES = 16
-"""Trials at the picks that train together."""
+from study.training import Context
+from study.workers import EngineFactory, Here
 
 
 def run_cycles(out: Path, seeds: int, dataset: str = "mnist", *, factory: EngineFactory = TENSORFLOW) -> pd.DataFrame:
@@ -80,11 +79,15 @@ def run_contest(
     methods: Sequence[str] = tuple(contest.METHODS),
     *,
     budget: int = contest.BUDGET,
+    workers: int | None = None,
+    memory: float | None = None,
+    silence: float | None = None,
     factory: EngineFactory = TENSORFLOW,
 ) -> pd.DataFrame:
     """Let every method pick, train at every pick, and write `contest.csv`; return it.
 
-    Picks (`picks.jsonl`) and runs (`runs.jsonl`) are on the disk as they come; rerunning goes on where it was stopped.
+    Picks (`picks.jsonl`) and runs (`runs.jsonl`) are on the disk as they come; rerunning goes on where it was stopped. The searches run in
+    this process, the trials at the picks as a study's do; their step times are the grid's.
 
     Args:
         grid: the folder of a grid study: the protocol, the bounds of the rates, the step times, the truth.
@@ -92,6 +95,7 @@ def run_contest(
         seeds: how many, 0 to N - 1.
         methods: names out of `contest.METHODS`.
         budget: steps of a search that is given a budget.
+        workers, memory, silence: as for `driver.run`.
         factory: makes the engine.
 
     Raises:
@@ -108,9 +112,10 @@ def run_contest(
     if runs["learning_rate"].nunique() < 3 or not (runs["outcome"] == Outcome.REACHED).any():
         raise StudyError(f"{grid} holds too little truth: a contest needs a grid of several rates, some of which reach the target")
     step_seconds = runs.groupby(runs["optimizer"].astype(str))["step_seconds"].median()
+    sensible(spec, workers, silence)
     refuse_links(grid)
     store, paper = Store(out), out / contest.PICKS
-    site = site_of(factory)
+    factory, site = settled(factory), site_of(factory)
     there = runs["engine"].iloc[0], runs["precision"].iloc[0]
     if there != (site.engine, site.precision):
         raise StudyError(f"{grid} was trained by {' in '.join(there)}, and this would be {site.engine} in {site.precision}: take the same")
@@ -119,7 +124,8 @@ def run_contest(
         store.settle("contest.json", asked, "contest")
         repair(paper)
         images = data.load(spec.dataset)
-        engine = once(factory, images, Stopwatch())
+        stopwatch = Stopwatch()
+        engine = once(factory, images, stopwatch)
         picks = contest.read_picks(out)
         have = {(pick.seed, pick.method) for pick in picks}
         todo = [(seed, name) for seed in range(seeds) for name in methods if (seed, name) not in have]
@@ -133,34 +139,17 @@ def run_contest(
                 append_line(paper, {"seed": seed, "method": name, "picks": [asdict(pick) for pick in found]})
                 picks += found
                 bar.update(1)
-        _train(
-            store,
-            [trial for pick in picks if (trial := contest.trial_of(pick, spec.trials()[0]))],
-            step_seconds,
-            engine,
-            Context(spec.name, site, 1),
-        )
+        picked = {trial.id: trial for pick in picks if (trial := contest.trial_of(pick, spec.trials()[0]))}
+        wanted = sorted(picked.values(), key=lambda trial: trial.learning_rate)  # an array's trials are neighbours
+        times = Calibration([grid / "calibration.json"], site.machine, site.software)
+        times.pin((trial, float(step_seconds[trial.optimizer])) for trial in wanted)
+        stored = [run for run in store.runs() if run.id in picked]
+        use = resources_here(spec, len(wanted) - len(stored), site, workers, memory, silence)
+        planned = plan(wanted, {run.id for run in stored}, times, use)
+        with closing(Bar(len(wanted), stored, planned, use, enabled=bool(planned.pending))) as bar:
+            crew = crew_of(planned, use, spec.dataset, factory, Here(engine, stopwatch))
+            train_pending(store, planned, times, crew, Context(spec.name, site, use.jobs, silence=silence), bar)
     table = contest.table(grid, out)
     table.to_csv(out / "contest.csv", index=False, float_format="%.6g")
     contest.summary(table).to_csv(out / "contest-summary.csv", index=False, float_format="%.6g")
     return table
-
-
-def _train(store: Store, trials: Sequence[Trial], step_seconds: pd.Series, engine: Callable[[], Engine], context: Context) -> None:
-    """Train the trials that are not stored, those of a seed and schedule together."""
-    stored = {run.id for run in store.runs()}
-    groups: dict[tuple[int, str], dict[str, Trial]] = {}
-    for trial in trials:
-        if trial.id not in stored:
-            groups.setdefault((trial.seed, trial.schedule), {})[trial.id] = trial
-    with tqdm(total=sum(map(len, groups.values())), desc="training at the picks", disable=not groups) as bar:
-
-        def emit(run: Run, finish: Any) -> None:
-            store.append(run, finish)
-            bar.set_postfix_str(f"{run.trial.optimizer} {run.trial.learning_rate:.3g}: {run.outcome}")
-            bar.update(1)
-
-        for group in groups.values():
-            waiting = sorted(group.values(), key=lambda trial: trial.learning_rate)
-            for part in (waiting[i : i + LANES] for i in range(0, len(waiting), LANES)):
-                train(part, [float(step_seconds[trial.optimizer]) for trial in part], engine(), context, emit, Stopwatch())

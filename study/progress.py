@@ -13,15 +13,14 @@ from study.calibration import Calibration
 from study.plan import Plan, Resources, lane_seconds, most_seconds
 from study.race import Progress
 from study.record import Outcome, Run
-from study.spec import StudySpec, Trial
+from study.spec import Trial
 from study.words import counted
 
 
 class Bar:
     """The progress bar: trials done, what is happening, the longest that is left, and what has been found so far."""
 
-    def __init__(self, spec: StudySpec, stored: Sequence[Run], todo: Plan, use: Resources, enabled: bool, distant: bool = False) -> None:
-        total = len(spec)
+    def __init__(self, total: int, stored: Sequence[Run], todo: Plan, use: Resources, enabled: bool, distant: bool = False) -> None:
         self.use = use
         self.distant = distant  # do others train, of whose checks nothing comes?
         self.counts: Counter[str] = Counter()
