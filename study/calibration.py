@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,7 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from study import device
+from study import device, store
 from study.errors import StudyError
 from study.learner import Learner
 from study.machine import Machine
@@ -193,6 +192,10 @@ class Calibration:
             first.setdefault(key_of(trial), trial)
         return [trial for key, trial in first.items() if key not in self.times]
 
+    def pin(self, seconds: Iterable[tuple[Trial, float]]) -> None:
+        """Have these be the trials' step times alone, in memory: another study's rows rest on them."""
+        self._keep(self.entry(key_of(trial), Rounds([value], 1)) for trial, value in seconds)
+
     def forget_arrays(self, trials: Iterable[Trial]) -> None:
         """Drop the step times of these trials' networks in arrays, so that the sizes are measured anew."""
         gone = {array_key(trial, 0, 0)[:6] for trial in trials}
@@ -208,9 +211,7 @@ class Calibration:
             others = [time_ for time_ in read(path) if not self._mine(time_)]
             mine = [time_ for time_ in self.readings if (self.own and path == self.paths[0]) or time_.quiet is not False]
             path.parent.mkdir(parents=True, exist_ok=True)
-            draft = path.with_suffix(f".{os.getpid()}.tmp")
-            draft.write_text(json.dumps([asdict(time_) for time_ in (*others, *mine)], indent=1) + "\n", encoding="utf-8")
-            os.replace(draft, path)
+            store.replace(path, (json.dumps([asdict(time_) for time_ in (*others, *mine)], indent=1) + "\n").encode())
         return [_differs(before[time_.key], time_) for time_ in new if time_.key in before and _far(before[time_.key], time_)]
 
     def take(self, trials: Sequence[Trial], rounds: Sequence[Rounds]) -> list[str]:
@@ -279,11 +280,10 @@ def measure(
     calibration: Calibration,
     trials: Sequence[Trial],
     engine: Engine,
-    clock: Callable[[], float] = running,
     watch: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[str]:
     """Time each trial's step alone and add the readings to `calibration`; see `step_times` and `Calibration.add`."""
-    return calibration.take(trials, step_times(trials, engine, clock, watch)) if trials else []
+    return calibration.take(trials, step_times(trials, engine, watch=watch)) if trials else []
 
 
 def step_times(

@@ -22,6 +22,7 @@ from study.record import Outcome
 from study.spec import OPTIMIZERS, StudySpec
 from study.statistics import Floats
 from study.store import Store
+from study.words import counted
 
 HOLDS, FAILS, UNDECIDED = "holds", "fails", "undecided"
 
@@ -304,7 +305,7 @@ def ratio(a: float, b: float) -> float:
 
 def few(grid: Grid) -> str:
     """How far the seeds carry, in words."""
-    seeds = f"{grid.seeds} seed{'s' if grid.seeds > 1 else ''}"
+    seeds = counted(grid.seeds, "seed")
     return seeds if grid.seeds >= statistics.ENOUGH_SEEDS else f"{seeds}, so a ratio is taken to be uncertain by {SCATTER:g} either way"
 
 
@@ -386,9 +387,9 @@ def valley(id: str, studies: Known) -> Verdict:
     elif not grid.all_six:
         verdict, reason = UNDECIDED, "not all six optimizers were tried"
     else:
-        verdict, reason = HOLDS, f"the widest hole is {low} rate(s); trials run out of time below the bands and break above them"
+        verdict, reason = HOLDS, f"the widest hole is {counted(low, 'rate')}; trials run out of time below the bands and break above them"
     if verdict == FAILS and grid.seeds < statistics.FEWEST_SEEDS:
-        verdict, reason = UNDECIDED, f"{reason}; {grid.seeds} seed(s), and it may be luck"
+        verdict, reason = UNDECIDED, f"{reason}; {counted(grid.seeds, 'seed')}, and it may be luck"
     return Verdict(id, verdict, float(low), float(low), float(high), HOLE, reason + about(grid))
 
 
@@ -456,7 +457,7 @@ def wide_union(id: str, studies: Known) -> Verdict:
     if not grid.all_six:
         high, reason = 1.0, f"{reason}; not all six optimizers were tried"
     elif grid.seeds < statistics.FEWEST_SEEDS and abs(high - UNION) <= 2 / len(working):
-        value_low, high, reason = 0.0, 1.0, f"{reason}; {grid.seeds} seed(s), and two lucky trials would decide otherwise"
+        value_low, high, reason = 0.0, 1.0, f"{reason}; {counted(grid.seeds, 'seed')}, and two lucky trials would decide otherwise"
         return Verdict(id, UNDECIDED, value, value_low, high, UNION, reason + about(grid))
     return held(id, value, value, high, UNION, reason + about(grid))
 
@@ -558,7 +559,7 @@ def adam_stable(id: str, studies: Known) -> Verdict:
     value = float(np.median(drops["adam"])) if "adam" in drops else math.nan
     if "adam" not in whole:
         seeds = study.curves["seed"].nunique()
-        return Verdict(id, UNDECIDED, value, math.nan, math.nan, DROP, f"{reason}; Adam has curves of {seeds} seed(s)")
+        return Verdict(id, UNDECIDED, value, math.nan, math.nan, DROP, f"{reason}; Adam has curves of {counted(seeds, 'seed')}")
     ends = {name: [float(end[0]) for end in statistics.median_intervals(values[None])] for name, values in whole.items()}
     low, high = ends.pop("adam")
     others = len(OPTIMIZERS) - 1
@@ -805,7 +806,7 @@ def tenth_rule(id: str, studies: Known) -> Verdict:
     works = sum(value == 1 for value in state.values())
     possible = len(OPTIMIZERS) - sum(value == -1 for value in state.values())
     if seeds < statistics.FEWEST_SEEDS:
-        return unsaid(id, threshold, f"{seeds} seed(s): whether a pick works may be luck")
+        return unsaid(id, threshold, f"{counted(seeds, 'seed')}: whether a pick works may be luck")
     counts = ", ".join(f"{name} {reached[name]} of {seeds}" for name in OPTIMIZERS if name in reached.index)
     return held(id, works, works, possible, threshold, f"picks that train to the target: {counts}")
 

@@ -32,6 +32,7 @@ from study.schedules import Schedule, parse, rates
 from study.spec import OPTIMIZERS
 from study.store import refuse_links
 from study.values import choice
+from study.words import budget, counted
 
 LABELS = {"sgd": "SGD", "momentum": "Momentum", "adam": "Adam", "adagrad": "Adagrad", "adadelta": "Adadelta", "rmsprop": "RMSProp"}
 COLOURS = dict(zip(OPTIMIZERS, sns.color_palette("colorblind", 6), strict=True))
@@ -716,9 +717,7 @@ def _note(axes: Axes, height: float, text: str) -> None:
 
 
 def _budget(runs: pd.DataFrame) -> str:
-    """A trial's budget in words: seconds, steps or both."""
-    cap, steps = runs["cap_seconds"].max(), runs["max_steps"].max()
-    return " and ".join([*([f"{cap:g} s"] if cap > 0 else []), *([f"{int(steps):,} steps"] if steps > 0 else [])])
+    return budget(runs["cap_seconds"].max(), runs["max_steps"].max())
 
 
 def _target(runs: pd.DataFrame) -> str:
@@ -728,7 +727,6 @@ def _target(runs: pd.DataFrame) -> str:
 
 def _subtitle(runs: pd.DataFrame) -> str:
     first = runs.iloc[0]
-    seeds = runs["seed"].nunique()
     how = "steps x step time alone" if first["mode"] == "array" else "read off the clock"
     multiples = sorted(set(runs["width"]))
     named = ", ".join(f"{width:g}" for width in multiples)
@@ -738,7 +736,7 @@ def _subtitle(runs: pd.DataFrame) -> str:
     widths = "" if multiples == [1] else f", width {named}" if len(multiples) < 5 else f", {len(multiples)} widths to {multiples[-1]:g}"
     return (
         f"{first['network']} network{widths}, {Path(first['dataset']).name}, batch {first['batch']}, {len(runs)} trials, "
-        f"{seeds} seed{'s' if seeds > 1 else ''} · {first['machine']}{kind} · seconds: {how}{schedule}" + (f"\n{noise}" if noise else "")
+        f"{counted(runs['seed'].nunique(), 'seed')} · {first['machine']}{kind} · seconds: {how}{schedule}" + (f"\n{noise}" if noise else "")
     )
 
 

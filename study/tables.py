@@ -14,31 +14,16 @@ from numpy.typing import NDArray
 from study import statistics
 from study.errors import StudyError
 from study.hopeless import hopeless
-from study.record import Outcome, Run
+from study.record import PROTOCOL, Outcome, Run
 from study.spec import OPTIMIZERS, StudySpec
 from study.statistics import Floats
 from study.store import Store, refuse_links
+from study.words import counted
 
 CELL = ["width", "optimizer", "rate"]
 """What a cell is: its trials differ in the seed alone."""
 
-SAME = (
-    "network",
-    "scale_dense",
-    "dataset",
-    "hyper",
-    "batch",
-    "target",
-    "metric",
-    "cap_seconds",
-    "max_steps",
-    "prune",
-    "schedule",
-    "mode",
-    "engine",
-    "precision",
-    "fingerprint",
-)
+SAME = (*({"cap": "cap_seconds"}.get(name, name) for name in PROTOCOL if name != "check_every"), "engine", "precision", "fingerprint")
 """Columns in which rows must agree to stand in one table: seconds of two machines or modes are not one measurement."""
 
 
@@ -361,7 +346,7 @@ def warnings(runs: pd.DataFrame, spec: StudySpec | None = None, trained: pd.Data
     seeds = int(table["seeds"].max())
     if seeds < statistics.FEWEST_SEEDS:
         said.append(
-            f"{seeds} seed{'s' if seeds > 1 else ''} a cell: no interval can be given, and a best rate may be luck; "
+            f"{counted(seeds, 'seed')} a cell: no interval can be given, and a best rate may be luck; "
             f"take at least --seeds {statistics.FEWEST_SEEDS}"
         )
     elif seeds < statistics.ENOUGH_SEEDS:

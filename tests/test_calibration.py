@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from parabola import MACHINE, Parabola, ParabolaEngine, calibrated
 
-from study.calibration import PROBE_ROUNDS, ROUNDS, Calibration, Rounds, array_key, key_of, measure, probe
+from study.calibration import PROBE_ROUNDS, ROUNDS, Calibration, Rounds, array_key, key_of, probe, step_times
 from study.errors import StudyError
 from study.learner import LANE_SIZES
 from study.plan import (
@@ -68,7 +68,8 @@ def test_the_step_time_is_the_median_over_interleaved_rounds(tmp_path: Path) -> 
         rounds += [50 * 0.001 * spell, 50 * 0.002 * spell]
     times = calibration(tmp_path / "c.json")
     seen: list[tuple[int, int]] = []
-    measure(times, [first, second], ParabolaEngine(), SlowClock(warm + rounds), lambda done, total: seen.append((done, total)))
+    found = step_times([first, second], ParabolaEngine(), SlowClock(warm + rounds), lambda done, total: seen.append((done, total)))
+    times.take([first, second], found)
     assert times.seconds(first) == pytest.approx(0.001)
     assert times.seconds(second) == pytest.approx(0.002)
     entry = times.times[key_of(first)]
@@ -321,11 +322,11 @@ def test_a_plan_expects_arrivals_and_early_ends(tmp_path: Path) -> None:
     array = array_seconds(sgd, [600] * 15 + [4000], times, TWO_JOBS)
     assert array == pytest.approx(600 * 16 * 0.0005 + 3400 * 0.002)  # the last lane trains alone, at the step time alone
     spec = SPEC.with_(optimizers=("sgd",))
-    todo = plan(spec, set(), times, TWO_JOBS)
+    todo = plan(spec.trials(), set(), times, TWO_JOBS)
     overhead = OVERHEAD["start"]
     assert todo.seconds < todo.most_seconds
     assert todo.most_seconds == pytest.approx(overhead + 8 * budget_steps(sgd, times) * lane_seconds(sgd, times, TWO_JOBS, 8) * 2)
-    assert plan(spec, {trial.id for trial in spec.trials()}, times, TWO_JOBS).seconds == 0
+    assert plan(spec.trials(), {trial.id for trial in spec.trials()}, times, TWO_JOBS).seconds == 0
 
 
 def test_processes_follow_the_cores_the_trials_and_the_memory() -> None:
@@ -373,20 +374,22 @@ def test_a_plan_leaves_out_what_is_stored_and_bounds_the_rest(tmp_path: Path) ->
     spec = StudySpec(optimizers=("sgd",), rates=(0.1, 0.2, 0.3), cap=1.0)
     trials = spec.trials()
     times = calibration(tmp_path / "c.json")
-    blind = plan(spec, set(), times, ONE_JOB)
+    blind = plan(spec.trials(), set(), times, ONE_JOB)
     assert 0.1 < blind.most_seconds - OVERHEAD["start"] - OVERHEAD["calibrate"] < 3  # a guess
     assert len(blind.uncalibrated) == 1
     calibrated(times, trials, 0.002)
-    todo = plan(spec, {trials[0].id}, times, ONE_JOB)
+    todo = plan(spec.trials(), {trials[0].id}, times, ONE_JOB)
     assert todo.pending == tuple(trials[1:])
     probed(times, {16: 0.0005})
     probed(times, {16: 0.0006}, jobs=2)
     start = OVERHEAD["start"]
     probed(times, {1: 0.002, 2: 0.0015, 4: 0.001})
-    assert plan(spec, set(), times, ONE_JOB).most_seconds == pytest.approx(start + 3 * 500 * lane_seconds(trials[0], times, ONE_JOB, 3))
-    assert plan(spec, set(), times, TWO_JOBS).most_seconds == pytest.approx(
+    assert plan(spec.trials(), set(), times, ONE_JOB).most_seconds == pytest.approx(
+        start + 3 * 500 * lane_seconds(trials[0], times, ONE_JOB, 3)
+    )
+    assert plan(spec.trials(), set(), times, TWO_JOBS).most_seconds == pytest.approx(
         start + 2 * 500 * lane_seconds(trials[0], times, TWO_JOBS, 2) * 2
     )
-    assert plan(spec.with_(mode="alone"), set(), times, ONE_JOB).most_seconds == pytest.approx(start + 3 * 1.0)
+    assert plan(spec.with_(mode="alone").trials(), set(), times, ONE_JOB).most_seconds == pytest.approx(start + 3 * 1.0)
     slow = spec.with_(mode="alone", cap=None, max_steps=100)
-    assert plan(slow, set(), times, ONE_JOB).most_seconds == pytest.approx(start + 3 * 100 * 0.002)
+    assert plan(slow.trials(), set(), times, ONE_JOB).most_seconds == pytest.approx(start + 3 * 100 * 0.002)

@@ -61,7 +61,7 @@ def call(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProces
         (["plan", "sizes", "--rates", "auto:nowhere"], "holds no study"),
         (["plan", "article", "--rates", "auto"], "name one"),
         (["claims", "nowhere"], "holds no study"),
-        (["compare", "nowhere"], "1 folder(s) to compare"),
+        (["compare", "nowhere"], "1 folder to compare"),
         (["predict", "nowhere"], "holds no study"),
         (["predict", "nowhere", "--check", "-1"], "check '-1'"),
         (["report", "nowhere"], "holds no study"),
