@@ -19,6 +19,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -48,17 +50,29 @@ PROBES = 1
 """Times that the arrays of the workers are probed at each load; a probe has a few rounds a worker."""
 
 
+BUSY = """
+import os, sys
+if os.fork():
+    os._exit(0)  # an orphan is no child of the benchmark, whose own processes are not others
+print(os.getpid(), flush=True)
+while os.path.exists(f"/proc/{sys.argv[1]}"):
+    for _ in range(10_000_000):
+        pass
+"""
+
+
 @contextmanager
 def busy(count: int) -> Iterator[None]:
-    """So many processes that do nothing but take a processor, until this one ends."""
-    code = "import os; parent = os.getppid()\nwhile os.getppid() == parent: pass"
-    processes = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(count)]
+    """So many processes of another family that do nothing but take a processor, until this one ends."""
+    started = [subprocess.Popen([sys.executable, "-c", BUSY, str(os.getpid())], stdout=subprocess.PIPE, text=True) for _ in range(count)]
+    ids = [int(process.stdout.readline()) for process in started if process.stdout]
+    for process in started:
+        process.wait()
     try:
         yield
     finally:
-        for process in processes:
-            process.kill()
-            process.wait()
+        for id_ in ids:
+            os.kill(id_, signal.SIGKILL)
 
 
 def timed(learner: Learner, count: int, seconds: float) -> Rounds:

@@ -46,7 +46,7 @@ def main() -> None:
         store, site = Store(Path(folder)), this_site()
         times = calibrated(driver.calibration_of(store.folder, shared=False), spec.trials(), 0.002)
         begun = time.perf_counter()
-        todo = plan(spec, set(), times, driver.outlook(spec, store.folder, arguments.workers).use)
+        todo = plan(spec.trials(), set(), times, driver.outlook(spec, store.folder, arguments.workers).use)
         planning = time.perf_counter() - begun
         driver.run(spec, store.folder, workers=arguments.workers, backend="dask", factory=engine, progress=False)
         seconds: dict[str, float] = {}

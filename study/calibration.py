@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,7 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from study import device
+from study import device, store
 from study.errors import StudyError
 from study.learner import Learner
 from study.machine import Machine
@@ -53,12 +52,13 @@ class Rounds:
     def estimate(self) -> float:
         """Seconds of a step on a quiet machine, as well as the rounds tell.
 
-        Their median if the machine was quiet. Other programs only add time: if it was not, the lower quartile bounds the step from above,
-        and so do its processor seconds, since a step that keeps a processor busy takes no longer than that by itself. The least counts.
+        Their median if the machine was quiet, or a GPU computed. Other programs only add time: if it was not, the lower quartile bounds
+        the step from above, and so do its processor seconds, since a step that keeps a processor busy takes no longer than that by itself.
+        The least counts.
         """
-        if self.load is None or self.load.quiet:
+        if self.load is None or self.load.quiet or not self.processor:
             return statistics.median(self.seconds)
-        bounds = [float(np.quantile(self.seconds, 0.25)), *([statistics.median(self.processor)] if self.processor else [])]
+        bounds = (float(np.quantile(self.seconds, 0.25)), statistics.median(self.processor))
         return min(bounds)
 
 
@@ -192,6 +192,10 @@ class Calibration:
             first.setdefault(key_of(trial), trial)
         return [trial for key, trial in first.items() if key not in self.times]
 
+    def pin(self, seconds: Iterable[tuple[Trial, float]]) -> None:
+        """Have these be the trials' step times alone, in memory: another study's rows rest on them."""
+        self._keep(self.entry(key_of(trial), Rounds([value], 1)) for trial, value in seconds)
+
     def forget_arrays(self, trials: Iterable[Trial]) -> None:
         """Drop the step times of these trials' networks in arrays, so that the sizes are measured anew."""
         gone = {array_key(trial, 0, 0)[:6] for trial in trials}
@@ -207,9 +211,7 @@ class Calibration:
             others = [time_ for time_ in read(path) if not self._mine(time_)]
             mine = [time_ for time_ in self.readings if (self.own and path == self.paths[0]) or time_.quiet is not False]
             path.parent.mkdir(parents=True, exist_ok=True)
-            draft = path.with_suffix(f".{os.getpid()}.tmp")
-            draft.write_text(json.dumps([asdict(time_) for time_ in (*others, *mine)], indent=1) + "\n", encoding="utf-8")
-            os.replace(draft, path)
+            store.replace(path, (json.dumps([asdict(time_) for time_ in (*others, *mine)], indent=1) + "\n").encode())
         return [_differs(before[time_.key], time_) for time_ in new if time_.key in before and _far(before[time_.key], time_)]
 
     def take(self, trials: Sequence[Trial], rounds: Sequence[Rounds]) -> list[str]:
@@ -242,7 +244,7 @@ class Calibration:
             processor_seconds=statistics.median(rounds.processor) if rounds.processor else None,
             others=round(load.others, 3) if load else None,
             pressure=round(load.pressure, 3) if load and load.pressure is not None else None,
-            quiet=load.quiet if load else None,
+            quiet=load.quiet if load and rounds.processor else None,  # what runs on the processor says little of a GPU's step
         )
 
 
@@ -278,11 +280,10 @@ def measure(
     calibration: Calibration,
     trials: Sequence[Trial],
     engine: Engine,
-    clock: Callable[[], float] = running,
     watch: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[str]:
     """Time each trial's step alone and add the readings to `calibration`; see `step_times` and `Calibration.add`."""
-    return calibration.take(trials, step_times(trials, engine, clock, watch)) if trials else []
+    return calibration.take(trials, step_times(trials, engine, watch=watch)) if trials else []
 
 
 def step_times(

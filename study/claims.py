@@ -22,6 +22,7 @@ from study.record import Outcome
 from study.spec import OPTIMIZERS, StudySpec
 from study.statistics import Floats
 from study.store import Store
+from study.words import counted
 
 HOLDS, FAILS, UNDECIDED = "holds", "fails", "undecided"
 
@@ -134,21 +135,41 @@ def claim(id: str, text: str, published: str) -> Callable[[Callable[..., Verdict
     return put
 
 
-def evidence(folder: str | Path) -> Evidence | Rows:
-    """A stored study's evidence, rows outside its present grid left out; or what a contest or the case study of cycles left there.
+def evidence(folder: str | Path, machine: str | None = None) -> Evidence | Rows:
+    """A stored study's evidence, or what a contest or the case study of cycles left there.
+
+    Args:
+        folder: the folder.
+        machine: whose runs of a study to take, see `tables.load`.
 
     Raises:
         StudyError: the folder holds nothing of the kind, or rows that must not share a table.
     """
-    if not (Path(folder) / "spec.json").exists():
-        for kind, name, read in (("contest", contest.TABLE, contest.read), ("cycles", cycles.FILE, cycles.read)):
-            if (Path(folder) / name).exists():
-                return Rows(kind, read(folder))
-    spec = Store(Path(folder)).spec()
-    runs = tables.load(folder)
+    found = rows_in(folder)
+    if found is not None:
+        return found
+    return asked(Store(Path(folder)).spec(), tables.load(folder, machine), tables.curves(folder))
+
+
+def rows_in(folder: str | Path) -> Rows | None:
+    """What a contest or the case study of cycles left in a folder; None where neither did, or where a study is."""
+    if (Path(folder) / "spec.json").exists():
+        return None
+    for kind, name, read in (("contest", contest.TABLE, contest.read), ("cycles", cycles.FILE, cycles.read)):
+        if (Path(folder) / name).exists():
+            return Rows(kind, read(folder))
+    return None
+
+
+def asked(spec: StudySpec, runs: pd.DataFrame, curves: pd.DataFrame) -> Evidence:
+    """A study's evidence: rows outside its present grid, and curves of other machines, are left out.
+
+    Raises:
+        StudyError: the rows must not share a table.
+    """
     if len(runs):
         runs = runs[runs["id"].isin([trial.id for trial in spec.trials()])]
-    return Evidence(spec, tables.comparable(runs) if len(runs) else runs, tables.curves(folder))
+    return Evidence(spec, tables.comparable(runs) if len(runs) else runs, tables.curves_of(curves, runs))
 
 
 def verdicts(studies: Known) -> list[Verdict]:
@@ -284,7 +305,7 @@ def ratio(a: float, b: float) -> float:
 
 def few(grid: Grid) -> str:
     """How far the seeds carry, in words."""
-    seeds = f"{grid.seeds} seed{'s' if grid.seeds > 1 else ''}"
+    seeds = counted(grid.seeds, "seed")
     return seeds if grid.seeds >= statistics.ENOUGH_SEEDS else f"{seeds}, so a ratio is taken to be uncertain by {SCATTER:g} either way"
 
 
@@ -366,9 +387,9 @@ def valley(id: str, studies: Known) -> Verdict:
     elif not grid.all_six:
         verdict, reason = UNDECIDED, "not all six optimizers were tried"
     else:
-        verdict, reason = HOLDS, f"the widest hole is {low} rate(s); trials run out of time below the bands and break above them"
+        verdict, reason = HOLDS, f"the widest hole is {counted(low, 'rate')}; trials run out of time below the bands and break above them"
     if verdict == FAILS and grid.seeds < statistics.FEWEST_SEEDS:
-        verdict, reason = UNDECIDED, f"{reason}; {grid.seeds} seed(s), and it may be luck"
+        verdict, reason = UNDECIDED, f"{reason}; {counted(grid.seeds, 'seed')}, and it may be luck"
     return Verdict(id, verdict, float(low), float(low), float(high), HOLE, reason + about(grid))
 
 
@@ -436,7 +457,7 @@ def wide_union(id: str, studies: Known) -> Verdict:
     if not grid.all_six:
         high, reason = 1.0, f"{reason}; not all six optimizers were tried"
     elif grid.seeds < statistics.FEWEST_SEEDS and abs(high - UNION) <= 2 / len(working):
-        value_low, high, reason = 0.0, 1.0, f"{reason}; {grid.seeds} seed(s), and two lucky trials would decide otherwise"
+        value_low, high, reason = 0.0, 1.0, f"{reason}; {counted(grid.seeds, 'seed')}, and two lucky trials would decide otherwise"
         return Verdict(id, UNDECIDED, value, value_low, high, UNION, reason + about(grid))
     return held(id, value, value, high, UNION, reason + about(grid))
 
@@ -538,7 +559,7 @@ def adam_stable(id: str, studies: Known) -> Verdict:
     value = float(np.median(drops["adam"])) if "adam" in drops else math.nan
     if "adam" not in whole:
         seeds = study.curves["seed"].nunique()
-        return Verdict(id, UNDECIDED, value, math.nan, math.nan, DROP, f"{reason}; Adam has curves of {seeds} seed(s)")
+        return Verdict(id, UNDECIDED, value, math.nan, math.nan, DROP, f"{reason}; Adam has curves of {counted(seeds, 'seed')}")
     ends = {name: [float(end[0]) for end in statistics.median_intervals(values[None])] for name, values in whole.items()}
     low, high = ends.pop("adam")
     others = len(OPTIMIZERS) - 1
@@ -785,7 +806,7 @@ def tenth_rule(id: str, studies: Known) -> Verdict:
     works = sum(value == 1 for value in state.values())
     possible = len(OPTIMIZERS) - sum(value == -1 for value in state.values())
     if seeds < statistics.FEWEST_SEEDS:
-        return unsaid(id, threshold, f"{seeds} seed(s): whether a pick works may be luck")
+        return unsaid(id, threshold, f"{counted(seeds, 'seed')}: whether a pick works may be luck")
     counts = ", ".join(f"{name} {reached[name]} of {seeds}" for name in OPTIMIZERS if name in reached.index)
     return held(id, works, works, possible, threshold, f"picks that train to the target: {counts}")
 
@@ -831,8 +852,12 @@ def table(found: Sequence[Verdict]) -> pd.DataFrame:
     )
 
 
-def judge(folders: str | Path | Sequence[str | Path]) -> list[Verdict]:
+def judge(folders: str | Path | Sequence[str | Path], machine: str | None = None) -> list[Verdict]:
     """Every claim's verdict on the studies in these folders.
+
+    Args:
+        folders: of studies, contests and case studies of cycles.
+        machine: whose runs of the studies to take, see `tables.load`.
 
     Raises:
         StudyError: no folder, or one that holds no study.
@@ -840,4 +865,4 @@ def judge(folders: str | Path | Sequence[str | Path]) -> list[Verdict]:
     if not folders:
         raise StudyError("name at least one study's folder")
     folders = [folders] if isinstance(folders, str | Path) else folders
-    return verdicts([evidence(folder) for folder in folders])
+    return verdicts([evidence(folder, machine) for folder in folders])

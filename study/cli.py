@@ -18,7 +18,6 @@ from study import cli_methods
 from study.errors import StudyError, Terminated, terminable
 from study.options import (
     LONGEST_WAIT,
-    SHORTEST_HANG,
     AsJson,
     Backend,
     Batch,
@@ -29,6 +28,7 @@ from study.options import (
     EngineName,
     Folder,
     Folders,
+    HangLimit,
     Hyper,
     MaxSteps,
     Memory,
@@ -49,11 +49,15 @@ from study.options import (
     WaitQuiet,
     Widths,
     Workers,
+    memory_of,
     path_of,
     setup_of,
+    silence_of,
+    workers_of,
 )
 from study.spec import ON_GPU, PRESETS, SPEC_FIELDS, StudySpec, preset, read_spec
 from study.values import integer, number
+from study.words import budget
 
 app = typer.Typer(
     help="Train one network at many learning rates with many optimizers, and measure what each rate costs.",
@@ -116,9 +120,7 @@ def run(
     scheduler: Scheduler = None,
     retry: Annotated[bool, typer.Option("--retry", help="train trials again that failed")] = False,
     repair: Annotated[bool, typer.Option("--repair", help="move stored lines that cannot be read aside, into FILE.bad")] = False,
-    hang_limit: Annotated[
-        str | None, typer.Option(metavar="SECONDS", help="end a trial, as failed, that comes to no check for so long, compilation included")
-    ] = None,
+    hang_limit: HangLimit = None,
     wait_quiet: WaitQuiet = None,
     engine: EngineName = "tensorflow",
     device: DeviceName = None,
@@ -130,8 +132,8 @@ def run(
     from study import driver, figures, tables
     from study.store import Store
 
-    processes, most = _workers(workers), _memory(memory)
-    silence = None if hang_limit is None else number("hang-limit", hang_limit, SHORTEST_HANG, 1e7)
+    processes, most = workers_of(workers), memory_of(memory)
+    silence = silence_of(hang_limit)
     if device is not None and backend != "loky":
         raise StudyError(f"the device {device} is for the backend loky: each worker of {backend} takes what CUDA_VISIBLE_DEVICES leaves it")
     folder = driver.run(
@@ -195,7 +197,7 @@ def plan(
     from study import driver
 
     folder = driver.folder_of(spec, out, setup.site())
-    look = driver.outlook(spec, out, _workers(workers), _memory(memory), factory=setup)
+    look = driver.outlook(spec, out, workers_of(workers), memory_of(memory), factory=setup)
     todo = look.plan
     sizes = Counter(len(group) for group in todo.groups)
     if as_json:
@@ -216,9 +218,10 @@ def plan(
     typer.echo(f"Trials: {len(spec)} = {' x '.join(f'{count} {name}' for name, count in product.items())}")
     typer.echo(f"  optimizers: {', '.join(spec.optimizers)}")
     typer.echo(f"  rates: {', '.join(f'{rate:g}' for rate in spec.rates)}")
-    budget = " and ".join([*([f"{spec.cap:g} s"] if spec.cap else []), *([f"{spec.max_steps} steps"] if spec.max_steps else [])])
     typer.echo(f"  {spec.network} network, widths {', '.join(f'{width:g}' for width in spec.widths)}, {spec.dataset}, batch {spec.batch}")
-    typer.echo(f"  each to {100 * spec.target:g} % {spec.metric} accuracy, given up after {budget}, mode {spec.mode}")
+    typer.echo(
+        f"  each to {100 * spec.target:g} % {spec.metric} accuracy, given up after {budget(spec.cap, spec.max_steps)}, mode {spec.mode}"
+    )
     if spec.schedule != "constant":
         typer.echo(f"  schedule {spec.schedule}")
     typer.echo(f"Stored: {len(spec) - len(todo.pending)}, to run: {len(todo.pending)}")
@@ -406,11 +409,11 @@ def figures(
 
 
 @app.command()
-def claims(folders: Folders, as_json: AsJson = False) -> None:
+def claims(folders: Folders, machine: Of = None, as_json: AsJson = False) -> None:
     """Hold the published study's claims against stored studies: a grid of rates, and a study of sizes."""
     from study import claims as module
 
-    found = module.judge(folders)
+    found = module.judge(folders, machine)
     if as_json:
         typer.echo(json.dumps([verdict.to_json() for verdict in found]))
         return
@@ -536,11 +539,12 @@ def predict(
 def report(
     folders: Folders,
     out: Annotated[Path, typer.Option("--out", metavar="FILE.html", help="the file to write")] = Path("report.html"),
+    machine: Of = None,
 ) -> None:
     """Write one self-contained HTML file on stored studies: protocol, machine, figures, best rates, fits, claims, warnings."""
     from study import report as module
 
-    typer.echo(module.write(folders, out))
+    typer.echo(module.write(folders, out, machine))
 
 
 RESUMABLE = ("run", "calibrate", "cycles", "contest")
@@ -587,18 +591,8 @@ def _spec(arguments: dict[str, Any]) -> StudySpec:
     return spec_of(**{key: arguments[key] for key in ("what", "out", *SPEC_FIELDS) if key in arguments})
 
 
-def _workers(text: str) -> int | None:
-    return None if text == "auto" else integer("workers", text, 1, 1000)
-
-
 def _patience(text: str | None) -> float:
     return 0.0 if text is None else number("wait-quiet", text, 0, LONGEST_WAIT)
-
-
-def _memory(text: str | None) -> float | None:
-    from study.plan import parse_memory
-
-    return None if text is None else parse_memory(text)
 
 
 def _command() -> str:

@@ -25,14 +25,20 @@ from study.options import (
     EngineName,
     Files,
     Folder,
+    HangLimit,
     Hyper,
+    Memory,
     NetworkName,
     Optimizer,
     Precision,
     Seed,
     Width,
+    Workers,
+    memory_of,
     path_of,
     setup_of,
+    silence_of,
+    workers_of,
 )
 from study.spec import StudySpec, Trial
 from study.values import choice, integer, number
@@ -325,6 +331,9 @@ def contest(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="its folder; DIR/contest where not given", parser=path_of)
     ] = None,
+    workers: Workers = "auto",
+    memory: Memory = None,
+    hang_limit: HangLimit = None,
     engine: EngineName = "tensorflow",
     device: DeviceName = None,
     precision: Precision = "default",
@@ -338,7 +347,18 @@ def contest(
     chosen = known if methods is None else tuple(choice("method", name.strip(), known) for name in methods.split(","))
     out = folder / "contest" if out is None else out
     count, steps = integer("seeds", seeds, 1, 10_000), integer("budget", budget, 600, 10**9)
-    table = runner.run_contest(folder, out, count, chosen, budget=steps, factory=setup_of(engine, device, precision))
+    setup = setup_of(engine, device, precision)
+    table = runner.run_contest(
+        folder,
+        out,
+        count,
+        chosen,
+        budget=steps,
+        workers=workers_of(workers),
+        memory=memory_of(memory),
+        silence=silence_of(hang_limit),
+        factory=setup,
+    )
     found = module.summary(table)
     typer.echo(found.to_string(index=False, float_format=lambda value: f"{value:.3g}"))
     drawn = {"contest-picks": figures_methods.picks(table, tables.load(folder)), "contest-costs": figures_methods.costs(table, found)}

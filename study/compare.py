@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +12,12 @@ import pandas as pd
 
 from study import tables
 from study.errors import StudyError
+from study.record import PROTOCOL
 from study.spec import StudySpec
 from study.store import Store
+from study.words import counted
 
-ONE_MEASUREMENT = ("network", "scale_dense", "dataset", "hyper", "target", "metric", "batch", "schedule")
+ONE_MEASUREMENT = tuple(name for name in PROTOCOL if name not in ("cap", "max_steps", "check_every", "mode", "prune"))
 """Fields of the protocol in which studies must agree for their seconds to be of the same thing; the others change how, or how long."""
 
 
@@ -40,7 +41,7 @@ def sides(folders: Sequence[str | Path], anyway: bool = False) -> tuple[list[Sid
         StudyError: fewer than two folders, no study or no runs in one, or protocols that measure different things.
     """
     if len(folders) < 2:
-        raise StudyError(f"{len(folders)} folder(s) to compare: name at least two")
+        raise StudyError(f"{counted(len(folders), 'folder')} to compare: name at least two")
     paths = [Path(folder) for folder in folders]
     twice = next((path for i, path in enumerate(paths) if path.resolve() in [other.resolve() for other in paths[:i]]), None)
     if twice is not None:
@@ -66,7 +67,7 @@ def sides(folders: Sequence[str | Path], anyway: bool = False) -> tuple[list[Sid
         if len(set(found)) > 1:
             said.append(f"version of {package}: {', '.join(found)}")
     fields = list(dict.fromkeys(field for spec in specs[1:] for field in specs[0].differences(spec)))
-    digests = {digest for digest in map(_digest, paths) if len(digest) == 32}
+    digests = {digest for path in paths if len(digest := Store(path).digest() or "") == 32}
     if "dataset" in fields and len(digests) == 1:
         fields.remove("dataset")  # the same images at another place
     elif "dataset" not in fields and len(digests) > 1:
@@ -136,11 +137,6 @@ def summary(cells: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
-
-
-def _digest(folder: Path) -> str:
-    """The MD5 of the images that a study ran on, as its spec.json tells it."""
-    return str(json.loads((folder / "spec.json").read_text(encoding="utf-8")).get("dataset_md5", ""))
 
 
 def _versions(folder: Path) -> dict[str, str]:

@@ -70,9 +70,9 @@ ARMS = (
 """All arms; the first comes first, since others go on from it."""
 
 
-def trial_of(arm: Arm, seed: int, dataset: str, width: float = 1.0) -> Trial:
+def trial_of(arm: Arm, seed: int, dataset: str) -> Trial:
     """The arm as a trial: a perceptron with Adam, at the arm's batch and peak rate."""
-    spec = StudySpec(optimizers=("adam",), rates=(arm.rate,), widths=(width,), network="mlp", dataset=dataset, batch=arm.batch)
+    spec = StudySpec(optimizers=("adam",), rates=(arm.rate,), network="mlp", dataset=dataset, batch=arm.batch)
     return replace(spec.trials()[0], seed=seed)
 
 
@@ -81,9 +81,6 @@ def train(
     engine: Engine,
     images: int,
     dataset: str = "mnist",
-    *,
-    width: float = 1.0,
-    epochs: int = EPOCHS,
     watch: Callable[[str, int], None] = lambda arm, epoch: None,
 ) -> list[dict[str, Any]]:
     """Train every arm with one seed; arms that share batch and start are lanes of one array.
@@ -93,8 +90,6 @@ def train(
         engine: makes the learners.
         images: training images in the data set.
         dataset: its name.
-        width: multiplier of the hidden units.
-        epochs: of each arm.
         watch: called with the arms' names and the epoch, after each.
 
     Returns:
@@ -102,24 +97,22 @@ def train(
     """
     rows: list[dict[str, Any]] = []
     first = ARMS[0]
-    alone = engine.learner([trial_of(first, seed, dataset, width)])
-    rows += _epochs(alone, [first], seed, epochs, images, watch)
+    alone = engine.learner([trial_of(first, seed, dataset)])
+    rows += _epochs(alone, [first], seed, images, watch)
     for arms in ([arm for arm in ARMS[1:] if not arm.carries_on], [arm for arm in ARMS if arm.carries_on]):
-        learner = engine.learner([trial_of(arms[0], seed, dataset, width)])
+        learner = engine.learner([trial_of(arms[0], seed, dataset)])
         if arms[0].carries_on:
             learner.restore(alone.snapshot())
         learner.take([0] * len(arms))
-        rows += _epochs(learner, arms, seed, epochs, images, watch)
+        rows += _epochs(learner, arms, seed, images, watch)
     return rows
 
 
-def _epochs(
-    learner: Learner, arms: Sequence[Arm], seed: int, epochs: int, images: int, watch: Callable[[str, int], None]
-) -> Iterator[dict[str, Any]]:
+def _epochs(learner: Learner, arms: Sequence[Arm], seed: int, images: int, watch: Callable[[str, int], None]) -> Iterator[dict[str, Any]]:
     """The rows of arms that are the learner's lanes."""
     steps = images // arms[0].batch
     learner.prepare()
-    for epoch in range(epochs):
+    for epoch in range(EPOCHS):
         at = np.arange(epoch * steps, (epoch + 1) * steps)
         rates: Floats = np.stack([arm.rate * schedules.parse(arm.schedule).factor(at, np) * np.ones(steps) for arm in arms], axis=1)
         learner.advance(rates)

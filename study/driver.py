@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing, nullcontext
@@ -117,8 +116,6 @@ def outlook(
     Raises:
         StudyError: the folder holds another study, or the workers make no sense.
     """
-    if cluster is None:
-        _sensible(spec, workers, silence)
     site = cluster.site if cluster else site_of(factory)
     folder = folder_of(spec, out, site)
     stored = Store(folder).runs()
@@ -130,12 +127,25 @@ def outlook(
         probes = GPU_PROBES if site.machine.gpus else PROBES
         use = Resources(cluster.jobs, memory or MEMORY_SHARE * cluster.memory * cluster.jobs, PATIENCE, probes)
     else:
-        use = resources(spec, sum(trial.id not in ids for trial in spec.trials()), site.machine, workers, memory)
-    if silence is not None:
-        use = replace(use, jobs=max(2, use.jobs))
-        if site.machine.gpus and use.jobs > len(site.machine.gpus):
-            raise StudyError("a hang is ended with its worker process: --hang-limit needs two GPUs, or --device cpu")
-    return Outlook(plan(spec, ids, times, use), times, use, stored)
+        use = resources_here(spec, sum(trial.id not in ids for trial in spec.trials()), site, workers, memory, silence)
+    return Outlook(plan(spec.trials(), ids, times, use), times, use, stored)
+
+
+def resources_here(
+    spec: StudySpec, pending: int, site: Site, workers: int | None, memory: float | None, silence: float | None
+) -> Resources:
+    """What a run of so many pending trials may use on this machine; two workers at least where hangs are watched for.
+
+    Raises:
+        StudyError: the workers, the memory or the watch make no sense here.
+    """
+    sensible(spec, workers, silence)
+    use = resources(spec, pending, site.machine, workers, memory)
+    if silence is None:
+        return use
+    if site.machine.gpus and len(site.machine.gpus) < 2:
+        raise StudyError("a hang is ended with its worker process: --hang-limit needs two GPUs, or --device cpu")
+    return replace(use, jobs=max(2, use.jobs))
 
 
 def run(
@@ -180,12 +190,11 @@ def run(
     """
     stopwatch = Stopwatch()
     choice("backend", backend, BACKENDS)
-    if isinstance(factory, Setup) and backend == "loky":
-        factory = Setup(factory.engine, site_of(factory).precision)  # one precision, whatever GPU a worker pins
     if backend == "loky":
+        factory = settled(factory)
         if scheduler is not None:
             raise StudyError(f"the scheduler {scheduler} is for the backends dask and ray: loky works on this machine")
-        _sensible(spec, workers, silence)
+        sensible(spec, workers, silence)
     elif silence is not None:
         raise StudyError(f"a hang is ended with its worker process, which belongs to {backend}: --hang-limit needs the backend loky")
     with stopwatch.part("data"):
@@ -216,7 +225,7 @@ def run(
         warn(changes(look.stored, site))
         todo, times, use, stored = look.plan, look.times, look.use, look.stored
         _claim(store, spec, images.digest, site, bool(todo.pending))
-        bar = stack.enter_context(closing(Bar(spec, stored, todo, use, progress, distant=cluster is not None)))
+        bar = stack.enter_context(closing(Bar(len(spec), stored, todo, use, progress, distant=cluster is not None)))
         spend = _spender(store, stopwatch, use.jobs)
         in_workers: dict[str, float] = {}
         stack.callback(lambda: spend(in_workers, 0.0))
@@ -228,30 +237,23 @@ def run(
             with stopwatch.part("calibrate"):
                 warn(times.take(todo.uncalibrated, meter.measure(todo.uncalibrated, bar.calibrating)))
         warn(busy(times, todo.pending))
-        crew = cluster or (Workers(use.jobs, spec.dataset, factory) if use.jobs > 1 and todo.pending else here)
+        crew = cluster or crew_of(todo, use, spec.dataset, factory, here)
         ids = {run.id for run in stored}
-        for trial, sizes in plan(spec, ids, times, use).unprobed.items():
+        for trial, sizes in plan(spec.trials(), ids, times, use).unprobed.items():
             bar.note("measuring array sizes")
             with stopwatch.part("calibrate"):
                 found = crew.probe(trial, sizes)
                 kinds = {size: calibration.array_key(trial, size, use.jobs) for size in found}
                 times.add(times.entry(kinds[size], one) for size, one in found.items())
-        todo = plan(spec, ids, times, use)
-        bar.start(todo, times)
+        todo = plan(spec.trials(), ids, times, use)
 
-        def emit(run: Run, finish: Finish | None) -> None:
-            if run.seconds_source == "reconstructed":
-                run = replace(run, quiet=times.quiet(run.trial))
-            store.append(run, finish)
+        def ended(run: Run) -> None:
             stored.append(run)
-            bar.ended(run)
             spend({}, SPENT_EVERY)
 
         context = Context(spec.name, site, use.jobs, silence=silence)
         with stopwatch.part("workers") if crew is not here else nullcontext():
-            in_workers.update(_train(crew, todo, times, context, emit, bar))
-        if isinstance(crew, Workers):
-            crew.close()
+            in_workers.update(train_pending(store, todo, times, crew, context, bar, ended))
         bar.note("validation curves")
         ids = {trial.id for trial in spec.trials()}
         wanted = curves.wanted(store, [run for run in stored if run.id in ids and run.fingerprint == site.machine.fingerprint])
@@ -259,6 +261,49 @@ def run(
             rows = (cluster or here).curves(wanted, bar.curve)
             store.write_curves([{**row, "fingerprint": site.machine.fingerprint} for row in rows])
     return folder
+
+
+def crew_of(todo: Plan, use: Resources, dataset: str, factory: EngineFactory, here: Here) -> Here | Workers:
+    """Who trains the plan on this machine: this process, or several where there is enough to do."""
+    return Workers(use.jobs, dataset, factory) if use.jobs > 1 and todo.pending else here
+
+
+def train_pending(
+    store: Store,
+    todo: Plan,
+    times: Calibration,
+    crew: Here | Workers | Cluster,
+    context: Context,
+    bar: Bar,
+    ended: Callable[[Run], None] = lambda run: None,
+) -> dict[str, float]:
+    """Train what the plan holds into the store, each run on the disk before the next is awaited; return other processes' seconds by part.
+
+    Args:
+        store: open for writing.
+        todo: the plan; the step times of its trials are known.
+        times: step times, and whether they were measured on a quiet machine.
+        crew: who trains; worker processes of this machine are let go at the end.
+        context: what every run records.
+        bar: shows how far it is.
+        ended: called after each run is stored.
+
+    Raises:
+        StudyError: a step time is not known, or workers died.
+    """
+
+    def emit(run: Run, finish: Finish | None) -> None:
+        if run.seconds_source == "reconstructed":
+            run = replace(run, quiet=times.quiet(run.trial))
+        store.append(run, finish)
+        bar.ended(run)
+        ended(run)
+
+    bar.start(todo, times)
+    parts = _train(crew, todo, times, context, emit, bar)
+    if isinstance(crew, Workers):
+        crew.close()
+    return parts
 
 
 def _train(crew: Here | Workers | Cluster, todo: Plan, times: Calibration, context: Context, emit: Emit, bar: Bar) -> dict[str, float]:
@@ -276,7 +321,7 @@ def _train(crew: Here | Workers | Cluster, todo: Plan, times: Calibration, conte
         emit(run, finish)
 
     try:
-        jobs = [(list(trials), _step_seconds(trials, times)) for trials in todo.groups]
+        jobs = [(list(trials), step_times_of(trials, times)) for trials in todo.groups]
         return crew.train(jobs, context, sift, lambda i, progress: bar.step(i, progress, todo.groups[i]))
     except StudyError:
         if not hung:
@@ -313,17 +358,23 @@ def calibrate(
             times.forget_arrays(spec.trials())
         missing = list({key_of(trial): trial for trial in spec.trials()}.values()) if again else times.missing(spec.trials())
         if missing:
-            with tqdm(total=1, desc="step times", bar_format="{desc} {percentage:3.0f}% {bar} {elapsed}") as bar:
-
-                def watch(done: int, total: int) -> None:
-                    bar.total, bar.n = total, done
-                    bar.refresh()
-
-                wait_until_quiet(patience, bar.set_description_str)
-                bar.set_description_str("step times")
-                said = calibration.measure(times, missing, factory(data.load(spec.dataset)), watch=watch)
-            warn([*said, *busy(times, missing)])
+            warn(measure(times, missing, lambda: factory(data.load(spec.dataset)), patience))
     return times
+
+
+def measure(times: Calibration, trials: Sequence[Trial], engine: Callable[[], Engine], patience: float = 0.0) -> list[str]:
+    """Add the trials' step times to `times`, behind a progress bar, once the machine is quiet or `patience` seconds have passed; return
+    what there is to tell of them."""
+    with tqdm(total=1, bar_format="{desc} {percentage:3.0f}% {bar} {elapsed}", leave=False) as bar:
+
+        def watch(done: int, total: int) -> None:
+            bar.total, bar.n = total, done
+            bar.refresh()
+
+        wait_until_quiet(patience, bar.set_description_str)
+        bar.set_description_str("step times")
+        said = calibration.measure(times, trials, engine(), watch=watch)
+    return [*said, *busy(times, trials)]
 
 
 def verify(
@@ -357,6 +408,11 @@ def verify(
     return checks, verification.summary(checks)
 
 
+def settled(factory: EngineFactory) -> EngineFactory:
+    """The same engine at one precision, whatever GPU a worker pins."""
+    return Setup(factory.engine, site_of(factory).precision) if isinstance(factory, Setup) else factory
+
+
 def once(factory: EngineFactory, images: data.Images, stopwatch: Stopwatch) -> Callable[[], Engine]:
     """A function that makes the engine when it is first needed, TensorFlow's import included."""
     made: list[Engine] = []
@@ -370,7 +426,7 @@ def once(factory: EngineFactory, images: data.Images, stopwatch: Stopwatch) -> C
     return engine
 
 
-def _sensible(spec: StudySpec, workers: int | None, silence: float | None) -> None:
+def sensible(spec: StudySpec, workers: int | None, silence: float | None) -> None:
     """Raise `StudyError` at a number of workers that the mode, or the watch over them, cannot have."""
     if workers is not None and workers < 1:
         raise StudyError(f"workers {workers} must be at least 1")
@@ -406,9 +462,9 @@ def busy(times: Calibration, trials: Sequence[Trial]) -> list[str]:
     factors = [cores * time.seconds / time.processor_seconds for time in used if time.processor_seconds]
     factor = f" (at most {max(factors):.1f} times)" if factors else ""
     return [
-        f"the machine is busy: other programs took {most:.1f} of its {cores} cores while step times were measured, so the seconds of these "
-        f"trials are too long{factor}; their steps are right. --wait-quiet SECONDS waits for a quiet machine, and calibrate --again takes "
-        "another reading later"
+        f"the machine is busy: other programs took {most:.1f} of its {cores} cores while step times were measured, so the seconds of "
+        f"these trials may be too long{factor}; their steps are right. --wait-quiet SECONDS waits for a quiet machine, and calibrate "
+        "--again takes another reading later"
     ]
 
 
@@ -442,7 +498,7 @@ def changes(stored: Sequence[Run], site: Site) -> list[str]:
 def _claim(store: Store, spec: StudySpec, digest: str, site: Site, pending: bool) -> None:
     """Write what the folder is about, unless it was run on other data."""
     if store.spec_path.exists():
-        stored = json.loads(store.spec_path.read_text(encoding="utf-8")).get("dataset_md5")
+        stored = store.digest()
         if stored is None:
             raise StudyError(f"{store.spec_path} does not tell the MD5 of its data any more: restore it, or give another --out")
         if stored != digest:
@@ -468,7 +524,18 @@ def _spender(store: Store, stopwatch: Stopwatch, jobs: int) -> Callable[[dict[st
     return spend
 
 
-def _step_seconds(trials: Sequence[Trial], times: Calibration) -> list[float] | None:
-    """The trials' step times, all of them measured by now; None in mode alone, where the clock itself is read."""
-    known = [times.seconds(trial) for trial in trials]
-    return None if trials[0].mode == "alone" else [seconds for seconds in known if seconds is not None]
+def step_times_of(trials: Sequence[Trial], times: Calibration) -> list[float] | None:
+    """The trials' step times, all of them measured by now; None in mode alone, where the clock itself is read.
+
+    Raises:
+        StudyError: one is not known.
+    """
+    if trials[0].mode == "alone":
+        return None
+    found: list[float] = []
+    for trial in trials:
+        seconds = times.seconds(trial)
+        if seconds is None:
+            raise StudyError(f"the step time of {trial.optimizer} at width {trial.width:g} is not known: run calibrate first")
+        found.append(seconds)
+    return found

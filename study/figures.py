@@ -32,13 +32,14 @@ from study.schedules import Schedule, parse, rates
 from study.spec import OPTIMIZERS
 from study.store import refuse_links
 from study.values import choice
+from study.words import budget, counted
 
 LABELS = {"sgd": "SGD", "momentum": "Momentum", "adam": "Adam", "adagrad": "Adagrad", "adadelta": "Adadelta", "rmsprop": "RMSProp"}
 COLOURS = dict(zip(OPTIMIZERS, sns.color_palette("colorblind", 6), strict=True))
 MARKERS = dict(zip(OPTIMIZERS, "osD^vP", strict=True))
 
 ENDS = {
-    Outcome.CAPPED: ("^", "out of time"),
+    Outcome.CAPPED: ("^", "budget spent"),
     Outcome.STUCK: ("s", "stuck"),
     Outcome.DIVERGED: ("x", "diverged"),
     Outcome.PRUNED: ("v", "given up early"),
@@ -608,9 +609,8 @@ def write(folder: str | Path, out: str | Path | None = None, machine: str | None
         StudyError: no runs, or runs that must not share a figure.
     """
     refuse_links(Path(folder))
-    runs, stored = tables.load(folder, machine), tables.curves(folder)
-    stored = stored[stored["fingerprint"].isin([*runs["fingerprint"], ""])]
-    return save(draw(runs, stored), Path(out) if out is not None else Path(folder) / "figures")
+    runs = tables.load(folder, machine)
+    return save(draw(runs, tables.curves_of(tables.curves(folder), runs)), Path(out) if out is not None else Path(folder) / "figures")
 
 
 def save(drawn: Mapping[str, Figure], out: Path) -> list[Path]:
@@ -717,9 +717,7 @@ def _note(axes: Axes, height: float, text: str) -> None:
 
 
 def _budget(runs: pd.DataFrame) -> str:
-    """A trial's budget in words: seconds, steps or both."""
-    cap, steps = runs["cap_seconds"].max(), runs["max_steps"].max()
-    return " and ".join([*([f"{cap:g} s"] if cap > 0 else []), *([f"{int(steps):,} steps"] if steps > 0 else [])])
+    return budget(runs["cap_seconds"].max(), runs["max_steps"].max())
 
 
 def _target(runs: pd.DataFrame) -> str:
@@ -729,7 +727,6 @@ def _target(runs: pd.DataFrame) -> str:
 
 def _subtitle(runs: pd.DataFrame) -> str:
     first = runs.iloc[0]
-    seeds = runs["seed"].nunique()
     how = "steps x step time alone" if first["mode"] == "array" else "read off the clock"
     multiples = sorted(set(runs["width"]))
     named = ", ".join(f"{width:g}" for width in multiples)
@@ -739,7 +736,7 @@ def _subtitle(runs: pd.DataFrame) -> str:
     widths = "" if multiples == [1] else f", width {named}" if len(multiples) < 5 else f", {len(multiples)} widths to {multiples[-1]:g}"
     return (
         f"{first['network']} network{widths}, {Path(first['dataset']).name}, batch {first['batch']}, {len(runs)} trials, "
-        f"{seeds} seed{'s' if seeds > 1 else ''} · {first['machine']}{kind} · seconds: {how}{schedule}" + (f"\n{noise}" if noise else "")
+        f"{counted(runs['seed'].nunique(), 'seed')} · {first['machine']}{kind} · seconds: {how}{schedule}" + (f"\n{noise}" if noise else "")
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -14,11 +13,12 @@ from matplotlib import ticker
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from study import tables
+from study import statistics, tables
 from study.cycles import ARMS, CONTROL, CONTROL_ON, FIRST, PUBLISHED, SCRATCH, summary
 from study.figures import COLOURS, LABELS, Drawing, _figure, _headline
 from study.population import Population
 from study.record import Outcome
+from study.words import counted
 
 HERE, THERE, NEVER = "#1b7837", "0.75", "#b2182b"
 
@@ -122,8 +122,8 @@ def picks(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     for axes, name in zip(panels, names, strict=False):
         mine = cells[cells["optimizer"].astype(str) == name]
         working = mine[mine["seconds"] < math.inf]
-        edges = _edges(mine["rate"].to_numpy(float))
-        for rate, (low, high) in zip(mine["rate"], edges, strict=True):
+        edges = 10 ** statistics.edges(mine["rate"].to_numpy(float))
+        for rate, (low, high) in zip(mine["rate"], pairwise(edges), strict=True):
             if rate in set(working["rate"]):
                 near = float(working.loc[working["rate"] == rate, "seconds"].iloc[0]) <= 2 * working["seconds"].min()
                 axes.axvspan(low, high, color="#1b7837", alpha=0.28 if near else 0.1, linewidth=0)
@@ -136,7 +136,7 @@ def picks(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
             if here.empty:
                 axes.annotate("no pick", (0.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=7, color="0.4")
         axes.set_xscale("log")
-        axes.set_xlim(edges[0][0], edges[-1][1])
+        axes.set_xlim(edges[0], edges[-1])
         axes.set_title(LABELS[name], fontsize=10)
         axes.set_yticks(range(len(rows)), [_row(*row) for row in rows[::-1]], fontsize=8)
         axes.xaxis.set_minor_locator(ticker.NullLocator())
@@ -149,7 +149,8 @@ def picks(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
         Line2D([], [], color="#1b7837", alpha=0.1, linewidth=8, label="grid: works"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=5, frameon=False, fontsize=9, title="learning rate picked")
-    _headline(figure, f"Which rate each method picks\n{len(rows)} methods and rules, {_seeds(table)}, over the grid's valley")
+    seeds = counted(table["seed"].nunique(), "seed")
+    _headline(figure, f"Which rate each method picks\n{len(rows)} methods and rules, {seeds}, over the grid's valley")
     return figure
 
 
@@ -190,28 +191,13 @@ def costs(table: pd.DataFrame, found: pd.DataFrame) -> Figure:
     cost.xaxis.set_minor_locator(ticker.NullLocator())
     cost.set_xlabel("seconds of search, median")
     share.set_yticks(places, [_row(*pair) for pair in zip(rows["method"], rows["rule"], strict=True)], fontsize=9)
-    total = int(rows["picks"].max())
+    total, seeds = int(rows["picks"].max()), counted(table["seed"].nunique(), "seed")
     _headline(
         figure,
-        f"What a pick is worth, and what it costs\n{total} picks a method: {table['optimizer'].nunique()} optimizers, {_seeds(table)}",
+        f"What a pick is worth, and what it costs\n{total} picks a method: {table['optimizer'].nunique()} optimizers, {seeds}",
     )
     return figure
 
 
-def _seeds(table: pd.DataFrame) -> str:
-    count = table["seed"].nunique()
-    return f"{count} seed{'s' if count > 1 else ''}"
-
-
 def _row(method: str, rule: str) -> str:
     return f"{method}: {rule}"
-
-
-def _edges(rates: Sequence[float] | Any) -> list[tuple[float, float]]:
-    """The stretch that each of the sorted rates stands for: half-way to its neighbours on the log scale."""
-    logs = np.log10(rates)
-    if len(logs) == 1:
-        return [(rates[0] / 2, rates[0] * 2)]
-    middles = [(low + high) / 2 for low, high in pairwise(logs)]
-    ends = [logs[0] - (middles[0] - logs[0]), *middles, logs[-1] + (logs[-1] - middles[-1])]
-    return [(10**low, 10**high) for low, high in pairwise(ends)]

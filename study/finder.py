@@ -12,24 +12,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from study.errors import StudyError
-from study.learner import Learner
+from study.learner import Learner, advance_finite
+from study.statistics import Floats
 from study.values import choice, integer, number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Floats = NDArray[np.float64]
-
 SCALES = ("log", "linear")
 
 BETA = 0.98
 """Of the smoothing: a loss counts for 1 / 50 at first, and for half as much 34 steps later, so that the average lags by some 50 steps."""
-
-CHUNK = 50
-"""Steps that a learner takes at once; a sweep that has ended costs at most so many more."""
 
 FEWEST = 20
 """Points below which a curve says nothing."""
@@ -197,8 +192,7 @@ def sweep(
     before = learner.snapshot()
     try:
         learner.prepare()
-        for begin in range(0, len(rates), CHUNK):
-            losses, correct = learner.advance(np.tile(rates[begin : begin + CHUNK, None], (1, learner.lanes)))
+        for losses, correct, _ in advance_finite(learner, np.broadcast_to(rates[:, None], (len(rates), learner.lanes))):
             for lane, course in enumerate(courses):
                 feed(course, losses[:, lane], correct[:, lane])
             if all(course.stopped for course in courses):

@@ -29,7 +29,11 @@ class Halving:
     steps: int
 
 
-def halve(learner: Learner, start: float = 10.0, steps: int = 100, most: int = 40) -> list[Halving]:
+TRIES = 40
+"""Tries at most."""
+
+
+def halve(learner: Learner, start: float = 10.0, steps: int = 100) -> list[Halving]:
     """Halve each lane's rate from `start` until it no longer diverges; return the end of each, the learner being where it was.
 
     Diverged is: a loss is not finite, or the mean of the last fifth of the losses is above the first batch's loss (the training made it
@@ -40,20 +44,18 @@ def halve(learner: Learner, start: float = 10.0, steps: int = 100, most: int = 4
         learner: all lanes are tried together, each at its own rate; one that has settled stays at its rate.
         start: the first rate.
         steps: steps of a try.
-        most: tries at most.
 
     Raises:
         StudyError: a value out of its range.
     """
     rates = np.full(learner.lanes, number("start", start, 0, 1e12))
     integer("steps", steps, 1, 10**6)
-    integer("most", most, 1, 1000)
     tries: list[list[Try]] = [[] for _ in rates]
     trying = np.ones(learner.lanes, bool)
     before = learner.snapshot()
     try:
         learner.prepare()
-        for _ in range(most):
+        for _ in range(TRIES):
             learner.restore(before)
             losses, _ = learner.advance(np.tile(rates, (steps, 1)))
             first, last, worse = judge(losses)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from study.backend import Backend, Tensor
 from study.data import Bytes, Images
 from study.errors import StudyError
-from study.learner import Bools, Floats, array_size
+from study.learner import Bools, Floats, array_size, padded
 from study.network import CLASSES, KERNEL, SIDE, Network, network_of
 from study.optimizers import MOMENTUM, RULES, mixed
 from study.spec import OPTIMIZERS, Trial
@@ -310,9 +310,9 @@ class Lanes:
         # An array computes all six rules, so that arrays of any trials share one program; a trial alone is to cost what it costs alone.
         self.optimizers = OPTIMIZERS if len(trials) > 1 else (trial.optimizer,)
         self.lanes = array_size(len(trials))
-        padded = [*trials, *[trial] * (self.lanes - len(trials))]
-        kind = [[self.optimizers.index(t.optimizer)] for t in padded]
-        starts = [[RULES[self.hyper][t.optimizer].start] for t in padded]
+        lanes = padded(trials, self.lanes)
+        kind = [[self.optimizers.index(t.optimizer)] for t in lanes]
+        starts = [[RULES[self.hyper][t.optimizer].start] for t in lanes]
         w = np.tile(self.network.initial_weights(self.seed), (self.lanes, 1))
         a = np.broadcast_to(np.array(starts, np.float32), w.shape)
         self.state = State((xp.constant(w), xp.constant(a), xp.zeros_like(w)), xp.constant(kind, xp.int32), xp.zeros(self.lanes), 0)
@@ -378,7 +378,7 @@ class Lanes:
         sets = ((self.images.x_train, self.images.y_train), (self.images.x_validation, self.images.y_validation))
         if any(float(np.bincount(np.asarray(y)).max()) > COMMONEST * len(y) for _, y in sets):
             return np.zeros(len(lanes), bool)  # one answer for all images would already be a good score
-        places = [*lanes, *[lanes[0]] * (array_size(len(lanes)) - len(lanes))]
+        places = padded(lanes, array_size(len(lanes)))
         w, a, b = (xp.gather(slot, places) for slot in self.state.slots)
         ends = np.cumsum(self.network.sizes)[1:-1:2]  # weights up to and with the bias of each hidden layer
         dead = np.ones((len(ends), len(places)), bool)
@@ -408,11 +408,6 @@ class Lanes:
         kept = xp.constant(list(lanes), xp.int32)
         w, a, b, kind, rates = (xp.gather(part, kept) for part in (*self.state.slots, self.state.kind, self.state.rates))
         self.restore(State((w, a, b), kind, rates, self.state.step))
-
-    def weights(self, lane: int) -> NDArray[np.float32]:
-        """One lane's weights (n,), in the order of `Network.shapes`."""
-        result: NDArray[np.float32] = np.asarray(self.state.slots[0][lane])
-        return result
 
     def _read(self, x: Tensor, y: Tensor, w: Tensor) -> Iterator[tuple[Tensor, Tensor, Bools]]:
         """`reading` over a whole set, batch by batch."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -62,3 +62,23 @@ class Learner(Protocol):
     def take(self, lanes: Sequence[int]) -> None:
         """Keep the lanes at these indices, slots included, in this order; an index may come twice."""
         ...
+
+
+CHUNK = 50
+"""Steps that a search's learner takes at once: one that has ended costs at most so many more."""
+
+
+def advance_finite(learner: Learner, rates: Floats, momenta: Floats | None = None) -> Iterator[tuple[Floats, Floats, Bools]]:
+    """Take T steps at `rates` (T, K), `CHUNK` at a time; yield each chunk's losses and fractions classified right, as `Learner.advance`
+    has them, and which lanes' losses were all finite so far, (K,)."""
+    finite: Bools = np.ones(learner.lanes, bool)
+    for begin in range(0, len(rates), CHUNK):
+        chunk = slice(begin, begin + CHUNK)
+        losses, correct = learner.advance(rates[chunk], None if momenta is None else momenta[chunk])
+        finite = finite & np.isfinite(losses).all(axis=0)
+        yield losses, correct, finite
+
+
+def held(row: Sequence[float], steps: int, lanes: int) -> Floats:
+    """Rates (steps, lanes) that stay: the row's, padded. A view, so that many steps take no memory."""
+    return np.broadcast_to(np.array(padded(row, lanes), float), (steps, lanes))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import platform
 import re
@@ -163,7 +164,38 @@ def usable_cores() -> int:
     """Processors that this process may use, by its affinity and its cgroup's quota, rounded up."""
     from joblib.externals.loky import cpu_count  # joblib's own says 1 where it is told to start no processes
 
-    return int(cpu_count())
+    return max(1, math.ceil(min(float(cpu_count()), quota())))
+
+
+def quota(own: Path = Path("/proc/self/cgroup"), mounted: Path = Path("/sys/fs/cgroup")) -> float:
+    """Processors' worth of time that Linux's control groups, of either version, leave this process: the least of its group's and of the
+    groups' above it; infinite where none is set.
+
+    Args:
+        own: the file that names the process's groups, a line `ID:CONTROLLERS:/PATH` each.
+        mounted: where the groups' files are.
+    """
+    least = math.inf
+    with suppress(OSError):
+        for line in own.read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            root = mounted if not controllers else mounted / "cpu" if "cpu" in controllers.split(",") else None
+            for group in [] if root is None else [root / path.lstrip("/"), *(root / path.lstrip("/")).parents]:
+                least = min(least, _quota_of(group))
+                if group == root:
+                    break
+    return least
+
+
+def _quota_of(group: Path) -> float:
+    """A group's own quota: `cpu.max` holds it with its period (version 2), or a file each does (version 1); -1 and `max` are none."""
+    with suppress(OSError, ValueError):
+        allowed, period = (group / "cpu.max").read_text().split()
+        return math.inf if allowed == "max" else int(allowed) / int(period)
+    with suppress(OSError, ValueError):
+        allowed, period = ((group / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+        return int(allowed) / int(period) if int(allowed) > 0 else math.inf
+    return math.inf
 
 
 def schedulable_cores() -> int:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -13,22 +13,20 @@ import pandas as pd
 from tqdm import tqdm
 
 from study import calibration, contest, cycles, data, tables
-from study.calibration import Engine
-from study.driver import busy, calibration_of, once
+from study.calibration import Calibration
+from study.driver import busy, calibration_of, crew_of, once, resources_here, sensible, settled, train_pending
 from study.engine import TENSORFLOW, site_of
 from study.errors import StudyError
-from study.record import Outcome, Run
-from study.spec import Trial
+from study.plan import plan
+from study.progress import Bar
+from study.record import Outcome
 from study.stopwatch import Stopwatch
 from study.store import Store, append_line, read_rows, refuse_links, repair
-from study.training import Context, train
-from study.workers import EngineFactory
-
-LANES = 16
-"""Trials at the picks that train together."""
+from study.training import Context
+from study.workers import EngineFactory, Here
 
 
-def run_cycles(out: Path, seeds: int, dataset: str = "mnist", *, factory: EngineFactory = TENSORFLOW, width: float = 1.0) -> pd.DataFrame:
+def run_cycles(out: Path, seeds: int, dataset: str = "mnist", *, factory: EngineFactory = TENSORFLOW) -> pd.DataFrame:
     """Train every arm with every seed that `out` lacks, measure the step times, and write `cycles.csv`, and its summary.
 
     A seed's rows are on the disk before the next seed begins; rerunning goes on where it was stopped.
@@ -38,27 +36,23 @@ def run_cycles(out: Path, seeds: int, dataset: str = "mnist", *, factory: Engine
         seeds: how many, 0 to N - 1.
         dataset: as in a study.
         factory: makes the engine.
-        width: multiplier of the hidden units.
 
     Raises:
-        StudyError: bad input, another process on the same folder, or a folder of another data set or width.
+        StudyError: bad input, another process on the same folder, or a folder of another data set.
     """
     store, site = Store(out), site_of(factory)
     with store.writing():
-        asked: dict[str, Any] = {"dataset": dataset, "width": width, "epochs": cycles.EPOCHS}
+        asked: dict[str, Any] = {"dataset": dataset, "width": 1.0, "epochs": cycles.EPOCHS}
         if (site.engine, site.precision) != ("tensorflow", "float32"):  # which older folders do not tell
             asked |= {"engine": site.engine, "precision": site.precision}
-        settings = out / "cycles.json"
-        if settings.exists() and (stored := json.loads(settings.read_text(encoding="utf-8"))) != asked:
-            raise StudyError(f"{out} holds the case study of {stored}, not of {asked}: give another --out")
+        store.settle("cycles.json", asked, "case study")
         images = data.load(dataset)
-        store.write(settings, asked)
         repair(out / cycles.FILE)
         done = {row["seed"] for row in read_rows(out / cycles.FILE, cycles.seed_rows)}
         missing = [seed for seed in range(seeds) if seed not in done]
         engine = once(factory, images, Stopwatch())
         times = calibration_of(out, shared=False, site=site)
-        kinds = times.missing([cycles.trial_of(arm, 0, dataset, width) for arm in cycles.ARMS])
+        kinds = times.missing([cycles.trial_of(arm, 0, dataset) for arm in cycles.ARMS])
         with tqdm(total=len(missing) * cycles.EPOCHS * 3, desc="cycles", disable=not missing) as bar:
 
             def watch(arms: str, epoch: int) -> None:
@@ -70,7 +64,7 @@ def run_cycles(out: Path, seeds: int, dataset: str = "mnist", *, factory: Engine
                 for sentence in (*calibration.measure(times, kinds, engine()), *busy(times, kinds)):
                     bar.write(f"note: {sentence}", file=sys.stderr)
             for seed in missing:
-                rows = cycles.train(seed, engine(), len(images.x_train), dataset, width=width, watch=watch)
+                rows = cycles.train(seed, engine(), len(images.x_train), dataset, watch)
                 append_line(out / cycles.FILE, {"seed": seed, "rows": rows})
     table = cycles.read(out)
     table.to_csv(out / "cycles.csv", index=False, float_format="%.6g")
@@ -85,11 +79,15 @@ def run_contest(
     methods: Sequence[str] = tuple(contest.METHODS),
     *,
     budget: int = contest.BUDGET,
+    workers: int | None = None,
+    memory: float | None = None,
+    silence: float | None = None,
     factory: EngineFactory = TENSORFLOW,
 ) -> pd.DataFrame:
     """Let every method pick, train at every pick, and write `contest.csv`; return it.
 
-    Picks (`picks.jsonl`) and runs (`runs.jsonl`) are on the disk as they come; rerunning goes on where it was stopped.
+    Picks (`picks.jsonl`) and runs (`runs.jsonl`) are on the disk as they come; rerunning goes on where it was stopped. The searches run in
+    this process, the trials at the picks as a study's do; their step times are the grid's.
 
     Args:
         grid: the folder of a grid study: the protocol, the bounds of the rates, the step times, the truth.
@@ -97,6 +95,7 @@ def run_contest(
         seeds: how many, 0 to N - 1.
         methods: names out of `contest.METHODS`.
         budget: steps of a search that is given a budget.
+        workers, memory, silence: as for `driver.run`.
         factory: makes the engine.
 
     Raises:
@@ -113,18 +112,20 @@ def run_contest(
     if runs["learning_rate"].nunique() < 3 or not (runs["outcome"] == Outcome.REACHED).any():
         raise StudyError(f"{grid} holds too little truth: a contest needs a grid of several rates, some of which reach the target")
     step_seconds = runs.groupby(runs["optimizer"].astype(str))["step_seconds"].median()
+    sensible(spec, workers, silence)
     refuse_links(grid)
     store, paper = Store(out), out / contest.PICKS
-    site = site_of(factory)
+    factory, site = settled(factory), site_of(factory)
     there = runs["engine"].iloc[0], runs["precision"].iloc[0]
     if there != (site.engine, site.precision):
         raise StudyError(f"{grid} was trained by {' in '.join(there)}, and this would be {site.engine} in {site.precision}: take the same")
     with store.writing():
         asked = {"grid": str(grid), "protocol": {**spec.to_json(), "seeds": 0}, "budget": budget}
-        _same(out / "contest.json", asked, store)
+        store.settle("contest.json", asked, "contest")
         repair(paper)
         images = data.load(spec.dataset)
-        engine = once(factory, images, Stopwatch())
+        stopwatch = Stopwatch()
+        engine = once(factory, images, stopwatch)
         picks = contest.read_picks(out)
         have = {(pick.seed, pick.method) for pick in picks}
         todo = [(seed, name) for seed in range(seeds) for name in methods if (seed, name) not in have]
@@ -138,41 +139,17 @@ def run_contest(
                 append_line(paper, {"seed": seed, "method": name, "picks": [asdict(pick) for pick in found]})
                 picks += found
                 bar.update(1)
-        _train(
-            store,
-            [trial for pick in picks if (trial := contest.trial_of(pick, spec.trials()[0]))],
-            step_seconds,
-            engine,
-            Context(spec.name, site, 1),
-        )
+        picked = {trial.id: trial for pick in picks if (trial := contest.trial_of(pick, spec.trials()[0]))}
+        wanted = sorted(picked.values(), key=lambda trial: trial.learning_rate)  # an array's trials are neighbours
+        times = Calibration([grid / "calibration.json"], site.machine, site.software)
+        times.pin((trial, float(step_seconds[trial.optimizer])) for trial in wanted)
+        stored = [run for run in store.runs() if run.id in picked]
+        use = resources_here(spec, len(wanted) - len(stored), site, workers, memory, silence)
+        planned = plan(wanted, {run.id for run in stored}, times, use)
+        with closing(Bar(len(wanted), stored, planned, use, enabled=bool(planned.pending))) as bar:
+            crew = crew_of(planned, use, spec.dataset, factory, Here(engine, stopwatch))
+            train_pending(store, planned, times, crew, Context(spec.name, site, use.jobs, silence=silence), bar)
     table = contest.table(grid, out)
     table.to_csv(out / "contest.csv", index=False, float_format="%.6g")
     contest.summary(table).to_csv(out / "contest-summary.csv", index=False, float_format="%.6g")
     return table
-
-
-def _same(path: Path, asked: Mapping[str, Any], store: Store) -> None:
-    """Keep what was asked for, or raise `StudyError` where the folder holds another contest."""
-    if path.exists() and json.loads(path.read_text(encoding="utf-8")) != json.loads(json.dumps(asked)):
-        raise StudyError(f"{path.parent} holds another contest (see {path.name}): give another --out")
-    store.write(path, asked)
-
-
-def _train(store: Store, trials: Sequence[Trial], step_seconds: pd.Series, engine: Callable[[], Engine], context: Context) -> None:
-    """Train the trials that are not stored, those of a seed and schedule together."""
-    stored = {run.id for run in store.runs()}
-    groups: dict[tuple[int, str], dict[str, Trial]] = {}
-    for trial in trials:
-        if trial.id not in stored:
-            groups.setdefault((trial.seed, trial.schedule), {})[trial.id] = trial
-    with tqdm(total=sum(map(len, groups.values())), desc="training at the picks", disable=not groups) as bar:
-
-        def emit(run: Run, finish: Any) -> None:
-            store.append(run, finish)
-            bar.set_postfix_str(f"{run.trial.optimizer} {run.trial.learning_rate:.3g}: {run.outcome}")
-            bar.update(1)
-
-        for group in groups.values():
-            waiting = sorted(group.values(), key=lambda trial: trial.learning_rate)
-            for part in (waiting[i : i + LANES] for i in range(0, len(waiting), LANES)):
-                train(part, [float(step_seconds[trial.optimizer]) for trial in part], engine(), context, emit, Stopwatch())

@@ -73,11 +73,6 @@ class Network:
                 parts.append(random.uniform(-limit, limit, math.prod(shape)).astype(np.float32))
         return np.concatenate(parts)
 
-    def unflatten(self, weights: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """A flat array (n,) as the arrays that Keras's `set_weights` takes."""
-        parts = np.split(weights, np.cumsum(self.sizes)[:-1])
-        return [part.reshape(shape) for part, shape in zip(parts, self.shapes, strict=True)]
-
 
 BASE = {"compact": Network((2, 4), 15, 0.0), "tutorial": Network((32, 64), 1024, 0.4), "mlp": Network((), 784, 0.0)}
 """The networks at width 1: `compact` has the article's "roughly 3,400 weights", `tutorial` is what the published code trained, `mlp` is the

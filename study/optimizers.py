@@ -46,11 +46,12 @@ def velocity(xp: Any, w: Array, a: Array, b: Array, g: Array, rate: Array, t: Ar
     return w + a, a, b
 
 
-def adam(epsilon: float, beta1: float = 0.9, beta2: float = 0.999) -> Update:
+def adam(epsilon: float) -> Update:
     """a += (g - a)(1 - beta1); b += (g^2 - b)(1 - beta2); w <- w - rate sqrt(1 - beta2^t) / (1 - beta1^t) a / (sqrt(b) + epsilon).
 
-    Kingma and Ba 2015, in the form whose epsilon stands outside the bias correction (TensorFlow 1, Keras 3).
+    beta1 is 0.9 and beta2 0.999. Kingma and Ba 2015, in the form whose epsilon stands outside the bias correction (TensorFlow 1, Keras 3).
     """
+    beta1, beta2 = 0.9, 0.999
 
     def update(xp: Any, w: Array, a: Array, b: Array, g: Array, rate: Array, t: Array, m: Array = MOMENTUM) -> tuple[Array, Array, Array]:
         a = a + (g - a) * (1 - beta1)
@@ -70,11 +71,12 @@ def adagrad(epsilon: float) -> Update:
     return update
 
 
-def adadelta(epsilon: float, rho: float = 0.95) -> Update:
+def adadelta(epsilon: float) -> Update:
     """a <- rho a + (1 - rho) g^2; u = sqrt(b + epsilon) / sqrt(a + epsilon) g; w <- w - rate u; b <- rho b + (1 - rho) u^2.
 
-    Zeiler 2012.
+    rho is 0.95. Zeiler 2012.
     """
+    rho = 0.95
 
     def update(xp: Any, w: Array, a: Array, b: Array, g: Array, rate: Array, t: Array, m: Array = MOMENTUM) -> tuple[Array, Array, Array]:
         a = rho * a + (1 - rho) * g * g
@@ -84,8 +86,9 @@ def adadelta(epsilon: float, rho: float = 0.95) -> Update:
     return update
 
 
-def rmsprop(epsilon: float, rho: float = 0.9) -> Update:
-    """a += (g^2 - a)(1 - rho); w <- w - rate g / sqrt(a + epsilon) (Tieleman and Hinton 2012)."""
+def rmsprop(epsilon: float) -> Update:
+    """With rho = 0.9: a += (g^2 - a)(1 - rho); w <- w - rate g / sqrt(a + epsilon) (Tieleman and Hinton 2012)."""
+    rho = 0.9
 
     def update(xp: Any, w: Array, a: Array, b: Array, g: Array, rate: Array, t: Array, m: Array = MOMENTUM) -> tuple[Array, Array, Array]:
         a = a + (g * g - a) * (1 - rho)

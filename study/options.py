@@ -10,6 +10,11 @@ import typer
 from study.device import choose
 from study.engine import Setup
 from study.spec import OPTIMIZERS
+from study.values import integer, number
+
+LONGEST_WAIT = 1e6
+SHORTEST_HANG = 30.0
+"""Seconds; a healthy trial may compile for so long before its first check."""
 
 
 def path_of(text: str) -> Path:
@@ -24,6 +29,23 @@ def setup_of(engine: str, device: str | None, precision: str) -> Setup:
     if device is not None:
         choose(device)
     return Setup(engine, precision)
+
+
+def workers_of(text: str) -> int | None:
+    """How many workers; None is as the machine suggests."""
+    return None if text == "auto" else integer("workers", text, 1, 1000)
+
+
+def memory_of(text: str | None) -> float | None:
+    """Bytes of memory, where a size was given."""
+    from study.plan import parse_memory
+
+    return None if text is None else parse_memory(text)
+
+
+def silence_of(text: str | None) -> float | None:
+    """Seconds without a check after which a trial hangs, where a limit was given."""
+    return None if text is None else number("hang-limit", text, SHORTEST_HANG, 1e7)
 
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="a study's folder", parser=path_of)]
@@ -64,9 +86,9 @@ WaitQuiet = Annotated[
     str | None,
     typer.Option("--wait-quiet", metavar="SECONDS", help="wait at most so long for other programs to end, before timing"),
 ]
-LONGEST_WAIT = 1e6
-SHORTEST_HANG = 30.0
-"""Seconds; a healthy trial may compile for so long before its first check."""
+HangLimit = Annotated[
+    str | None, typer.Option(metavar="SECONDS", help="end a trial, as failed, that comes to no check for so long, compilation included")
+]
 Memory = Annotated[str | None, typer.Option(metavar="SIZE", help="memory to fill at most, such as 8GB; half of what is free if not given")]
 Of = Annotated[str | None, typer.Option("--machine", metavar="NAME", help="the machine whose trials to take, where there are several")]
 EngineName = Annotated[str, typer.Option("--engine", help="what trains: tensorflow or jax")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -81,10 +81,10 @@ class Plan:
     most_seconds: float
 
 
-def plan(spec: StudySpec, stored: Collection[str], times: Calibration, use: Resources) -> Plan:
-    """Group what is not stored yet; trains nothing and touches nothing."""
-    pending = [trial for trial in spec.trials() if trial.id not in stored]
-    array = spec.mode == "array"
+def plan(trials: Iterable[Trial], stored: Collection[str], times: Calibration, use: Resources) -> Plan:
+    """Group what is not stored yet of trials under one protocol; trains nothing and touches nothing."""
+    pending = [trial for trial in trials if trial.id not in stored]
+    array = bool(pending) and pending[0].mode == "array"
     groups = group(pending, times, use)
     uncalibrated = times.missing(pending) if array else []
     measured = unprobed(pending, times, use) if array else {}

@@ -15,14 +15,11 @@ from typing import Any
 import numpy as np
 
 from study.errors import StudyError
-from study.learner import Learner, padded
+from study.learner import Learner, advance_finite, held, padded
 from study.optimizers import MOMENTUM
 from study.schedules import Piecewise
 from study.stopwatch import Stopwatch
 from study.values import integer, number
-
-CHUNK = 50
-"""Steps between two looks at the members' losses: one that is not a number is noticed."""
 
 
 @dataclass(frozen=True)
@@ -193,16 +190,12 @@ def train(
     alive = np.ones(settings.members, bool)
     learner.prepare()
     for number_ in range(1, settings.rounds + 1):
-        rates = np.array(padded([member.rate for member in members], learner.lanes))
-        momenta = np.array(padded([member.momentum for member in members], learner.lanes))
-        left = settings.ready
-        while left:
-            count = min(CHUNK, left)
-            begun = stopwatch.clock()
-            losses, _ = learner.advance(np.tile(rates, (count, 1)), np.tile(momenta, (count, 1)))
-            seconds += stopwatch.clock() - begun
-            alive &= np.isfinite(losses[:, : settings.members]).all(axis=0)
-            left -= count
+        rates, momenta = (held([getattr(m, what) for m in members], settings.ready, learner.lanes) for what in ("rate", "momentum"))
+        begun = stopwatch.clock()
+        for _, _, finite in advance_finite(learner, rates, momenta):
+            fine = finite[: settings.members]
+        seconds += stopwatch.clock() - begun
+        alive &= fine
         scores = np.where(alive, np.asarray(learner.evaluate(), float)[: settings.members], math.nan)
         rounds.append(Round(members, tuple(scores.tolist()), number_ * settings.ready))
         watch(rounds[-1])

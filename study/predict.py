@@ -10,10 +10,10 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from study import calibration, data, tables
+from study import data, tables
 from study import verify as verification
 from study.calibration import Calibration
-from study.driver import RESULTS, busy, once
+from study.driver import RESULTS, measure, once
 from study.engine import TENSORFLOW, site_of
 from study.errors import StudyError
 from study.network import network_of
@@ -57,14 +57,7 @@ def predict(
     engine = once(factory, data.load(spec.dataset), Stopwatch())
     missing = times.missing(_spread(list(kinds.values()), MOST_MEASURING))
     if missing:
-        with tqdm(total=1, desc="step times", bar_format="{desc} {percentage:3.0f}% {bar} {elapsed}", leave=False) as bar:
-
-            def watch(done: int, total: int) -> None:
-                bar.total, bar.n = total, done
-                bar.refresh()
-
-            said = calibration.measure(times, missing, engine(), watch=watch)
-        warn([*said, *busy(times, missing)])
+        warn(measure(times, missing, engine))
     steps = {key: _step_time(trial, times, kinds.values()) for key, trial in kinds.items()}
     result = predicted(table, steps)
     told = result[(result["outcome_here"] != "open") & (result["seconds_here"] > 0)].set_index("id")

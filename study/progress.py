@@ -13,14 +13,14 @@ from study.calibration import Calibration
 from study.plan import Plan, Resources, lane_seconds, most_seconds
 from study.race import Progress
 from study.record import Outcome, Run
-from study.spec import StudySpec, Trial
+from study.spec import Trial
+from study.words import counted
 
 
 class Bar:
     """The progress bar: trials done, what is happening, the longest that is left, and what has been found so far."""
 
-    def __init__(self, spec: StudySpec, stored: Sequence[Run], todo: Plan, use: Resources, enabled: bool, distant: bool = False) -> None:
-        total = len(spec)
+    def __init__(self, total: int, stored: Sequence[Run], todo: Plan, use: Resources, enabled: bool, distant: bool = False) -> None:
         self.use = use
         self.distant = distant  # do others train, of whose checks nothing comes?
         self.counts: Counter[str] = Counter()
@@ -70,7 +70,7 @@ class Bar:
         left = pace * (self.left - done)
         lanes = sum(len(look.alive) for look, _ in self.arrays.values())
         deepest = max((look.step for look, _ in self.arrays.values()), default=progress.step)
-        self.note(f"{lanes} lane{'s' if lanes != 1 else ''} at step {deepest:,}", max(0.0, left))
+        self.note(f"{counted(lanes, 'lane')} at step {deepest:,}", max(0.0, left))
 
     def curve(self, progress: Progress) -> None:
         """The validation curves are being trained."""

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -189,13 +189,12 @@ class StudySpec:
     @cached_property
     def _trials(self) -> tuple[Trial, ...]:
         same = {f.name: getattr(self, f.name) for f in fields(Trial) if f.name in SPEC_FIELDS}
-        rates = parse_rates(self.rates)
         return tuple(
             Trial(optimizer=optimizer, learning_rate=rate, width=width, seed=seed, **same)
             for width in self.widths
             for seed in range(self.seeds)
             for optimizer in self.optimizers
-            for rate in rates
+            for rate in cast(tuple[float, ...], self.rates)  # text is parsed when the spec is made
         )
 
     def __len__(self) -> int:

@@ -33,15 +33,15 @@ def draws(seeds: int, count: int = RESAMPLES) -> NDArray[np.int64]:
     return np.random.default_rng([seeds, count]).integers(seeds, size=(count, seeds))
 
 
-def between(values: Floats, axis: int = -1) -> tuple[Any, Any]:
-    """The percentile interval of resampled values at `CONFIDENCE`: two of the values themselves, since some are infinite.
+def between(values: Floats) -> tuple[Any, Any]:
+    """The percentile interval over the last axis of resampled values at `CONFIDENCE`: two of the values, since some are infinite.
 
     Efron and Tibshirani 1993, section 13.3.
     """
     tail = (1 - CONFIDENCE) / 2
     return (
-        np.quantile(values, tail, axis=axis, method="inverted_cdf"),
-        np.quantile(values, 1 - tail, axis=axis, method="inverted_cdf"),
+        np.quantile(values, tail, axis=-1, method="inverted_cdf"),
+        np.quantile(values, 1 - tail, axis=-1, method="inverted_cdf"),
     )
 
 
@@ -72,12 +72,16 @@ def medians(values: Floats, chosen: NDArray[np.int64]) -> Floats:
 
 
 def spans(rates: Floats) -> Floats:
-    """Decades of learning rate that each of the sorted rates stands for: half-way to its neighbours; 0 for a single rate."""
-    if len(rates) == 1:
-        return np.zeros(1)
-    gaps: Floats = np.diff(np.log10(rates))
-    both: Floats = np.round((np.concatenate([gaps[:1], gaps]) + np.concatenate([gaps, gaps[-1:]])) / 2, 5)
-    return both
+    """Decades of learning rate that each of the sorted rates stands for; 0 for a single rate."""
+    return np.round(np.diff(edges(rates)), 5)
+
+
+def edges(rates: Floats) -> Floats:
+    """Decimal logarithms of the ends (rates + 1,) of what each of the sorted rates stands for: half-way to its neighbours, and as far
+    beyond the outermost; a single rate stands for itself."""
+    logs = np.log10(rates)
+    half = np.diff(logs) / 2 if len(logs) > 1 else np.zeros(1)
+    return np.append(logs[0] - half[0], logs + np.append(half, half[-1])[: len(logs)])
 
 
 def valley_decades(rates: Floats, seconds: Floats) -> Floats:

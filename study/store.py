@@ -152,6 +152,37 @@ class Store:
             return {}
         return found if isinstance(found, dict) else {}
 
+    def digest(self) -> str | None:
+        """The MD5 of the data that the study ran on, as spec.json tells it; None where it does not.
+
+        Raises:
+            StudyError: the file cannot be read.
+        """
+        found = (self._small(self.spec_path) or {}).get("dataset_md5")
+        return None if found is None else str(found)
+
+    def settle(self, name: str, asked: Row, what: str) -> None:
+        """Put what was asked for into the small file `name`.
+
+        Raises:
+            StudyError: the file holds something else, so that the folder is another `what`'s, or it cannot be read.
+        """
+        path = self.folder / name
+        if self._small(path) not in (None, json.loads(json.dumps(asked))):
+            raise StudyError(f"{self.folder} holds another {what} (see {name}): give another --out")
+        self.write(path, asked)
+
+    def _small(self, path: Path) -> Row | None:
+        """The JSON object in a small file; None where there is no file."""
+        try:
+            return json_object(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, StudyError) as error:
+            raise StudyError(
+                f"{path} cannot be read ({getattr(error, 'strerror', None) or error}): restore it, or give another --out"
+            ) from None
+
     def spec(self) -> StudySpec:
         """The stored spec.
 
@@ -209,7 +240,7 @@ def append(path: Path, text: bytes) -> None:
 
 def replace(path: Path, text: bytes) -> None:
     """Put the text in the place of what the file holds, whole or not at all."""
-    draft = path.with_suffix(".tmp")
+    draft = path.with_suffix(f".{os.getpid()}.tmp")  # several studies may write one file of step times
     try:
         draft.unlink(missing_ok=True)
         append(draft, text)

@@ -14,31 +14,16 @@ from numpy.typing import NDArray
 from study import statistics
 from study.errors import StudyError
 from study.hopeless import hopeless
-from study.record import Outcome, Run
+from study.record import PROTOCOL, Outcome, Run
 from study.spec import OPTIMIZERS, StudySpec
 from study.statistics import Floats
 from study.store import Store, refuse_links
+from study.words import counted
 
 CELL = ["width", "optimizer", "rate"]
 """What a cell is: its trials differ in the seed alone."""
 
-SAME = (
-    "network",
-    "scale_dense",
-    "dataset",
-    "hyper",
-    "batch",
-    "target",
-    "metric",
-    "cap_seconds",
-    "max_steps",
-    "prune",
-    "schedule",
-    "mode",
-    "engine",
-    "precision",
-    "fingerprint",
-)
+SAME = (*({"cap": "cap_seconds"}.get(name, name) for name in PROTOCOL if name != "check_every"), "engine", "precision", "fingerprint")
 """Columns in which rows must agree to stand in one table: seconds of two machines or modes are not one measurement."""
 
 
@@ -68,13 +53,20 @@ def load(folder: str | Path, machine: str | None = None) -> pd.DataFrame:
     """
     store = Store(Path(folder))
     store.spec()
-    runs = store.runs()
-    if machine is not None:
-        there = sorted({f"{run.machine} ({run.fingerprint})" for run in runs})
-        runs = [run for run in runs if machine in (run.machine, run.fingerprint)]
-        if not runs:
-            raise StudyError(f"{folder} holds no trial of the machine {machine!r}: {', '.join(there) or 'none has ended'}")
-    return frame(runs)
+    return frame(of_machine(store.runs(), machine, folder))
+
+
+def of_machine(runs: Sequence[Run], machine: str | None, folder: str | Path) -> list[Run]:
+    """Those of a folder's runs that the machine of this name or fingerprint trained; all of them where it is None.
+
+    Raises:
+        StudyError: there are none of that machine; the sentence names those that there are.
+    """
+    found = [run for run in runs if machine in (None, run.machine, run.fingerprint)]
+    if machine is not None and not found:
+        there = ", ".join(sorted({f"{run.machine} ({run.fingerprint})" for run in runs}))
+        raise StudyError(f"{folder} holds no trial of the machine {machine!r}: {there or 'none has ended'}")
+    return found
 
 
 def checks(folder: str | Path) -> pd.DataFrame:
@@ -102,6 +94,11 @@ def curves(folder: str | Path) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
+def curves_of(stored: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Those of the stored curves that a machine of these runs trained, or that do not tell their machine."""
+    return stored[stored["fingerprint"].isin([*(runs["fingerprint"] if len(runs) else []), ""])]
+
+
 COLLAPSE = 0.2
 """A curve that ends so far below the target, or diverged, collapsed."""
 
@@ -127,7 +124,7 @@ def comparable(runs: pd.DataFrame, folder: str | Path = "") -> pd.DataFrame:
             listed = ", ".join(str(value) for value in values)
             how = f"select one before tabulating, such as runs[runs.{column} == ...]"
             if column == "fingerprint":
-                how = "tables and figures take one machine's with --machine NAME"
+                how = "tables, figures, claims and report take one machine's with --machine NAME"
             raise StudyError(f"the runs differ in {column} ({listed}): {how}")
     return runs.assign(optimizer=runs["optimizer"].cat.remove_unused_categories())
 
@@ -335,20 +332,21 @@ def warnings(runs: pd.DataFrame, spec: StudySpec | None = None, trained: pd.Data
         elsewhere: how many of its trials are another machine's, and none of these runs.
     """
     table = best(runs)
-    said = [*filter(None, [busy(runs)]), *unreached(runs)]
-    if kind_unknown(runs):
-        machine = ", ".join(sorted(set(runs["machine"])))
-        said.append(f"the kind of processor of {machine} was not told apart when these trials were stored: the name may stand for several")
+    said = unreached(runs)
     missing = len(spec) - int(runs["id"].isin([trial.id for trial in spec.trials()]).sum()) if spec is not None else 0
     missing = max(0, missing - elsewhere)
     if elsewhere:
         said.append(f"{elsewhere} more trials are stored of another machine: they are in no table with these")
     if missing and spec is not None:
         said.append(f"{missing} of {len(spec)} trials are missing: best rates are of what has ended so far, and the same command goes on")
+    said += filter(None, [busy(runs)])
+    if kind_unknown(runs):
+        machine = ", ".join(sorted(set(runs["machine"])))
+        said.append(f"the kind of processor of {machine} was not told apart when these trials were stored: the name may stand for several")
     seeds = int(table["seeds"].max())
     if seeds < statistics.FEWEST_SEEDS:
         said.append(
-            f"{seeds} seed{'s' if seeds > 1 else ''} a cell: no interval can be given, and a best rate may be luck; "
+            f"{counted(seeds, 'seed')} a cell: no interval can be given, and a best rate may be luck; "
             f"take at least --seeds {statistics.FEWEST_SEEDS}"
         )
     elif seeds < statistics.ENOUGH_SEEDS:
@@ -388,7 +386,7 @@ def busy(runs: pd.DataFrame) -> str:
     count = int(runs["quiet"].map(lambda quiet: quiet is False).sum())
     what = "the step times were measured" if (runs["mode"] == "array").all() else "they trained"
     which = f"all {count}" if count == len(runs) else f"{count} of {len(runs)}"
-    return f"other programs ran while {what}: the seconds of {which} trials are too long, the steps are right" if count else ""
+    return f"other programs ran while {what}: the seconds of {which} trials may be too long, the steps are right" if count else ""
 
 
 def kind_unknown(runs: pd.DataFrame) -> bool:

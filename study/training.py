@@ -92,7 +92,8 @@ def train(
 
     def end(lane: int, outcome: Outcome, finish: Finish | None = None, **values: Any) -> None:
         own = step_seconds[lane] if step_seconds else None
-        quiet = None if step_seconds else meter.read().quiet  # where the clock is read, the load is that of the training
+        timed = step_seconds is None and device.current() == device.CPU  # the clock is read, so the load is that of the training
+        quiet = meter.read().quiet if timed else None
         emit(context.run(trials[lane], outcome, started, len(trials), own, quiet=quiet, **values), finish)
         left.discard(lane)
 

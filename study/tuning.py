@@ -6,16 +6,26 @@ Each trains candidates for a while and keeps the one whose accuracy over its las
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from study.errors import StudyError
-from study.learner import Floats, Learner, array_size, padded
+from study.learner import Floats, Learner, advance_finite, array_size, held, padded
 
 LOOK = 50
-"""Steps that an accuracy is the mean of, and between two looks at it."""
+"""Steps that an accuracy is the mean of, and between two looks at it; at most two chunks of `learner.CHUNK`."""
+
+CANDIDATES = 12
+"""Rates of a random search."""
+
+KEEP = 3
+"""Successive halving keeps one candidate of so many, and its last rung has at most so many."""
+
+MOST = 500
+"""Steps that Optuna's candidates take at most."""
 
 Make = Callable[[Sequence[float]], Learner]
 """A fresh learner with at least a lane for each rate."""
@@ -30,7 +40,7 @@ class Found:
     steps: int
 
 
-def random_search(make: Make, low: float, high: float, budget: int, random: np.random.Generator, candidates: int = 12) -> Found:
+def random_search(make: Make, low: float, high: float, budget: int, random: np.random.Generator) -> Found:
     """Rates drawn log-uniformly, each trained for an equal share of the budget (Bergstra and Bengio 2012).
 
     Args:
@@ -38,50 +48,45 @@ def random_search(make: Make, low: float, high: float, budget: int, random: np.r
         low, high: bounds of the rates.
         budget: steps of all candidates together.
         random: draws the rates.
-        candidates: how many rates.
     """
-    rates = _drawn(low, high, candidates, random)
-    each = _share(budget, candidates)
+    rates = _drawn(low, high, CANDIDATES, random)
+    each = _share(budget, CANDIDATES)
     scores = _train(make(rates), rates, each)
-    return _best(rates, scores, each * candidates)
+    return _best(rates, scores, each * CANDIDATES)
 
 
-def successive_halving(
-    make: Make, low: float, high: float, budget: int, random: np.random.Generator, candidates: int = 27, keep: int = 3
-) -> Found:
-    """Candidates train together; a third goes on, until as few as `keep` are left, each rung with an equal share of the budget.
+def successive_halving(make: Make, low: float, high: float, budget: int, random: np.random.Generator, candidates: int) -> Found:
+    """Candidates train together; a third goes on, until as few as `KEEP` are left, each rung with an equal share of the budget.
 
     Weights are carried on from rung to rung (Karnin et al. 2013, Jamieson and Talwalkar 2016).
 
     Args:
         make, low, high, budget, random: as for `random_search`.
         candidates: rates of the first rung.
-        keep: one in so many goes on, and the last rung has at most so many.
     """
     rates = _drawn(low, high, candidates, random)
-    rungs = max(1, math.ceil(math.log(candidates / keep, keep) - 1e-9) + 1)
+    rungs = max(1, math.ceil(math.log(candidates / KEEP, KEEP) - 1e-9) + 1)
     learner, steps = make(rates), 0
     for rung in range(rungs):
         each = _share(budget // rungs, len(rates))
         scores = _train(learner, rates, each)
         steps += each * len(rates)
         if rung + 1 < rungs:
-            best = sorted(range(len(rates)), key=lambda i: -scores[i])[: max(1, len(rates) // keep)]
+            best = sorted(range(len(rates)), key=lambda i: -scores[i])[: max(1, len(rates) // KEEP)]
             learner.take(padded(best, array_size(len(best))))
             learner.prepare()
             rates = [rates[i] for i in best]
     return _best(rates, scores, steps)
 
 
-def optuna_search(make: Make, low: float, high: float, budget: int, seed: int, most: int = 500) -> Found:
-    """Optuna asks for one rate after another until the budget is spent; a candidate trains for `most` steps unless it is pruned.
+def optuna_search(make: Make, low: float, high: float, budget: int, seed: int) -> Found:
+    """Optuna asks for one rate after another until the budget is spent; a candidate trains for `MOST` steps unless it is pruned.
 
     TPE proposes, Hyperband prunes (Akiba et al. 2019, Bergstra et al. 2011, Li et al. 2018).
 
     Args:
         make, low, high, budget: as for `random_search`.
         seed: of the sampler.
-        most: steps of a candidate.
 
     Raises:
         StudyError: Optuna is not installed.
@@ -92,14 +97,14 @@ def optuna_search(make: Make, low: float, high: float, budget: int, seed: int, m
         raise StudyError("Optuna is not installed: pip install optuna, or leave the method out") from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     # Hyperband deals candidates to its brackets by the study's name, so a fixed one makes the search repeatable.
-    pruner = optuna.pruners.HyperbandPruner(min_resource=1, max_resource=most // LOOK, reduction_factor=3)
+    pruner = optuna.pruners.HyperbandPruner(min_resource=1, max_resource=MOST // LOOK, reduction_factor=3)
     study = optuna.create_study(study_name="rates", direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed), pruner=pruner)
     steps = 0
     while steps + LOOK <= budget:
         trial = study.ask()
         rate = trial.suggest_float("rate", low, high, log=True)
         learner, score, pruned = make([rate]), -1.0, False
-        for look in range(1, most // LOOK + 1):
+        for look in range(1, MOST // LOOK + 1):
             if steps + LOOK > budget:
                 break
             score = _train(learner, [rate], LOOK)[0]
@@ -134,16 +139,12 @@ def _share(budget: int, candidates: int) -> int:
 
 def _train(learner: Learner, rates: Sequence[float], steps: int) -> list[float]:
     """Train each lane at its rate; accuracies over the last `LOOK` steps, -1 for a loss that is not finite."""
-    row = np.array(padded(rates, learner.lanes))
-    fine, left = np.ones(len(rates), bool), steps
-    recent: list[Floats] = []
-    while left:
-        losses, correct = learner.advance(np.tile(row, (min(LOOK, left), 1)))
-        fine &= np.isfinite(losses[:, : len(rates)]).all(axis=0)
-        recent.append(correct[:, : len(rates)])
-        left -= len(correct)
-    accuracy = np.concatenate(recent[-2:])[-LOOK:].mean(axis=0, dtype=np.float64)
-    return [float(value) if ok else -1.0 for value, ok in zip(accuracy, fine, strict=True)]
+    recent: deque[Floats] = deque(maxlen=2)
+    for _, correct, finite in advance_finite(learner, held(rates, steps, learner.lanes)):
+        recent.append(correct)
+        fine = finite
+    accuracy = np.concatenate(recent)[-LOOK:].mean(axis=0, dtype=np.float64)
+    return [float(value) if ok else -1.0 for value, ok in zip(accuracy[: len(rates)], fine, strict=False)]
 
 
 def _best(rates: Sequence[float], scores: Sequence[float], steps: int) -> Found:

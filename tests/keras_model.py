@@ -10,7 +10,7 @@ from keras import layers
 from numpy.typing import NDArray
 
 from study.data import Images, pixels
-from study.lanes import batch_order
+from study.lanes import Lanes, batch_order
 from study.network import Network, network_of
 from study.spec import Trial
 from study.tensors import uniform
@@ -54,11 +54,22 @@ def optimizer(trial: Trial, momentum: float = 0.5) -> Any:
     }[trial.optimizer]()
 
 
+def unflatten(network: Network, weights: Floats) -> list[Floats]:
+    """A flat array (n,) as the arrays that Keras's `set_weights` takes."""
+    parts = np.split(weights, np.cumsum(network.sizes)[:-1])
+    return [part.reshape(shape) for part, shape in zip(parts, network.shapes, strict=True)]
+
+
+def weights_of(learner: Lanes, lane: int) -> Floats:
+    """One lane's weights (n,), in the order of `Network.shapes`."""
+    return np.asarray(learner.state.slots[0][lane])
+
+
 def train(trial: Trial, images: Images, steps: int, weights: Floats | None = None, momentum: float = 0.5) -> tuple[Floats, Any]:
     """Losses (steps,) of a plain Keras model on the trial's batches from its initial weights, or the given ones, and the model."""
     network = network_of(trial)
     model, optimize = build(network), optimizer(trial, momentum)
-    model.set_weights(network.unflatten(network.initial_weights(trial.seed) if weights is None else weights))
+    model.set_weights(unflatten(network, network.initial_weights(trial.seed) if weights is None else weights))
     cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     keep = 1 - network.dropout
 

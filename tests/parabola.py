@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from study.calibration import Calibration, Rounds, key_of
-from study.learner import Bools, Floats, array_size
+from study.learner import Bools, Floats, array_size, padded
 from study.machine import Machine
 from study.spec import Trial
 
@@ -88,8 +88,7 @@ class ParabolaEngine:
         bad = [trial.learning_rate for trial in trials if trial.learning_rate in self.breaks]
         if bad:
             raise RuntimeError(f"no parabola at {bad[0]}")
-        padded = [*trials, *[trials[0]] * (array_size(len(trials)) - len(trials))]
-        return Parabola([CURVATURE[trial.optimizer] for trial in padded], self.delay)
+        return Parabola([CURVATURE[trial.optimizer] for trial in padded(trials, array_size(len(trials)))], self.delay)
 
 
 def calibrated(calibration: Calibration, trials: Sequence[Trial], seconds: float = 0.001) -> Calibration:

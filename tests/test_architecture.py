@@ -14,7 +14,7 @@ STUDY = ROOT / "study"
 
 LAYERS = (
     {"errors"},
-    {"values"},
+    {"values", "words"},
     {"schedules"},
     {"spec", "stopwatch", "statistics", "machine"},
     {"record", "learner", "network", "optimizers", "hopeless", "quiet"},
@@ -22,7 +22,8 @@ LAYERS = (
     {"tensors", "tensors_jax", "keras_schedules", "device"},
     {"lanes"},
     {"engine"},
-    {"store", "calibration"},
+    {"store"},
+    {"calibration"},
     {"plan", "training", "fits", "published"},
     {"tables"},
     {"progress", "curves", "verify", "figures"},
@@ -32,8 +33,8 @@ LAYERS = (
     {"staircase", "halving", "keras_finder"},
     {"cycles", "contest"},
     {"claims", "compare", "figures_methods"},
-    {"driver", "report"},
-    {"predict", "methods"},
+    {"driver", "report_sections"},
+    {"predict", "methods", "report"},
     {"options"},
     {"cli_methods"},
     {"__init__", "cli"},
@@ -45,7 +46,7 @@ TENSOR_PACKAGES = {"tensorflow", "keras"}
 TENSOR_WORLD = {"tensors", "lanes", "keras_schedules"}
 AT_THE_TOP = {"tensors", "keras_schedules"}
 """Who may import them: all that the lanes need of TensorFlow, and a class of Keras's, which must be one of its own to be saved."""
-PLAIN = {"errors", "values", "schedules", "spec", "stopwatch", "record", "learner", "network", "optimizers", "hopeless", "race"}
+PLAIN = {"errors", "values", "words", "schedules", "spec", "stopwatch", "record", "learner", "network", "optimizers", "hopeless", "race"}
 PLAIN |= {"finder", "staircase", "halving"}
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from parabola import MACHINE, Parabola, ParabolaEngine, calibrated
 
-from study.calibration import PROBE_ROUNDS, ROUNDS, Calibration, Rounds, array_key, key_of, measure, probe
+from study.calibration import PROBE_ROUNDS, ROUNDS, Calibration, Rounds, array_key, key_of, probe, step_times
 from study.errors import StudyError
 from study.learner import LANE_SIZES
 from study.plan import (
@@ -68,7 +68,8 @@ def test_the_step_time_is_the_median_over_interleaved_rounds(tmp_path: Path) -> 
         rounds += [50 * 0.001 * spell, 50 * 0.002 * spell]
     times = calibration(tmp_path / "c.json")
     seen: list[tuple[int, int]] = []
-    measure(times, [first, second], ParabolaEngine(), SlowClock(warm + rounds), lambda done, total: seen.append((done, total)))
+    found = step_times([first, second], ParabolaEngine(), SlowClock(warm + rounds), lambda done, total: seen.append((done, total)))
+    times.take([first, second], found)
     assert times.seconds(first) == pytest.approx(0.001)
     assert times.seconds(second) == pytest.approx(0.002)
     entry = times.times[key_of(first)]
@@ -128,7 +129,15 @@ def test_the_estimate_is_the_median_on_a_quiet_machine_and_the_least_bound_on_a_
     assert Rounds(seconds, 4, [1.0] * 5).estimate == 6.0, "as it always was where nobody looked"
     assert Rounds(seconds, 4, [3.0, 2.0, 9.0], BUSY).estimate == 3.0
     assert Rounds(seconds, 4, [9.0], BUSY).estimate == 5.0, "two processors at once"
-    assert Rounds(seconds, 4, [], BUSY).estimate == 5.0, "a GPU computes"
+    assert Rounds(seconds, 4, [], BUSY).estimate == 6.0, "a GPU computes"
+
+
+def test_what_runs_on_the_processor_says_little_of_a_gpus_step(tmp_path: Path) -> None:
+    """So its readings are neither quiet nor busy."""
+    times = calibration(tmp_path / "c.json")
+    times.take(ONE[:1], [Rounds([0.002], 4, [], BUSY)])
+    assert times.quiet(ONE[0]) is None
+    assert times.times[key_of(ONE[0])].others == BUSY.others
 
 
 def test_a_reading_of_a_busy_machine_is_marked_and_not_shared(tmp_path: Path) -> None:
@@ -222,7 +231,7 @@ def test_a_probe_changes_the_usual_size_by_more_than_its_noise_alone(tmp_path: P
     usual, faster = [1.0e-3, 1.1e-3, 1.2e-3], [0.7e-3, 0.8e-3, 1.4e-3]
     for noisy, load, size in ((faster, QUIET, 16), ([0.7e-3, 0.8e-3, 0.9e-3], QUIET, 64), ([0.7e-3, 0.8e-3, 0.9e-3], BUSY, 16)):
         times = calibrated(Calibration([tmp_path / f"{size}{load.quiet}{noisy[-1]}.json"], MACHINE, "2.21.0"), ONE)
-        rounds = {16: Rounds(usual, 5, [], load), 64: Rounds(noisy, 5, [], load)}
+        rounds = {16: Rounds(usual, 5, usual, load), 64: Rounds(noisy, 5, noisy, load)}
         times.add(times.entry(array_key(ONE[0], lanes, 1), one) for lanes, one in rounds.items())
         assert lanes_for(ONE[0], times, ONE_JOB) == size
 
@@ -313,11 +322,11 @@ def test_a_plan_expects_arrivals_and_early_ends(tmp_path: Path) -> None:
     array = array_seconds(sgd, [600] * 15 + [4000], times, TWO_JOBS)
     assert array == pytest.approx(600 * 16 * 0.0005 + 3400 * 0.002)  # the last lane trains alone, at the step time alone
     spec = SPEC.with_(optimizers=("sgd",))
-    todo = plan(spec, set(), times, TWO_JOBS)
+    todo = plan(spec.trials(), set(), times, TWO_JOBS)
     overhead = OVERHEAD["start"]
     assert todo.seconds < todo.most_seconds
     assert todo.most_seconds == pytest.approx(overhead + 8 * budget_steps(sgd, times) * lane_seconds(sgd, times, TWO_JOBS, 8) * 2)
-    assert plan(spec, {trial.id for trial in spec.trials()}, times, TWO_JOBS).seconds == 0
+    assert plan(spec.trials(), {trial.id for trial in spec.trials()}, times, TWO_JOBS).seconds == 0
 
 
 def test_processes_follow_the_cores_the_trials_and_the_memory() -> None:
@@ -329,7 +338,7 @@ def test_processes_follow_the_cores_the_trials_and_the_memory() -> None:
     assert resources(SPEC, 960, eight, memory=4e9).jobs == 2
     assert resources(SPEC, 960, replace(eight, gpus=("H200",)), memory=64e9) == Resources(1, 64e9, probes=GPU_PROBES)
     assert resources(SPEC.with_(mode="alone"), 960, eight).jobs == 1
-    assert resources(SPEC, 96, eight, jobs=3) == Resources(3, resources(SPEC, 96, eight, jobs=3).memory)
+    assert resources(SPEC, 96, eight, jobs=3, memory=64e9) == Resources(3, 64e9)
 
 
 def test_memory_that_holds_no_process_is_refused() -> None:
@@ -365,20 +374,22 @@ def test_a_plan_leaves_out_what_is_stored_and_bounds_the_rest(tmp_path: Path) ->
     spec = StudySpec(optimizers=("sgd",), rates=(0.1, 0.2, 0.3), cap=1.0)
     trials = spec.trials()
     times = calibration(tmp_path / "c.json")
-    blind = plan(spec, set(), times, ONE_JOB)
+    blind = plan(spec.trials(), set(), times, ONE_JOB)
     assert 0.1 < blind.most_seconds - OVERHEAD["start"] - OVERHEAD["calibrate"] < 3  # a guess
     assert len(blind.uncalibrated) == 1
     calibrated(times, trials, 0.002)
-    todo = plan(spec, {trials[0].id}, times, ONE_JOB)
+    todo = plan(spec.trials(), {trials[0].id}, times, ONE_JOB)
     assert todo.pending == tuple(trials[1:])
     probed(times, {16: 0.0005})
     probed(times, {16: 0.0006}, jobs=2)
     start = OVERHEAD["start"]
     probed(times, {1: 0.002, 2: 0.0015, 4: 0.001})
-    assert plan(spec, set(), times, ONE_JOB).most_seconds == pytest.approx(start + 3 * 500 * lane_seconds(trials[0], times, ONE_JOB, 3))
-    assert plan(spec, set(), times, TWO_JOBS).most_seconds == pytest.approx(
+    assert plan(spec.trials(), set(), times, ONE_JOB).most_seconds == pytest.approx(
+        start + 3 * 500 * lane_seconds(trials[0], times, ONE_JOB, 3)
+    )
+    assert plan(spec.trials(), set(), times, TWO_JOBS).most_seconds == pytest.approx(
         start + 2 * 500 * lane_seconds(trials[0], times, TWO_JOBS, 2) * 2
     )
-    assert plan(spec.with_(mode="alone"), set(), times, ONE_JOB).most_seconds == pytest.approx(start + 3 * 1.0)
+    assert plan(spec.with_(mode="alone").trials(), set(), times, ONE_JOB).most_seconds == pytest.approx(start + 3 * 1.0)
     slow = spec.with_(mode="alone", cap=None, max_steps=100)
-    assert plan(slow, set(), times, ONE_JOB).most_seconds == pytest.approx(start + 3 * 100 * 0.002)
+    assert plan(slow.trials(), set(), times, ONE_JOB).most_seconds == pytest.approx(start + 3 * 100 * 0.002)

@@ -17,7 +17,7 @@ from study.contest import METHODS, Pick
 from study.errors import StudyError
 from study.record import Outcome
 from study.spec import StudySpec
-from study.store import append_line
+from study.store import Store, append_line
 
 SPEC = StudySpec(
     name="truth", optimizers=("sgd", "adam"), rates="1e-4:10:11", seeds=2, target=0.97, metric="validation", cap=None, max_steps=2000
@@ -25,6 +25,8 @@ SPEC = StudySpec(
 """On parabolas of curvature 0.5 and 20: SGD trains from about 0.004 to 4, Adam from 1e-4 to 0.1."""
 
 BUDGET = 1500
+
+ROOT = Path(__file__).parent.parent
 
 
 def engine(images: Any) -> ParabolaEngine:
@@ -121,6 +123,54 @@ def test_a_contest_is_resumed(grid: Path, folder: Path, table: pd.DataFrame) -> 
     assert len(again) == len(table)
     with pytest.raises(StudyError, match="holds another contest"):
         methods.run_contest(grid, folder, 2, budget=BUDGET + 600, factory=never)
+
+
+def test_two_workers_train_what_one_does(grid: Path, table: pd.DataFrame, tmp_path: Path) -> None:
+    """The trials at the picks go the driver's way, at the grid's step times; the folder holds what it always held."""
+    mine = methods.run_contest(grid, tmp_path, 2, ("default", "halving"), budget=BUDGET, workers=2, factory=engine)
+    keys = ["method", "rule", "optimizer", "seed"]
+    both = mine.merge(table, on=keys)
+    assert len(both) == len(mine) == 8
+    assert both["outcome_x"].tolist() == both["outcome_y"].tolist()
+    for name in ("rate", "regret", "total_seconds"):
+        assert both[f"{name}_x"].tolist() == pytest.approx(both[f"{name}_y"].tolist(), rel=1e-4)
+    step = tables.load(grid).groupby("optimizer", observed=True)["step_seconds"].median()
+    runs = Store(tmp_path).runs()
+    assert {run.jobs for run in runs} == {2}
+    assert all(run.step_seconds == step[run.trial.optimizer] and run.quiet is None for run in runs)
+    files = {"picks.jsonl", "runs.jsonl", "checks.jsonl", "contest.json", "contest.csv", "contest-summary.csv", ".lock"}
+    assert {path.name for path in tmp_path.iterdir()} == files
+
+
+def test_a_killed_contest_goes_on_with_what_it_lacks(grid: Path, folder: Path, tmp_path: Path) -> None:
+    """What is stored is not trained again, and a torn line is."""
+    for name in ("picks.jsonl", "contest.json", "checks.jsonl"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    lines = (folder / "runs.jsonl").read_bytes().splitlines(keepends=True)
+    kept = b"".join(lines[:5])
+    (tmp_path / "runs.jsonl").write_bytes(kept + lines[5][:40])
+    methods.run_contest(grid, tmp_path, 2, budget=BUDGET, factory=engine)
+    text = (tmp_path / "runs.jsonl").read_bytes()
+    assert text.startswith(kept)
+    assert {(run.id, run.outcome, run.steps) for run in Store(tmp_path).runs()} == {
+        (run.id, run.outcome, run.steps) for run in Store(folder).runs()
+    }
+    assert text.count(b"\n") == len(lines)
+
+
+def test_the_stored_contest_is_still_known() -> None:
+    """Its rows are those of the trials at its picks, so that nothing of it would be trained again."""
+    stored_contest = ROOT / "results" / "amd-epyc-2-cores" / "contest"
+    base = Store(stored_contest.parent / "article").spec().trials()[0]
+    picked = {trial.id for pick in contest.read_picks(stored_contest) if (trial := contest.trial_of(pick, base))}
+    assert len(picked) > 200
+    assert picked <= {run.id for run in Store(stored_contest).runs()}
+
+
+def test_a_hang_is_watched_for_by_two_workers(grid: Path, tmp_path: Path) -> None:
+    """As in a study."""
+    with pytest.raises(StudyError, match="--hang-limit needs"):
+        methods.run_contest(grid, tmp_path, 1, workers=1, silence=60.0, factory=engine)
 
 
 def test_a_pick_of_nothing_is_a_row_too(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -99,7 +100,7 @@ def test_the_conclusion_tells_the_cycles_share() -> None:
 
 
 def test_a_folder_is_resumed_and_kept_to_its_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """More seeds go on; nothing is trained twice; another width is refused; a torn line is trained again."""
+    """More seeds go on; nothing is trained twice; another data set is refused; a torn line is trained again."""
     trained: list[int] = []
     real = cycles.train
 
@@ -117,8 +118,8 @@ def test_a_folder_is_resumed_and_kept_to_its_settings(tmp_path: Path, monkeypatc
     assert table["seed"].nunique() == 2
     assert table["seconds"].notna().all()
     assert pd.read_csv(tmp_path / "cycles.csv")["test_error"].tolist() == pytest.approx(table["test_error"].tolist())
-    with pytest.raises(StudyError, match="holds the case study"):
-        methods.run_cycles(tmp_path, 2, width=2.0, factory=factory)
+    with pytest.raises(StudyError, match="holds another case study"):
+        methods.run_cycles(tmp_path, 2, "fashion-mnist", factory=factory)
     with pytest.raises(StudyError, match="holds no case study"):
         cycles.read(tmp_path / "nowhere")
 
@@ -130,12 +131,15 @@ def test_the_figure_shows_every_arm(rows: pd.DataFrame) -> None:
     assert [text.get_text() for text in right.get_yticklabels()] == [arm.name for arm in ARMS][::-1]
 
 
-def test_real_perceptrons_learn(tmp_path: Path) -> None:
+def test_real_perceptrons_learn(monkeypatch: pytest.MonkeyPatch) -> None:
     """One epoch of every arm on MNIST with a narrow network: errors fall, and arms of one batch and rate agree."""
     from study.engine import TENSORFLOW
 
+    real = cycles.trial_of
+    monkeypatch.setattr(cycles, "trial_of", lambda arm, seed, dataset: replace(real(arm, seed, dataset), width=0.05))
+    monkeypatch.setattr(cycles, "EPOCHS", 1)
     images = data.load()
-    table = pd.DataFrame(cycles.train(0, TENSORFLOW(images), len(images.x_train), width=0.05, epochs=1))
+    table = pd.DataFrame(cycles.train(0, TENSORFLOW(images), len(images.x_train)))
     assert (table["test_error"] < 0.6).all()
     assert error(table, CONTROL_ON, 1) < error(table, FIRST, 1)
     assert error(table, CONTROL, 1) > error(table, FIRST, 1)

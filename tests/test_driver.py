@@ -9,14 +9,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
-from parabola import Parabola, ParabolaEngine
+from parabola import MACHINE, Parabola, ParabolaEngine, calibrated
 
 from study import driver
+from study.calibration import Calibration
 from study.data import Images
 from study.errors import StudyError
 from study.record import Outcome
@@ -224,6 +226,16 @@ def test_workers_end_with_a_driver_that_is_killed(folder: Path) -> None:
     process.wait()
     _, alive = psutil.wait_procs(children, timeout=20)
     assert alive == []
+
+
+def test_a_step_time_that_is_not_known_is_an_error(tmp_path: Path) -> None:
+    """A shorter list would give the later lanes their neighbours' step times."""
+    first, *rest = [trial for trial in SPEC.trials() if trial.learning_rate == SPEC.rates[0] and trial.seed == 0]
+    times = calibrated(Calibration([tmp_path / "calibration.json"], MACHINE, "test"), rest)
+    assert driver.step_times_of(rest, times) == [0.001] * len(rest)
+    with pytest.raises(StudyError, match=f"step time of {first.optimizer} at width 1 is not known"):
+        driver.step_times_of([first, *rest], times)
+    assert driver.step_times_of([replace(first, mode="alone")], times) is None
 
 
 def program(folder: Path, delay: float, workers: int) -> list[str]:

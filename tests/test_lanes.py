@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from study import data, lanes, tensors
 from study.errors import StudyError
 from study.lanes import FOLD_BELOW, DeviceImages, Lanes, batch_order, training
-from study.learner import array_size
+from study.learner import array_size, padded
 from study.network import Network, network_of
 from study.optimizers import RULES
 from study.spec import HYPERS, OPTIMIZERS, StudySpec, Trial
@@ -39,6 +39,9 @@ The tutorial network takes small ones: at a fifth of the compact network's, plai
 
 SLOW_START = 3e-4
 """The tutorial network's rate of the published RMSProp, whose mean square starts at one: at 1e-5 it would hardly have moved in 50 steps."""
+
+WIDE = 1e-3
+"""Tolerance of losses of networks wider than those whose rates were chosen so; some kernels round to 3.5e-4 of each other in 20 steps."""
 
 STEPS = 40
 
@@ -91,7 +94,7 @@ def learner(array: Sequence[Trial]) -> Lanes:
 def rates(array: Sequence[Trial], steps: int = STEPS) -> Floats:
     """Constant rates (steps, K), the first trial's in padding lanes."""
     row = [trial.learning_rate for trial in array]
-    return np.tile([*row, *[row[0]] * (array_size(len(row)) - len(row))], (steps, 1))
+    return np.tile(padded(row, array_size(len(row))), (steps, 1))
 
 
 def bytes_of(lane: Lanes, index: int) -> list[bytes]:
@@ -139,7 +142,9 @@ def test_wider_networks_folded_or_not_are_plain_keras_models(width: float, scale
     assert (network.dense > network_of(trials()[0]).dense) is scale_dense
     losses, _ = learner(array).advance(rates(array, 20))
     for lane, trial in enumerate(array):
-        assert losses[:, lane] == pytest.approx(keras_model.train(trial, images(), 20)[0], abs=1e-4)
+        expected, _ = keras_model.train(trial, images(), 20)
+        assert losses[:, lane] == pytest.approx(expected, abs=WIDE)
+        assert expected[0] - expected.min() > 50 * WIDE, "it has learnt far more than the tolerance"
 
 
 @pytest.mark.parametrize("hyper", HYPERS)
@@ -194,7 +199,7 @@ def test_correct_counts_and_evaluation_are_those_of_the_keras_model() -> None:
     _, correct = lane.advance(rates([trial]))
     _, model = keras_model.train(trial, images(), STEPS)
     network = network_of(trial)
-    model.set_weights(network.unflatten(lane.weights(0)))
+    model.set_weights(keras_model.unflatten(network, keras_model.weights_of(lane, 0)))
     assert len(images().y_validation) % lanes.EVALUATION_BATCH != 0
     expected = keras_model.accuracy(model, network, images().x_validation, images().y_validation)
     assert lane.evaluate()[0] == pytest.approx(expected, abs=1e-9)
@@ -218,7 +223,7 @@ def test_every_lane_is_evaluated_by_its_own_weights() -> None:
     network = network_of(array[0])
     model = keras_model.build(network)
     for i in range(len(array)):
-        model.set_weights(network.unflatten(lane.weights(i)))
+        model.set_weights(keras_model.unflatten(network, keras_model.weights_of(lane, i)))
         expected = keras_model.accuracy(model, network, images().x_validation, images().y_validation)
         assert found[i] == pytest.approx(expected, abs=1e-9)
     assert len(set(found[: len(array)])) == len(array)
@@ -245,7 +250,7 @@ def random_weights(network: Network) -> Floats:
 
 def by_hand(network: Network, weights: Floats, x: NDArray[np.uint8]) -> Floats:
     """Logits (B, 10) in numpy and double precision, in the textbook's order: convolution, bias, ReLU, pooling."""
-    w1, b1, w2, b2, w3, b3, w4, b4 = (part.astype(np.float64) for part in network.unflatten(weights))
+    w1, b1, w2, b2, w3, b3, w4, b4 = (part.astype(np.float64) for part in keras_model.unflatten(network, weights))
     h = x[..., None] / 255.0
     for w, b in ((w1, b1), (w2, b2)):
         windows = sliding_window_view(np.pad(h, ((0, 0), (2, 2), (2, 2), (0, 0))), (5, 5), axis=(1, 2))
@@ -284,7 +289,7 @@ def test_gradients_agree_where_pooling_ties(kind: str, width: float) -> None:
         expected, model = keras_model.train(trial, odd, 1, start)
         gradient = start - np.concatenate([part.ravel() for part in model.get_weights()])
         assert losses[:, i] == pytest.approx(expected, rel=1e-5)
-        assert start - lane.weights(i) == pytest.approx(gradient, abs=2e-6 + 1e-5 * float(np.abs(gradient).max()))
+        assert start - keras_model.weights_of(lane, i) == pytest.approx(gradient, abs=2e-6 + 1e-5 * float(np.abs(gradient).max()))
         assert np.abs(gradient).max() > 0.01
 
 
@@ -322,13 +327,13 @@ def test_lanes_taken_within_an_array_go_on_as_their_originals(taken: list[int]) 
     state = lane.snapshot()
     schedule = rates(array, 10)
     on, _ = lane.advance(schedule)
-    weights, after = [lane.weights(i) for i in range(8)], [bytes_of(lane, i) for i in range(8)]
+    weights, after = [keras_model.weights_of(lane, i) for i in range(8)], [bytes_of(lane, i) for i in range(8)]
     lane.restore(state)
     lane.take(taken)
     losses, _ = lane.advance(schedule[:, taken])
     assert losses == pytest.approx(on[:, taken], abs=1e-5)
     for place, origin in enumerate(taken):
-        assert lane.weights(place) == pytest.approx(weights[origin], abs=1e-6)
+        assert keras_model.weights_of(lane, place) == pytest.approx(weights[origin], abs=1e-6)
         if place == origin:
             assert np.array_equal(losses[:, place], on[:, place])
             assert bytes_of(lane, place) == after[place]
@@ -383,12 +388,12 @@ def test_a_dead_layer_is_proved_stuck_and_carrying_on_changes_nothing(layer: int
     assert lane.stuck(range(8)).tolist() == [True, False, False, True, False, False, False, False]
     assert lane.stuck([2, 3, 4]).tolist() == [False, True, False]
     assert lane.stuck([3, 1, 2]).tolist() == [True, False, False]
-    weights = lane.weights(0), lane.weights(3)
+    weights = keras_model.weights_of(lane, 0), keras_model.weights_of(lane, 3)
     _, correct = lane.advance(rates(array, 200))
     assert correct[:, [0, 3]].mean() < 0.2
     frozen = int(np.cumsum(lane.network.sizes)[2 * layer + 1])
     for i, before in zip((0, 3), weights, strict=True):
-        assert np.array_equal(lane.weights(i)[:frozen], before[:frozen])
+        assert np.array_equal(keras_model.weights_of(lane, i)[:frozen], before[:frozen])
 
 
 @pytest.mark.parametrize("name", ["momentum", "adam"])

@@ -22,7 +22,7 @@ from study.backend import Backend
 from study.engine import BACKENDS, Setup
 from study.errors import StudyError
 from study.lanes import FORMS, DeviceImages, Lanes, LanesEngine, batch_order, forward, training, usual_form
-from study.learner import Learner, array_size
+from study.learner import Learner, array_size, padded
 from study.network import network_of
 from study.spec import HYPERS, OPTIMIZERS, StudySpec, Trial
 from study.store import Store
@@ -110,7 +110,7 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 def rates(array: Sequence[Trial], steps: int) -> Floats:
     """Constant rates (steps, K), the first trial's in padding lanes."""
     row = [trial.learning_rate for trial in array]
-    return np.tile([*row, *[row[0]] * (array_size(len(row)) - len(row))], (steps, 1))
+    return np.tile(padded(row, array_size(len(row))), (steps, 1))
 
 
 def parts(learner: Learner) -> list[Floats]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import subprocess
@@ -153,6 +154,39 @@ def test_cores_follow_the_affinity_and_not_joblib() -> None:
         for line in (code, code.replace("[min(os.sched_getaffinity(0))]", "os.sched_getaffinity(0)"))
     ]
     assert [int(answer.stdout) for answer in cores] == [1, module.usable_cores()]
+
+
+def groups(folder: Path, files: dict[str, str]) -> Path:
+    """A folder of control groups with these files."""
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("own", "files", "cores"),
+    [
+        ("0::/\n", {}, math.inf),
+        ("0::/\n", {"cpu.max": "max 100000\n"}, math.inf),
+        ("0::/\n", {"cpu.max": "150000 100000\n"}, 1.5),
+        ("0::/user/me\n", {"user/cpu.max": "50000 100000\n", "user/me/cpu.max": "200000 100000\n"}, 0.5),
+        ("0::/user/me\n", {"user/cpu.max": "max 100000\n", "user/me/cpu.max": "200000 100000\n"}, 2.0),
+        ("5:cpu,cpuacct:/job\n3:memory:/\n", {"cpu/job/cpu.cfs_quota_us": "100000\n", "cpu/job/cpu.cfs_period_us": "100000\n"}, 1.0),
+        ("5:cpu:/job\n", {"cpu/job/cpu.cfs_quota_us": "-1\n", "cpu/job/cpu.cfs_period_us": "100000\n"}, math.inf),
+        ("5:memory:/job\n", {"cpu.max": "50000 100000\n"}, math.inf),
+    ],
+)
+def test_a_quota_of_processor_time_counts(tmp_path: Path, own: str, files: dict[str, str], cores: float) -> None:
+    """Of either version of Linux's control groups: the least on the way up."""
+    mine = tmp_path / "own"
+    mine.write_text(own)
+    assert module.quota(mine, groups(tmp_path / "groups", files)) == cores
+
+
+def test_no_control_groups_are_no_quota(tmp_path: Path) -> None:
+    """As on other systems."""
+    assert module.quota(tmp_path / "none", tmp_path) == math.inf
 
 
 def test_this_machine_and_its_versions() -> None:

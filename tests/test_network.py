@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from keras_model import unflatten
 
 from study.network import BASE, Network, network, network_of
 from study.spec import NETWORKS, StudySpec
@@ -109,7 +110,7 @@ FANS = {
 @pytest.mark.parametrize("name", NETWORKS)
 def test_initial_kernels_are_uniform_within_glorots_limit_and_biases_zero(name: str, seed: int) -> None:
     """Bounds, mean, variance and the shares of four equal parts, each within five standard errors."""
-    parts = network(name).unflatten(network(name).initial_weights(seed))
+    parts = unflatten(network(name), network(name).initial_weights(seed))
     for bias in parts[1::2]:
         assert not bias.any()
     for kernel, fans in zip(parts[::2], FANS[name], strict=True):
@@ -132,13 +133,3 @@ def test_the_seed_alone_decides_the_initial_weights() -> None:
     kernels = first != 0
     assert (first != mine.initial_weights(8))[kernels].all()
     assert len(np.unique(first[kernels])) > 0.99 * kernels.sum()
-
-
-@pytest.mark.parametrize(("name", "width"), [("compact", 1.0), ("compact", 2.5), ("tutorial", 0.25)])
-def test_keras_takes_the_unflattened_weights(name: str, width: float) -> None:
-    """`set_weights` accepts the eight arrays, and read back and joined they are the flat array again."""
-    mine = network(name, width)
-    weights = np.arange(mine.weights, dtype=np.float32)
-    peer = model(mine.filters, mine.dense, mine.dropout)
-    peer.set_weights(mine.unflatten(weights))
-    np.testing.assert_array_equal(np.concatenate([part.ravel() for part in peer.get_weights()]), weights)

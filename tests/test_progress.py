@@ -23,7 +23,7 @@ def bar(tmp_path: Path) -> Bar:
     """The bar of a study that has just begun."""
     times = calibrated(Calibration([tmp_path / "c.json"], MACHINE, "2.21.0"), SPEC.trials())
     use = Resources(1, 64e9)
-    return Bar(SPEC, [], plan(SPEC, set(), times, use), use, enabled=True)
+    return Bar(len(SPEC), [], plan(SPEC.trials(), set(), times, use), use, enabled=True)
 
 
 def test_it_tells_at_once_that_trials_miss_the_target(bar: Bar) -> None:

@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import socket
 from collections.abc import Iterator
+from dataclasses import replace
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 import test_fits
-from made import stored
+from made import made_runs, stored
 from parabola import ParabolaEngine
 from test_claims import PUBLISHED, noise
 
-from study import contest, methods, report
+from study import cli, contest, methods, report, report_sections, tables
 from study.errors import StudyError
+from study.record import Run
 from study.spec import StudySpec, Trial
-from study.store import append_line
+from study.store import Store, append_line
 
 GRID = StudySpec(name="grid", rates="published", seeds=3)
 
@@ -26,6 +30,30 @@ GRID = StudySpec(name="grid", rates="published", seeds=3)
 def in_band(trial: Trial) -> float | str:
     low, high, best = PUBLISHED[trial.optimizer]
     return best * noise(trial) if low <= trial.learning_rate <= high else "stuck"
+
+
+class Page(HTMLParser):
+    """The elements of a page: (tag, attributes), as a browser would find them."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+
+def of_two(folder: Path, spec: StudySpec) -> Path:
+    """A study's folder: the trials of the first seed are one machine's, the others another's."""
+    store = Store(folder)
+    with store.writing():
+        store.write(store.spec_path, {"schema": 1, "dataset_md5": "made up", "spec": spec.to_json()})
+        for run in made_runs(spec, in_band):
+            first = run.trial.seed == 0
+            name, print_, version = ("one", "1111", "2.1") if first else ("the other", "2222", "2.2")
+            store.append(replace(run, machine=name, fingerprint=print_, versions={"tensorflow": version}))
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +95,122 @@ def test_the_page_stands_alone(page: Path) -> None:
         assert claim in text
 
 
+def test_the_page_asks_nobody(page: Path) -> None:
+    """Every address in it is data of its own."""
+    addresses = [value for _, found in Page(page).elements for name, value in found.items() if name in ("src", "href", "srcset", "action")]
+    assert addresses
+    assert all(str(address).startswith("data:") for address in addresses)
+    style = page.read_text(encoding="utf-8").partition("<style>")[2].partition("</style>")[0]
+    assert "break-after: avoid" in style
+    assert not re.findall(r"url\(|@import|@font-face", style)
+
+
+def test_no_network_is_used_to_make_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor another process."""
+
+    def refuse(*arguments: Any, **options: Any) -> None:
+        raise AssertionError("a connection was asked for")
+
+    folder = stored(tmp_path / "grid", GRID.with_(seeds=1), in_band)
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr("subprocess.Popen", refuse)
+    assert report.write([folder], tmp_path / "r.html").exists()
+
+
+def test_every_scroll_box_and_picture_has_a_name(page: Path) -> None:
+    """A table's box is a region that the keyboard reaches; a figure's holds a summary, which it reaches too; cells have heads."""
+    elements = Page(page).elements
+    boxes = [(tag, found) for tag, found in elements if found.get("class") == "wide"]
+    assert len(boxes) == 2 + 1 + 2 + 10
+    assert all(found.get("aria-label") for _, found in boxes)
+    assert all(found.get("role") == "region" and found.get("tabindex") == "0" for tag, found in boxes if tag == "div")
+    tags = [tag for tag, _ in elements]
+    assert tags.count("figure") == tags.count("details") == tags.count("summary") == tags.count("img") == 10
+    assert {found.get("scope") for tag, found in elements if tag == "th"} == {"col", "row"}
+
+
+def test_each_folder_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All sections take what was read."""
+    asked = []
+    read = Store.runs
+
+    def told(store: Store) -> list[Run]:
+        asked.append(store.folder)
+        return read(store)
+
+    monkeypatch.setattr(Store, "runs", told)
+    folder = stored(tmp_path / "grid", GRID.with_(seeds=1), in_band)
+    report.write([folder], tmp_path / "r.html")
+    assert asked == [folder]
+
+
+def test_markup_in_data_is_text(tmp_path: Path) -> None:
+    """In names of folders, machines, versions and in what a section says."""
+    markup = '<img src=x onerror="alert(1)">{{ 1 }}'
+    folder = stored(tmp_path / markup, GRID.with_(seeds=1), in_band, machine=markup, versions={markup: markup})
+    text = report.write([folder], tmp_path / "r.html", machine=markup).read_text(encoding="utf-8")
+    assert "<img src=x" not in text
+    assert text.count("&lt;img src=x onerror=&#34;alert(1)&#34;&gt;{{ 1 }}") >= 5
+    assert not [found for _, found in Page(tmp_path / "r.html").elements if "onerror" in found]
+
+
+def test_a_folder_of_two_machines_needs_one_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its name or fingerprint; the notes tell how many trials are the other's, and the commands name the machine again."""
+    folder, out = of_two(tmp_path / "two", GRID), tmp_path / "r.html"
+    with pytest.raises(StudyError, match="report take one machine's with --machine NAME"):
+        report.write([folder], out)
+    with pytest.raises(StudyError, match=r"no trial of the machine 'nobody': one \(1111\), the other \(2222\)"):
+        report.write([folder], out, "nobody")
+    assert not out.exists()
+    monkeypatch.setattr("sys.argv", ["study", "report", str(folder), "--out", str(out), "--machine", "the other"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.strip() == str(out)
+    text = out.read_text(encoding="utf-8")
+    trials = len(GRID.with_(seeds=1))
+    assert f"{2 * trials} of {3 * trials} trials are stored" in text
+    assert "Machine: the other (tensorflow 2.2)" in text
+    assert f"{trials} more trials are stored of another machine" in text
+    assert "trials are missing: best rates" not in text
+    assert text.count("--machine &#39;the other&#39;") == 4
+    assert report.write([folder], out, "1111").read_text(encoding="utf-8").count(f"{2 * trials} more trials are stored of another") == 1
+
+
+def test_curves_of_another_machine_are_left_out(tmp_path: Path) -> None:
+    """Those that do not tell their machine stay."""
+    folder = of_two(tmp_path / "two", GRID)
+    row = {
+        "id": "x",
+        "optimizer": "adam",
+        "learning_rate": 0.01,
+        "width": 1.0,
+        "seed": 0,
+        "step_seconds": 0.01,
+        "check_every": 50,
+        "span": 1,
+    }
+    row |= {"accuracy": [0.5, 0.9], "loss": [1.0, 0.1]}
+    Store(folder).write_curves([row, {**row, "fingerprint": "1111"}, {**row, "fingerprint": "2222"}])
+    assert set(report_sections.read(folder, "one").curves["fingerprint"]) == {"", "1111"}
+    assert len(tables.curves(folder)) == 6
+
+
+def test_a_section_that_fails_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And no half page is written."""
+
+    def fail(study: report_sections.Study) -> None:
+        raise RuntimeError(f"no figure of {study.spec.name}")
+
+    folder = stored(tmp_path / "grid", GRID.with_(seeds=1), in_band)
+    monkeypatch.setattr(report_sections, "drawings", fail)
+    with pytest.raises(StudyError, match="the report could not be made: RuntimeError: no figure of grid"):
+        report.write([folder], tmp_path / "r.html")
+    assert not (tmp_path / "r.html").exists()
+
+
 @pytest.fixture
 def browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Headless Chromium, with what its console and its network say."""
@@ -91,6 +235,7 @@ def test_a_browser_shows_it_whole(page: Path, width: int, browser: Any) -> None:
     """No error in the console, no request to anywhere, no broken image, nothing wider than the screen."""
     size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 500}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.get("about:blank")  # the browser's own first page has been asked for
     browser.get_log("performance")
     browser.get(page.as_uri())
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
@@ -102,6 +247,24 @@ def test_a_browser_shows_it_whole(page: Path, width: int, browser: Any) -> None:
     asked = {message["params"]["request"]["url"] for message in messages if message["method"] == "Network.requestWillBeSent"}
     assert {url.partition(":")[0] for url in asked} <= {"file", "data"}
     assert {url for url in asked if url.startswith("file")} == {page.as_uri()}
+
+
+def test_a_figure_opens_enlarged_and_boxes_that_scroll_have_names(page: Path, browser: Any) -> None:
+    """On a phone: the picture in its own box, the page no wider; on paper no heading stands alone at the foot."""
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True})
+    browser.get(page.as_uri())
+    width = "return document.images[0].getBoundingClientRect().width"
+    assert browser.execute_script(width) <= 390
+    browser.execute_script("document.querySelector('summary').click()")
+    assert browser.execute_script(width) == browser.execute_script("return document.images[0].naturalWidth") > 1000
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+    scrolling = "[...document.querySelectorAll('main *')].filter(e => ['auto', 'scroll'].includes(getComputedStyle(e).overflowX))"
+    assert browser.execute_script(f"return {scrolling}.length") == 15
+    assert browser.execute_script(f"return {scrolling}.filter(e => !e.ariaLabel).length") == 0
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    heads = "[...document.querySelectorAll('h1, h2, h3')].map(e => getComputedStyle(e).breakAfter)"
+    assert set(browser.execute_script(f"return {heads}")) == {"avoid"}
+    assert browser.execute_script(f"return {scrolling}.length") == 0
 
 
 def test_a_report_on_nothing_is_a_sentence(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def test_every_package_is_locked_by_its_hash() -> None:
 
 
 def test_markup_in_data_stays_text_in_the_report(tmp_path: Path, browser: Any) -> None:
-    """In the data set's name, the machine, the versions, an error, the folder: no element, no script, no code of the notebook's."""
+    """In the data set's name, the machine, the versions, an error, the folder: no element, no script, no code of the template's."""
     name = MARKUP.replace("/", "")
     spec = GRID.with_(seeds=1, dataset=f"{name}.npz")
     folder = tmp_path / f'{name}"); raise SystemExit #'

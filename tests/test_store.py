@@ -262,3 +262,27 @@ def test_a_damaged_spec_is_refused_by_name(folder: Path, text: str) -> None:
     with pytest.raises(StudyError, match=r"spec\.json") as caught:
         Store(folder).spec()
     assert "\n" not in str(caught.value)
+
+
+def test_a_folder_keeps_to_what_it_was_made_for(tmp_path: Path) -> None:
+    """The same settings again are fine; others, and a file that holds none, are refused and left alone."""
+    store = Store(tmp_path)
+    for _ in range(2):
+        store.settle("contest.json", {"budget": 6000, "rates": (1, 2)}, "contest")
+    before = (tmp_path / "contest.json").read_bytes()
+    with pytest.raises(StudyError, match=r"holds another contest \(see contest\.json\)"):
+        store.settle("contest.json", {"budget": 600, "rates": (1, 2)}, "contest")
+    assert (tmp_path / "contest.json").read_bytes() == before
+    (tmp_path / "contest.json").write_text("[]")
+    with pytest.raises(StudyError, match=r"contest\.json cannot be read \(not a JSON object\)"):
+        store.settle("contest.json", {}, "contest")
+
+
+def test_a_store_tells_the_digest_of_its_data(tmp_path: Path) -> None:
+    """None where there is no spec, or one that does not tell."""
+    store = Store(tmp_path)
+    assert store.digest() is None
+    store.write(store.spec_path, {"dataset_md5": "0123"})
+    assert store.digest() == "0123"
+    store.write(store.spec_path, {"schema": 1})
+    assert store.digest() is None

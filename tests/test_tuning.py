@@ -18,7 +18,7 @@ C = 0.02
 
 SEARCHES: dict[str, Callable[[tuning.Make, float, float, int, int], Found]] = {
     "random": lambda make, low, high, budget, seed: tuning.random_search(make, low, high, budget, np.random.default_rng(seed)),
-    "halving": lambda make, low, high, budget, seed: tuning.successive_halving(make, low, high, budget, np.random.default_rng(seed)),
+    "halving": lambda make, low, high, budget, seed: tuning.successive_halving(make, low, high, budget, np.random.default_rng(seed), 27),
     "optuna": tuning.optuna_search,
 }
 
@@ -67,7 +67,7 @@ def test_where_everything_diverges_there_is_no_rate(name: str) -> None:
 def test_halving_keeps_the_best_third() -> None:
     """27 candidates, then 9, then 3, each rung with a third of the budget; weights are carried on."""
     make = Counted()
-    found = tuning.successive_halving(make, 1e-3, 0.1, 8100, np.random.default_rng(0))
+    found = tuning.successive_halving(make, 1e-3, 0.1, 8100, np.random.default_rng(0), 27)
     (learner,) = make.learners
     assert found.steps == 27 * 100 + 9 * 300 + 3 * 900
     assert found.rate == max(make.rates)
