@@ -472,11 +472,6 @@ def changes(stored: Sequence[Run], site: Site) -> list[str]:
     """Sentences on what is another machine or software at the site now than when trials were stored, or slow by the user's choice."""
     said = []
     machine = site.machine
-    if site.versions.get("onednn") == "off":
-        said.append(
-            f"TensorFlow computes without oneDNN ({ONEDNN} is {os.environ.get(ONEDNN)}): a step takes about three times as long, and the "
-            "convolutions of the lanes of an array are computed one after another"
-        )
     old = [run.machine for run in stored if run.fingerprint == machine.old_fingerprint != machine.fingerprint]
     if old:
         said.append(
@@ -492,6 +487,11 @@ def changes(stored: Sequence[Run], site: Site) -> list[str]:
     other = sorted({run.software for run in stored if run.fingerprint == machine.fingerprint} - {site.software})
     if other:
         said.append(f"trials are stored that ran on {', '.join(other)}, and this is {site.software}: step times are not the same ones")
+    if site.versions.get("onednn") == "off":
+        said.append(
+            f"TensorFlow computes without oneDNN ({ONEDNN} is {os.environ.get(ONEDNN)}): a step takes about three times as long, and the "
+            "convolutions of the lanes of an array are computed one after another"
+        )
     return said
 
 
