@@ -53,13 +53,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 
 from study import data
-from study.device import choose
-from study.engine import BACKENDS, PRECISIONS, Setup
+from study.engines.choice import BACKENDS, PRECISIONS, Setup
 from study.errors import StudyError
-from study.machine import resolved, this_machine, versions
-from study.network import Network, network_of
-from study.spec import OPTIMIZERS, Trial, preset
-from study.workers import Workers
+from study.execution.executors.pool import Workers
+from study.machine.device import choose
+from study.machine.here import this_machine
+from study.machine.nvidia import resolved
+from study.machine.versions import versions
+from study.spec.networks import Network, network_of
+from study.spec.presets import preset
+from study.spec.trial import OPTIMIZERS, Trial
 
 BATCH = 100
 PAUSE = 0.25  # seconds; OpenMP's idle threads spin for 0.2 after PyTorch's last step
@@ -321,9 +324,9 @@ def measure(quick: bool, setup: Setup, networks: Sequence[str] = ("compact", "tu
     crew = Workers(jobs, "mnist", setup) if jobs > 1 else None
     beside = "tensorflow" in installed()
     if beside:
-        from study import tensors
+        from study.engines import tensorflow
 
-        beside = tensors.prepare(resolved(setup.precision)) == ("gpu" if gpu else "cpu")  # else it would race from the processor
+        beside = tensorflow.prepare(resolved(setup.precision)) == ("gpu" if gpu else "cpu")  # else it would race from the processor
     rounds, seconds = (3, 0.08) if quick else (7, 0.5)
     answer: dict[str, Any] = {
         "batch": BATCH,

@@ -34,14 +34,16 @@ import numpy as np
 import pandas as pd
 
 from study import data
-from study.calibration import FEWEST, ROUND_SECONDS, ROUNDS, Rounds, time_round
-from study.engine import Setup
-from study.learner import Learner
-from study.machine import this_machine, this_site
-from study.quiet import Meter
-from study.spec import Trial, preset
-from study.stopwatch import running
-from study.workers import Workers
+from study.engines.choice import Setup
+from study.engines.learner import Learner
+from study.execution.executors.pool import Workers
+from study.machine.clock import running
+from study.machine.here import this_machine, this_site
+from study.machine.quiet import Meter
+from study.spec.presets import preset
+from study.spec.trial import Trial
+from study.storage.step_times import Rounds
+from study.training.timing import FEWEST, ROUND_SECONDS, ROUNDS, time_round
 
 LOADS = (0, 1, 2, 4, 8)
 LANES = {"compact": 16, "tutorial": 4}

@@ -18,12 +18,12 @@ from pathlib import Path
 
 from parabola import ParabolaEngine, calibrated
 
-from study import driver
-from study.data import Images
-from study.machine import this_site
-from study.plan import plan
-from study.spec import StudySpec
-from study.store import Store
+from study.data.images import Images
+from study.execution import driver, study_folder
+from study.execution.plan import plan
+from study.machine.here import this_site
+from study.spec.study import StudySpec
+from study.storage.store import Store
 
 CELLS = 500
 """5 optimizers x 100 rates; the rest are seeds."""
@@ -44,7 +44,7 @@ def main() -> None:
     spec = StudySpec(name="simulated", optimizers=optimizers, rates="1e-4:1:100", seeds=arguments.trials // CELLS, max_steps=500)
     with tempfile.TemporaryDirectory() as folder:
         store, site = Store(Path(folder)), this_site()
-        times = calibrated(driver.calibration_of(store.folder, shared=False), spec.trials(), 0.002)
+        times = calibrated(study_folder.calibration_of(store.folder, shared=False), spec.trials(), 0.002)
         begun = time.perf_counter()
         todo = plan(spec.trials(), set(), times, driver.outlook(spec, store.folder, arguments.workers).use)
         planning = time.perf_counter() - begun

@@ -26,8 +26,9 @@ def main() -> int:
     """Run studies for so many minutes; print the table."""
     import psutil
 
-    from study import driver, figures, tables
-    from study.spec import preset
+    from study import figures, tables
+    from study.execution import driver
+    from study.spec.presets import preset
 
     minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
     process, begun, studies, rows = psutil.Process(), time.monotonic(), 0, []

@@ -18,16 +18,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from study.errors import StudyError
-from study.spec import StudySpec, Trial, preset, read_spec
+from study.spec.presets import preset, read_spec
+from study.spec.study import StudySpec
+from study.spec.trial import Trial
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
 
-    from study import claims, compare, figures, fits, tables
-    from study.finder import Sweep
-    from study.schedules import Schedule
+    from study.search.finder import Sweep
+    from study.spec.schedules.base import Schedule
 
 __all__ = [
     "StudyError",
@@ -57,14 +58,15 @@ def run(
     wait_quiet: float = 0.0,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Train what the study in `out` still lacks and return all its runs; see `study.driver.run`.
+    """Train what the study in `out` still lacks and return all its runs; see `study.execution.driver.run`.
 
     `wait_quiet` is how many seconds to wait for other programs to end before step times are measured. Notes, on a busy machine for
     example, go to standard error beside the progress bar.
     """
     from tqdm import tqdm
 
-    from study import driver, tables
+    from study import tables
+    from study.execution import driver
 
     def warn(sentences: list[str]) -> None:
         for sentence in sentences if progress else ():
@@ -91,21 +93,26 @@ def load(folder: str | Path) -> pd.DataFrame:
 
 
 def schedule(shape: str | Schedule, learning_rate: float) -> Any:
-    """A `keras.optimizers.schedules.LearningRateSchedule` of that shape; see `study.keras_schedules.schedule`."""
-    from study import keras_schedules
+    """A `keras.optimizers.schedules.LearningRateSchedule` of that shape; see `study.search.keras.schedule.schedule`."""
+    from study.search.keras.schedule import schedule
 
-    return keras_schedules.schedule(shape, learning_rate)
+    return schedule(shape, learning_rate)
 
 
 def find_rate(model: Any, x: Any, y: Any = None, **options: Any) -> Sweep:
-    """The loss of a compiled Keras model under a rising learning rate, the model left as it was; see `study.keras_finder.find_rate`."""
-    from study import keras_finder
+    """The loss of a compiled Keras model under a rising learning rate, the model left as it was.
 
-    return keras_finder.find_rate(model, x, y, **options)
+    See `study.search.keras.finder.find_rate`.
+    """
+    from study.search.keras.finder import find_rate
+
+    return find_rate(model, x, y, **options)
 
 
 def __getattr__(name: str) -> Any:
     # pandas and seaborn take a second to import; they are loaded when they are first named.
-    if name in ("claims", "compare", "figures", "fits", "tables"):
+    if name in ("claims", "figures", "tables"):
         return import_module(f"study.{name}")
+    if name in ("compare", "fits"):
+        return import_module(f"study.tables.{name}")
     raise AttributeError(f"module 'study' has no attribute {name!r}")

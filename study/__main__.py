@@ -4,7 +4,7 @@ import sys
 
 if __name__ == "__main__":
     try:
-        from study.cli import main
+        from study.cli.main import main
 
         main()
     except KeyboardInterrupt:  # before the command line could take care of it

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from study.cli import main
+from study.cli.main import main
 
 
 def call(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

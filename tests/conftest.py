@@ -35,4 +35,4 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def quiet_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """What else runs on the machine decides no test: to this process it looks free."""
-    monkeypatch.setattr("study.quiet._busy", lambda: 0.0)
+    monkeypatch.setattr("study.machine.quiet._busy", lambda: 0.0)

@@ -9,12 +9,13 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from study.data import Images, pixels
-from study.lanes import Lanes, batch_order
-from study.network import Network, network_of
-from study.spec import Trial
-from study.tensors import uniform
-from study.tensors import xp as tf
+from study.data.images import Images, pixels
+from study.engines.batches import batch_order
+from study.engines.lanes import Lanes
+from study.engines.tensorflow import uniform
+from study.engines.tensorflow import xp as tf
+from study.spec.networks import Network, network_of
+from study.spec.trial import Trial
 
 Floats = NDArray[Any]
 

@@ -11,10 +11,11 @@ import pandas as pd
 from test_store import RUN
 
 from study import tables
-from study.network import network_of
-from study.record import Outcome, Run
-from study.spec import StudySpec, Trial
-from study.store import Store
+from study.spec.networks import network_of
+from study.spec.study import StudySpec
+from study.spec.trial import Trial
+from study.storage.records import Outcome, Run
+from study.storage.store import Store
 
 STEP_SECONDS = 0.01
 

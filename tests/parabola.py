@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from study.calibration import Calibration, Rounds, key_of
-from study.learner import Bools, Floats, array_size, padded
-from study.machine import Machine
-from study.spec import Trial
+from study.engines.learner import Bools, Floats, array_size, padded
+from study.machine.facts import Machine
+from study.spec.trial import Trial
+from study.storage.step_times import Calibration, Rounds, key_of
 
 CURVATURE = {"sgd": 0.5, "momentum": 1.0, "adam": 20.0, "adagrad": 2.0, "adadelta": 0.01, "rmsprop": 10.0}
 DEAD_ABOVE = 1e6

@@ -18,11 +18,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from study import cli, data
+from study import data
+from study.cli import main
 from study.errors import StudyError
-from study.published import GRID_SHEET, RESULT_SHEET, import_published
-from study.spec import OPTIMIZERS, PRESETS, SPEC_FIELDS, read_spec
-from study.store import Store
+from study.spec.presets import PRESETS, read_spec
+from study.spec.study import SPEC_FIELDS
+from study.spec.trial import OPTIMIZERS
+from study.storage.published import GRID_SHEET, RESULT_SHEET, import_published
+from study.storage.store import Store
 
 V1 = Path(__file__).parent / "data" / "v1"
 
@@ -44,7 +47,7 @@ def call(arguments: Sequence[str]) -> tuple[int, str, str]:
         patch.setattr(sys, "argv", ["study", *arguments])
         patch.chdir(here)
         with pytest.raises(SystemExit) as end:
-            cli.main()
+            main.main()
         assert not any(Path(here).iterdir())
     assert isinstance(end.value.code, int)
     return end.value.code, out.getvalue(), err.getvalue()

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from study.network import BASE
+from study.spec.networks import BASE
 
 PATH = Path(__file__).parent.parent / "scripts" / "benchmark.py"
 

@@ -10,30 +10,18 @@ from pathlib import Path
 import pytest
 from parabola import MACHINE, Parabola, ParabolaEngine, calibrated
 
-from study.calibration import PROBE_ROUNDS, ROUNDS, Calibration, Rounds, array_key, key_of, probe, step_times
+from study.engines.learner import LANE_SIZES
 from study.errors import StudyError
-from study.learner import LANE_SIZES
-from study.plan import (
-    GPU_PROBES,
-    OVERHEAD,
-    Resources,
-    array_seconds,
-    budget_steps,
-    busiest,
-    expected_steps,
-    group,
-    lane_bytes,
-    lane_seconds,
-    lanes_for,
-    most_lanes,
-    parse_memory,
-    plan,
-    probes,
-    resources,
-    unprobed,
-)
-from study.quiet import Load
-from study.spec import StudySpec, Trial, preset
+from study.execution.array_sizes import lane_bytes, lanes_for, most_lanes, probes, unprobed
+from study.execution.estimates import OVERHEAD, array_seconds, budget_steps, busiest, expected_steps, lane_seconds
+from study.execution.plan import group, plan
+from study.execution.resources import GPU_PROBES, Resources, parse_memory, resources
+from study.machine.quiet import Load
+from study.spec.presets import preset
+from study.spec.study import StudySpec
+from study.spec.trial import Trial
+from study.storage.step_times import Calibration, Rounds, array_key, key_of
+from study.training.timing import PROBE_ROUNDS, ROUNDS, probe, step_times
 
 SPEC = StudySpec(rates="1e-4:100:16", cap=8.0)
 ONE_JOB, TWO_JOBS = Resources(1, 64e9), Resources(2, 64e9)
@@ -245,7 +233,7 @@ def test_the_usual_size_follows_the_network(tmp_path: Path) -> None:
 
 def test_without_processes_there_is_one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where joblib may start none, as with JOBLIB_MULTIPROCESSING=0."""
-    monkeypatch.setattr("study.plan.may_start_processes", lambda: False)
+    monkeypatch.setattr("study.execution.resources.may_start_processes", lambda: False)
     assert resources(SPEC, 96, MACHINE, memory=64e9).jobs == 1
     assert resources(SPEC, 96, MACHINE, jobs=1, memory=64e9).jobs == 1
     with pytest.raises(StudyError, match="workers 2: joblib may start no processes here"):

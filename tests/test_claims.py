@@ -14,10 +14,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made import made
 
-from study import cycles
-from study.claims import CLAIMS, FAILS, HOLDS, UNDECIDED, Evidence, Known, Rows, Verdict, drop, holes, table, verdicts
-from study.network import network_of
-from study.spec import OPTIMIZERS, PUBLISHED_RATES, PUBLISHED_WIDTHS, StudySpec, Trial
+from study.claims.adam import drop
+from study.claims.evidence import Evidence, Known, Rows, verdicts
+from study.claims.grids import holes
+from study.claims.judge import table
+from study.claims.verdict import CLAIMS, FAILS, HOLDS, UNDECIDED, Verdict
+from study.spec.networks import network_of
+from study.spec.rates import PUBLISHED_RATES, PUBLISHED_WIDTHS
+from study.spec.study import StudySpec
+from study.spec.trial import OPTIMIZERS, Trial
+from study.tables import case_study
 
 Bands = Mapping[str, tuple[float, float, float]]
 """Lowest and highest rate that works, and the best seconds."""
@@ -298,10 +304,10 @@ def picks(reached: Mapping[str, int], seeds: int = 3) -> Rows:
 def cyclical(cycle: float, window: float, seeds: int = 5, scatter: float = 0.01) -> Rows:
     """A case study whose cycle and whose Hann window gain so many points of test error, over the others, which have 2 %."""
     random = np.random.default_rng(1)
-    lower = {cycles.PUBLISHED: cycle, cycles.SCRATCH: cycle, "three cycles, hann": window}
+    lower = {case_study.PUBLISHED: cycle, case_study.SCRATCH: cycle, "three cycles, hann": window}
     rows = [
         {"arm": arm.name, "seed": seed, "epoch": 10, "test_error": (2 - lower.get(arm.name, 0.0) + random.normal(0, scatter)) / 100}
-        for arm in cycles.ARMS
+        for arm in case_study.ARMS
         for seed in range(seeds)
     ]
     return Rows("cycles", pd.DataFrame(rows))

@@ -18,8 +18,8 @@ from test_tables import SPEC, stored
 
 import study
 from study import figures
-from study.claims import CLAIMS
-from study.store import Store
+from study.claims.verdict import CLAIMS
+from study.storage.store import Store
 
 ROOT = Path(__file__).parent.parent
 
@@ -227,8 +227,8 @@ def test_an_interrupted_run_says_how_to_go_on(folder: Path) -> None:
 
 def test_a_busy_machine_and_a_target_out_of_reach_are_told_wherever_they_matter(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By `run`, in the rows, by `tables`, `status`, the figure and the report's notes; another reading can be taken later."""
-    monkeypatch.setattr("study.quiet.Load.quiet", False)
-    monkeypatch.setattr("study.quiet.LOOK", 0.1)
+    monkeypatch.setattr("study.machine.quiet.Load.quiet", False)
+    monkeypatch.setattr("study.machine.quiet.LOOK", 0.1)
     options = ["smoke", "--optimizers", "sgd", "--rates", "0.003,0.001", "--max-steps", "50", "--target", "0.99", "--out", str(folder)]
     answer = called("run", *options, "--wait-quiet", "0.1")
     assert answer.returncode == 0, answer.stderr
@@ -248,7 +248,7 @@ def test_a_busy_machine_and_a_target_out_of_reach_are_told_wherever_they_matter(
     assert noise in [text.get_text() for text in drawn.texts]
     assert any("no trial reached 99 %" in text.get_text() for text in drawn.axes[1].texts)
     assert json.loads(called("status", folder, "--json").stdout)["busy"] == 2
-    monkeypatch.setattr("study.quiet.Load.quiet", True)
+    monkeypatch.setattr("study.machine.quiet.Load.quiet", True)
     again = called("calibrate", "smoke", "--optimizers", "sgd", "--out", folder, "--again").stdout
     assert re.search(r"busy +\S+\n", again)
     assert re.search(r"quiet +\S+ \(in use\)\n", again)

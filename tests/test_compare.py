@@ -12,11 +12,14 @@ import pytest
 from made import STEP_SECONDS, made, made_runs, stored
 from parabola import ParabolaEngine
 
-from study import compare, driver, figures, predict, tables
+from study import figures, tables
 from study.errors import StudyError
-from study.network import network_of
-from study.plan import measuring_seconds
-from study.spec import StudySpec, Trial
+from study.execution import predict, study_folder
+from study.execution.estimates import measuring_seconds
+from study.spec.networks import network_of
+from study.spec.study import StudySpec
+from study.spec.trial import Trial
+from study.tables import compare, cost
 
 SPEC = StudySpec(optimizers=("sgd", "adam"), rates=(0.001, 0.01, 0.1), seeds=3, cap=20.0)
 
@@ -92,16 +95,16 @@ def test_valleys_are_drawn_over_each_other(pair: list[Path]) -> None:
 def test_seconds_are_predicted_from_steps() -> None:
     """Steps x the step time here; over the cap it is capped; what was capped there with fewer steps than the cap allows here is open."""
     runs = made(SPEC, takes)
-    fast = predict.predicted(runs, {(1.0, name): STEP_SECONDS / 2 for name in SPEC.optimizers})
+    fast = cost.predicted(runs, {(1.0, name): STEP_SECONDS / 2 for name in SPEC.optimizers})
     assert fast["seconds_here"].dropna().tolist() == pytest.approx((runs["seconds"] / 2)[runs["outcome"] != "capped"].tolist())
     assert (fast["outcome_here"] == "open").sum() == 3
     assert fast["at_least"].dropna().tolist() == pytest.approx([10.0] * 3)
-    slow = predict.predicted(runs, {(1.0, name): STEP_SECONDS * 5 for name in SPEC.optimizers})
+    slow = cost.predicted(runs, {(1.0, name): STEP_SECONDS * 5 for name in SPEC.optimizers})
     late = slow[(slow["optimizer"] == "sgd") & (slow["rate"] == 0.1)]
     assert late[["outcome_here", "seconds_here"]].to_numpy().tolist() == [["reached", 20.0], ["capped", 20.0], ["capped", 20.0]]
     assert math.isnan(slow["at_least"].max())
     with pytest.raises(StudyError, match="does not tell the steps"):
-        predict.predicted(runs.assign(steps=math.nan), {})
+        cost.predicted(runs.assign(steps=math.nan), {})
 
 
 def test_a_foreign_study_is_predicted_and_checked_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,13 +153,13 @@ def test_rates_around_the_best_of_a_grid(tmp_path: Path) -> None:
     assert tables.rates_around(runs, "adam") == (0.0001, 0.000215, 0.000464, 0.001, 0.00147, 0.00215)
     folder = stored(tmp_path / "grid", SPEC, takes)
     one = SPEC.with_(optimizers=("adam",))
-    rates, source = driver.rates_around(f"auto:{folder}", one, tmp_path / "new")
+    rates, source = study_folder.rates_around(f"auto:{folder}", one, tmp_path / "new")
     assert (rates[3], source) == (0.001, folder)
     kept = stored(tmp_path / "kept", one.with_(rates=(0.5, 0.6)), takes)  # a study that has begun keeps its rates
-    assert driver.rates_around("auto", one, kept)[0] == (0.5, 0.6)
+    assert study_folder.rates_around("auto", one, kept)[0] == (0.5, 0.6)
     with pytest.raises(StudyError, match="holds no study"):
-        driver.rates_around(f"auto:{tmp_path / 'nowhere'}", one, kept)
+        study_folder.rates_around(f"auto:{tmp_path / 'nowhere'}", one, kept)
     with pytest.raises(StudyError, match="rmsprop reached the target at no rate"):
         tables.rates_around(runs, "rmsprop")
     with pytest.raises(StudyError, match="name one"):
-        driver.rates_around("auto", SPEC, None)
+        study_folder.rates_around("auto", SPEC, None)

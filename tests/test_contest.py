@@ -12,12 +12,17 @@ import pytest
 from made import stored
 from parabola import ParabolaEngine
 
-from study import contest, driver, figures_methods, methods, tables
-from study.contest import METHODS, Pick
+from study import figures, tables
 from study.errors import StudyError
-from study.record import Outcome
-from study.spec import StudySpec
-from study.store import Store, append_line
+from study.execution import driver
+from study.experiments import contest, resumable
+from study.experiments.contest import METHODS
+from study.spec.study import StudySpec
+from study.storage.jsonl import append_line
+from study.storage.records import Outcome
+from study.storage.store import Store
+from study.tables import contests
+from study.tables.contests import Pick
 
 SPEC = StudySpec(
     name="truth", optimizers=("sgd", "adam"), rates="1e-4:10:11", seeds=2, target=0.97, metric="validation", cap=None, max_steps=2000
@@ -45,14 +50,14 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(grid: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The contest, held."""
     out = tmp_path_factory.mktemp("contest")
-    methods.run_contest(grid, out, 2, budget=BUDGET, factory=engine)
+    resumable.run_contest(grid, out, 2, budget=BUDGET, factory=engine)
     return out
 
 
 @pytest.fixture(scope="module")
 def table(folder: Path) -> pd.DataFrame:
     """Its table, read back."""
-    return contest.read(folder)
+    return contests.read(folder)
 
 
 def test_every_method_picks_for_every_optimizer_and_seed(table: pd.DataFrame) -> None:
@@ -118,16 +123,16 @@ def test_a_contest_is_resumed(grid: Path, folder: Path, table: pd.DataFrame) -> 
     def never(images: Any) -> Any:
         raise AssertionError("nothing is left to train")
 
-    again = methods.run_contest(grid, folder, 2, budget=BUDGET, factory=never)
+    again = resumable.run_contest(grid, folder, 2, budget=BUDGET, factory=never)
     assert ((folder / "picks.jsonl").read_bytes(), (folder / "runs.jsonl").read_bytes()) == before
     assert len(again) == len(table)
     with pytest.raises(StudyError, match="holds another contest"):
-        methods.run_contest(grid, folder, 2, budget=BUDGET + 600, factory=never)
+        resumable.run_contest(grid, folder, 2, budget=BUDGET + 600, factory=never)
 
 
 def test_two_workers_train_what_one_does(grid: Path, table: pd.DataFrame, tmp_path: Path) -> None:
     """The trials at the picks go the driver's way, at the grid's step times; the folder holds what it always held."""
-    mine = methods.run_contest(grid, tmp_path, 2, ("default", "halving"), budget=BUDGET, workers=2, factory=engine)
+    mine = resumable.run_contest(grid, tmp_path, 2, ("default", "halving"), budget=BUDGET, workers=2, factory=engine)
     keys = ["method", "rule", "optimizer", "seed"]
     both = mine.merge(table, on=keys)
     assert len(both) == len(mine) == 8
@@ -149,7 +154,7 @@ def test_a_killed_contest_goes_on_with_what_it_lacks(grid: Path, folder: Path, t
     lines = (folder / "runs.jsonl").read_bytes().splitlines(keepends=True)
     kept = b"".join(lines[:5])
     (tmp_path / "runs.jsonl").write_bytes(kept + lines[5][:40])
-    methods.run_contest(grid, tmp_path, 2, budget=BUDGET, factory=engine)
+    resumable.run_contest(grid, tmp_path, 2, budget=BUDGET, factory=engine)
     text = (tmp_path / "runs.jsonl").read_bytes()
     assert text.startswith(kept)
     assert {(run.id, run.outcome, run.steps) for run in Store(tmp_path).runs()} == {
@@ -162,7 +167,7 @@ def test_the_stored_contest_is_still_known() -> None:
     """Its rows are those of the trials at its picks, so that nothing of it would be trained again."""
     stored_contest = ROOT / "results" / "amd-epyc-2-cores" / "contest"
     base = Store(stored_contest.parent / "article").spec().trials()[0]
-    picked = {trial.id for pick in contest.read_picks(stored_contest) if (trial := contest.trial_of(pick, base))}
+    picked = {trial.id for pick in contests.read_picks(stored_contest) if (trial := contests.trial_of(pick, base))}
     assert len(picked) > 200
     assert picked <= {run.id for run in Store(stored_contest).runs()}
 
@@ -170,30 +175,30 @@ def test_the_stored_contest_is_still_known() -> None:
 def test_a_hang_is_watched_for_by_two_workers(grid: Path, tmp_path: Path) -> None:
     """As in a study."""
     with pytest.raises(StudyError, match="--hang-limit needs"):
-        methods.run_contest(grid, tmp_path, 1, workers=1, silence=60.0, factory=engine)
+        resumable.run_contest(grid, tmp_path, 1, workers=1, silence=60.0, factory=engine)
 
 
 def test_a_pick_of_nothing_is_a_row_too(tmp_path: Path) -> None:
     """It did not arrive, and its total is the search and the whole budget."""
     grid = stored(tmp_path / "grid", StudySpec(optimizers=("adam",), rates=(0.01, 0.1), cap=20.0), lambda trial: 4.0)
     pick = Pick("adam", "finder", "slide", 0, None, "no slope", 300)
-    append_line(tmp_path / contest.PICKS, {"seed": 0, "method": "finder", "picks": [pick.__dict__]})
-    (row,) = contest.table(grid, tmp_path).to_dict("records")
+    append_line(tmp_path / contests.PICKS, {"seed": 0, "method": "finder", "picks": [pick.__dict__]})
+    (row,) = contests.table(grid, tmp_path).to_dict("records")
     assert (row["outcome"], row["regret"], row["seconds_to_target"]) == ("none", math.inf, math.inf)
     step = float(tables.load(grid)["step_seconds"].iloc[0])
     assert row["total_seconds"] == pytest.approx(300 * step + 20.0, rel=0.01)
-    (found,) = contest.summary(contest.table(grid, tmp_path)).to_dict("records")
+    (found,) = contests.summary(contests.table(grid, tmp_path)).to_dict("records")
     assert (found["picks"], found["none"], found["arrived"]) == (1, 1, 0)
 
 
 def test_figures_show_every_method(grid: Path, table: pd.DataFrame) -> None:
     """A panel an optimizer, a row a method and rule."""
     rows = len(table.groupby(["method", "rule"]))
-    picks = figures_methods.picks(table, tables.load(grid))
+    picks = figures.picks(table, tables.load(grid))
     panels = [axes for axes in picks.axes if axes.get_visible()]
     assert [axes.get_title() for axes in panels] == ["SGD", "Adam"]
     assert len(panels[0].get_yticklabels()) == rows
-    costs = figures_methods.costs(table, contest.summary(table))
+    costs = figures.costs(table, contests.summary(table))
     assert len(costs.axes[0].get_yticklabels()) == rows
     for figure in (picks, costs):
         figure.savefig("/dev/null", format="png")
@@ -203,20 +208,20 @@ def test_what_is_no_grid_is_refused(tmp_path: Path) -> None:
     """Several widths, or a folder without a study or a contest."""
     two = stored(tmp_path / "two", StudySpec(optimizers=("adam",), rates=(0.01,), widths=(1.0, 2.0), cap=20.0), lambda trial: 4.0)
     with pytest.raises(StudyError, match="has 2 widths"):
-        methods.run_contest(two, tmp_path / "out", 1, factory=engine)
+        resumable.run_contest(two, tmp_path / "out", 1, factory=engine)
     never = stored(tmp_path / "never", StudySpec(optimizers=("adam",), rates=(0.01, 0.1, 1.0), cap=20.0), lambda trial: "stuck")
     with pytest.raises(StudyError, match="holds too little truth"):
-        methods.run_contest(never, tmp_path / "out", 1, factory=engine)
+        resumable.run_contest(never, tmp_path / "out", 1, factory=engine)
     cyclic = stored(tmp_path / "cyclic", StudySpec(optimizers=("adam",), schedule="cosine:steps=9", cap=20.0), lambda trial: 4.0)
     with pytest.raises(StudyError, match="at constant rates"):
-        methods.run_contest(cyclic, tmp_path / "out", 1, factory=engine)
+        resumable.run_contest(cyclic, tmp_path / "out", 1, factory=engine)
     with pytest.raises(StudyError, match="holds no contest"):
-        contest.read(tmp_path)
+        contests.read(tmp_path)
 
 
 def test_a_trial_at_a_pick_keeps_the_grids_protocol() -> None:
     """All but optimizer, rate, seed and schedule; nothing is given up early."""
     base = replace(SPEC.trials()[0], prune="hopeless")
-    trial = contest.trial_of(Pick("adam", "m", "r", 7, 0.25, "", 0, "cosine:steps=10"), base)
+    trial = contests.trial_of(Pick("adam", "m", "r", 7, 0.25, "", 0, "cosine:steps=10"), base)
     assert trial == replace(base, optimizer="adam", learning_rate=0.25, seed=7, schedule="cosine:steps=10", prune="none")
-    assert contest.trial_of(Pick("adam", "m", "r", 7, None, "", 0), base) is None
+    assert contests.trial_of(Pick("adam", "m", "r", 7, None, "", 0), base) is None

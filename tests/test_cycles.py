@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 from parabola import CURVATURE, ParabolaEngine
 
-from study import cycles, data, figures_methods, methods
-from study.cycles import ARMS, CONTROL, CONTROL_ON, EPOCHS, FIRST, HALF, HIGH, LOW, PEAK, PUBLISHED, SCRATCH
+from study import data, figures
 from study.errors import StudyError
+from study.experiments import cycles, resumable
+from study.tables import case_study
+from study.tables.case_study import ARMS, CONTROL, CONTROL_ON, EPOCHS, FIRST, HALF, HIGH, LOW, PEAK, PUBLISHED, SCRATCH
 
 IMAGES = 4000
 """Two steps an epoch at batch 2,000, twenty at batch 200."""
@@ -82,19 +84,19 @@ def made(errors: dict[str, list[float]]) -> pd.DataFrame:
 def test_a_gain_is_paired_over_the_seeds() -> None:
     """Seeds differ widely, and the difference hardly: the interval is of the difference, by Student's t."""
     table = made({CONTROL: [0.02, 0.05, 0.09], SCRATCH: [0.018, 0.049, 0.087]})
-    found = cycles.gain(table, SCRATCH, CONTROL)
+    found = case_study.gain(table, SCRATCH, CONTROL)
     differences = np.array([0.2, 0.1, 0.3])
     assert found.mean == pytest.approx(differences.mean())
     half = 4.302652729911275 * differences.std(ddof=1) / math.sqrt(3)  # t of two degrees of freedom, from a table
     assert [found.low, found.high] == pytest.approx([0.2 - half, 0.2 + half])
-    one = cycles.gain(table[table["seed"] == 0], SCRATCH, CONTROL)
+    one = case_study.gain(table[table["seed"] == 0], SCRATCH, CONTROL)
     assert [one.mean, one.low, one.high] == [pytest.approx(0.2), -math.inf, math.inf]
 
 
 def test_the_conclusion_tells_the_cycles_share() -> None:
     """The published gain, the cycle's part of it, and its gain from scratch."""
     table = made({FIRST: [0.02, 0.021], PUBLISHED: [0.016, 0.0172], CONTROL_ON: [0.0165, 0.0176]})
-    said = cycles.conclusion(table)
+    said = case_study.conclusion(table)
     assert "lowers the error by 0.39 points" in said
     assert "0.05 points (-0.02 to 0.11) of that are the cycle's" in said
 
@@ -110,32 +112,32 @@ def test_a_folder_is_resumed_and_kept_to_its_settings(tmp_path: Path, monkeypatc
 
     monkeypatch.setattr(cycles, "train", counting)
     factory = lambda images: ParabolaEngine()  # noqa: E731
-    methods.run_cycles(tmp_path, 1, factory=factory)
-    with (tmp_path / cycles.FILE).open("a") as file:
+    resumable.run_cycles(tmp_path, 1, factory=factory)
+    with (tmp_path / case_study.FILE).open("a") as file:
         file.write('{"seed": 1, "rows": [{"arm"')
-    table = methods.run_cycles(tmp_path, 2, factory=factory)
+    table = resumable.run_cycles(tmp_path, 2, factory=factory)
     assert trained == [0, 1]
     assert table["seed"].nunique() == 2
     assert table["seconds"].notna().all()
     assert pd.read_csv(tmp_path / "cycles.csv")["test_error"].tolist() == pytest.approx(table["test_error"].tolist())
     with pytest.raises(StudyError, match="holds another case study"):
-        methods.run_cycles(tmp_path, 2, "fashion-mnist", factory=factory)
+        resumable.run_cycles(tmp_path, 2, "fashion-mnist", factory=factory)
     with pytest.raises(StudyError, match="holds no case study"):
-        cycles.read(tmp_path / "nowhere")
+        case_study.read(tmp_path / "nowhere")
 
 
 def test_the_figure_shows_every_arm(rows: pd.DataFrame) -> None:
     """Curves of the five arms of the article and its controls, a line of dots for each of all."""
-    left_, right = figures_methods.cycles(rows.assign(seconds=rows["steps"] * 0.01)).axes
+    left_, right = figures.cycles(rows.assign(seconds=rows["steps"] * 0.01)).axes
     assert [line.get_label() for line in left_.get_lines()] == [FIRST, SCRATCH, CONTROL, PUBLISHED, CONTROL_ON]
     assert [text.get_text() for text in right.get_yticklabels()] == [arm.name for arm in ARMS][::-1]
 
 
 def test_real_perceptrons_learn(monkeypatch: pytest.MonkeyPatch) -> None:
     """One epoch of every arm on MNIST with a narrow network: errors fall, and arms of one batch and rate agree."""
-    from study.engine import TENSORFLOW
+    from study.engines.choice import TENSORFLOW
 
-    real = cycles.trial_of
+    real = case_study.trial_of
     monkeypatch.setattr(cycles, "trial_of", lambda arm, seed, dataset: replace(real(arm, seed, dataset), width=0.05))
     monkeypatch.setattr(cycles, "EPOCHS", 1)
     images = data.load()

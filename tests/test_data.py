@@ -20,7 +20,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from study import data
-from study.data import FASHION_FILES, FASHION_FOLDERS, FASHION_HELP, KEYS, Images, check, load, pixels, read_fashion, read_idx, read_npz
+from study.data import readers
+from study.data.images import Images, check, load, pixels
+from study.data.readers import FASHION_FILES, FASHION_FOLDERS, FASHION_HELP, KEYS, read_fashion, read_idx, read_npz
 from study.errors import StudyError
 
 Array = NDArray[Any]
@@ -91,7 +93,7 @@ def test_mnist_holds_out_its_first_training_images(mnist: Images) -> None:
         assert (x.dtype, y.dtype) == (np.uint8, np.uint8)
     assert mnist.y_validation[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
     assert mnist.y_test[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
-    with np.load(Path(data.__file__).parent / "data" / "mnist.npz") as file:
+    with np.load(Path(data.__file__).parent / "mnist.npz") as file:
         for key, array in (("x", file["x_train"]), ("y", file["y_train"])):
             np.testing.assert_array_equal(getattr(mnist, f"{key}_validation"), array[:5_000])
             np.testing.assert_array_equal(getattr(mnist, f"{key}_train"), array[5_000:])
@@ -108,9 +110,8 @@ def test_pixels_are_shares_of_255(mnist: Images) -> None:
 @pytest.mark.parametrize("content", [None, b"", b"version https://git-lfs.github.com/spec/v1\n", npz(arrays())[:-50]])
 def test_a_damaged_package_says_how_to_restore_it(content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A packaged file that is missing, empty, a pointer or cut is named with the command that brings it back."""
-    monkeypatch.setattr("study.data.resources.files", lambda package: tmp_path)
-    path = tmp_path / "data" / "mnist.npz"
-    path.parent.mkdir()
+    monkeypatch.setattr("study.data.images.resources.files", lambda package: tmp_path)
+    path = tmp_path / "mnist.npz"
     if content is not None:
         path.write_bytes(content)
     assert "git checkout" in refusal(path, load)
@@ -365,7 +366,8 @@ def fashion(folder: Path, contents: Mapping[str, Array], gzipped: tuple[str, ...
 def small(monkeypatch: pytest.MonkeyPatch) -> Arrays:
     """Small arrays whose checksums pass for Fashion-MNIST's."""
     contents = arrays()
-    monkeypatch.setattr(data, "FASHION_MD5", {key: hashlib.md5(array.tobytes()).hexdigest() for key, array in contents.items()})
+    sums = {key: hashlib.md5(array.tobytes()).hexdigest() for key, array in contents.items()}
+    monkeypatch.setattr("study.data.readers.FASHION_MD5", sums)
     return contents
 
 
@@ -400,7 +402,7 @@ def test_a_damaged_fashion_folder_is_refused(key: str, small: Arrays, tmp_path: 
 
     wrong = fashion(tmp_path / "wrong", small | {key: small[key] ^ 1})
     message = refusal(wrong, lambda: read_fashion((wrong, tmp_path), download))
-    assert f"expected {data.FASHION_MD5[key]}" in message
+    assert f"expected {readers.FASHION_MD5[key]}" in message
     assert FASHION_HELP in message
     cut = fashion(tmp_path / "cut", small)
     file = next(path for path in cut.iterdir() if path.name.startswith(FASHION_FILES[key]))

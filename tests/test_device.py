@@ -16,11 +16,13 @@ from command import call
 from test_driver import ROOT, SPEC, program
 from test_learners import images
 
-from study import device, driver, machine, plan
-from study.engine import BACKENDS, Setup
+from study.engines.choice import BACKENDS, Setup
 from study.errors import StudyError
-from study.spec import StudySpec
-from study.store import Store
+from study.execution import driver, resources
+from study.machine import device, here, nvidia, versions
+from study.machine.facts import Machine
+from study.spec.study import StudySpec
+from study.storage.store import Store
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
 
@@ -36,7 +38,7 @@ FACTS = {
 @pytest.fixture
 def gpus(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A machine with two GPUs, of which the second has no TF32."""
-    monkeypatch.setattr(machine, "ask_gpus", FACTS.__getitem__)
+    monkeypatch.setattr(nvidia, "ask_gpus", FACTS.__getitem__)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setenv("JAX_PLATFORMS", os.environ.get("JAX_PLATFORMS", ""))
     forget()
@@ -46,7 +48,7 @@ def gpus(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def forget() -> None:
     """What was found out about the machine is found out anew."""
-    for fact in (device.current, machine.this_machine, machine.versions_of):
+    for fact in (device.current, here.this_machine, versions.versions_of):
         fact.cache_clear()
 
 
@@ -58,29 +60,29 @@ def test_what_cuda_shows_is_what_is_seen(gpus: None, monkeypatch: pytest.MonkeyP
     """In its order; what follows a name of nothing is not seen."""
     if named is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
-    assert machine.visible() == places
-    assert machine.gpus("name") == tuple(FACTS["name"][place] for place in places)
+    assert nvidia.visible() == places
+    assert nvidia.gpus("name") == tuple(FACTS["name"][place] for place in places)
 
 
 def test_a_device_is_chosen_by_name_and_the_machine_is_what_is_left(gpus: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A GPU's machine on `cpu` is the processor's machine, so that its seconds are kept apart."""
 
-    def facts() -> machine.Machine:
+    def left() -> Machine:
         forget()
-        return machine.this_machine()
+        return here.this_machine()
 
-    assert facts().gpus == ("H200", "T4")
+    assert left().gpus == ("H200", "T4")
     device.choose("gpu")
     assert device.current() == "GPU-aa"
-    assert machine.free_memory() == 1000 * 2**20
+    assert nvidia.free_memory() == 1000 * 2**20
     device.choose("gpu:1")
-    assert (facts().gpus, device.current()) == (("T4",), "GPU-bb")
-    assert facts().name == "t4-x1"
+    assert (left().gpus, device.current()) == (("T4",), "GPU-bb")
+    assert left().name == "t4-x1"
     with pytest.raises(StudyError, match="device gpu:1: 1 GPUs are seen here"):
         device.choose("gpu:1")
     device.choose("cpu")
-    assert (facts().gpus, device.current()) == ((), "cpu")
-    assert "core" in facts().name
+    assert (left().gpus, device.current()) == ((), "cpu")
+    assert "core" in left().name
     assert os.environ["JAX_PLATFORMS"] == "cpu"
     with pytest.raises(StudyError, match="device gpu: 0 GPUs are seen here"):
         device.choose("gpu")
@@ -94,11 +96,11 @@ def test_the_device_is_settled_before_a_preset_asks_for_the_machine(
     asked: list[tuple[str, bool]] = []
 
     def outlook(spec: StudySpec, *arguments: object, **options: object) -> None:
-        asked.append((spec.network, bool(machine.this_machine().gpus)))
+        asked.append((spec.network, bool(here.this_machine().gpus)))
         raise StudyError("enough")
 
     monkeypatch.setattr(driver, "outlook", outlook)
-    machine.this_machine()  # somebody has asked before
+    here.this_machine()  # somebody has asked before
     assert call("plan", "sizes", "--device", name, "--out", tmp_path / "new").returncode == 2
     assert asked == [(network, network == "tutorial")]
 
@@ -112,20 +114,20 @@ def test_a_device_that_is_none_is_refused(name: str) -> None:
 
 def test_precision_is_what_the_gpu_has(gpus: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """TF32 by default where every GPU has it; float32 when asked for; never TF32 where there is none."""
-    assert machine.resolved("default") == "float32", "not all of them have it"
+    assert nvidia.resolved("default") == "float32", "not all of them have it"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    assert [machine.resolved(precision) for precision in ("default", "float32", "tf32")] == ["tf32", "float32", "tf32"]
-    assert machine.this_site("jax").software.endswith(" tf32")
+    assert [nvidia.resolved(precision) for precision in ("default", "float32", "tf32")] == ["tf32", "float32", "tf32"]
+    assert here.this_site("jax").software.endswith(" tf32")
     for shown in ("1", ""):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", shown)
-        assert machine.resolved("default") == "float32"
+        assert nvidia.resolved("default") == "float32"
         with pytest.raises(StudyError, match="tf32 needs a GPU of compute capability 8"):
-            machine.resolved("tf32")
+            nvidia.resolved("tf32")
 
 
 def test_versions_are_the_engines_and_the_drivers(gpus: None) -> None:
     """A trial by JAX depends on no version of TensorFlow."""
-    found = dict(machine.versions_of("jax"))
+    found = dict(versions.versions_of("jax"))
     assert {"python", "jax", "jaxlib", "numpy", "driver", "study"} == set(found)
     assert found["driver"] == "570.1"
 
@@ -133,21 +135,21 @@ def test_versions_are_the_engines_and_the_drivers(gpus: None) -> None:
 def test_what_the_drivers_program_does_not_tell_is_no_traceback(gpus: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """An old one knows no compute capability, a virtual GPU tells no memory, and where there is none it says so in a line."""
     facts = {**FACTS, "compute_cap": (), "memory.free": ("[N/A]", "[N/A]")}
-    monkeypatch.setattr(machine, "ask_gpus", facts.__getitem__)
-    assert machine.resolved("default") == "float32"
-    assert machine.free_memory() > 0
-    monkeypatch.setattr(machine, "ask_gpus", lambda what: ("No devices were found",))
-    assert machine.gpus("uuid") == ()
+    monkeypatch.setattr(nvidia, "ask_gpus", facts.__getitem__)
+    assert nvidia.resolved("default") == "float32"
+    assert nvidia.free_memory() > 0
+    monkeypatch.setattr(nvidia, "ask_gpus", lambda what: ("No devices were found",))
+    assert nvidia.gpus("uuid") == ()
 
 
 def test_gpus_take_one_worker_each_and_are_of_one_kind(gpus: None) -> None:
     """Before anything is measured."""
     spec = StudySpec(rates=(0.1,))
-    one = replace(machine.this_machine(), gpus=("H200",))
+    one = replace(here.this_machine(), gpus=("H200",))
     with pytest.raises(StudyError, match="workers 2: this machine has 1 GPUs, and each takes one worker"):
-        plan.resources(spec, 1, one, jobs=2)
+        resources.resources(spec, 1, one, jobs=2)
     with pytest.raises(StudyError, match=r"the GPUs differ \(H200, T4\).*choose one with --device gpu:N"):
-        plan.resources(spec, 1, machine.this_machine(), jobs=2)
+        resources.resources(spec, 1, here.this_machine(), jobs=2)
 
 
 def test_a_hang_on_one_gpu_cannot_be_ended(gpus: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -225,8 +227,8 @@ def end(process: subprocess.Popen[str]) -> None:
             stream.close()
 
 
-HOLD = "from study import device\nwith device.alone():\n    print(device.current())\n    input()"
-PIN = "import os; from study import device; print(device.pin(), os.environ.get('CUDA_VISIBLE_DEVICES'), device.current()); input()"
+HOLD = "from study.machine import device\nwith device.alone():\n    print(device.current())\n    input()"
+PIN = "import os; from study.machine import device; print(device.pin(), os.environ.get('CUDA_VISIBLE_DEVICES'), device.current()); input()"
 
 
 def test_workers_pin_a_gpu_each_and_one_that_dies_leaves_it(child: Child, two_gpus: dict[str, str]) -> None:
@@ -260,16 +262,16 @@ def test_two_timed_jobs_never_share_a_device(child: Child, two_gpus: dict[str, s
 
 def test_a_worker_times_on_the_device_that_it_has_pinned(child: Child, two_gpus: dict[str, str]) -> None:
     """It does not wait for itself."""
-    process = child("from study import device\ndevice.pin()\nwith device.alone():\n    print('timed')", two_gpus)
+    process = child("from study.machine import device\ndevice.pin()\nwith device.alone():\n    print('timed')", two_gpus)
     assert line(process) == "timed"
 
 
 ALONE = """
 from parabola import ParabolaEngine
 from test_driver import SPEC
-from study.machine import this_site
-from study.stopwatch import Stopwatch
-from study.training import Context, train
+from study.machine.here import this_site
+from study.training.group import Context, train
+from study.training.stopwatch import Stopwatch
 train(SPEC.trials()[:1], None, ParabolaEngine(), Context("s", this_site(), 1), lambda run, finish: print(run.outcome), Stopwatch())
 """
 

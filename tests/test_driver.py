@@ -17,13 +17,14 @@ import psutil
 import pytest
 from parabola import MACHINE, Parabola, ParabolaEngine, calibrated
 
-from study import driver
-from study.calibration import Calibration
-from study.data import Images
+from study.data.images import Images
 from study.errors import StudyError
-from study.record import Outcome
-from study.spec import StudySpec, Trial
-from study.store import Store
+from study.execution import driver, train
+from study.spec.study import StudySpec
+from study.spec.trial import Trial
+from study.storage.records import Outcome
+from study.storage.step_times import Calibration
+from study.storage.store import Store
 
 ROOT = Path(__file__).parent.parent
 
@@ -232,10 +233,10 @@ def test_a_step_time_that_is_not_known_is_an_error(tmp_path: Path) -> None:
     """A shorter list would give the later lanes their neighbours' step times."""
     first, *rest = [trial for trial in SPEC.trials() if trial.learning_rate == SPEC.rates[0] and trial.seed == 0]
     times = calibrated(Calibration([tmp_path / "calibration.json"], MACHINE, "test"), rest)
-    assert driver.step_times_of(rest, times) == [0.001] * len(rest)
+    assert train.step_times_of(rest, times) == [0.001] * len(rest)
     with pytest.raises(StudyError, match=f"step time of {first.optimizer} at width 1 is not known"):
-        driver.step_times_of([first, *rest], times)
-    assert driver.step_times_of([replace(first, mode="alone")], times) is None
+        train.step_times_of([first, *rest], times)
+    assert train.step_times_of([replace(first, mode="alone")], times) is None
 
 
 def program(folder: Path, delay: float, workers: int) -> list[str]:
@@ -243,8 +244,9 @@ def program(folder: Path, delay: float, workers: int) -> list[str]:
     code = f"""
 from functools import partial
 from pathlib import Path
-from study import driver
-from study.errors import Terminated, terminable
+from study.cli.stop import terminable
+from study.errors import Terminated
+from study.execution import driver
 from test_driver import SPEC, engine
 try:
     with terminable():

@@ -32,15 +32,18 @@ from test_driver import ROOT, engine, results, run
 from test_store import FINISH, RUN, TRIALS
 
 import study
-from study import cli, data, driver, figures, tables
-from study.data import Images
+from study import data, figures, tables
+from study.cli import main as cli
+from study.data.images import Images
+from study.engines.learner import Floats
 from study.errors import StudyError
-from study.learner import Floats
-from study.machine import this_machine, this_site
-from study.record import Outcome
-from study.spec import Trial
-from study.store import Store, append_line
-from study.training import HUNG
+from study.execution import driver, study_folder
+from study.machine.here import this_machine, this_site
+from study.spec.trial import Trial
+from study.storage.jsonl import append_line
+from study.storage.records import Outcome
+from study.storage.store import Store
+from study.training.group import HUNG
 
 TIMES = int(os.environ.get("STUDY_FAULTS", "1"))
 """How often each fault is tried where its place or moment is drawn."""
@@ -146,10 +149,11 @@ def test_two_drivers_at_once(tmp_path: Path, whole: Store, start: Callable[[Path
 FULL = """
 import json, os, random, subprocess, sys
 from pathlib import Path
-from study import cli, driver
+from study.cli import main as cli
+from study.execution import driver
 from test_driver import engine
 from test_faults import SPEC, lost, toml
-from study.store import Store
+from study.storage.store import Store
 disk, whole, times = Path(sys.argv[1]), Store(Path(sys.argv[2])), int(sys.argv[3])
 cli.setup_of = lambda engine_name, device, precision: engine
 mount = lambda *options: subprocess.run(["mount", "-t", "tmpfs", *options, "none", disk], check=True)
@@ -402,7 +406,7 @@ def test_a_machine_changed_under_a_study(tmp_path: Path, whole: Store, tally: Ta
         mine = this_machine()
         there = [line.replace(mine.fingerprint, "00000000").replace(f'"machine": "{mine.name}"', '"machine": "other"') for line in lines]
         store.runs_path.write_text("".join(there))
-        assert driver.changes(store.runs(), this_site())[0].startswith("trials of other are stored here")
+        assert study_folder.changes(store.runs(), this_site())[0].startswith("trials of other are stored here")
         gone += lost(run(SPEC, store.folder), whole)
         assert store.runs_path.read_text().startswith("".join(there))
         runs = tables.load(store.folder)
@@ -420,7 +424,7 @@ def test_a_machine_changed_under_a_study(tmp_path: Path, whole: Store, tally: Ta
         with pytest.raises(StudyError, match="no trial of the machine 'third': "):
             tables.load(store.folder, "third")
     store.runs_path.write_text("".join(there).replace("00000000", mine.fingerprint).replace('"tensorflow": "2', '"tensorflow": "1'))
-    assert "ran on tensorflow 1." in driver.changes(store.runs(), this_site())[0]
+    assert "ran on tensorflow 1." in study_folder.changes(store.runs(), this_site())[0]
     run(SPEC, store.folder)
     assert any("different software" in sentence for sentence in tables.warnings(tables.load(store.folder)))
     tally("machine or TensorFlow changed under a study", TIMES, gone)

@@ -12,7 +12,7 @@ from made import made
 
 from study import figures, tables
 from study.errors import StudyError
-from study.spec import StudySpec
+from study.spec.study import StudySpec
 
 RUNS = test_fits.RUNS
 NO_CURVES = pd.DataFrame()

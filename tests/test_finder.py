@@ -15,7 +15,8 @@ from parabola import Interrupted, Parabola
 
 from study import figures
 from study.errors import StudyError
-from study.finder import BETA, LAST, RULES, Course, Sweep, feed, noise, ramp, smooth, stop_of, sweep
+from study.search.finder import Course, Sweep, feed, ramp, stop_of, sweep
+from study.search.rules import BETA, LAST, RULES, noise, smooth
 
 Floats = NDArray[np.float64]
 

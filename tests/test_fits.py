@@ -10,9 +10,10 @@ import pytest
 from made import made
 
 from study.errors import StudyError
-from study.fits import least_squares, lines, points, robust, sentence, shapes, tobit
-from study.network import network, network_of
-from study.spec import StudySpec, Trial
+from study.spec.networks import network, network_of
+from study.spec.study import StudySpec
+from study.spec.trial import Trial
+from study.tables.fits import least_squares, lines, points, robust, sentence, shapes, tobit
 
 N = np.repeat(np.linspace(3e3, 3e5, 36), 1)
 C, K = 5.0, 2e-4

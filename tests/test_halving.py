@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from parabola import Interrupted, Parabola
 
 from study.errors import StudyError
-from study.halving import TRIES, halve, judge
+from study.search.halving import TRIES, halve, judge
 
 
 @given(st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=5), st.floats(0.1, 1e3))

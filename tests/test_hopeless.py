@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from parabola import Parabola
 
-from study.hopeless import hopeless
-from study.race import race
-from study.record import Outcome
+from study.spec.pruning import hopeless
+from study.storage.records import Outcome
+from study.training.loop import race
 
 
 def power_law(checks: int, slope: float, error: float = 0.5) -> list[float]:

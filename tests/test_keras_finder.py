@@ -12,9 +12,9 @@ import pytest
 from keras import layers, optimizers
 
 import study
+from study.engines.tensorflow import xp as tf
 from study.errors import StudyError
-from study.finder import ramp
-from study.tensors import xp as tf
+from study.search.finder import ramp
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(256, 6)).astype(np.float32)

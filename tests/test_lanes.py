@@ -13,14 +13,20 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from study import data, lanes, tensors
+from study import data
+from study.engines import convolutions, forward, lanes, programs, tensorflow
+from study.engines import tensorflow as tensors
+from study.engines.batches import batch_order
+from study.engines.convolutions import FOLD_BELOW
+from study.engines.lanes import DeviceImages, Lanes
+from study.engines.learner import array_size, padded
+from study.engines.programs import training
+from study.engines.rules import RULES
+from study.engines.tensorflow import xp
 from study.errors import StudyError
-from study.lanes import FOLD_BELOW, DeviceImages, Lanes, batch_order, training
-from study.learner import array_size, padded
-from study.network import Network, network_of
-from study.optimizers import RULES
-from study.spec import HYPERS, OPTIMIZERS, StudySpec, Trial
-from study.tensors import xp
+from study.spec.networks import Network, network_of
+from study.spec.study import StudySpec
+from study.spec.trial import HYPERS, OPTIMIZERS, Trial
 
 pytestmark = pytest.mark.kernels
 
@@ -64,7 +70,7 @@ def images() -> data.Images:
 
 def on_device(images: data.Images) -> DeviceImages:
     """Images where TensorFlow has them, and multiplies in float32."""
-    tensors.prepare("float32")
+    tensorflow.prepare("float32")
     return DeviceImages.of(images, tensors)
 
 
@@ -267,7 +273,9 @@ def test_logits_are_those_of_the_textbook(kind: str, width: float) -> None:
     network = network_of(trials(["sgd"], widths=(width,))[0])
     weights = np.stack([network.initial_weights(0), random_weights(network)])
     x = strange(kind).x_train[:20]
-    found, _ = lanes.forward(tensors, network, 2, 20, lanes.usual_form(tensors, network))(xp.constant(weights), xp.constant(x), None)
+    found, _ = forward.forward(tensors, network, 2, 20, convolutions.usual_form(tensors, network))(
+        xp.constant(weights), xp.constant(x), None
+    )
     for i in range(2):
         expected = by_hand(network, weights[i], x)
         assert found[i].numpy() == pytest.approx(expected, abs=1e-5 * max(1.0, float(np.abs(expected).max())))
@@ -357,7 +365,7 @@ def test_nothing_is_traced_twice() -> None:
         lane.evaluate()
         lane.stuck([7, 0, 1, 2, 3, 4])
     assert program.experimental_get_tracing_count() == 1
-    assert lanes.reading(tensors, network_of(array[0]), 8, lanes.EVALUATION_BATCH, first.form).experimental_get_tracing_count() == 1
+    assert programs.reading(tensors, network_of(array[0]), 8, lanes.EVALUATION_BATCH, first.form).experimental_get_tracing_count() == 1
 
 
 def test_an_epoch_shows_every_image_once_in_a_seeded_order() -> None:
@@ -492,7 +500,7 @@ def test_a_batch_larger_than_the_training_set_is_refused() -> None:
 
 def test_groups_convolved_one_by_one_are_the_grouped_convolution(monkeypatch: pytest.MonkeyPatch) -> None:
     """Values and both gradients, held against a loop over windows in numpy; where TensorFlow has a grouped gradient, against that too."""
-    tf = tensors.xp
+    tf = tensorflow.xp
     random = np.random.default_rng(0)
     batch, side, groups, inputs, outputs, kernel = 2, 6, 3, 2, 4, 3
     x = random.normal(size=(batch, side, side, groups * inputs)).astype(np.float32)
@@ -503,7 +511,7 @@ def test_groups_convolved_one_by_one_are_the_grouped_convolution(monkeypatch: py
         given = [tf.constant(x), tf.constant(w)]
         with tf.GradientTape() as tape:
             tape.watch(given)
-            z = tensors.convolve(*given)
+            z = tensorflow.convolve(*given)
         return [np.asarray(part) for part in (z, *tape.gradient(z, given, tf.constant(upstream)))]
 
     padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
@@ -511,7 +519,7 @@ def test_groups_convolved_one_by_one_are_the_grouped_convolution(monkeypatch: py
     filters = w.reshape(kernel, kernel, inputs, groups, outputs)
     z = np.einsum("byxgikl,kligo->byxgo", windows, filters).reshape(upstream.shape)
     of_w = np.einsum("byxgikl,byxgo->kligo", windows, upstream.reshape(batch, side, side, groups, outputs)).reshape(w.shape)
-    (mine, of_x, mine_of_w), known = all_of_it(), tensors.differentiates_groups()
+    (mine, of_x, mine_of_w), known = all_of_it(), tensorflow.differentiates_groups()
     assert mine == pytest.approx(z, abs=1e-4)
     assert mine_of_w == pytest.approx(of_w, abs=1e-4)
     assert (of_x * x).sum() == pytest.approx((upstream * z).sum(), rel=1e-4), "the convolution is linear in x"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from parabola import Parabola
 
-from study.learner import CHUNK, advance_finite, held
+from study.engines.learner import CHUNK, advance_finite, held
 
 
 def test_steps_are_taken_in_chunks_and_a_lane_that_was_lost_stays_lost() -> None:

@@ -17,15 +17,23 @@ import pytest
 from numpy.typing import NDArray
 from parabola import CURVATURE, Parabola, ParabolaEngine
 
-from study import data, tensors, tensors_jax
-from study.backend import Backend
-from study.engine import BACKENDS, Setup
+from study import data
+from study.engines import jax as tensors_jax
+from study.engines import tensorflow as tensors
+from study.engines.batches import batch_order
+from study.engines.choice import BACKENDS, Setup
+from study.engines.convolutions import FORMS, usual_form
+from study.engines.forward import forward
+from study.engines.framework import Backend
+from study.engines.lanes import DeviceImages, Lanes
+from study.engines.lanes_engine import LanesEngine
+from study.engines.learner import Learner, array_size, padded
+from study.engines.programs import training
 from study.errors import StudyError
-from study.lanes import FORMS, DeviceImages, Lanes, LanesEngine, batch_order, forward, training, usual_form
-from study.learner import Learner, array_size, padded
-from study.network import network_of
-from study.spec import HYPERS, OPTIMIZERS, StudySpec, Trial
-from study.store import Store
+from study.spec.networks import network_of
+from study.spec.study import StudySpec
+from study.spec.trial import HYPERS, OPTIMIZERS, Trial
+from study.storage.store import Store
 
 pytestmark = pytest.mark.kernels
 
@@ -290,7 +298,7 @@ def test_a_tuned_engine_takes_the_form_that_is_clearly_faster(backend: Backend, 
         asked.append(form)
         return seconds[form]
 
-    monkeypatch.setattr("study.lanes._seconds", timed)
+    monkeypatch.setattr("study.engines.lanes_engine._seconds", timed)
     assert engine.learner([trial] * 3).form == other
     assert engine.learner([trial] * 4).form == other
     assert sorted(asked) == sorted(FORMS)
@@ -307,7 +315,7 @@ def test_the_forms_are_timed_for_real(monkeypatch: pytest.MonkeyPatch) -> None:
     engine.form([trial], clock=lambda: float(next(ticks)))
     assert engine.forms == {(network_of(trial), 1, 50): "folded"}, "equal times leave the usual form"
     assert next(ticks) == 2 * 3 * 3
-    monkeypatch.setattr("study.lanes.patched", lambda *arguments: 1 / 0)
+    monkeypatch.setattr("study.engines.convolutions.patched", lambda *arguments: 1 / 0)
     (other,) = COMPACT.with_(batch=40).trials()[:1]
     assert engine.form([other]) in ("folded", "grouped")
 
@@ -356,7 +364,7 @@ BLOCKED = """
 import sys
 for name in ("tensorflow", "keras"):
     sys.modules[name] = None  # as where it is not installed
-from study.cli import main
+from study.cli.main import main
 sys.argv = ["study", *sys.argv[1:]]
 main()
 """

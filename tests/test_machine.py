@@ -16,8 +16,11 @@ import cpuinfo
 import pytest
 from parabola import MACHINE
 
-from study import machine as module
-from study.machine import ONEDNN, Machine, processor_in, settle_onednn, software, this_machine, versions
+from study.machine import processor
+from study.machine.facts import Machine, software
+from study.machine.here import this_machine
+from study.machine.processor import processor_in
+from study.machine.versions import ONEDNN, settle_onednn, versions
 
 
 @pytest.mark.parametrize(
@@ -103,8 +106,8 @@ def test_a_stored_machine_keeps_the_fingerprint_that_it_has() -> None:
 )
 def test_onednn_is_switched_on_where_nobody_has_decided(monkeypatch: pytest.MonkeyPatch, given: str | None, is_now: str, left: str) -> None:
     """On x86 processors, before TensorFlow is imported; the user's word counts."""
-    monkeypatch.setattr("study.machine.platform.machine", lambda: "x86_64")
-    monkeypatch.setattr("study.machine.platform.system", lambda: "Linux")
+    monkeypatch.setattr("study.machine.versions.platform.machine", lambda: "x86_64")
+    monkeypatch.setattr("study.machine.versions.platform.system", lambda: "Linux")
     monkeypatch.delitem(sys.modules, "tensorflow.python.util._pywrap_util_port", raising=False)
     monkeypatch.delenv(ONEDNN, raising=False)
     if given is not None:
@@ -116,8 +119,8 @@ def test_onednn_is_switched_on_where_nobody_has_decided(monkeypatch: pytest.Monk
 @pytest.mark.parametrize("on", [True, False])
 def test_a_tensorflow_that_is_there_already_has_decided(monkeypatch: pytest.MonkeyPatch, on: bool) -> None:
     """And the processes that are started later follow it."""
-    monkeypatch.setattr("study.machine.platform.machine", lambda: "x86_64")
-    monkeypatch.setattr("study.machine.platform.system", lambda: "Linux")
+    monkeypatch.setattr("study.machine.versions.platform.machine", lambda: "x86_64")
+    monkeypatch.setattr("study.machine.versions.platform.system", lambda: "Linux")
     monkeypatch.setitem(sys.modules, "tensorflow.python.util._pywrap_util_port", SimpleNamespace(IsMklEnabled=lambda: on))
     monkeypatch.setenv(ONEDNN, "1")
     assert settle_onednn() == ("on" if on else "off")
@@ -127,8 +130,8 @@ def test_a_tensorflow_that_is_there_already_has_decided(monkeypatch: pytest.Monk
 @pytest.mark.parametrize(("processor", "system"), [("arm64", "Darwin"), ("aarch64", "Linux"), ("x86_64", "Darwin")])
 def test_elsewhere_onednn_is_tensorflows_to_decide(monkeypatch: pytest.MonkeyPatch, processor: str, system: str) -> None:
     """Nothing is set and nothing recorded."""
-    monkeypatch.setattr("study.machine.platform.machine", lambda: processor)
-    monkeypatch.setattr("study.machine.platform.system", lambda: system)
+    monkeypatch.setattr("study.machine.versions.platform.machine", lambda: processor)
+    monkeypatch.setattr("study.machine.versions.platform.system", lambda: system)
     monkeypatch.delenv(ONEDNN, raising=False)
     assert settle_onednn() is None
     assert ONEDNN not in os.environ
@@ -146,14 +149,17 @@ def test_the_software_tells_the_settings_that_its_speed_hangs_on() -> None:
 
 def test_cores_follow_the_affinity_and_not_joblib() -> None:
     """One core that the process may use is one; a joblib that may start no processes has no say."""
-    code = "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); from study.machine import usable_cores as n; print(n())"
+    code = (
+        "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); "
+        "from study.machine.processor import usable_cores as n; print(n())"
+    )
     cores = [
         subprocess.run(
             [sys.executable, "-c", line], env={**os.environ, "JOBLIB_MULTIPROCESSING": "0"}, capture_output=True, text=True, check=True
         )
         for line in (code, code.replace("[min(os.sched_getaffinity(0))]", "os.sched_getaffinity(0)"))
     ]
-    assert [int(answer.stdout) for answer in cores] == [1, module.usable_cores()]
+    assert [int(answer.stdout) for answer in cores] == [1, processor.usable_cores()]
 
 
 def groups(folder: Path, files: dict[str, str]) -> Path:
@@ -181,12 +187,12 @@ def test_a_quota_of_processor_time_counts(tmp_path: Path, own: str, files: dict[
     """Of either version of Linux's control groups: the least on the way up."""
     mine = tmp_path / "own"
     mine.write_text(own)
-    assert module.quota(mine, groups(tmp_path / "groups", files)) == cores
+    assert processor.quota(mine, groups(tmp_path / "groups", files)) == cores
 
 
 def test_no_control_groups_are_no_quota(tmp_path: Path) -> None:
     """As on other systems."""
-    assert module.quota(tmp_path / "none", tmp_path) == math.inf
+    assert processor.quota(tmp_path / "none", tmp_path) == math.inf
 
 
 def test_this_machine_and_its_versions() -> None:

@@ -12,8 +12,9 @@ import pytest
 from keras import layers
 from keras_model import unflatten
 
-from study.network import BASE, Network, network, network_of
-from study.spec import NETWORKS, StudySpec
+from study.spec.networks import BASE, Network, network, network_of
+from study.spec.study import StudySpec
+from study.spec.trial import NETWORKS
 
 CASES = [
     ("compact", 0.25, False, (1, 1), 15),

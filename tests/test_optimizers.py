@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from study import optimizers
-from study.optimizers import RULES, Rule, mixed
-from study.spec import HYPERS, OPTIMIZERS
-from study.tensors import xp as tf
+from study.engines import rules as optimizers
+from study.engines.rules import RULES, Rule, mixed
+from study.engines.tensorflow import xp as tf
+from study.spec.trial import HYPERS, OPTIMIZERS
 
 Floats = NDArray[Any]
 

@@ -88,7 +88,7 @@ def test_the_installed_wheel_works_outside_the_repository(built: tuple[Path, Pat
     (site / "borrowed.pth").write_text(f"{sysconfig.get_path('purelib')}\n{sysconfig.get_path('platlib')}\n")
     install = ("install", "--quiet", "--no-deps", "--no-index", built[1])
     run(sys.executable, "-m", "pip", "--python", scripts / "python", *install, cwd=folder)
-    code = "import study, study.machine; print(study.__file__); print(study.machine.versions()['study'])"
+    code = "import study, study.machine.versions; print(study.__file__); print(study.machine.versions.versions()['study'])"
     where, version = run(scripts / "python", "-c", code, cwd=folder).splitlines()
     assert Path(where) == site / "study" / "__init__.py"
     assert version == PROJECT["version"]

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from parabola import Parabola
 
+from study.engines.learner import padded
+from study.engines.rules import MOMENTUM
 from study.errors import StudyError
-from study.learner import padded
-from study.optimizers import MOMENTUM
-from study.population import Member, Settings, evolve, first, train
-from study.schedules import parse, rates
+from study.search.population import Member, Settings, evolve, first, train
+from study.spec.schedules.parse import parse, rates
 
 SCORES = st.lists(st.one_of(st.floats(0, 1), st.just(math.nan)), min_size=1, max_size=40)
 

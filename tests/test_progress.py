@@ -9,11 +9,12 @@ import pytest
 from parabola import MACHINE, calibrated
 from test_store import RUN
 
-from study.calibration import Calibration
-from study.plan import Resources, plan
-from study.progress import Bar
-from study.record import Outcome
-from study.spec import StudySpec
+from study.execution.plan import plan
+from study.execution.progress import Bar
+from study.execution.resources import Resources
+from study.spec.study import StudySpec
+from study.storage.records import Outcome
+from study.storage.step_times import Calibration
 
 SPEC = StudySpec(optimizers=("sgd",), rates=(0.1, 0.2, 0.3), max_steps=500)
 

@@ -12,8 +12,8 @@ import pytest
 
 from study import figures, tables
 from study.errors import StudyError
-from study.published import MACHINE_NAME, import_published
-from study.store import Store
+from study.storage.published import MACHINE_NAME, import_published
+from study.storage.store import Store
 
 GRID = pd.DataFrame(
     {

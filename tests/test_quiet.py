@@ -9,9 +9,9 @@ import sys
 import psutil
 import pytest
 
-from study import quiet
-from study.machine import usable_cores
-from study.quiet import Load, Meter, wait_until_quiet
+from study.machine import quiet
+from study.machine.processor import usable_cores
+from study.machine.quiet import Load, Meter, wait_until_quiet
 
 
 class Machine:
@@ -20,11 +20,11 @@ class Machine:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.wall = self.busy = self.own = 0.0
         self.waited: float | None = 0.0
-        monkeypatch.setattr("study.quiet.time.monotonic", lambda: self.wall)
-        monkeypatch.setattr("study.quiet._busy", lambda: self.busy)
-        monkeypatch.setattr("study.quiet._taken_by", lambda family: self.own)
-        monkeypatch.setattr("study.quiet._waited", lambda: self.waited)
-        monkeypatch.setattr("study.quiet.usable_cores", lambda: 4)
+        monkeypatch.setattr("study.machine.quiet.time.monotonic", lambda: self.wall)
+        monkeypatch.setattr("study.machine.quiet._busy", lambda: self.busy)
+        monkeypatch.setattr("study.machine.quiet._taken_by", lambda family: self.own)
+        monkeypatch.setattr("study.machine.quiet._waited", lambda: self.waited)
+        monkeypatch.setattr("study.machine.quiet.usable_cores", lambda: 4)
 
     def passes(self, wall: float, own: float, others: float, waited: float | None = 0.0) -> None:
         """So many seconds, with so many processor seconds of the study and of other programs."""

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from parabola import DEAD_ABOVE, Parabola
 
-from study.learner import LANE_SIZES, array_size
-from study.race import PATIENCE, Finish, Progress, last_check, race
-from study.record import Outcome
-from study.stopwatch import Stopwatch
+from study.engines.learner import LANE_SIZES, array_size
+from study.storage.records import Finish, Outcome
+from study.training.budget import last_check
+from study.training.loop import PATIENCE, Progress, race
+from study.training.stopwatch import Stopwatch
 
 
 def finishes(rates: list[float], curvatures: list[float] | None = None, **options: Any) -> list[Finish]:

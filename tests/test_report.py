@@ -18,11 +18,18 @@ from made import made_runs, stored
 from parabola import ParabolaEngine
 from test_claims import PUBLISHED, noise
 
-from study import cli, contest, methods, report, report_sections, tables
+from study import report, tables
+from study.cli import main
 from study.errors import StudyError
-from study.record import Run
-from study.spec import StudySpec, Trial
-from study.store import Store, append_line
+from study.experiments import resumable
+from study.report import sections
+from study.report import sections as report_sections
+from study.spec.study import StudySpec
+from study.spec.trial import Trial
+from study.storage.jsonl import append_line
+from study.storage.records import Run
+from study.storage.store import Store
+from study.tables import contests
 
 GRID = StudySpec(name="grid", rates="published", seeds=3)
 
@@ -64,11 +71,11 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         stored(root / "grid", GRID, in_band),
         stored(root / "sizes", test_fits.SPEC.with_(name="sizes", dataset="a<b>.npz"), test_fits.takes),
     ]
-    pick = contest.Pick("adam", "finder", "tenth", 0, None, "the <loss> never fell", 300)
+    pick = contests.Pick("adam", "finder", "tenth", 0, None, "the <loss> never fell", 300)
     (root / "contest").mkdir()
-    append_line(root / "contest" / contest.PICKS, {"seed": 0, "method": "finder", "picks": [pick.__dict__]})
-    contest.table(folders[0], root / "contest").to_csv(root / "contest" / contest.TABLE)
-    methods.run_cycles(root / "cycles", 2, factory=lambda images: ParabolaEngine())
+    append_line(root / "contest" / contests.PICKS, {"seed": 0, "method": "finder", "picks": [pick.__dict__]})
+    contests.table(folders[0], root / "contest").to_csv(root / "contest" / contests.TABLE)
+    resumable.run_cycles(root / "cycles", 2, factory=lambda images: ParabolaEngine())
     return report.write([*folders, root / "contest", root / "cycles"], root / "out" / "report.html")
 
 
@@ -166,7 +173,7 @@ def test_a_folder_of_two_machines_needs_one_named(
     assert not out.exists()
     monkeypatch.setattr("sys.argv", ["study", "report", str(folder), "--out", str(out), "--machine", "the other"])
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        main.main()
     assert ended.value.code == 0
     assert capsys.readouterr().out.strip() == str(out)
     text = out.read_text(encoding="utf-8")
@@ -194,14 +201,14 @@ def test_curves_of_another_machine_are_left_out(tmp_path: Path) -> None:
     }
     row |= {"accuracy": [0.5, 0.9], "loss": [1.0, 0.1]}
     Store(folder).write_curves([row, {**row, "fingerprint": "1111"}, {**row, "fingerprint": "2222"}])
-    assert set(report_sections.read(folder, "one").curves["fingerprint"]) == {"", "1111"}
+    assert set(sections.read(folder, "one").curves["fingerprint"]) == {"", "1111"}
     assert len(tables.curves(folder)) == 6
 
 
 def test_a_section_that_fails_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And no half page is written."""
 
-    def fail(study: report_sections.Study) -> None:
+    def fail(study: sections.Study) -> None:
         raise RuntimeError(f"no figure of {study.spec.name}")
 
     folder = stored(tmp_path / "grid", GRID.with_(seeds=1), in_band)

@@ -23,18 +23,25 @@ import pytest
 from parabola import MACHINE, Parabola, ParabolaEngine, calibrated
 from test_driver import ROOT, SPEC, engine, results, run
 
-from study import calibration, cluster, data, device, driver, workers
-from study.calibration import Calibration
-from study.cluster import Cluster
-from study.data import Images
+from study import data
+from study.data.images import Images
 from study.errors import StudyError
-from study.machine import this_site
-from study.plan import Resources, array_seconds, expected_steps, group
-from study.race import Finish
-from study.record import Run
-from study.spec import StudySpec, Trial, preset
-from study.store import Store
-from study.training import Context
+from study.execution import driver
+from study.execution.estimates import array_seconds, expected_steps
+from study.execution.executors import tasks
+from study.execution.executors.cluster import Cluster
+from study.execution.plan import group
+from study.execution.resources import Resources
+from study.machine import device
+from study.machine.here import this_site
+from study.spec.presets import preset
+from study.spec.study import StudySpec
+from study.spec.trial import Trial
+from study.storage.records import Finish, Run
+from study.storage.step_times import Calibration
+from study.storage.store import Store
+from study.training import timing
+from study.training.group import Context
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
 DIGEST = "5bd0c1ff"
@@ -228,7 +235,8 @@ def test_the_scheduler_dies(folder: Path, dask: Dask, tmp_path: Path, whole: Res
 def test_no_worker_is_left(folder: Path, dask: Dask, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each that took the task died of it, and no other came: the driver does not wait for ever."""
     dask.workers(1)
-    monkeypatch.setattr(cluster, "ARRIVAL", 1.0)
+    monkeypatch.setattr("study.execution.executors.dask.ARRIVAL", 1.0)
+    monkeypatch.setattr("study.execution.executors.service.ARRIVAL", 1.0)
     with pytest.raises(StudyError, match="its workers gone"):
         over(dask, folder, deadly)
 
@@ -250,7 +258,7 @@ def test_workers_stop_when_the_driver_does(folder: Path, pair: Dask, number: sig
     timed(folder, SPEC)
     code = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from pathlib import Path; from study import driver; from test_scale import SPEC, endless\n"
+        "from pathlib import Path; from study.execution import driver; from test_scale import SPEC, endless\n"
         f"driver.run(SPEC, Path({str(folder)!r}), factory=endless, progress=False, backend='dask', scheduler={pair.address!r})"
     )
     process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=ENVIRONMENT, stderr=subprocess.DEVNULL)
@@ -291,7 +299,7 @@ def test_step_times_are_measured_by_a_worker_that_has_its_machine_to_itself(fold
     trials = SPEC.trials()[:2]
     rounds = alone.measure(trials, lambda done, total: None)
     alone.close()
-    assert [len(one.seconds) for one in rounds] == [calibration.ROUNDS] * 2
+    assert [len(one.seconds) for one in rounds] == [timing.ROUNDS] * 2
     dask.workers(1)
     both = Cluster("dask", dask.address, 2, "mnist", engine, digest)
     with pytest.raises(StudyError, match="it has 2 workers: start one a machine"):
@@ -317,12 +325,13 @@ def test_a_worker_on_another_machine_is_refused() -> None:
     """Before it trains: its seconds would not be the study's."""
     context = Context("s", replace(this_site(), machine=MACHINE), 1)
     with pytest.raises(StudyError, match=f"than the study \\({MACHINE.name}, fingerprint {MACHINE.fingerprint}"):
-        workers._train(lambda: ParabolaEngine(), print, SPEC.trials()[:1], [0.1], context)
+        tasks._train(lambda: ParabolaEngine(), print, SPEC.trials()[:1], [0.1], context)
 
 
 def test_too_few_workers_and_no_scheduler_are_said(dask: Dask, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a while, each in a sentence."""
-    monkeypatch.setattr(cluster, "ARRIVAL", 1.0)
+    monkeypatch.setattr("study.execution.executors.dask.ARRIVAL", 1.0)
+    monkeypatch.setattr("study.execution.executors.service.ARRIVAL", 1.0)
     with pytest.raises(StudyError, match=f"^0 of 3 workers have come to {dask.address}"):
         Cluster("dask", dask.address, 3, "mnist", engine, DIGEST)
     dask.kill()
@@ -440,7 +449,7 @@ def test_ray_gives_what_one_process_gives_and_its_end_is_told(
     killer.join()
     assert stored_once(Store(folder), whole)
 
-    monkeypatch.setattr(cluster, "SILENCE", 3.0)
+    monkeypatch.setattr("study.execution.executors.ray.SILENCE", 3.0)
     again = tmp_path / "again"
     killer = after_lines(Store(again), 1, lambda: os.killpg(ray.process.pid, signal.SIGKILL))
     timed(again, SPEC)
@@ -457,8 +466,8 @@ def test_a_run_from_before_devices_and_engines_were_recorded_still_loads() -> No
     def keep(run: Run, finish: Finish | None) -> None:
         emitted.append(run)
 
-    from study.stopwatch import Stopwatch
-    from study.training import train
+    from study.training.group import train
+    from study.training.stopwatch import Stopwatch
 
     train(SPEC.trials()[:1], [0.1], ParabolaEngine(), Context("s", this_site(), 1, device.CPU), keep, Stopwatch())
     row = emitted[0].to_json()

@@ -22,17 +22,21 @@ from test_cli import ROOT, call
 
 import study
 from study import figures, tables
+from study.engines.rules import RULES
 from study.errors import StudyError
-from study.keras_schedules import ScheduledRate
-from study.machine import this_site
-from study.optimizers import RULES
-from study.race import race
-from study.record import Outcome, Run
-from study.schedules import CONSTANT, SCHEDULES, WINDOWS, CosineRestarts, Schedule, Triangular, parse, rates
-from study.spec import OPTIMIZERS, StudySpec
-from study.stopwatch import Stopwatch
-from study.training import Context, train
-from study.values import flag, share
+from study.machine.here import this_site
+from study.search.keras.schedule import ScheduledRate
+from study.spec.schedules.base import Schedule
+from study.spec.schedules.cyclic import WINDOWS, Triangular
+from study.spec.schedules.decay import CosineRestarts
+from study.spec.schedules.parse import CONSTANT, SCHEDULES, parse, rates
+from study.spec.study import StudySpec
+from study.spec.trial import OPTIMIZERS
+from study.storage.records import Outcome, Run
+from study.training.group import Context, train
+from study.training.loop import race
+from study.training.stopwatch import Stopwatch
+from study.validation import flag, share
 
 RATE = 0.1
 
@@ -432,7 +436,7 @@ def test_a_model_fits_is_saved_and_goes_on(tmp_path: Path) -> None:
     assert float(model.get_weights()[0][0, 0]) == pytest.approx(moved[7], rel=1e-5)
     model.save(tmp_path / "model.keras")
     code = (
-        "import sys, numpy as np, keras, study.keras_schedules\n"
+        "import sys, numpy as np, keras, study.search.keras.schedule\n"
         "model = keras.models.load_model(sys.argv[1])\n"
         "model.fit(np.ones((8, 1)), np.zeros((8, 1)), batch_size=1, verbose=0)\n"
         "print(float(model.get_weights()[0][0, 0]))\n"

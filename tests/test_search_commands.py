@@ -11,10 +11,10 @@ from command import call
 from made import stored
 from parabola import ParabolaEngine
 
-from study import cli_methods
-from study.cli import app
-from study.schedules import parse
-from study.spec import StudySpec
+from study.cli import methods as cli_methods
+from study.cli.main import app
+from study.spec.schedules.parse import parse
+from study.spec.study import StudySpec
 
 SMALL = ["--optimizer", "sgd", "--batch", "20"]
 

@@ -16,9 +16,9 @@ from test_report import GRID, browser, in_band
 
 from study import figures, report, tables
 from study.errors import StudyError
-from study.record import Outcome
-from study.spec import StudySpec
-from study.store import Store
+from study.spec.study import StudySpec
+from study.storage.records import Outcome
+from study.storage.store import Store
 
 __all__ = ["browser"]
 

@@ -15,7 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from study.errors import StudyError
-from study.spec import OPTIMIZERS, PRESETS, PUBLISHED_RATES, StudySpec, Trial, parse_rates, preset, read_spec, spec_from
+from study.spec.presets import PRESETS, preset, read_spec, spec_from
+from study.spec.rates import PUBLISHED_RATES, parse_rates
+from study.spec.study import StudySpec
+from study.spec.trial import OPTIMIZERS, Trial
 
 
 def refused(**values: Any) -> str:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from parabola import Parabola
 
 from study.errors import StudyError
-from study.staircase import SEARCHES, Row, Stage, Staircase, parse, search, units
+from study.search.staircase import SEARCHES, Row, Stage, Staircase, parse, search, units
 
 
 def test_the_source_s_first_try() -> None:

@@ -11,17 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made import made
 
-from study import statistics, tables
-from study.spec import StudySpec
+from study import tables
+from study.spec.study import StudySpec
+from study.tables import intervals
 
 inf, nan = math.inf, math.nan
 
 
 def test_too_few_seeds_have_no_interval() -> None:
     """Two say nothing; three give their least and largest."""
-    low, high = statistics.median_intervals(np.array([[1.0, 2.0]]))
+    low, high = intervals.median_intervals(np.array([[1.0, 2.0]]))
     assert np.isnan([low, high]).all()
-    low, high = statistics.median_intervals(np.array([[1.0, 2.0, inf], [5.0, 5.0, 5.0]]))
+    low, high = intervals.median_intervals(np.array([[1.0, 2.0, inf], [5.0, 5.0, 5.0]]))
     assert low.tolist() == [1.0, 5.0]
     assert high.tolist() == [inf, 5.0]
 
@@ -29,7 +30,7 @@ def test_too_few_seeds_have_no_interval() -> None:
 def test_intervals_of_a_median_cover() -> None:
     """Of 400 samples of 15, about 95 % of the intervals hold the true median."""
     values = np.random.default_rng(1).lognormal(0, 1, (400, 15))
-    low, high = statistics.median_intervals(values)
+    low, high = intervals.median_intervals(values)
     assert 0.9 < ((low <= 1) & (high >= 1)).mean() < 0.99
 
 
@@ -37,7 +38,7 @@ def test_intervals_of_a_median_cover() -> None:
 def test_few_seeds_cover_less(seeds: int, rate: float) -> None:
     """What the warnings say of three seeds and of five."""
     values = np.random.default_rng(2).normal(0, 1, (4000, seeds))
-    low, high = statistics.median_intervals(values)
+    low, high = intervals.median_intervals(values)
     assert ((low <= 0) & (high >= 0)).mean() == pytest.approx(rate, abs=0.02)
 
 
@@ -45,25 +46,25 @@ def test_few_seeds_cover_less(seeds: int, rate: float) -> None:
 def test_an_interval_holds_the_median_and_scales(values: list[float], factor: float) -> None:
     """Units change nothing."""
     sample = np.array([values])
-    low, high = statistics.median_intervals(sample)
+    low, high = intervals.median_intervals(sample)
     assert low[0] <= np.median(values) <= high[0]
-    scaled = statistics.median_intervals(sample * factor)
+    scaled = intervals.median_intervals(sample * factor)
     assert np.concatenate(scaled) == pytest.approx(np.concatenate([low, high]) * factor)
 
 
 def test_the_valley_is_measured_in_decades() -> None:
     """Each rate stands for half-way to its neighbours; twice the best counts."""
     rates = np.array([0.01, 0.1, 1.0, 10.0])
-    assert statistics.spans(rates).tolist() == [1, 1, 1, 1]
-    assert float(statistics.valley_decades(rates, np.array([inf, 2.0, 1.0, 2.1]))) == 2
-    assert float(statistics.valley_decades(rates, np.full(4, inf))) == 0
-    assert statistics.spans(np.array([0.1])).tolist() == [0]
+    assert intervals.spans(rates).tolist() == [1, 1, 1, 1]
+    assert float(intervals.valley_decades(rates, np.array([inf, 2.0, 1.0, 2.1]))) == 2
+    assert float(intervals.valley_decades(rates, np.full(4, inf))) == 0
+    assert intervals.spans(np.array([0.1])).tolist() == [0]
 
 
 def test_a_share_has_wilsons_interval() -> None:
     """By hand: 5 of 10 at 95 % is 0.237 to 0.763."""
-    assert statistics.share_interval(5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)
-    assert statistics.share_interval(0, 0) == (0, 1)
+    assert intervals.share_interval(5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)
+    assert intervals.share_interval(0, 0) == (0, 1)
 
 
 SPEC = StudySpec(optimizers=("sgd", "adam"), rates=(0.01, 0.1, 1.0), seeds=5, cap=50.0)

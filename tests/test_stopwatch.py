@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study.stopwatch import PERIOD, STOP, RunningClock, Stopwatch
+from study.machine.clock import PERIOD, STOP, RunningClock
+from study.training.stopwatch import Stopwatch
 
 
 class Hand:
@@ -99,7 +100,7 @@ def test_the_clock_stands_still_while_the_process_is_stopped() -> None:
 def test_a_process_that_is_really_stopped() -> None:
     """By SIGSTOP, for three seconds: the wall's clock counts them, the process's own does not."""
     code = (
-        "import sys, time; from study.stopwatch import running; begun, wall = running(), time.perf_counter(); print('go', flush=True); "
+        "import sys, time; from study.machine.clock import running; begun, wall = running(), time.perf_counter(); print('go', flush=True); "
         "sys.stdin.readline(); time.sleep(0.5); print(running() - begun, time.perf_counter() - wall)"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from study.errors import StudyError
-from study.race import Finish
-from study.record import SCHEMA, Outcome, Run
-from study.spec import StudySpec
-from study.store import Store, append_line, read_rows, repair
+from study.spec.study import StudySpec
+from study.storage.jsonl import append_line, read_rows, repair
+from study.storage.records import SCHEMA, Finish, Outcome, Run
+from study.storage.store import Store
 
 TRIALS = StudySpec(rates="1e-3:10:5", max_steps=500).trials()
 
@@ -198,7 +198,7 @@ def test_a_damaged_line_of_checks_or_curves_is_named(folder: Path, row: dict[str
 def test_a_second_writer_is_refused_and_a_dead_one_is_not_in_the_way(folder: Path) -> None:
     """The system drops the lock with its process."""
     code = f"""
-import sys, time; from pathlib import Path; from study.store import Store
+import sys, time; from pathlib import Path; from study.storage.store import Store
 with Store(Path({str(folder)!r})).writing():
     print("held", flush=True); time.sleep(60)
 """

@@ -15,9 +15,10 @@ from test_store import FINISH, RUN
 
 from study import figures, tables
 from study.errors import StudyError
-from study.record import Outcome, Run
-from study.spec import StudySpec
-from study.store import Store, append_line
+from study.spec.study import StudySpec
+from study.storage.jsonl import append_line
+from study.storage.records import Outcome, Run
+from study.storage.store import Store
 
 RATES = (0.001, 0.01, 0.1, 1.0)
 SPEC = StudySpec(name="made-up", optimizers=("sgd", "adam", "rmsprop"), rates=RATES, cap=10.0, seeds=3)

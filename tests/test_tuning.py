@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from parabola import Parabola
 
-from study import tuning
 from study.errors import StudyError
-from study.tuning import LOOK, Found
+from study.search import budgeted
+from study.search.budgeted import LOOK, Found
 
 C = 0.02
 """Curvature at which 50 to 500 steps tell rates from about 0.2 to 100 apart; above 2 / C = 100 training diverges."""
 
-SEARCHES: dict[str, Callable[[tuning.Make, float, float, int, int], Found]] = {
-    "random": lambda make, low, high, budget, seed: tuning.random_search(make, low, high, budget, np.random.default_rng(seed)),
-    "halving": lambda make, low, high, budget, seed: tuning.successive_halving(make, low, high, budget, np.random.default_rng(seed), 27),
-    "optuna": tuning.optuna_search,
+SEARCHES: dict[str, Callable[[budgeted.Make, float, float, int, int], Found]] = {
+    "random": lambda make, low, high, budget, seed: budgeted.random_search(make, low, high, budget, np.random.default_rng(seed)),
+    "halving": lambda make, low, high, budget, seed: budgeted.successive_halving(make, low, high, budget, np.random.default_rng(seed), 27),
+    "optuna": budgeted.optuna_search,
 }
 
 
@@ -67,7 +67,7 @@ def test_where_everything_diverges_there_is_no_rate(name: str) -> None:
 def test_halving_keeps_the_best_third() -> None:
     """27 candidates, then 9, then 3, each rung with a third of the budget; weights are carried on."""
     make = Counted()
-    found = tuning.successive_halving(make, 1e-3, 0.1, 8100, np.random.default_rng(0), 27)
+    found = budgeted.successive_halving(make, 1e-3, 0.1, 8100, np.random.default_rng(0), 27)
     (learner,) = make.learners
     assert found.steps == 27 * 100 + 9 * 300 + 3 * 900
     assert found.rate == max(make.rates)
@@ -78,7 +78,7 @@ def test_random_search_draws_log_uniformly() -> None:
     """Over many draws the mean of the decades is the middle."""
     make = Counted()
     for seed in range(40):
-        tuning.random_search(make, 1e-4, 1.0, 600, np.random.default_rng(seed))
+        budgeted.random_search(make, 1e-4, 1.0, 600, np.random.default_rng(seed))
     assert len(make.rates) == 480
     assert abs(np.log10(make.rates).mean() + 2) < 5 * 4 / math.sqrt(12 * 480)
 
@@ -86,4 +86,4 @@ def test_random_search_draws_log_uniformly() -> None:
 def test_a_budget_too_small_to_look_once_is_refused() -> None:
     """Naming it."""
     with pytest.raises(StudyError, match=f"a budget of 500 steps is less than {LOOK} for each of 12"):
-        tuning.random_search(Counted(), 1e-3, 1.0, 500, np.random.default_rng(0))
+        budgeted.random_search(Counted(), 1e-3, 1.0, 500, np.random.default_rng(0))

@@ -11,17 +11,17 @@ from parabola import ParabolaEngine
 from test_driver import SPEC, engine
 from test_store import RUN
 
-from study import driver
 from study.errors import StudyError
-from study.record import Outcome
-from study.store import Store
-from study.verify import Check, choose, summary, verify
+from study.execution import calibrate, driver
+from study.storage.records import Outcome
+from study.storage.store import Store
+from study.training.verification import Check, choose, summary, verify
 
 
 def test_trials_alone_take_the_stored_steps_and_end_the_same(folder: Path) -> None:
     """On parabolas nothing depends on the array, so steps and outcomes agree for every kind of end."""
     driver.run(SPEC, folder, factory=engine, progress=False)
-    checks, facts = driver.verify(folder, 30, 0, factory=engine)
+    checks, facts = calibrate.verify(folder, 30, 0, factory=engine)
     assert facts["trials"] == len(checks) == 30
     assert facts["outcome_agreement"] == facts["same_steps"] == 1
     assert {check.outcome for check in checks} == {"reached", "capped", "diverged", "stuck"}
@@ -65,4 +65,4 @@ def test_there_must_be_something_to_verify(folder: Path) -> None:
     """Trials of mode alone are the clock's already."""
     driver.run(SPEC.with_(mode="alone", seeds=1, widths=(1,)), folder, factory=engine, progress=False)
     with pytest.raises(StudyError, match="no trial of mode array"):
-        driver.verify(folder, 3, 0, factory=engine)
+        calibrate.verify(folder, 3, 0, factory=engine)

@@ -1,0 +1,119 @@
+"""Claims on Adam."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from study.claims.evidence import Known, held, studies_in, unsaid
+from study.claims.frame import NO_GRID, about, bests, few, grid_of, over_seeds, ratio
+from study.claims.verdict import FAILS, HOLDS, UNDECIDED, Verdict, claim
+from study.spec.trial import OPTIMIZERS
+from study.storage.records import Outcome
+from study.tables import intervals
+from study.tables.intervals import Floats
+from study.words import counted
+
+DROP = 0.02
+"""A major drop of validation accuracy: two points are eight standard deviations of an accuracy of 97 % on 5,000 images."""
+
+
+NEAR_TARGET = 0.05
+"""A drop counts once the accuracy has come this near to the target; before, it is still learning."""
+
+
+@claim("adam-fastest", "Adam learns the fastest", "Adam 8.3 s; SGD 7.0 s, Adagrad 7.8 s")
+def adam_fastest(id: str, studies: Known) -> Verdict:
+    """Adam's best time over the best of all others', below one."""
+    grid = grid_of(studies)
+    if grid is None or not grid.all_six:
+        return unsaid(id, 1.0, NO_GRID if grid is None else "not all six optimizers were tried")
+    adam = grid.optimizers.index("adam")
+    rest = [i for i in range(len(grid.optimizers)) if i != adam]
+    if not np.isfinite(grid.high).any():
+        return unsaid(id, 1.0, f"nothing arrived at any rate{about(grid)}")
+    value, low, high = over_seeds(
+        grid,
+        lambda low, high: ratio(bests(low)[adam], float(bests(high)[rest].min())),
+        lambda low, high: ratio(bests(high)[adam], float(bests(low)[rest].min())),
+    )
+    best = bests(np.median(grid.high, axis=-1))
+    other = rest[int(np.argmin(best[rest]))]
+    shown = [f"{best[i]:.3g} s" if math.isfinite(best[i]) else "for ever" for i in (adam, other)]
+    reason = f"at their best rates Adam takes {shown[0]}, {grid.optimizers[other]} {shown[1]} ({few(grid)}){about(grid)}"
+    return held(id, value, low, high, 1.0, reason, above=False)
+
+
+def drop(accuracy: Floats, target: float, diverged: bool = False) -> float:
+    """The largest fall below the best accuracy so far, once within `NEAR_TARGET` of the target: all of it for a training that diverged; NaN
+    if it never comes near."""
+    if diverged and len(accuracy):
+        return float(accuracy.max())
+    near = np.flatnonzero(accuracy >= target - NEAR_TARGET)
+    if not len(near):
+        return math.nan
+    after = accuracy[near[0] :]
+    return float((np.maximum.accumulate(after) - after).max())
+
+
+@claim(
+    "adam-stable",
+    "Adam's validation accuracy has no major drop, unlike the others",
+    "a figure; its data are not published",
+)
+def adam_stable(id: str, studies: Known) -> Verdict:
+    """Adam's largest drop of validation accuracy at its best rate, below two points, and that of most others above."""
+    asked = [study for study in studies_in(studies) if "adam" in study.spec.optimizers and len(study.spec.optimizers) > 1]
+    if not asked:
+        return unsaid(id, DROP, "no study trains Adam beside other optimizers")
+    study = max(asked, key=lambda study: (len(study.spec.optimizers), len(study.spec.rates), study.spec.seeds, study.spec.name))
+    if study.curves.empty:
+        return unsaid(id, DROP, f"no validation curves are stored (study {study.spec.name})")
+    drops = {
+        str(name): np.array([_drop_of(curve, study.spec.target) for _, curve in mine.groupby("seed")])
+        for name, mine in study.curves.groupby("optimizer")
+    }
+    enough = {name: values for name, values in drops.items() if len(values) == study.spec.seeds >= intervals.FEWEST_SEEDS}
+    whole = {name: values for name, values in enough.items() if not np.isnan(values).any()}
+    shown = ", ".join(f"{name} {100 * np.median(values):.1f}" for name, values in drops.items())
+    reason = f"largest drops in points, medians over the seeds: {shown}"
+    value = float(np.median(drops["adam"])) if "adam" in drops else math.nan
+    if "adam" not in whole:
+        seeds = study.curves["seed"].nunique()
+        return Verdict(id, UNDECIDED, value, math.nan, math.nan, DROP, f"{reason}; Adam has curves of {counted(seeds, 'seed')}")
+    ends = {name: [float(end[0]) for end in intervals.median_intervals(values[None])] for name, values in whole.items()}
+    low, high = ends.pop("adam")
+    others = len(OPTIMIZERS) - 1
+    dropping, steady = sum(low_ > DROP for low_, _ in ends.values()), sum(high_ < DROP for _, high_ in ends.values())
+    if high < DROP and dropping > others / 2:
+        verdict = HOLDS
+    elif low > DROP or steady > others / 2:
+        verdict = FAILS
+    else:
+        verdict = UNDECIDED
+    reason += f" (study {study.spec.name})"
+    return Verdict(id, verdict, value, low, high, DROP, f"{reason}; {dropping} of {others} others surely drop, {steady} surely do not")
+
+
+def _drop_of(curve: pd.DataFrame, target: float) -> float:
+    return drop(curve["accuracy"].to_numpy(float), target, bool((curve["outcome"] == Outcome.DIVERGED).any()))
+
+
+@claim("adam-wide", "Adam has a relatively wide range of working rates", "15 of 48 rates; the others 4 to 13")
+def adam_wide(id: str, studies: Known) -> Verdict:
+    """Decades of working rates, Adam's less the median of the others', above zero."""
+    grid = grid_of(studies)
+    if grid is None or not grid.all_six:
+        return unsaid(id, 0.0, NO_GRID if grid is None else "not all six optimizers were tried")
+    span = intervals.spans(grid.rates)
+    sure, possible = (grid.state == 1) @ span, (grid.state >= 0) @ span
+    adam = grid.optimizers.index("adam")
+    rest = [i for i in range(len(grid.optimizers)) if i != adam]
+    step = float(np.median(span))  # an edge is known to a step of the grid
+    low = float(sure[adam] - np.median(possible[rest])) - step
+    high = float(possible[adam] - np.median(sure[rest])) + step
+    counts = ", ".join(f"{name} {value:.2f}" for name, value in zip(grid.optimizers, sure, strict=True))
+    reason = f"decades of working rates: {counts}{about(grid)}"
+    return held(id, float(sure[adam] - np.median(sure[rest])), low, high, 0.0, reason)

@@ -1,0 +1,228 @@
+"""Claims on the size of the network."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from study import tables
+from study.claims.evidence import Known, held, studies_in, unsaid
+from study.claims.frame import LONG_CAP, ratio, states
+from study.claims.grids import MAJORITY
+from study.claims.verdict import Verdict, claim
+from study.storage.records import Outcome
+from study.tables import intervals
+from study.tables.intervals import Floats
+
+SURVIVES = 0.9
+"""Share of the sizes: one in ten may be a seed's bad luck."""
+
+
+SIZE_RANGE, FEWEST_WIDTHS = 4.0, 5
+"""A claim about sizes needs the largest so many times as wide as the smallest (the published ones 9.75), and so many widths."""
+
+
+TRANSFERS = 1.25
+"""The best rate at the smallest size is the best at the largest if it takes there at most this factor of the least time."""
+
+
+ENDS = 1.5
+"""Widths within this factor of the smallest, or of the largest, stand for it: single ones scatter."""
+
+
+ABOVE_RATE, RATE_RANGE = 1e-3, 5.0
+"""The claim is about rates from 0.001 up, and needs them to span this factor."""
+
+
+ENOUGH_ARRIVED = 0.8
+"""Share of the trials at a rate that must have arrived for the shape of the rest to be judged."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Seconds to the target of one optimizer's trials, (widths, rates, seeds), infinite where one did not arrive, NaN where it is not known
+    whether it would; its runs; and, of the same shape, which trials ran out of time."""
+
+    name: str
+    optimizer: str
+    widths: Floats
+    rates: Floats
+    seconds: Floats
+    runs: pd.DataFrame
+    capped: NDArray[np.bool_]
+
+    @property
+    def missing(self) -> int:
+        """Trials of which nothing is known."""
+        return int(np.isnan(self.seconds).sum())
+
+
+def sizes_of(studies: Known) -> Sizes | None:
+    """The study of the most widths, Adam's part of it if it has one; None if none spans enough. What was asked for decides."""
+    found = []
+    for study in studies_in(studies):
+        least, most = min(study.spec.widths), max(study.spec.widths)
+        if len(study.spec.widths) >= FEWEST_WIDTHS and most >= SIZE_RANGE * least:
+            found.append(study)
+    if not found:
+        return None
+    study = max(found, key=lambda study: (len(study.spec.widths), study.spec.seeds, len(study.spec.rates), study.spec.name))
+    spec, widths, rates = study.spec, np.array(sorted(study.spec.widths), float), np.array(sorted(study.spec.rates), float)
+    optimizer = "adam" if "adam" in spec.optimizers else spec.optimizers[0]
+    shape = (len(widths), len(rates), spec.seeds)
+    runs = study.runs[study.runs["optimizer"] == optimizer] if len(study.runs) else study.runs
+    if runs.empty:
+        return Sizes(spec.name, optimizer, widths, rates, np.full(shape, math.nan), runs, np.zeros(shape, bool))
+    axes = (list(widths), [optimizer], list(rates), spec.seeds)
+    seconds = tables.cube(runs, *axes)[:, 0]
+    capped = tables.on_axes(runs, (runs["outcome"] == Outcome.CAPPED).to_numpy(), *axes, missing=False)[:, 0]
+    return Sizes(spec.name, optimizer, widths, rates, seconds, runs, capped)
+
+
+NO_SIZES = f"no study has {FEWEST_WIDTHS} widths, the largest {SIZE_RANGE:g} times the smallest: such as `run sizes`"
+
+
+@claim("linear-size", "at a fixed rate, time grows linearly with model size", "R^2 0.74 to 0.98 at six rates")
+def linear_size(id: str, studies: Known) -> Verdict:
+    """The share of the rates at which time grows and a line is enough, above a half."""
+    sizes = sizes_of(studies)
+    if sizes is None:
+        return unsaid(id, MAJORITY, NO_SIZES)
+    by_rate: dict[float, Any] = {}
+    if len(sizes.runs) and sizes.runs["width"].nunique() >= intervals.FEWEST_SIZES:
+        by_rate = {row["rate"]: row for row in tables.sizes(sizes.runs).to_dict("records")}
+    yes = no = 0
+    shapes = []
+    for j, rate in enumerate(sizes.rates):
+        times = sizes.seconds[:, j]
+        row = by_rate.get(float(rate))
+        if np.isnan(times).any() or np.isfinite(times).mean() < ENOUGH_ARRIVED or row is None or not isinstance(row["shape"], str):
+            shapes.append(f"{rate:g} not known")
+        elif row["shape"] != "line" or row["k_high"] <= 0:
+            no += 1
+            shapes.append(f"{rate:g} {row['shape'] if row['shape'] != 'line' else 'no growth'}")
+        elif row["k_low"] > 0:
+            yes += 1
+            shapes.append(f"{rate:g} line")
+        else:
+            shapes.append(f"{rate:g} too much scatter to say")
+    count = len(sizes.rates)
+    low, high = intervals.share_interval(yes, count)[0], intervals.share_interval(count - no, count)[1]
+    value = yes / (yes + no) if yes + no else math.nan
+    reason = f"time against weights at each rate of {sizes.optimizer}: {', '.join(shapes)} (study {sizes.name})"
+    return held(id, value, low, high, MAJORITY, reason)
+
+
+@claim(
+    "rate-survives-scaling",
+    "the same rate trains every size from 1x to 10x",
+    "36 of 36 sizes at five rates, 31 of 36 at 0.01",
+)
+def rate_survives_scaling(id: str, studies: Known) -> Verdict:
+    """Of the rates that train the smallest size, the share of all sizes that they train, above 90 %."""
+    sizes = sizes_of(studies)
+    if sizes is None:
+        return unsaid(id, SURVIVES, NO_SIZES)
+    budget = float(tables.budget(sizes.runs).max()) if len(sizes.runs) else 0.0
+    fastest = np.where(np.isnan(sizes.seconds), math.inf, sizes.seconds).min(axis=(1, 2))
+    long = np.isfinite(fastest) & (budget >= LONG_CAP * fastest)
+    failed = np.isposinf(sizes.seconds) & (~sizes.capped | long[:, None, None])
+    state = states(np.isfinite(sizes.seconds), failed)
+    short = int((sizes.capped & ~long[:, None, None]).sum())
+    if (state[0] == 0).any():
+        return unsaid(id, SURVIVES, f"not all is known of the smallest size (study {sizes.name})")
+    starting = state[0] == 1
+    if not starting.any():
+        return unsaid(id, SURVIVES, "no rate trains the smallest size")
+    larger = state[1:, starting]
+    low = intervals.share_interval(int((larger == 1).sum()), larger.size)[0]
+    high = intervals.share_interval(int((larger >= 0).sum()), larger.size)[1]
+    worst = int(np.argmin((larger == 1).sum(axis=0)))
+    reason = f"{int((larger == 1).sum())} of {larger.size} larger cells of the {int(starting.sum())} rates that train the smallest"
+    reason += f"; fewest at {sizes.rates[starting][worst]:g}, {int((larger[:, worst] == 1).sum())} of {len(larger)} sizes"
+    reason += f"; {short} trials ran out of a cap too short to tell" if short else ""
+    reason += f"; {sizes.missing} trials are missing" if sizes.missing else ""
+    return held(id, float((larger == 1).mean()), low, high, SURVIVES, reason)
+
+
+@claim(
+    "best-rate-transfers",
+    "the best rates at 1x are the best at 10x",
+    "0.0005, 0.001 and 0.00146 at both",
+)
+def best_rate_transfers(id: str, studies: Known) -> Verdict:
+    """At the largest size, the time of the rate that is best at the smallest over the least time, below 1.25."""
+    sizes = sizes_of(studies)
+    if sizes is None or len(sizes.rates) < 2:
+        return unsaid(id, TRANSFERS, NO_SIZES if sizes is None else "only one rate")
+    small, large = sizes.widths <= ENDS * sizes.widths[0], sizes.widths * ENDS >= sizes.widths[-1]
+    ends = [sizes.seconds[mask].transpose(1, 0, 2) for mask in (small, large)]  # (rates, widths, seeds)
+    if any(np.isnan(end).any() for end in ends):
+        return unsaid(
+            id, TRANSFERS, f"{sum(int(np.isnan(end).sum()) for end in ends)} trials of the smallest and largest sizes are missing"
+        )
+    if min(end.shape[1] * end.shape[2] for end in ends) < intervals.FEWEST_SEEDS:
+        return unsaid(id, TRANSFERS, "too few trials of the smallest or the largest sizes")
+    flat = [end.reshape(len(sizes.rates), -1) for end in ends]
+    medians = [np.median(values, axis=1) for values in flat]
+    if not all(np.isfinite(values).any() for values in medians):
+        return unsaid(id, TRANSFERS, "no rate works at the smallest or at the largest sizes")
+    drawn = [intervals.medians(values, intervals.draws(values.shape[1])) for values in flat]
+
+    def penalty(at_small: Floats, at_large: Floats) -> Floats:
+        chosen = np.take_along_axis(at_large, at_small.argmin(axis=0)[None], axis=0)[0]
+        with np.errstate(invalid="ignore"):
+            return np.where(np.isfinite(chosen), chosen / at_large.min(axis=0), math.inf)
+
+    value = float(penalty(medians[0][:, None], medians[1][:, None])[0])
+    low, high = intervals.between(penalty(*drawn))
+    best = [float(sizes.rates[int(np.argmin(values))]) for values in medians]
+    reason = (
+        f"best at the smallest sizes {best[0]:g}, at the largest {best[1]:g}; the first takes {value:.2f} times the second's time there"
+    )
+    return held(id, value, float(low), float(high), TRANSFERS, reason, above=False)
+
+
+@claim(
+    "variance-above-1e-3",
+    "above 0.001, a larger rate takes longer and scatters more about the line",
+    "k 2.2e-6 at 0.001, 4.9e-6 s at 0.005; R^2 0.95, 0.85, 0.74",
+)
+def variance_above(id: str, studies: Known) -> Verdict:
+    """The largest rate's median time, and its scatter about the line, each over those of the least rate from 0.001 up: both above one."""
+    sizes = sizes_of(studies)
+    if sizes is None:
+        return unsaid(id, 1.0, NO_SIZES)
+    above = np.flatnonzero(sizes.rates >= ABOVE_RATE * 0.999)
+    if len(above) < 2 or sizes.rates[above[-1]] < RATE_RANGE * sizes.rates[above[0]]:
+        return unsaid(id, 1.0, f"the rates from {ABOVE_RATE:g} up span less than a factor of {RATE_RANGE:g}")
+    # The largest rate at which most sizes train: beyond it there is no time to compare.
+    working = [j for j in above if not np.isnan(sizes.seconds[:, j]).any() and np.isfinite(sizes.seconds[:, j]).mean() >= ENOUGH_ARRIVED]
+    if np.isnan(sizes.seconds[:, above]).any():
+        return unsaid(id, 1.0, f"{int(np.isnan(sizes.seconds[:, above]).sum())} trials at rates from {ABOVE_RATE:g} up are missing")
+    if len(working) < 2 or sizes.rates[working[-1]] < RATE_RANGE * sizes.rates[working[0]]:
+        return unsaid(id, 1.0, f"too few trials arrived at the rates from {ABOVE_RATE:g} up")
+    first, last = sizes.seconds[:, working[0]], sizes.seconds[:, working[-1]]
+    n = sizes.runs.groupby("width")["weights"].first().reindex(sizes.widths).to_numpy(float)
+
+    def compared(widths: NDArray[np.int64]) -> tuple[float, float]:
+        sides = []
+        for times in (first[widths], last[widths]):
+            x, y = np.repeat(n[widths], times.shape[1]), times.ravel()
+            fine = np.isfinite(y)
+            line = np.polyfit(x[fine] / n.max(), y[fine], 1)
+            sides.append((float(np.median(y)), float(np.std(y[fine] - np.polyval(line, x[fine] / n.max())))))
+        (time, scatter), (time_above, scatter_above) = sides
+        return ratio(time_above, time), ratio(scatter_above, max(scatter, 1e-12))
+
+    slower, wider = compared(np.arange(len(n)))
+    drawn = [compared(widths) for widths in intervals.draws(len(n), 400) if len(set(widths)) > 2]
+    low, high = intervals.between(np.array([min(pair) for pair in drawn]))
+    ends = f"{sizes.rates[working[0]]:g} to {sizes.rates[working[-1]]:g}"
+    reason = f"from {ends}: {slower:.2f} times the time, {wider:.2f} times the scatter about the line"
+    return held(id, min(slower, wider), float(low), float(high), 1.0, reason)

@@ -1,0 +1,54 @@
+"""A verdict on a published claim, and the claims by name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from study.claims.evidence import Known
+
+
+HOLDS, FAILS, UNDECIDED = "holds", "fails", "undecided"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a claim: the statistic with its interval, the threshold that it is held against, and the reason in a sentence."""
+
+    id: str
+    verdict: str
+    statistic: float
+    low: float
+    high: float
+    threshold: float
+    reason: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values; a number that there is not is null."""
+        return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in asdict(self).items()}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim in words, what the published data say about it, and the function that judges it."""
+
+    id: str
+    text: str
+    published: str
+    judge: Callable[[Known], Verdict]
+
+
+CLAIMS: dict[str, Claim] = {}
+
+
+def claim(id: str, text: str, published: str) -> Callable[[Callable[..., Verdict]], Callable[..., Verdict]]:
+    """Put a judging function among the `CLAIMS`."""
+
+    def put(judge: Callable[..., Verdict]) -> Callable[..., Verdict]:
+        CLAIMS[id] = Claim(id, text, published, lambda studies: judge(id, studies))
+        return judge
+
+    return put

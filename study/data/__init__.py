@@ -1,0 +1,38 @@
+"""Images and labels."""
+
+from study.data.images import MNIST_MD5, VALIDATION, Images, check, load, pixels
+from study.data.readers import (
+    FASHION_FILES,
+    FASHION_FOLDERS,
+    FASHION_HELP,
+    FASHION_MD5,
+    KERAS_HOME,
+    KEYS,
+    Arrays,
+    Bytes,
+    read_fashion,
+    read_idx,
+    read_npz,
+    verify,
+)
+
+__all__ = [
+    "FASHION_FILES",
+    "FASHION_FOLDERS",
+    "FASHION_HELP",
+    "FASHION_MD5",
+    "KERAS_HOME",
+    "KEYS",
+    "MNIST_MD5",
+    "VALIDATION",
+    "Arrays",
+    "Bytes",
+    "Images",
+    "check",
+    "load",
+    "pixels",
+    "read_fashion",
+    "read_idx",
+    "read_npz",
+    "verify",
+]

@@ -1,0 +1,98 @@
+"""Images and labels: MNIST as the package carries it, Fashion-MNIST where the machine has it, or a file of the user's."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.data.readers import KEYS, Arrays, Bytes, _md5, read_fashion, read_npz, verify
+from study.errors import StudyError
+
+VALIDATION = 5_000
+"""The first images of the training set are held out, as the published code's loader did."""
+
+
+MNIST_MD5 = {
+    "x_train": "6510e85a72c3e9475c492d559d3770d2",
+    "y_train": "e86ee40d66677c011a9abda399ec8c4d",
+    "x_test": "240610fa99e73bfa49df8e7fc24d3206",
+    "y_test": "073c3904dfbd3e141ff8aa01cfde6b15",
+}
+
+
+@dataclass(frozen=True)
+class Images:
+    """A data set split for the study: images (N, 28, 28) of bytes, labels (N,) of 0 to 9, and the MD5 of it all.
+
+    `pixels` turns bytes into the numbers in [0, 1] that networks see.
+    """
+
+    name: str
+    digest: str
+    x_train: Bytes
+    y_train: Bytes
+    x_validation: Bytes
+    y_validation: Bytes
+    x_test: Bytes
+    y_test: Bytes
+
+
+def pixels(images: Bytes) -> NDArray[np.float32]:
+    """Bytes 0 to 255 as float32 in [0, 1]."""
+    return images.astype(np.float32) / np.float32(255)
+
+
+def load(name: str = "mnist") -> Images:
+    """The named data set, checked and split: all but the first 5,000 training images to train on (55,000 for MNIST), those 5,000 for
+    validation, and the test images.
+
+    Args:
+        name: `mnist`, `fashion-mnist`, or the path of an `.npz` file with the keys x_train, y_train, x_test, y_test.
+
+    Raises:
+        StudyError: the file is missing, truncated, of the wrong shape or dtype, or (for the named sets) of the wrong checksum.
+    """
+    arrays: Arrays
+    if name == "mnist":
+        with resources.as_file(resources.files("study.data") / "mnist.npz") as path:
+            arrays = read_npz(path, help="restore it from the project's repository (git checkout -- study/data/mnist.npz)")
+            verify(arrays, MNIST_MD5, f"{path}", "restore it from the project's repository (git checkout -- study/data/mnist.npz)")
+    elif name == "fashion-mnist":
+        arrays = read_fashion()
+    else:
+        arrays = read_npz(Path(name), help="give a file saved with numpy.savez(path, x_train=..., y_train=..., x_test=..., y_test=...)")
+    check(arrays, name)
+    held = VALIDATION
+    if len(arrays["x_train"]) < 2 * held:
+        raise StudyError(f"{name}: x_train holds {len(arrays['x_train'])} images, expected at least {2 * held} (5,000 are held out)")
+    digest = hashlib.md5("".join(_md5(arrays[key]) for key in KEYS).encode()).hexdigest()
+    return Images(
+        name=name,
+        digest=digest,
+        x_train=arrays["x_train"][held:],
+        y_train=arrays["y_train"][held:],
+        x_validation=arrays["x_train"][:held],
+        y_validation=arrays["y_train"][:held],
+        x_test=arrays["x_test"],
+        y_test=arrays["y_test"],
+    )
+
+
+def check(arrays: Arrays, where: str) -> None:
+    """Raise `StudyError` unless the arrays are images (N, 28, 28) and labels (N,) of bytes, labels 0 to 9, as many of each."""
+    for part in ("train", "test"):
+        x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
+        if x.ndim != 3 or x.shape[1:] != (28, 28) or len(x) == 0:
+            raise StudyError(f"{where}: x_{part} has the shape {x.shape}, expected (N, 28, 28)")
+        if y.shape != x.shape[:1]:
+            raise StudyError(f"{where}: y_{part} has the shape {y.shape}, expected ({len(x)},), a label for each image")
+        for key, array in ((f"x_{part}", x), (f"y_{part}", y)):
+            if array.dtype != np.uint8:
+                raise StudyError(f"{where}: {key} has the dtype {array.dtype}, expected uint8: save it as {key}.astype('uint8'), 0 to 255")
+        if y.max() > 9:
+            raise StudyError(f"{where}: y_{part} holds the label {y.max()}, expected 0 to 9")

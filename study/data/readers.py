@@ -1,0 +1,132 @@
+"""Files of images: NumPy archives and IDX files."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.errors import StudyError, first_line
+
+FASHION_MD5 = {
+    "x_train": "f209073e486d5113ebe2cc431d4df862",
+    "y_train": "3236f6424fc25388b2834cb19942cf7e",
+    "x_test": "b7656a891b218fc13e45205c48a92cae",
+    "y_test": "8dea97a4e78c1bd1b5a6e8efbb870b6e",
+}
+
+
+FASHION_FILES = {
+    "x_train": "train-images-idx3-ubyte",
+    "y_train": "train-labels-idx1-ubyte",
+    "x_test": "t10k-images-idx3-ubyte",
+    "y_test": "t10k-labels-idx1-ubyte",
+}
+
+
+KERAS_HOME = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+
+
+FASHION_FOLDERS = (Path("/usr/share/datasets/fashion-mnist"), KERAS_HOME / "datasets" / "fashion-mnist")
+
+
+FASHION_HELP = "install Debian's dataset-fashion-mnist, or connect once so that Keras can download it"
+
+
+KEYS = ("x_train", "y_train", "x_test", "y_test")
+
+
+Bytes = NDArray[np.uint8]
+
+
+Arrays = Mapping[str, Bytes]
+
+
+def read_npz(path: Path, help: str) -> dict[str, Bytes]:
+    """The four arrays in an `.npz` file; never unpickles. `help` ends the error's sentence."""
+    try:
+        # Opened here, since numpy leaves a broken archive open.
+        with path.open("rb") as stream:
+            if not zipfile.is_zipfile(stream):
+                raise ValueError("it is no archive")
+            stream.seek(0)
+            with np.load(stream, allow_pickle=False) as file:
+                found = {key: file[key] for key in KEYS if key in file.files}
+        if not all(isinstance(array, np.ndarray) for array in found.values()):
+            raise ValueError("it holds files that are no arrays")
+    except FileNotFoundError:
+        raise StudyError(f"no file {path}: {help}") from None
+    except Exception as error:  # a damaged archive raises a dozen kinds, from zipfile, zlib, tokenize and numpy
+        why = "pickled data is never loaded" if "pickle" in str(error) else first_line(error)
+        raise StudyError(f"{path} is not a whole .npz file of plain arrays ({why}): {help}") from None
+    missing = [key for key in KEYS if key not in found]
+    if missing:
+        raise StudyError(f"{path} lacks {', '.join(missing)}: expected the keys {', '.join(KEYS)}; {help}")
+    return found
+
+
+def read_fashion(folders: tuple[Path, ...] = FASHION_FOLDERS, download: Callable[[], Arrays] | None = None) -> Arrays:
+    """Fashion-MNIST from the first folder that has its four IDX files (gzipped or not), else by Keras's download.
+
+    Raises:
+        StudyError: nowhere to be had, or damaged.
+    """
+    for folder in folders:
+        found = {key: next((p for p in (folder / f"{name}.gz", folder / name) if p.is_file()), None) for key, name in FASHION_FILES.items()}
+        if all(found.values()):
+            arrays = {key: read_idx(path) for key, path in found.items() if path is not None}
+            verify(arrays, FASHION_MD5, str(folder), FASHION_HELP)
+            return arrays
+    try:
+        arrays = dict((download or _keras_fashion)())
+    except Exception as error:  # Keras raises plain Exception when the network is away
+        raise StudyError(f"fashion-mnist is not on this machine and not to be downloaded ({first_line(error)}): {FASHION_HELP}") from None
+    verify(arrays, FASHION_MD5, "Keras's fashion-mnist", FASHION_HELP)
+    return arrays
+
+
+def _keras_fashion() -> Arrays:
+    import keras
+
+    (x_train, y_train), (x_test, y_test) = keras.datasets.fashion_mnist.load_data()
+    return {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
+
+
+def read_idx(path: Path) -> Bytes:
+    """The array of bytes in an IDX file, gzipped where the name ends in `.gz` (LeCun's format: 0 0 8 rank, then sizes, then bytes).
+
+    Raises:
+        StudyError: not such a file, or cut short.
+    """
+    try:
+        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise StudyError(f"{path} cannot be read ({error}): {FASHION_HELP}") from None
+    rank = raw[3] if len(raw) > 3 else 0
+    if raw[:3] != b"\0\0\x08" or len(raw) < 4 + 4 * rank:
+        raise StudyError(f"{path} is not an IDX file of bytes: {FASHION_HELP}")
+    shape = tuple(np.frombuffer(raw, ">u4", rank, offset=4).tolist())
+    body = np.frombuffer(raw, np.uint8, offset=4 + 4 * rank)
+    try:
+        return body.reshape(shape)
+    except ValueError:
+        raise StudyError(f"{path} holds {body.size} bytes of data, expected {shape}: it is truncated; {FASHION_HELP}") from None
+
+
+def verify(arrays: Arrays, expected: Mapping[str, str], where: str, help: str) -> None:
+    """Raise `StudyError` unless the MD5 of every array's bytes is the expected one."""
+    for key in KEYS:
+        found = _md5(arrays[key])
+        if found != expected[key]:
+            raise StudyError(f"{where}: the MD5 of {key} is {found}, expected {expected[key]}: the data is damaged; {help}")
+
+
+def _md5(array: Bytes) -> str:
+    return hashlib.md5(np.ascontiguousarray(array).tobytes()).hexdigest()

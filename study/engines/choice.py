@@ -1,0 +1,87 @@
+"""Which framework trains, at which precision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from study.data.images import Images
+from study.errors import StudyError, first_line
+from study.machine.facts import Site
+from study.machine.here import this_site
+from study.machine.nvidia import gpus, resolved
+from study.validation import choice
+
+if TYPE_CHECKING:
+    from study.engines.learner import Engine
+
+
+BACKENDS = {"tensorflow": "study.engines.tensorflow", "jax": "study.engines.jax"}
+"""Engines by name, and the module that is all of the framework which they need."""
+
+
+PRECISIONS = ("default", "float32", "tf32")
+"""Of matrix products and convolutions; see `machine.resolved`."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """An engine to be made from images, here or by a worker; nothing is imported before.
+
+    Args:
+        engine: `tensorflow` or `jax`.
+        precision: `float32`, `tf32`, or `default`, which is what both frameworks do of themselves.
+
+    Raises:
+        StudyError: another name.
+    """
+
+    engine: str = "tensorflow"
+    precision: str = "default"
+
+    def __post_init__(self) -> None:
+        choice("engine", self.engine, tuple(BACKENDS))
+        choice("precision", self.precision, PRECISIONS)
+
+    def site(self) -> Site:
+        """This process's site with the engine."""
+        return this_site(self.engine, self.precision)
+
+    def __call__(self, images: Images) -> Engine:
+        """The engine, its images on the device.
+
+        Raises:
+            StudyError: the framework is not installed, sees no GPU where there is one, or lacks the precision.
+        """
+        try:
+            backend = import_module(BACKENDS[self.engine])
+        except ImportError as error:
+            if (error.name or "").partition(".")[0] != self.engine:
+                raise
+            where = {"tensorflow": "requirements.txt", "jax": "requirements-jax.txt"}[self.engine]
+            ways = f"pip install {self.engine}, or in the repository .venv/bin/pip install -r {where}"
+            raise StudyError(f"the engine {self.engine} is not installed: {ways}") from None
+        from study.engines.lanes_engine import LanesEngine
+
+        precision = resolved(self.precision)
+        try:
+            runs_on = backend.prepare(precision)
+        except Exception as error:
+            why = first_line(error) or type(error).__name__
+            raise StudyError(f"{self.engine} does not start on its device ({why}): give --device cpu, or mend it") from None
+        if gpus("uuid") and runs_on != "gpu":
+            there = gpus("name")[0]
+            raise StudyError(f"{self.engine} does not see this machine's GPU ({there}): install its CUDA libraries, or give --device cpu")
+        if runs_on == "gpu" and not gpus("uuid"):
+            raise StudyError(f"{self.engine} would train on a GPU that nvidia-smi does not tell of: mend that, or give --device cpu")
+        return LanesEngine(images, backend, tune=runs_on == "gpu")
+
+
+TENSORFLOW = Setup()
+
+
+def site_of(factory: Callable[[Images], Engine]) -> Site:
+    """This process's site with the engine that `factory` makes."""
+    return factory.site() if isinstance(factory, Setup) else this_site()

@@ -1,0 +1,183 @@
+"""The backend of TensorFlow, see `study.engines.framework.Backend`: device, compilation, gradient, the step loop, the convolution."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from typing import Any
+
+from study.engines.framework import Body, Tensor
+from study.machine.processor import schedulable_cores, usable_cores
+from study.machine.versions import THREADS, settle_onednn
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what a library writes to standard error by itself out of sight, unless it fails: TensorFlow greets at any log level."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as hidden:
+        saved = os.dup(2)
+        os.dup2(hidden.fileno(), 2)
+        try:
+            yield
+        except Exception:
+            hidden.seek(0)
+            os.write(saved, hidden.read())
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+settle_onednn()
+
+
+with _quiet():
+    import tensorflow as tf
+
+
+tf.get_logger().setLevel("ERROR")  # it takes a first trace of the next program for a retrace of the last, and says so
+
+
+NAME = "tensorflow"
+
+
+CONVOLVES = True
+
+
+MOST: int | None = None
+
+
+xp: Any = tf
+
+
+def prepare(precision: str) -> str:
+    """See `Backend.prepare`."""
+    gpus = _gpus()
+    cores = usable_cores()
+    if THREADS[NAME] not in os.environ and cores < schedulable_cores():  # a quota of processor time, which TensorFlow does not look for
+        with suppress(RuntimeError):
+            tf.config.threading.set_intra_op_parallelism_threads(cores)
+    for gpu in gpus:
+        with suppress(RuntimeError):  # the caller's own tensors came first and took the device as they wished
+            tf.config.experimental.set_memory_growth(gpu, True)
+    tf.config.experimental.enable_tensor_float_32_execution(precision == "tf32")
+    return "gpu" if gpus else "cpu"
+
+
+@cache
+def _gpus() -> Any:
+    with _quiet():
+        return tf.config.list_physical_devices("GPU")
+
+
+def fused(function: Callable[..., Any]) -> Any:
+    """`function` of tensors compiled by XLA into few passes over memory, its gradient likewise.
+
+    Worth it for elementwise chains and re-layouts alone: XLA's convolution gradients on a CPU are several times slower than oneDNN's.
+    """
+    forward = tf.function(function, jit_compile=True)
+
+    @tf.function(jit_compile=True, reduce_retracing=False)
+    def backward(inputs: Tensor, gradients: Tensor) -> Tensor:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(inputs)
+            outputs = function(*inputs)
+        return tape.gradient(outputs, inputs, gradients, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+
+    @tf.custom_gradient
+    def operation(*inputs: Tensor) -> Any:
+        return forward(*inputs), lambda *gradients: backward(inputs, gradients)
+
+    return operation
+
+
+def convolve(x: Tensor, w: Tensor) -> Tensor:
+    """Same-padded grouped convolution: x (B, H, W, K I), w (h, w, I, K O) -> (B, H, W, K O); h and w odd.
+
+    `tf.nn.conv2d` takes the grouped filter itself (Keras's grouped convolution goes through XLA on a CPU). The gradient of x is a
+    convolution with the flipped filter, half as long as the library's own for narrow groups. Where this TensorFlow has no gradient of a
+    grouped convolution, each group is convolved by itself.
+    """
+    lanes = x.shape[-1] // w.shape[2]
+    if lanes > 1 and not differentiates_groups():
+        groups = zip(tf.split(x, lanes, axis=3), tf.split(w, lanes, axis=3), strict=True)
+        return tf.concat([tf.nn.conv2d(one, of_one, 1, "SAME") for one, of_one in groups], axis=3)
+    return _convolve_groups(x, w)
+
+
+@cache
+def differentiates_groups() -> bool:
+    """Whether this TensorFlow has the gradient of a grouped convolution on this device, tried once on a tiny one.
+
+    Its own kernels for processors have none; oneDNN's and cuDNN's do.
+    """
+    with tf.init_scope():  # not part of the program that asks
+        x, w = tf.ones([1, 2, 2, 2]), tf.ones([1, 1, 1, 2])
+        try:
+            tf.raw_ops.Conv2DBackpropFilter(input=x, filter_sizes=w.shape, out_backprop=x, strides=[1, 1, 1, 1], padding="SAME")
+        except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
+            return False
+        return True
+
+
+@tf.custom_gradient
+def _convolve_groups(x: Tensor, w: Tensor) -> Any:
+    """`convolve` by the library's grouped convolution."""
+    height, width, inputs, outputs = w.shape
+    lanes = x.shape[-1] // inputs
+
+    def gradient(upstream: Tensor) -> tuple[Tensor, Tensor]:
+        flipped = tf.reshape(w[::-1, ::-1], [height, width, inputs, lanes, outputs // lanes])
+        flipped = tf.reshape(tf.transpose(flipped, [0, 1, 4, 3, 2]), [height, width, outputs // lanes, lanes * inputs])
+        of_w = tf.raw_ops.Conv2DBackpropFilter(input=x, filter_sizes=w.shape, out_backprop=upstream, strides=[1, 1, 1, 1], padding="SAME")
+        return tf.nn.conv2d(upstream, flipped, 1, "SAME"), of_w
+
+    return tf.nn.conv2d(x, w, 1, "SAME"), gradient
+
+
+def uniform(shape: tuple[int, ...], seed: Tensor) -> Tensor:
+    """See `Backend.uniform`."""
+    return tf.random.stateless_uniform(shape, seed)
+
+
+def value_and_gradient(function: Callable[[Tensor], tuple[Tensor, Tensor]], w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """See `Backend.value_and_gradient`."""
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(w)
+        value, extra = function(w)
+    return value, extra, tape.gradient(value, w)
+
+
+def shaped(*shape: int | None, dtype: str = "float32") -> Any:
+    """See `Backend.shaped`."""
+    return tf.TensorSpec(shape, dtype)
+
+
+def compiled(function: Callable[..., Any], *arguments: Any) -> Any:
+    """See `Backend.compiled`."""
+    return tf.function(function, input_signature=arguments)
+
+
+def pixels() -> str:
+    """See `Backend.pixels`: TensorFlow gathers no bytes on a GPU."""
+    return "float32" if _gpus() else "uint8"
+
+
+def steps(body: Body, state: Any, count: Tensor, most: Any, lanes: int) -> Any:
+    """See `Backend.steps`."""
+    stacks = [tf.TensorArray(tf.float32, size=count, element_shape=[lanes]) for _ in range(2)]
+
+    def step(i: Tensor, state: Tensor, stacks: Any) -> Any:
+        state, results = body(i, state)
+        return i + 1, state, [stack.write(i, result) for stack, result in zip(stacks, results, strict=True)]
+
+    _, state, stacks = tf.while_loop(lambda i, *_: i < count, step, (tf.constant(0), state, stacks))
+    return state, *(stack.stack() for stack in stacks)

@@ -1,0 +1,1 @@
+"""Which group trains where: the plan, the executors, the driver."""

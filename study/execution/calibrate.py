@@ -1,0 +1,77 @@
+"""Measures the step times that a study needs, and checks stored ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tqdm import tqdm
+
+from study import data
+from study.engines.choice import TENSORFLOW, site_of
+from study.errors import StudyError
+from study.execution.executors.base import EngineFactory
+from study.execution.study_folder import calibration_of, folder_of
+from study.execution.train import measure
+from study.machine.quiet import Meter
+from study.spec.study import StudySpec
+from study.storage.step_times import Calibration, key_of
+from study.storage.store import Store
+from study.training import verification
+
+
+def calibrate(
+    spec: StudySpec,
+    out: str | Path | None = None,
+    *,
+    factory: EngineFactory = TENSORFLOW,
+    again: bool = False,
+    patience: float = 0.0,
+    warn: Callable[[list[str]], None] = lambda sentences: None,
+) -> Calibration:
+    """Measure the step times that the spec needs and this machine lacks; with `again`, take another reading of those that it has, too.
+
+    `patience` is how many seconds to wait for a quiet machine first; `warn` is told of readings that differ much from what was known, and
+    of a machine that was busy.
+    """
+    site = site_of(factory)
+    folder = folder_of(spec, out, site)
+    with Store(folder).writing():
+        times = calibration_of(folder, out is None, site)
+        if again:
+            times.forget_arrays(spec.trials())
+        missing = list({key_of(trial): trial for trial in spec.trials()}.values()) if again else times.missing(spec.trials())
+        if missing:
+            warn(measure(times, missing, lambda: factory(data.load(spec.dataset)), patience))
+    return times
+
+
+def verify(
+    folder: Path,
+    count: int,
+    seed: int,
+    *,
+    factory: EngineFactory = TENSORFLOW,
+    warn: Callable[[list[str]], None] = lambda sentences: None,
+) -> tuple[list[verification.Check], dict[str, float | int]]:
+    """Train `count` stored trials of mode array again alone; return the comparisons and their summary. Nothing is stored; `warn` is told
+    if the machine was busy meanwhile.
+
+    Raises:
+        StudyError: no such study, another machine's, or nothing in it to verify.
+    """
+    store = Store(folder)
+    spec = store.spec()
+    mine = site_of(factory)
+    runs = [run for run in store.runs() if run.seconds_source == "reconstructed" and run.fingerprint == mine.machine.fingerprint]
+    chosen = verification.choose([run for run in runs if (run.engine, run.precision) == (mine.engine, mine.precision)], count, seed)
+    if not chosen:
+        there = f"{mine.machine.name} with {mine.engine} in {mine.precision}"
+        raise StudyError(f"{folder} holds no trial of mode array that was run on this machine ({there}): nothing to verify")
+    with tqdm(total=len(chosen), desc="alone", leave=False) as bar:
+        engine, meter = factory(data.load(spec.dataset)), Meter()
+        checks = verification.verify(chosen, engine, lambda _: bar.update(1))
+    load = meter.read()
+    if not load.quiet:
+        warn([f"the machine is busy ({load}), so the trials took longer alone than they do on a quiet one"])
+    return checks, verification.summary(checks)

@@ -1,0 +1,119 @@
+"""The progress bar of a study."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections import Counter
+from collections.abc import Sequence
+
+from tqdm import tqdm
+
+from study.execution.estimates import lane_seconds, most_seconds
+from study.execution.plan import Plan
+from study.execution.resources import Resources
+from study.spec.trial import Trial
+from study.storage.records import Outcome, Run
+from study.storage.step_times import Calibration
+from study.training.loop import Progress
+from study.words import counted
+
+
+class Bar:
+    """The progress bar: trials done, what is happening, the longest that is left, and what has been found so far."""
+
+    def __init__(self, total: int, stored: Sequence[Run], todo: Plan, use: Resources, enabled: bool, distant: bool = False) -> None:
+        self.use = use
+        self.distant = distant  # do others train, of whose checks nothing comes?
+        self.counts: Counter[str] = Counter()
+        self.best: Run | None = None
+        self.nearest: Run | None = None  # the best accuracy of the trials that did not arrive
+        self.most: dict[str, float] = {}  # the longest that each pending trial can take
+        self.left = 0.0  # their sum
+        self.lane: dict[str, float] = {}  # seconds a lane's step that those rest on
+        self.arrays: dict[int, tuple[Progress, Trial]] = {}  # the latest look at each array in training, and one of its trials
+        self.assumed, self.seconds = 0.0, 0.0  # of the steps taken so far
+        self.bar = tqdm(
+            total=total,
+            initial=total - len(todo.pending),
+            disable=not enabled,
+            bar_format="{n_fmt}/{total_fmt} trials {percentage:3.0f}%|{bar:20}| {elapsed}{postfix}",
+            # Without a terminal every refresh is a line of a log.
+            mininterval=0.5 if sys.stderr.isatty() else 15,
+            miniters=0,  # or tqdm would wait for trials to end before it shows the steps
+            dynamic_ncols=True,
+        )
+        for run in stored:
+            self._count(run)
+
+    def calibrating(self, done: int, total: int) -> None:
+        """The step times are being measured."""
+        self.note(f"measuring step times alone, {done}/{total}")
+
+    def start(self, todo: Plan, times: Calibration) -> None:
+        """Training begins, or begins again: remember the budget of every pending trial."""
+        self.arrays = {}
+        self.most = {trial.id: most_seconds(trial, times, self.use) for trial in todo.pending}
+        self.lane = {trials[0].id: lane_seconds(trials[0], times, self.use) for trials in todo.groups}
+        self.left = sum(self.most.values())
+        if todo.pending:
+            self.note("training, told when an array ends" if self.distant else "compiling", self.left)
+
+    def step(self, array: int, progress: Progress, trials: Sequence[Trial]) -> None:
+        """An array of the study has come to a check."""
+        first = trials[0]
+        self.arrays[array] = (progress, first)
+        if not progress.alive:
+            del self.arrays[array]
+        self.assumed += first.check_every * max(1, len(progress.alive)) * self.lane[first.id]
+        self.seconds += progress.seconds / self.use.jobs
+        pace = self.seconds / self.assumed if first.mode == "array" else 1.0
+        done = sum(self.lane[of.id] * look.step * len(look.alive) for look, of in self.arrays.values())
+        left = pace * (self.left - done)
+        lanes = sum(len(look.alive) for look, _ in self.arrays.values())
+        deepest = max((look.step for look, _ in self.arrays.values()), default=progress.step)
+        self.note(f"{counted(lanes, 'lane')} at step {deepest:,}", max(0.0, left))
+
+    def curve(self, progress: Progress) -> None:
+        """The validation curves are being trained."""
+        self.note(f"validation curves, step {progress.step:,}")
+
+    def ended(self, run: Run) -> None:
+        """A trial has ended."""
+        self.left -= self.most.pop(run.id, 0.0)
+        self._count(run)
+        self.bar.update(1)
+        if not self.arrays:
+            self.note("training, told when an array ends" if self.distant else "training", max(0.0, self.left))
+
+    def note(self, doing: str, left: float | None = None) -> None:
+        """Say what is happening and how long it can still take."""
+        parts = [doing] if doing else []
+        if left is not None and left < math.inf:
+            parts.append(f"at most {left // 60:.0f}:{left % 60:02.0f} left")
+        if self.counts:
+            parts.append(" ".join(f"{count} {name}" for name, count in sorted(self.counts.items())))
+        if self.best is not None:
+            trial = self.best.trial
+            parts.append(f"fastest: {trial.optimizer} {trial.learning_rate:g} in {self.best.seconds:.2f} s")
+        elif self.nearest is not None:
+            trial = self.nearest.trial
+            seen = f"nearest: {trial.optimizer} {trial.learning_rate:g} with {100 * (self.nearest.best_accuracy or 0):.1f} %"
+            parts.append(f"none reached {100 * trial.target:g} % yet, {seen}")
+        self.bar.set_postfix_str(", ".join(parts), refresh=False)
+        self.bar.update(0)
+
+    def say(self, sentence: str) -> None:
+        """A line above the bar."""
+        self.bar.write(sentence, file=sys.stderr)
+
+    def close(self) -> None:
+        """Leave the bar as it stands."""
+        self.bar.close()
+
+    def _count(self, run: Run) -> None:
+        self.counts[run.outcome.value] += 1
+        if run.outcome is Outcome.REACHED and (self.best is None or run.seconds < self.best.seconds):
+            self.best = run
+        if run.best_accuracy is not None and (self.nearest is None or run.best_accuracy > (self.nearest.best_accuracy or 0)):
+            self.nearest = run

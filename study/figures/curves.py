@@ -1,0 +1,57 @@
+"""Accuracy over training."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from matplotlib import ticker
+from matplotlib.figure import Figure
+
+from study import tables
+from study.errors import StudyError
+from study.figures.style import COLOURS, LABELS, _figure, _headline, _legend, _subtitle
+from study.spec.trial import OPTIMIZERS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def curves(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
+    """Validation accuracy over seconds of training, each optimizer at its best rate, from a little below the target up.
+
+    Over seeds the curve is the median and the band reaches from the lowest to the highest.
+
+    Args:
+        table: what `tables.curves` gives.
+        runs: the study's runs, for the title and the target.
+
+    Raises:
+        StudyError: there are no curves, since no trial arrived.
+    """
+    if table.empty:
+        raise StudyError("no validation curves are stored: no optimizer reached the target")
+    figure, (axes,) = _figure(1, size=(9.5, 5))
+    target = float(runs["target"].iloc[0])
+    for name in [name for name in OPTIMIZERS if name in set(table["optimizer"])]:
+        mine = table[table["optimizer"] == name]
+        label = f"{LABELS[name]} at {mine['learning_rate'].iloc[0]:.3g}"
+        if tables.collapsed(mine, target).any():
+            label += " (collapsed)"
+        by_time = mine.groupby("seconds")["accuracy"]
+        axes.plot(by_time.median().index, 100 * by_time.median(), color=COLOURS[name], linewidth=1.6, label=label)
+        if mine["seed"].nunique() > 1:
+            low, high = 100 * by_time.min(), 100 * by_time.max()
+            axes.fill_between(low.index, low, high, color=COLOURS[name], alpha=0.15, linewidth=0)
+    kind = "target" if runs["metric"].iloc[0] == "validation" else "target (training accuracy)"
+    axes.axhline(100 * target, color="0.5", linestyle=":", linewidth=1, label=kind)
+    # What happens near the target is the point; the climb to it takes the first moments.
+    axes.set_ylim(
+        100 * max(0.0, target - 2.5 * (1 - target)), 100 * min(1.0, max(target, float(table["accuracy"].max())) + (1 - target) / 3)
+    )
+    axes.set_xlim(0, float(table["seconds"].max()))
+    axes.yaxis.set_major_formatter(ticker.PercentFormatter(decimals=0))
+    axes.set_ylabel("validation accuracy")
+    axes.set_xlabel("seconds of training")
+    _legend(axes, "each at its best rate")
+    _headline(figure, f"Learning curves at the best rates\n{_subtitle(runs)}")
+    return figure

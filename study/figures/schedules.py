@@ -1,0 +1,103 @@
+"""The learning rate over the steps."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import seaborn as sns
+from matplotlib import ticker
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from study.figures.style import Drawing, _figure, _headline
+from study.spec.schedules.base import Schedule
+from study.spec.schedules.parse import parse, rates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from matplotlib.axes import Axes
+
+
+DECAYS = (
+    "exponential:rate=0.6,steps=200",
+    "exponential:rate=0.6,steps=200,staircase=true",
+    "inverse-time:rate=4,steps=250",
+    "piecewise:boundaries=400/800,factors=1/0.5/0.1",
+    "polynomial:steps=800,end=0.1,power=2",
+    "cosine:steps=800",
+)
+
+
+RISES = (
+    "cosine-restarts:steps=140,m_mul=0.8",
+    "polynomial:steps=250,cycle=true",
+    "exp-range:half=125,gamma=0.998",
+    "triangular:half=125",
+    "triangular2:half=125",
+    "triangular2:half=125,base=0,window=hann",
+    "triangular:half=125,window=welch",
+    "one-cycle:steps=900",
+    "one-cycle:steps=900,kind=fastai",
+    "linear-ramp:low=0.1,steps=800",
+    "geometric-ramp:low=0.001,steps=800",
+    "cosine:steps=700,warmup=200",
+)
+"""What `every_schedule` shows over 1,000 steps, one of each kind."""
+
+
+def schedules(shown: Iterable[str | Schedule], steps: int, title: str) -> Figure:
+    """The factor on the learning rate against the step, a panel a schedule, under the text that it is called by."""
+    shapes = [parse(shape) for shape in shown]
+    rows = math.ceil(len(shapes) / 3)
+    room = ConstrainedLayoutEngine(wspace=0.06)  # for the numbers at the ends of the axes
+    figure = Drawing(figsize=(9.5, 0.9 + 2.1 * rows), layout=room)
+    with sns.axes_style("whitegrid", {"grid.color": "0.93"}):
+        panels = figure.subplots(rows, 3, sharex=True, sharey=True, squeeze=False).ravel()
+    for shape, axes in zip(shapes, panels, strict=False):
+        _rate(axes, shape, 1.0, steps, color="C0", linewidth=1.8)
+        name, _, arguments = str(shape).partition(":")
+        axes.set_title(name, fontsize=10.5, loc="left", pad=16, fontweight="bold")
+        axes.text(0, 1.03, arguments, transform=axes.transAxes, fontsize=8, color="0.35", family="monospace")
+        axes.set_ylim(bottom=0)
+        axes.set_xticks([0, steps / 2, steps])
+        axes.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
+    for axes in panels[len(shapes) :]:
+        axes.set_visible(False)
+    figure.supxlabel("step", fontsize=10)
+    _headline(figure, f"{title}\nlearning rate, as a share of the one that a study or an optimizer is given; below a name, its arguments")
+    return figure
+
+
+def decay(lines: Mapping[str, str | Schedule], learning_rate: float, steps: int, title: str) -> Figure:
+    """The learning rate against the step of one or a few schedules, each by its label."""
+    figure, (axes,) = _figure(1, size=(8, 4.2))
+    for label, shape in lines.items():
+        _rate(axes, parse(shape), learning_rate, steps, label=label, linewidth=1.8)
+    axes.set_xlabel("step")
+    axes.set_ylabel("learning rate")
+    axes.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
+    if len(lines) > 1:
+        axes.legend(frameon=False)
+    _headline(figure, f"{title}\n{' · '.join(str(parse(shape)) for shape in lines.values())}")
+    return figure
+
+
+def every_schedule() -> dict[str, Figure]:
+    """What schedules look like, by the name of the file: those that decay, those that rise, and the article's two decays."""
+    smooth, steps = "exponential:rate=0.96,steps=100", "exponential:rate=0.96,steps=100,staircase=true"
+    pieces = "piecewise:boundaries=10000/12000,factors=1/0.5/0.1"
+    return {
+        "schedules-decay": schedules(DECAYS, 1000, "Schedules that decay"),
+        "schedules-rise": schedules(RISES, 1000, "Schedules that rise: cycles, restarts, one-cycle, ramps, warm-up"),
+        "decay-exponential": decay({"smooth": smooth, "staircase": steps}, 0.1, 1000, "Exponential decay: 0.1 x 0.96^(step / 100)"),
+        "decay-piecewise": decay({"rate": pieces}, 1.0, 20_000, "Piecewise constant: 1.0 to step 10,000, 0.5 to 12,000, then 0.1"),
+    }
+
+
+def _rate(axes: Axes, shape: Schedule, learning_rate: float, steps: int, **style: Any) -> None:
+    """The rate at every step as a line."""
+    axes.plot(np.arange(steps + 1), rates(shape, [learning_rate], 0, steps + 1)[:, 0], **style)
+    axes.set_xlim(0, steps)

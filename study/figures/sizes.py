@@ -1,0 +1,218 @@
+"""Training time against model size."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import seaborn as sns
+from matplotlib import ticker
+from matplotlib.figure import Figure
+
+from study import tables
+from study.errors import StudyError
+from study.figures.style import COLOURS, LABELS, _figure, _headline, _legend, _seconds_axis, _subtitle, _target
+from study.storage.records import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+
+MOST_NAMED = 8
+"""Curves that a legend names where they have an order; the colours tell the others."""
+
+
+def size(runs: pd.DataFrame, rate: float | None = None) -> Figure:
+    """Time against weights at one rate, with its line; a trial that did not arrive stands at its cap.
+
+    Args:
+        runs: of several widths.
+        rate: the learning rate; where None, the one of the most arrivals, and among those of the least time.
+
+    Raises:
+        StudyError: fewer than three widths, or no such rate.
+    """
+    lines = tables.sizes(runs)
+    if rate is None:
+        by_rate = runs.assign(arrived=runs["outcome"] == Outcome.REACHED).groupby("learning_rate")
+        counted = by_rate.agg({"arrived": "sum", "seconds": "median"})
+        rate = float(counted.sort_values(["arrived", "seconds"], ascending=[False, True]).index[0])
+    mine = runs[runs["learning_rate"] == rate]
+    if mine.empty:
+        rates = ", ".join(f"{value:g}" for value in sorted(set(runs["learning_rate"])))
+        raise StudyError(f"the study has no trial at rate {rate:g}: one of {rates}")
+    figure, (axes,) = _figure(1, size=(9.5, 5))
+    for row in lines[lines["rate"] == rate].itertuples():
+        name = str(row.optimizer)
+        colour = COLOURS[name]
+        trials = mine[mine["optimizer"] == row.optimizer]
+        arrived = trials["outcome"] == Outcome.REACHED
+        axes.scatter(trials["weights"][arrived], trials["seconds"][arrived], color=colour, s=22, label=f"{LABELS[name]}: a trial")
+        _line(axes, row, trials["weights"], colour)
+        if not arrived.all():
+            caps = tables.budget(trials)[~arrived]
+            style = {"marker": "^", "facecolors": "none", "edgecolors": colour, "s": 26}
+            axes.scatter(trials["weights"][~arrived], caps, **style, label="did not arrive (at its cap)")
+    _weights_axis(axes)
+    axes.set_ylabel(f"seconds of training to {_target(runs)}")
+    axes.set_ylim(bottom=0)
+    _legend(axes)
+    _headline(figure, f"Training time against model size, at rate {rate:g}\n{_subtitle(runs)}")
+    return figure
+
+
+def sizes(runs: pd.DataFrame) -> Figure:
+    """Time against weights at every rate, each with its line: the medians of the seeds, with their quartiles.
+
+    Raises:
+        StudyError: fewer than three widths, or several optimizers.
+    """
+    _one_optimizer(runs)
+    lines = tables.sizes(runs)
+    cells = tables.cells(runs)
+    named = _some(lines["rate"])
+    cap = float(tables.budget(runs).max())
+    figure, (axes,) = _figure(1, size=(9.5, 5.4))
+    colours = dict(zip(lines["rate"], _shades(len(lines)), strict=True))
+    here, lost = cells[cells["seconds"] < float("inf")], cells[cells["seconds"] == float("inf")]
+    axes.scatter(here["weights"], here["seconds"], s=16, c=[colours[rate] for rate in here["rate"]])
+    if here["seeds"].max() > 1:
+        low, high = (here[name].clip(upper=cap) for name in ("seconds_q25", "seconds_q75"))
+        axes.vlines(here["weights"], low, high, colors=[colours[rate] for rate in here["rate"]], linewidth=0.8)
+    _censored(axes, lost["weights"], cap, [colours[rate] for rate in lost["rate"]])
+    for row in lines.itertuples():
+        rate: Any = row.rate
+        label = f"{rate:g}: {row.arrived} of {row.trials} arrived" if rate in named else "_"
+        _line(axes, row, cells["weights"], colours[rate], label)
+    axes.set_ylim(bottom=0)
+    _weights_axis(axes)
+    axes.set_ylabel(f"seconds of training to {_target(runs)}")
+    _legend(axes, "rate, with its line c + k n")
+    _headline(figure, f"Training time against model size, at every rate\n{_subtitle(runs)}")
+    return figure
+
+
+def size_valley(runs: pd.DataFrame) -> Figure:
+    """Time against learning rate, a curve a size: does the best rate move as the model grows?
+
+    Raises:
+        StudyError: several optimizers.
+    """
+    _one_optimizer(runs)
+    cells = tables.cells(runs)
+    figure, (axes,) = _figure(1, size=(9.5, 5.4))
+    widths = sorted(set(cells["width"]))
+    named = _some(widths)
+    cap = float(tables.budget(runs).max())
+    for width, colour in zip(widths, _shades(len(widths)), strict=True):
+        mine = cells[cells["width"] == width]
+        seconds = mine["seconds"].replace(float("inf"), float("nan"))
+        _censored(axes, mine[seconds.isna()]["rate"], cap, colour)
+        label = f"{width:g}x: {int(mine['weights'].iloc[0]):,} weights" if width in named else None
+        axes.plot(mine["rate"], seconds, color=colour, linewidth=1.4, marker="o", markersize=3.5, label=label)
+    _seconds_axis(axes, cells["seconds"].replace(float("inf"), float("nan")).dropna(), cap)
+    axes.set_xlabel("learning rate")
+    axes.set_ylabel(f"seconds of training to {_target(runs)}")
+    _legend(axes, "size")
+    _headline(figure, f"Training time against learning rate, for each size\n{_subtitle(runs)}")
+    return figure
+
+
+def slopes(runs: pd.DataFrame) -> Figure:
+    """k of time = c + k n against learning rate, with 95 % intervals: by least squares, and with the censored trials used.
+
+    Raises:
+        StudyError: fewer than three widths, or several optimizers.
+    """
+    _one_optimizer(runs)
+    lines = tables.sizes(runs).dropna(subset=["k", "shape"])
+    figure, (axes,) = _figure(1, size=(9.5, 5))
+    ways = {"": ("least squares, arrivals alone", "black", 0.98), "tobit_": ("with censored trials", "C0", 1.02)}
+    for method, (label, colour, shift) in ways.items():
+        k, low, high = (1e6 * lines[f"{method}{name}"] for name in ("k", "k_low", "k_high"))
+        errors = [(k - low).clip(lower=0), (high - k).clip(lower=0)]
+        axes.errorbar(shift * lines["rate"], k, yerr=errors, fmt="o", color=colour, capsize=3, markersize=5, label=label)
+    axes.axhline(0, color="0.5", linewidth=1)
+    if lines.empty:
+        axes.text(0.5, 0.5, "too few sizes arrived for a line", transform=axes.transAxes, ha="center", color="0.4")
+    else:
+        axes.set_xscale("log")
+    axes.set_xlabel("learning rate")
+    axes.set_ylabel("k: seconds for each million weights more")
+    _legend(axes)
+    _headline(figure, f"What a weight costs at each rate: k in time = c + k n\n{_subtitle(runs)}")
+    return figure
+
+
+def size_parts(runs: pd.DataFrame) -> Figure:
+    """The two factors of time against weights: steps to the target at each rate, and seconds of a step.
+
+    Raises:
+        StudyError: several optimizers.
+    """
+    _one_optimizer(runs)
+    cells = tables.cells(runs)
+    figure, (above, below) = _figure(2, size=(9.5, 7), height_ratios=(1.4, 1))
+    rates = sorted(set(cells["rate"]))
+    named = _some(rates)
+    for rate, colour in zip(rates, _shades(len(rates)), strict=True):
+        mine = cells[(cells["rate"] == rate) & (cells["steps"] < float("inf"))]
+        label = f"{rate:g}" if rate in named else None
+        above.plot(mine["weights"], mine["steps"], color=colour, linewidth=1.2, marker="o", markersize=3, label=label)
+    above.set_yscale("log")
+    above.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    above.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
+    above.yaxis.set_minor_locator(ticker.NullLocator())
+    above.set_ylabel("steps to the target")
+    _legend(above, "learning rate")
+    per_size = cells.groupby("weights")["step_seconds"].median()
+    below.plot(per_size.index, 1e3 * per_size, color="black", linewidth=1.4, marker="o", markersize=3.5)
+    below.set_ylabel("milliseconds a step, alone")
+    below.set_ylim(bottom=0)
+    _weights_axis(below)
+    _headline(figure, f"The two factors of training time: steps, and the time of a step\n{_subtitle(runs)}")
+    return figure
+
+
+def _line(axes: Axes, row: Any, weights: pd.Series, colour: Any, label: str | None = None) -> None:
+    """A row of `tables.sizes` as its line over the sizes; nothing where there is none."""
+    if not isinstance(row.shape, str):  # no line where its points are too few to judge it
+        axes.plot([], [], color=colour, linewidth=1.6, label=label or "too few arrived for a line")
+        return
+    ends = [float(weights.min()), float(weights.max())]
+    grid = [ends[0] + (ends[1] - ends[0]) * i / 50 for i in range(51)]
+    words = label or f"c + k n: {row.c:.2g} s and {1e6 * row.k:.3g} s\nper million weights (R² {row.r2:.2f})"
+    axes.plot(grid, [row.c + row.k * n for n in grid], color=colour, linewidth=1.6, label=words)
+
+
+def _censored(axes: Axes, places: pd.Series, cap: float, colour: Any) -> None:
+    """Cells that did not arrive, at the cap: hollow triangles, of one colour or each of its own."""
+    if len(places):
+        axes.scatter(places, [cap] * len(places), s=20, marker="^", facecolors="none", edgecolors=colour)
+
+
+def _shades(count: int) -> list[Any]:
+    """So many colours, light to dark, for what has an order."""
+    return list(sns.color_palette("viridis_r", count))
+
+
+def _some(values: Iterable[float]) -> set[float]:
+    """Of values in order as many as a legend names, evenly, the ends among them."""
+    order = sorted(values)
+    count = min(MOST_NAMED, len(order))
+    return {order[round(i * (len(order) - 1) / max(1, count - 1))] for i in range(count)}
+
+
+def _one_optimizer(runs: pd.DataFrame) -> None:
+    """Raise `StudyError` where a curve would join two optimizers."""
+    names = sorted(set(runs["optimizer"].astype(str)))
+    if len(names) > 1:
+        select = f"runs[runs.optimizer == '{names[0]}']"
+        raise StudyError(f"the runs have the optimizers {', '.join(names)}: draw one at a time, such as {select}")
+
+
+def _weights_axis(axes: Axes) -> None:
+    axes.set_xlabel("weights")
+    axes.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))

@@ -1,0 +1,97 @@
+"""One self-contained HTML file on stored studies: the sections of `study.report_sections`, laid out by a template of `study/data`."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from study import claims
+from study.errors import StudyError
+from study.report import sections
+from study.report.sections import Study
+
+DATA = Path(__file__).parent
+
+
+TEMPLATE = "template.html.j2"
+
+
+LONGEST_NUMBER = 28
+"""Characters; a longer cell is a text that begins with a number."""
+
+
+def write(folders: Sequence[str | Path], out: str | Path, machine: str | None = None) -> Path:
+    """Write the report on these studies, and on the contests and case studies of cycles among the folders; return its path.
+
+    Args:
+        folders: of studies, contests and case studies of cycles.
+        out: the file.
+        machine: whose trials of the studies to take, see `tables.load`.
+
+    Raises:
+        StudyError: no study's folder, one that holds nothing of the kind or no finished trial, trials of several machines and none
+            named, a place that cannot be written to, or a section that failed.
+    """
+    if not folders:
+        raise StudyError("name at least one study's folder")
+    ways = {folder: rows for folder in folders if (rows := claims.rows_in(folder)) is not None}
+    studies = [sections.read(folder, machine) for folder in folders if folder not in ways]
+    if not studies:
+        raise StudyError("name at least one study's folder beside those of contests and cycles")
+    out = Path(out)
+    if out.is_dir():
+        raise StudyError(f"{out} is a folder: give --out the name of a file, such as {out / 'report.html'}")
+    try:
+        text = page(studies, list(ways.values()), rebuild([study.folder for study in studies], [str(way) for way in ways], machine))
+    except StudyError:
+        raise
+    except Exception as error:
+        raise StudyError(f"the report could not be made: {type(error).__name__}: {error}") from error
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(text, encoding="utf-8", errors="backslashreplace")  # a folder's name may be no Unicode
+    return out
+
+
+def page(studies: Sequence[Study], ways: Sequence[claims.Rows], commands: Sequence[str]) -> str:
+    """The report as HTML.
+
+    Args:
+        studies: what was read.
+        ways: what contests and the case study of cycles left.
+        commands: what makes the page again.
+    """
+    values: dict[str, Any] = {
+        "studies": studies,
+        "notes": [f"{study.spec.name}: {sentence}" for study in studies for sentence in sections.notes(study)],
+        "summaries": [sections.summary(study) for study in studies],
+        "best": [sections.best_rates(study) for study in studies],
+        "drawings": [sections.drawings(study) for study in studies],
+        "lines": [found for study in studies if (found := sections.lines(study))],
+        "ways": [sections.choosing(way) for way in ways],
+        "verdicts": sections.verdicts([*(study.evidence for study in studies), *ways]),
+        "commands": commands,
+        "enough": sections.ENOUGH,
+    }
+    environment = Environment(
+        loader=FileSystemLoader(DATA), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.tests["numeric"] = numeric
+    return environment.get_template(TEMPLATE).render(values) + "\n"
+
+
+def numeric(cell: str) -> bool:
+    """Whether a cell is a number, alone or with its interval, so that it stands to the right."""
+    return cell[:1] in tuple("0123456789-+") and len(cell) < LONGEST_NUMBER
+
+
+def rebuild(names: Sequence[str], ways: Sequence[str] = (), machine: str | None = None) -> list[str]:
+    """The commands that make the page again, from studies, from what else was named, and of which machine."""
+    of = "" if machine is None else f" --machine {shlex.quote(machine)}"
+    names = [shlex.quote(name) for name in names]
+    listed = " ".join([*names, *(shlex.quote(way) for way in ways)])
+    each = [f"scripts/run tables {name}{of} && scripts/run figures {name}{of}" for name in names]
+    return [*each, f"scripts/run claims {listed}{of}", f"scripts/run report {listed}{of}"]

@@ -1,0 +1,287 @@
+"""What each section of the report says, as plain values: texts, rows of texts, pictures. The template makes HTML of them."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from study import claims, figures, tables
+from study.spec.study import StudySpec
+from study.storage.store import Store
+from study.tables import case_study, contests, fits, intervals
+
+ENOUGH = f"{fits.ENOUGH:g}"
+
+
+DPI = 150
+"""Dots an inch, as the figures' own files have: a picture opened at its full size is larger than the page's column."""
+
+
+ALT = {
+    "valley": "Seconds of training against learning rate, both logarithmic, a curve an optimizer; above it how each other trial ended",
+    "envelope": "The fastest and the slowest optimizer's seconds at each learning rate",
+    "profile": "Share of each optimizer's trials that arrive within a multiple of the fastest time",
+    "curves": "Validation accuracy against seconds of training, a curve an optimizer at its best rate",
+    "size": "Seconds of training against weights at one rate, a dot a trial, with its straight line",
+    "sizes": "Seconds of training against weights at every rate, each with its straight line",
+    "size-valley": "Seconds of training against learning rate, a curve for each model size",
+    "slopes": "Seconds for each million weights more, against learning rate, with 95 % intervals",
+    "size-parts": "Steps to the target against weights at every rate; below, milliseconds of a step against weights",
+}
+"""What each figure shows, for those who do not see it."""
+
+
+Row = dict[str, str]
+"""A row of a table: its texts by the column's name."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study's folder, read once.
+
+    `folder` is as it was given; `runs` and `curves` are of the machine asked for, `versions` those of its first run, and `elsewhere` is
+    how many of the stored trials are another machine's.
+    """
+
+    folder: str
+    spec: StudySpec
+    runs: pd.DataFrame
+    curves: pd.DataFrame
+    versions: Mapping[str, str]
+    elsewhere: int
+
+    @property
+    def evidence(self) -> claims.Evidence:
+        """The same as the claims see it."""
+        return claims.asked(self.spec, self.runs, self.curves)
+
+
+def read(folder: str | Path, machine: str | None = None) -> Study:
+    """Read a study's folder.
+
+    Args:
+        folder: the study's folder.
+        machine: whose trials to take, see `tables.load`.
+
+    Raises:
+        StudyError: it holds no study, a line that cannot be read, no finished trial, or trials that must not share a table.
+    """
+    store = Store(Path(folder))
+    spec, stored = store.spec(), store.runs()
+    mine = tables.of_machine(stored, machine, folder)
+    runs = tables.comparable(tables.frame(mine), folder)
+    curves = tables.curves_of(tables.curves(folder), runs)
+    return Study(str(folder), spec, runs, curves, mine[0].versions, len(stored) - len(mine))
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure as a PNG in base 64, with its name and what it shows."""
+
+    name: str
+    alt: str
+    data: str
+
+
+def picture(figure: Figure, name: str, alt: str) -> Picture:
+    """A figure as a picture that fits into a page."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=DPI, format="png")
+    return Picture(name, alt, base64.b64encode(buffer.getvalue()).decode())
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The head of a study: the protocol in words, how many trials are stored, and where they trained."""
+
+    protocol: str
+    stored: int
+    machine: str
+    software: str
+    clock: str
+
+
+def summary(study: Study) -> Summary:
+    """What was studied."""
+    runs = study.runs
+    stored = int(runs["id"].isin([trial.id for trial in study.spec.trials()]).sum())
+    software = ", ".join(f"{key} {value}" for key, value in study.versions.items())
+    reconstructed = runs["seconds_source"].iloc[0] == "reconstructed"
+    clock = "steps x the time of a step measured alone" if reconstructed else "read off the clock"
+    return Summary(protocol(study.spec), stored, str(runs["machine"].iloc[0]), software, clock)
+
+
+def protocol(spec: StudySpec) -> str:
+    """What a study did, in sentences."""
+    caps = [f"{spec.cap:g} seconds of training"] if spec.cap else []
+    budget = " or ".join([*caps, *([f"{spec.max_steps:,} steps"] if spec.max_steps else [])])
+    kinds = {
+        "window": f"training accuracy over the last {spec.check_every} steps",
+        "cumulative": "training accuracy since the first step",
+        "validation": "validation accuracy",
+    }
+    widths = f"{len(spec.widths)} widths from {min(spec.widths):g} to {max(spec.widths):g}"
+    network = f"{spec.network} network ({widths})" if len(spec.widths) > 1 else f"{spec.network} network (width {spec.widths[0]:g})"
+    rates = f"{len(spec.rates)} learning rates from {float(min(spec.rates)):g} to {float(max(spec.rates)):g}"
+    shape = "" if spec.schedule == "constant" else f" on the schedule {spec.schedule}"
+    names = ", ".join(figures.LABELS[name] for name in spec.optimizers)
+    return (
+        f"The {network} was trained on {Path(spec.dataset).name} in batches of {spec.batch} with {names} at {rates}{shape}, "
+        f"{_count(spec.seeds, 'seed')} each, until its {kinds[spec.metric]} reached {100 * spec.target:g} %, looked at every "
+        f"{spec.check_every} steps; it was given up after {budget}."
+    )
+
+
+def notes(study: Study) -> list[str]:
+    """What the data are too few to say."""
+    return tables.warnings(study.runs, study.spec, study.curves, study.elsewhere)
+
+
+def best_rates(study: Study) -> list[Row]:
+    """The table of best rates, with intervals where there are seeds enough; of many widths the ends and the middle."""
+    table = tables.best(study.runs)
+    if table["width"].nunique() > figures.MOST_WIDTHS:
+        ends = sorted(set(table["width"]))
+        table = table[table["width"].isin([ends[0], ends[len(ends) // 2], ends[-1]])]
+    return [
+        {
+            "optimizer": figures.LABELS[str(row.optimizer)],
+            "width": f"{row.width:g}",
+            "rates that work": f"{row.arrived} of {row.rates}",
+            "from": _number(row.lowest),
+            "to": _number(row.highest),
+            "best rate": _interval(row.best_rate, row.best_low, row.best_high),
+            "seconds": _interval(row.seconds, row.seconds_low, row.seconds_high),
+            "steps": _number(row.steps),
+            "decades within 2x": _interval(row.decades, row.decades_low, row.decades_high),
+        }
+        for row in _rows(table)
+    ]
+
+
+def drawings(study: Study) -> list[Picture]:
+    """Every figure of a study."""
+    found = []
+    for name, figure in figures.draw(study.runs, study.curves).items():
+        kind = max((kind for kind in ALT if name.startswith(kind)), key=len)
+        of = name[len(kind) + 1 :].replace("-", " ")
+        label = f"{name.replace('-', ' ')} of {study.spec.name}"
+        found.append(picture(figure, label, f"{ALT[kind]} ({of})" if of else ALT[kind]))
+    return found
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The fits of time against size: a row a rate, a sentence a row, and what shapes steps and step times have."""
+
+    name: str
+    rows: list[Row]
+    sentences: list[str]
+    shapes: list[str]
+
+
+def lines(study: Study) -> Lines | None:
+    """The fits of a study; None where it has too few sizes."""
+    runs = study.runs
+    if runs["width"].nunique() < intervals.FEWEST_SIZES:
+        return None
+    table = tables.sizes(runs)
+    rows = [
+        {
+            "optimizer": figures.LABELS[str(row.optimizer)],
+            "rate": f"{row.rate:g}",
+            "arrived": f"{row.arrived} of {row.trials}",
+            "c, s": _interval(row.c, row.c_low, row.c_high),
+            "k, s per million": _interval(1e6 * row.k, 1e6 * row.k_low, 1e6 * row.k_high),
+            "R²": _number(row.r2),
+            "robust k": _number(1e6 * row.robust_k),
+            "censored k": _interval(1e6 * row.tobit_k, 1e6 * row.tobit_k_low, 1e6 * row.tobit_k_high),
+            "AICc of quadratic, power": "-" if math.isnan(row.k) else f"{row.quadratic:+.1f}, {row.power:+.1f}",
+            "shape": row.shape if isinstance(row.shape, str) else "-",
+        }
+        for row in _rows(table)
+    ]
+    measures = {"steps": "Steps", "step_seconds": "Seconds a step"}
+    shapes = [f"{words} against weights: {_shapes(runs, name)}." for name, words in measures.items() if runs[name].notna().any()]
+    return Lines(study.spec.name, rows, [fits.sentence(row) for row in _rows(table)], shapes)
+
+
+def _shapes(runs: pd.DataFrame, measure: str) -> str:
+    """The shape of a measure against size at each rate."""
+    found = [
+        f"{'' if math.isnan(row.rate) else f'at {row.rate:g} '}{row.shape} ({1e6 * row.k:.3g} per million, R² {row.r2:.2f})"
+        for row in _rows(tables.sizes(runs, t=measure).dropna(subset="k"))
+    ]
+    return ", ".join(found) or "too few arrived"
+
+
+@dataclass(frozen=True)
+class Choosing:
+    """A contest, or the case study of cycles: what it is called, what it says, its figure and its summary."""
+
+    head: str
+    said: str
+    picture: Picture
+    rows: list[Row]
+
+
+def choosing(found: claims.Rows) -> Choosing:
+    """A contest of the ways of choosing a rate, or the case study of cycles."""
+    if found.kind == "cycles":
+        drawn, table = figures.cycles(found.table), case_study.summary(found.table)
+        head, said = "Cyclical rates and their controls", case_study.conclusion(found.table)
+        alt = "Test error over the seconds of training, and at its end, with and without a cycle"
+    else:
+        table = contests.summary(found.table).drop(columns=["regret_q25", "regret_q75"])
+        head = "Ways of choosing a rate"
+        said = "Regret is the time to the target at the pick over the time at the grid's best rate; none where most picks never arrive."
+        drawn = figures.costs(found.table, table)
+        alt = "Share of picks that train, their regret, and the seconds of the search"
+    rows = [{str(column): _cell(value) for column, value in row.items()} for row in table.to_dict("records")]
+    return Choosing(head, said, picture(drawn, head, alt), rows)
+
+
+def verdicts(known: claims.Known) -> list[Row]:
+    """The claims, each with its verdict beside what the published study measured."""
+    return [
+        {
+            "id": verdict.id,
+            "text": claims.CLAIMS[verdict.id].text,
+            "verdict": verdict.verdict,
+            "statistic": _interval(verdict.statistic, verdict.low, verdict.high),
+            "threshold": _number(verdict.threshold),
+            "why": verdict.reason,
+            "published": claims.CLAIMS[verdict.id].published,
+        }
+        for verdict in claims.verdicts(known)
+    ]
+
+
+def _rows(table: pd.DataFrame) -> Iterator[Any]:
+    return iter(table.itertuples())
+
+
+def _cell(value: object) -> str:
+    return _number(float(value)) if isinstance(value, (int, float)) else str(value)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _number(value: float) -> str:
+    if math.isnan(value):
+        return "-"
+    return "none" if math.isinf(value) else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def _interval(value: float, low: float, high: float) -> str:
+    return _number(value) + ("" if math.isnan(low) or math.isnan(value) else f" [{_number(low)}, {_number(high)}]")

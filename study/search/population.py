@@ -1,0 +1,231 @@
+"""Population-based training on lanes: members train side by side, and now and then the worst copy the best and change the copy's rate.
+
+Synchronous and seeded: every member takes as many steps, and the same seed gives the same lineage. What comes out is a schedule, not a
+rate (Jaderberg et al. 2017).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from study.engines.learner import Learner, advance_finite, held, padded
+from study.engines.rules import MOMENTUM
+from study.errors import StudyError
+from study.machine.clock import running
+from study.spec.schedules.decay import Piecewise
+from study.validation import integer, number
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a population is made and evolves.
+
+    Args:
+        members: how many.
+        ready: steps between two evolutions.
+        rounds: evolutions, each after `ready` steps; the last leaves the members as they are.
+        low, high: the prior: rates are drawn log-uniformly between them.
+        share: of the members, that copy (the worst) and are copied (the best); truncation selection.
+        factors: a copy's rate is multiplied by one of them.
+        resample: probability that a copy's rate is drawn anew from the prior instead.
+        bounded: keep changed rates between `low` and `high`.
+        momenta: bounds of Momentum's coefficient where it is searched too, else None.
+
+    Raises:
+        StudyError: a value is out of its range.
+    """
+
+    members: int = 20
+    ready: int = 200
+    rounds: int = 10
+    low: float = 1e-5
+    high: float = 10.0
+    share: float = 0.2
+    factors: tuple[float, ...] = (0.8, 1.2)
+    resample: float = 0.0
+    bounded: bool = False
+    momenta: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        integer("members", self.members, low=1, high=96)
+        integer("ready", self.ready, low=1, high=10**6)
+        integer("rounds", self.rounds, low=1, high=10**5)
+        number("low", self.low, low=0, high=1e12)
+        number("high", self.high, low=0, high=1e12)
+        if self.low > self.high:
+            raise StudyError(f"low {self.low:g} is above high {self.high:g}: the prior needs low <= high")
+        number("share", self.share, low=0, high=0.5)
+        if not 0 <= self.resample <= 1:
+            raise StudyError(f"resample {self.resample} must be a probability, from 0 to 1")
+        if not self.factors or not all(0 < factor < math.inf for factor in self.factors):
+            raise StudyError(f"factors {self.factors} must be positive numbers, such as 0.8 and 1.2")
+        if self.momenta is not None and not 0 <= self.momenta[0] <= self.momenta[1] < 1:
+            raise StudyError(f"momenta {self.momenta} must be LOW and HIGH with 0 <= LOW <= HIGH < 1")
+
+
+@dataclass(frozen=True)
+class Member:
+    """A member between two evolutions: its rate, Momentum's coefficient, and the member that it was before, or is a copy of."""
+
+    rate: float
+    momentum: float
+    parent: int
+
+
+@dataclass(frozen=True)
+class Round:
+    """What happened between two evolutions.
+
+    The members, their validation accuracy at the end (NaN of one that diverged), and the steps each had taken by then.
+    """
+
+    members: tuple[Member, ...]
+    scores: tuple[float, ...]
+    step: int
+
+
+@dataclass(frozen=True)
+class Population:
+    """A finished population: its rounds, what it took, and the accuracy on the test images of the member best on the validation set.
+
+    `steps` counts all members'; `seconds` is the training time of them all together.
+    """
+
+    rounds: tuple[Round, ...]
+    ready: int
+    steps: int
+    seconds: float
+    test_accuracy: float
+
+    @property
+    def survived(self) -> bool:
+        """Whether any member did not diverge; without one there is no best."""
+        return not all(map(math.isnan, self.rounds[-1].scores))
+
+    @property
+    def best(self) -> int:
+        """The member that ended with the highest validation accuracy; the first if all diverged."""
+        return int(np.nanargmax(self.rounds[-1].scores)) if self.survived else 0
+
+    def places(self) -> list[int]:
+        """In which lane the best member, and those that it came from, stood in each round."""
+        found = [self.best]
+        for round_ in self.rounds[:0:-1]:
+            found.append(round_.members[found[-1]].parent)
+        return found[::-1]
+
+    def lineage(self) -> list[tuple[int, Member]]:
+        """What the best member and those that it came from were, as (step at which it began, member)."""
+        rounds = zip(self.rounds, self.places(), strict=True)
+        return [(round_.step - self.ready, round_.members[place]) for round_, place in rounds]
+
+    def schedule(self) -> str:
+        """The best member's line as a piecewise schedule, on the rate that it began with."""
+        line = self.lineage()
+        changes = [(step, member.rate) for (_, before), (step, member) in pairwise(line) if member.rate != before.rate]
+        if not changes:
+            return "constant"
+        factors = [1.0, *(float(f"{rate / line[0][1].rate:.6g}") for _, rate in changes)]
+        boundaries = tuple(step - 1 for step, _ in changes)  # a boundary is the last step of what it ends
+        return str(Piecewise(boundaries=boundaries, factors=tuple(factors)))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values; a score that there is not is null."""
+        rounds = [{**asdict(round_), "scores": [None if math.isnan(x) else x for x in round_.scores]} for round_ in self.rounds]
+        best = {"best": self.best, "test_accuracy": self.test_accuracy} if self.survived else {"best": None, "test_accuracy": None}
+        return {**best, "rounds": rounds, "ready": self.ready, "steps": self.steps, "seconds": self.seconds}
+
+
+def first(settings: Settings, random: np.random.Generator) -> tuple[Member, ...]:
+    """The first members, drawn from the prior."""
+    return tuple(Member(*_drawn(settings, random), parent=i) for i in range(settings.members))
+
+
+def evolve(members: Sequence[Member], scores: Sequence[float], settings: Settings, random: np.random.Generator) -> tuple[Member, ...]:
+    """The next members: each of the worst becomes a changed copy of one of the best, drawn evenly; the others stay.
+
+    Truncation selection: n = the share of the members, rounded, at most half. Scores that are not numbers are the worst; of equal ones
+    the earlier member is the better. A pure function of its arguments and the generator's state.
+
+    Args:
+        members: in order of their lanes.
+        scores: higher is better.
+        settings: shares, factors, bounds.
+        random: draws parents and changes.
+    """
+    count = min(math.floor(settings.share * len(members) + 0.5), len(members) // 2)
+    ranked = sorted(range(len(members)), key=lambda i: (-math.inf if math.isnan(scores[i]) else scores[i], -i))
+    worst, best = ranked[:count], ranked[len(members) - count :]
+    result = [replace(member, parent=i) for i, member in enumerate(members)]
+    for i in sorted(worst):
+        parent = best[int(random.integers(count))]
+        result[i] = Member(*_changed(members[parent], settings, random), parent=parent)
+    return tuple(result)
+
+
+def train(
+    learner: Learner,
+    settings: Settings,
+    random: np.random.Generator,
+    clock: Callable[[], float] = running,
+    watch: Callable[[Round], None] = lambda round_: None,
+) -> Population:
+    """Train a population in the learner's lanes; a population of one is plain training.
+
+    Args:
+        learner: at least as many lanes as members, fresh; lanes beyond them are padding.
+        settings: see `Settings`.
+        random: draws the first rates, parents and changes.
+        clock: a monotonic clock, seconds, that times the training.
+        watch: called after each round.
+    """
+    members, rounds, seconds = first(settings, random), [], 0.0
+    alive = np.ones(settings.members, bool)
+    learner.prepare()
+    for number_ in range(1, settings.rounds + 1):
+        rates, momenta = (held([getattr(m, what) for m in members], settings.ready, learner.lanes) for what in ("rate", "momentum"))
+        begun = clock()
+        for _, _, finite in advance_finite(learner, rates, momenta):
+            fine = finite[: settings.members]
+        seconds += clock() - begun
+        alive &= fine
+        scores = np.where(alive, np.asarray(learner.evaluate(), float)[: settings.members], math.nan)
+        rounds.append(Round(members, tuple(scores.tolist()), number_ * settings.ready))
+        watch(rounds[-1])
+        if number_ < settings.rounds:
+            members = evolve(members, scores.tolist(), settings, random)
+            parents = [member.parent for member in members]
+            if parents != list(range(len(parents))):
+                learner.take(padded(parents, learner.lanes))
+                alive = alive[parents]
+    steps = settings.members * settings.ready * settings.rounds
+    done = Population(tuple(rounds), settings.ready, steps, seconds, math.nan)
+    return replace(done, test_accuracy=float(learner.evaluate(test=True)[done.best]))
+
+
+def _drawn(settings: Settings, random: np.random.Generator) -> tuple[float, float]:
+    """A rate, log-uniform, and a momentum, such that 1 - m is log-uniform: what matters of m is how many steps 1 / (1 - m) it adds up."""
+    rate = math.exp(random.uniform(math.log(settings.low), math.log(settings.high)))
+    if settings.momenta is None:
+        return rate, MOMENTUM
+    low, high = settings.momenta
+    return rate, 1 - math.exp(random.uniform(math.log(1 - high), math.log(1 - low)))
+
+
+def _changed(member: Member, settings: Settings, random: np.random.Generator) -> tuple[float, float]:
+    """A copy's rate and momentum: each times one of the factors (of the momentum 1 - m), or all drawn anew."""
+    if random.random() < settings.resample:
+        return _drawn(settings, random)
+    rate = member.rate * settings.factors[int(random.integers(len(settings.factors)))]
+    if settings.bounded:
+        rate = min(max(rate, settings.low), settings.high)
+    if settings.momenta is None:
+        return rate, member.momentum
+    momentum = 1 - (1 - member.momentum) * settings.factors[int(random.integers(len(settings.factors)))]
+    return rate, min(max(momentum, settings.momenta[0]), settings.momenta[1])

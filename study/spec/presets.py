@@ -1,0 +1,67 @@
+"""Named studies, and studies in TOML files."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from study.errors import StudyError
+from study.spec.rates import PUBLISHED_SIZE_RATES, PUBLISHED_WIDTHS
+from study.spec.study import StudySpec, check_keys
+from study.validation import choice
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "smoke": dict(optimizers=("sgd", "adam"), rates=(0.003, 0.03, 300.0), target=0.6, cap=None, max_steps=300),
+    "quick": dict(rates="1e-4:100:19", target=0.95, cap=None, max_steps=3000),
+    "article": dict(rates="published", target=0.97, cap=120.0),
+    "tutorial": dict(rates="published", target=0.97, cap=120.0, network="tutorial"),
+    "sizes-quick": dict(optimizers=("adam",), rates=(0.002, 0.005, 0.01), widths=(1.0, 1.5, 2.0, 3.0, 4.0, 5.0), target=0.96, cap=60.0),
+    "sizes": dict(optimizers=("adam",), rates=PUBLISHED_SIZE_RATES, widths=PUBLISHED_WIDTHS, target=0.96, cap=240.0),
+}
+"""Named studies: `smoke` takes seconds, `quick` minutes on two cores, `article` is the published grid, `tutorial` the same on the network
+that the published code trained; `sizes` is the published study of model size, `sizes-quick` one of minutes."""
+
+
+ON_GPU: dict[str, dict[str, Any]] = {"sizes-quick": dict(network="tutorial"), "sizes": dict(network="tutorial")}
+"""What presets take instead on a machine with a GPU."""
+
+
+def preset(name: str, gpu: bool = False) -> StudySpec:
+    """The preset of that name; with `gpu`, as it is on a machine with one. An unknown name raises `StudyError`."""
+    values = PRESETS[choice("preset", name, tuple(PRESETS))]
+    return StudySpec(name=name, **{**values, **(ON_GPU.get(name, {}) if gpu else {})})
+
+
+def spec_from(values: Mapping[str, Any], name: str = "study") -> StudySpec:
+    """A spec from plain values (a TOML file's, a `spec.json`'s): the fields of `StudySpec`, and `preset` to start from.
+
+    Raises:
+        StudyError: an unknown key, or a value out of range.
+    """
+    values = {k.replace("-", "_"): v for k, v in values.items()}
+    base = values.pop("preset", None)
+    check_keys(values, extra=("preset",))
+    start = preset(base) if base is not None else StudySpec()
+    return replace(start, **{"name": name, **values})
+
+
+def read_spec(path: Path) -> StudySpec:
+    """The spec in a TOML file; the study is named after the file unless it says otherwise.
+
+    Raises:
+        StudyError: the file is missing or is not TOML, or holds a key or value that is not a spec's.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StudyError(f"no file {path}: give a preset ({', '.join(PRESETS)}) or a TOML file") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise StudyError(f"{path} cannot be read as TOML: {why}") from None
+    try:
+        return spec_from(values, name=path.stem)
+    except StudyError as error:
+        raise StudyError(f"{path}: {error}") from None

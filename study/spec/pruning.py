@@ -1,0 +1,54 @@
+"""Is it hopeless? A trial's accuracy so far, extrapolated generously: a lossy way of stopping, for those who choose it by name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+EARLIEST = 0.1
+"""Share of the budget before which no trial is judged."""
+
+
+TAKE_OFF = 8.0
+"""A trial that is not yet half-way (accuracy below half the target) needs at least so many times its present steps to arrive."""
+
+
+GENEROUS = 2.0
+"""The error is taken to fall so many times as steeply, on logarithmic scales, as it did over the last doubling of the steps."""
+
+
+CLOSE = 1.5
+"""A trial whose least error so far is within so many times the target's is never given up: one lucky check more and it arrives."""
+
+
+WINDOW = 0.1
+"""Share of the checks so far, at either end of the last doubling, that an accuracy is averaged over."""
+
+
+def hopeless(accuracies: Sequence[float], last: float, target: float) -> bool:
+    """Whether a trial with these accuracies, one a check, misses the target by its last check, under assumptions in its favour.
+
+    error(n) = error(now) (now / n)^(GENEROUS b), with b the slope -d log error / d log n over the last doubling of n; less sqrt(2 ln m)
+    standard deviations of the recent checks, what the best of the m checks to come may gain by luck.
+
+    Args:
+        accuracies: at checks 1, 2, ... so far, in [0, 1].
+        last: the number of the budget's last check.
+        target: accuracy to reach.
+    """
+    now = len(accuracies)
+    if now < 10 or now < EARLIEST * last or last == math.inf:
+        return False
+    width = max(3, round(WINDOW * now))
+    recent, before = np.array(accuracies[-width:]), np.array(accuracies[now // 2 - width : now // 2] or accuracies[:width])
+    if recent.max() < target / 2:
+        return TAKE_OFF * now > last
+    if 1 - max(accuracies) < CLOSE * (1 - target):
+        return False
+    error, earlier = max(1 - float(recent.mean()), 1e-6), max(1 - float(before.mean()), 1e-6)
+    slope = max(0.0, math.log(earlier / error) / math.log(2))
+    end = error * (now / last) ** (GENEROUS * slope)
+    luck = math.sqrt(2 * math.log(max(2, last - now))) * float(recent.std())
+    return bool(1 - end + luck < target)

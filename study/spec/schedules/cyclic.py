@@ -1,0 +1,129 @@
+"""Schedules that rise and fall: cycles, and the one cycle."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import Field, dataclass
+from functools import partial
+from itertools import pairwise
+from typing import Annotated, Any
+
+from study.errors import StudyError
+from study.spec.schedules.base import Array, Divisor, Fraction, Schedule, Share, Steps, _half_cosine, _power
+from study.validation import choice
+
+WINDOWS: dict[str, Callable[[Array, Any], Array]] = {
+    "triangular": lambda x, xp: x,
+    "welch": lambda x, xp: 1 - (1 - x) ** 2,
+    "hann": lambda x, xp: xp.sin(math.pi / 2 * x) ** 2,
+}
+"""How a cycle rises from 0 at its ends to 1 in its middle, over x from 0 to 1 (Welch's is a parabola, Hann's a squared sine)."""
+
+
+Window = Annotated[str, partial(choice, allowed=tuple(WINDOWS))]
+
+
+ONE_CYCLE: dict[str, dict[str, float]] = {
+    "smith": {"div": 10.0, "div_final": 1e4, "pct_start": 0.45},
+    "fastai": {"div": 25.0, "div_final": 1e5, "pct_start": 0.25},
+}
+"""Constants of one-cycle by kind. Smith's papers give the form alone; its three numbers are those of Géron's implementation."""
+
+
+Kind = Annotated[str, partial(choice, allowed=tuple(ONE_CYCLE))]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Triangular(Schedule):
+    """base + (1 - base) window(x) in cycles of 2 `half` steps, x from 0 up to 1 in the middle of a cycle and down again (Smith 2017).
+
+    Args:
+        half: steps of half a cycle, the stepsize of the paper.
+        base: the floor as a factor of the peak; CLR's is 0.001 : 0.006.
+        window: `triangular`, `welch` (a parabola, 1 - (1 - x)^2) or `hann` (sin^2(pi x / 2)).
+    """
+
+    name = "triangular"
+    half: Steps
+    base: Share = 1 / 6
+    window: Window = "triangular"
+
+    def shape(self, step: Array, xp: Any) -> Array:
+        x = xp.divide(self.half - xp.abs(step % (2 * self.half) - self.half), self.half)
+        return self.base + (1 - self.base) * WINDOWS[self.window](x, xp) * self._height(step, xp)
+
+    def _height(self, step: Array, xp: Any) -> Array:
+        """What the amplitude is scaled by; the base never is (as in CLR's code; its paper lowers both bounds)."""
+        return 1.0
+
+    def _climbs(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Triangular2(Triangular):
+    """`Triangular` whose amplitude halves after every cycle: base + (1 - base) window(x) / 2^i in cycle i from 0; the base stays."""
+
+    name = "triangular2"
+
+    def _height(self, step: Array, xp: Any) -> Array:
+        return _power(xp, 0.5, step // (2 * self.half))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpRange(Triangular):
+    """`Triangular` whose amplitude falls at every step: base + (1 - base) window(x) gamma^t; the base stays."""
+
+    name = "exp-range"
+    gamma: Fraction
+
+    def _height(self, step: Array, xp: Any) -> Array:
+        return _power(xp, self.gamma, step)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneCycle(Schedule):
+    """One rise to the peak and one fall; it stays at its last value, 1 / div_final of the peak.
+
+    `smith`: linear from 1 / div up to the peak over the share `pct_start` of the steps, down as long again, and then on to 1 / div_final
+    (Smith and Topin 2018). `fastai`: a half-cosine from 1 / div to the peak over `pct_start`, and one to 1 / div_final over the rest.
+    A constant that is 0, as where it is not given, is the kind's own, see `ONE_CYCLE`. The peak falls on a whole step.
+    """
+
+    name = "one-cycle"
+    steps: Steps
+    kind: Kind = "smith"
+    div: Divisor = 0.0
+    div_final: Divisor = 0.0
+    pct_start: Fraction = 0.0
+
+    def __post_init__(self) -> None:
+        for name, value in ONE_CYCLE.get(self.kind, {}).items():
+            if getattr(self, name) == 0:
+                object.__setattr__(self, name, value)
+        super().__post_init__()
+        if not all(low < high for (low, _), (high, _) in pairwise(self._knots())):
+            less = "a pct_start below 0.5" if self.kind == "smith" else "a smaller pct_start"
+            raise StudyError(f"pct_start {self.pct_start:g} of {self.steps} steps leaves a phase no step: take more steps, or {less}")
+
+    def _usual(self, field: Field[Any]) -> Any:
+        return ONE_CYCLE[self.kind].get(field.name, field.default)
+
+    def _knots(self) -> list[tuple[int, float]]:
+        """The steps at which phases begin and end, with the factors there."""
+        start, end, top = 1 / self.div, 1 / self.div_final, round(self.pct_start * self.steps)
+        return [(0, start), (top, 1.0), *([(2 * top, start)] if self.kind == "smith" else []), (self.steps, end)]
+
+    def shape(self, step: Array, xp: Any) -> Array:
+        knots = self._knots()
+        value: Array = knots[0][1]
+        # A phase that is over has x = 1 and gives its end, one that is to come has x = 0 and changes nothing.
+        for (begin, _), (end, aim) in pairwise(knots):
+            x = xp.divide(xp.minimum(xp.maximum(step - begin, 0), end - begin), end - begin)
+            done = x if self.kind == "smith" else 1 - _half_cosine(x, xp)
+            value = (1 - done) * value + done * aim
+        return value
+
+    def _climbs(self) -> bool:
+        return True

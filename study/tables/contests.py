@@ -1,0 +1,146 @@
+"""What a contest's picks are worth."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from study.errors import StudyError
+from study.spec.trial import Trial
+from study.storage.jsonl import Row, read_rows
+from study.storage.records import Outcome
+from study.storage.store import Store
+from study.tables.load import budget as budget_table
+from study.tables.load import comparable, load
+
+PICKS, TABLE = "picks.jsonl", "contest.csv"
+
+
+@dataclass(frozen=True)
+class Pick:
+    """What a method picked for an optimizer with a seed, and the steps that it took: a rate, or none and why.
+
+    `schedule` is what the rate is multiplied by over time, where a method finds more than one number.
+    """
+
+    optimizer: str
+    method: str
+    rule: str
+    seed: int
+    rate: float | None
+    reason: str
+    search_steps: int
+    schedule: str = "constant"
+
+
+def trial_of(pick: Pick, base: Trial) -> Trial | None:
+    """The trial at a pick under the grid's protocol; None where nothing was picked."""
+    if pick.rate is None:
+        return None
+    return replace(base, optimizer=pick.optimizer, learning_rate=pick.rate, seed=pick.seed, schedule=pick.schedule, prune="none")
+
+
+def read_picks(folder: str | Path) -> list[Pick]:
+    """The picks stored in a contest's folder.
+
+    Raises:
+        StudyError: a line does not hold picks; the sentence names it.
+    """
+    return [pick for picks in read_rows(Path(folder) / PICKS, _picks) for pick in picks]
+
+
+def _picks(row: Row) -> list[Pick]:
+    try:
+        return [Pick(**pick) for pick in row["picks"]]
+    except (KeyError, TypeError):
+        raise StudyError("expected picks") from None
+
+
+def table(grid: str | Path, folder: str | Path) -> pd.DataFrame:
+    """One row a pick, beside what the grid knows.
+
+    Columns: optimizer, method, rule, seed, rate, schedule, search_steps, search_seconds (steps x step time alone), outcome (`none` where
+    nothing was picked), seconds_to_target (infinite where it did not arrive), regret (over the grid's best time for the seed, or the
+    median over its seeds where it has not that seed), total_seconds (search and training, the whole budget where it did not arrive),
+    grid_seconds (what the grid's trials of the optimizer took for a seed), reason.
+    """
+    base = Store(Path(grid)).spec().trials()[0]
+    runs = comparable(load(grid), grid)
+    stored = {run.id: run for run in Store(Path(folder)).runs()}
+    reached = runs["outcome"] == Outcome.REACHED
+    names = runs["optimizer"].astype(str)
+    best = runs["seconds"].where(reached, math.inf).groupby([names, runs["seed"]]).min()
+    typical, took = best.groupby(level=0).median(), runs.groupby([names, "seed"])["seconds"].sum().groupby(level=0).median()
+    step, budget = runs.groupby(names)["step_seconds"].median(), budget_table(runs).groupby(names).max()
+    rows = []
+    for pick in read_picks(folder):
+        trial, name = trial_of(pick, base), pick.optimizer
+        run = stored.get(trial.id) if trial else None
+        if trial and run is None:
+            continue  # picked, and still to be trained
+        arrived = run is not None and run.outcome is Outcome.REACHED
+        seconds = run.seconds if run and arrived else math.inf
+        search = pick.search_steps * float(step[name])
+        spent = run.seconds if run and arrived else float(budget[name])
+        least = float(best.get((name, pick.seed), typical[name]))
+        rows.append(
+            {
+                "optimizer": name,
+                "method": pick.method,
+                "rule": pick.rule,
+                "seed": pick.seed,
+                "rate": math.nan if pick.rate is None else pick.rate,
+                "schedule": pick.schedule,
+                "search_steps": pick.search_steps,
+                "search_seconds": search,
+                "outcome": str(run.outcome) if run else "none",
+                "seconds_to_target": seconds,
+                "regret": seconds / least,
+                "total_seconds": search + spent,
+                "grid_seconds": float(took[name]),
+                "reason": pick.reason,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def summary(picks: pd.DataFrame) -> pd.DataFrame:
+    """One row a method and rule over optimizers and seeds: picks, of which none was found and of which arrived; medians of search_steps
+    and search_seconds, of the regret (infinite where more than half failed) with its quartiles; and total over the grid's cost.
+    """
+    rows = []
+    for (method, rule), mine in picks.groupby(["method", "rule"], sort=False):
+        quartiles = np.quantile(mine["regret"], [0.25, 0.5, 0.75], method="inverted_cdf")
+        rows.append(
+            {
+                "method": method,
+                "rule": rule,
+                "picks": len(mine),
+                "none": int((mine["outcome"] == "none").sum()),
+                "arrived": int((mine["outcome"] == Outcome.REACHED).sum()),
+                "search_steps": float(mine["search_steps"].median()),
+                "search_seconds": float(mine["search_seconds"].median()),
+                "regret": float(quartiles[1]),
+                "regret_q25": float(quartiles[0]),
+                "regret_q75": float(quartiles[2]),
+                "share_of_grid": float(mine["total_seconds"].sum() / mine["grid_seconds"].sum()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def read(folder: str | Path) -> pd.DataFrame:
+    """The table of a contest that is stored in a folder.
+
+    Raises:
+        StudyError: the folder holds none.
+    """
+    path = Path(folder) / TABLE
+    try:
+        return pd.read_csv(path, keep_default_na=True)
+    except FileNotFoundError:
+        raise StudyError(f"{folder} holds no contest (no {path.name} in it): run contest first") from None

@@ -1,0 +1,1 @@
+"""One group of trials in one process: from a Learner to runs."""

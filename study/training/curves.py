@@ -1,0 +1,57 @@
+"""Validation curves: trials trained once more, looked at on the validation set at every check."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from study.engines.learner import Engine
+from study.spec.schedules.parse import parse
+from study.spec.trial import Trial
+from study.storage.records import Finish
+from study.training.loop import Progress, race
+from study.training.stopwatch import Stopwatch
+
+
+def train(
+    trials: Sequence[Trial],
+    step_seconds: Sequence[float],
+    span: float,
+    engine: Engine,
+    stopwatch: Stopwatch,
+    watch: Callable[[Progress], None] = lambda progress: None,
+) -> list[dict[str, Any]]:
+    """Train a seed's curves and return their rows."""
+    with stopwatch.part("build"):
+        learner = engine.learner(trials)
+    ends = race(
+        learner,
+        [trial.learning_rate for trial in trials],
+        target=math.inf,
+        metric="validation",
+        check_every=trials[0].check_every,
+        cap=span,
+        schedule=parse(trials[0].schedule),
+        step_seconds=step_seconds,
+        stopwatch=stopwatch,
+        watch=watch,
+    )
+    return [_curve(end, trials[end.lane], span, step_seconds[end.lane]) for end in sorted(ends, key=lambda end: end.lane)]
+
+
+def _curve(finish: Finish, trial: Trial, span: float, step_seconds: float) -> dict[str, Any]:
+    """A curve as it is stored."""
+    return {
+        "id": trial.id,
+        "optimizer": trial.optimizer,
+        "learning_rate": trial.learning_rate,
+        "width": trial.width,
+        "seed": trial.seed,
+        "span": span,
+        "check_every": trial.check_every,
+        "step_seconds": step_seconds,
+        "outcome": str(finish.outcome),
+        "accuracy": [round(value, 5) for value in finish.accuracies],
+        "loss": [float(f"{value:.5g}") for value in finish.losses],
+    }

@@ -1,0 +1,147 @@
+"""One group of trials from an engine to runs: the only place where a Learner is raced and its end recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from study.engines.learner import Engine
+from study.errors import StudyError
+from study.machine import device
+from study.machine.facts import Site
+from study.machine.quiet import Meter
+from study.spec.networks import network_of
+from study.spec.schedules.parse import parse
+from study.spec.trial import Trial
+from study.storage.records import Finish, Outcome, Run
+from study.training.loop import Progress, race
+from study.training.stopwatch import Stopwatch
+from study.training.watchdog import _supervised
+
+Emit = Callable[[Run, Finish | None], None]
+
+
+HUNG = "hung"
+"""How the error of a trial begins that came to no check in time."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What every run of one process records beside its trial.
+
+    With `silence`, a group that comes to no check for so many seconds takes its process with it, see `train`.
+    """
+
+    study: str
+    site: Site
+    jobs: int
+    device: str | None = None
+    silence: float | None = None
+
+    def run(self, trial: Trial, outcome: Outcome, started: str, lanes: int, step_seconds: float | None, **values: Any) -> Run:
+        """The record of a trial; in mode alone its step time is what the clock says of it."""
+        net = network_of(trial)
+        blank = {"steps": 0, "seconds": 0.0, "accuracy": None, "best_accuracy": None, "error": None}
+        measured = step_seconds is None
+        if measured and values.get("steps"):
+            step_seconds = values["seconds"] / values["steps"]
+        return Run(
+            trial=trial,
+            study=self.study,
+            weights=net.weights,
+            multiply_adds=net.multiply_adds,
+            outcome=outcome,
+            seconds_source="measured" if measured else "reconstructed",
+            step_seconds=step_seconds,
+            lanes=lanes,
+            jobs=self.jobs,
+            machine=self.site.machine.name,
+            fingerprint=self.site.machine.fingerprint,
+            versions=self.site.versions,
+            started_at=started,
+            device=self.device,
+            engine=self.site.engine,
+            precision=self.site.precision,
+            processor=self.site.machine.model or None,
+            **{**blank, **values},
+        )
+
+
+def train(
+    trials: Sequence[Trial],
+    step_seconds: Sequence[float] | None,
+    engine: Engine,
+    context: Context,
+    emit: Emit,
+    stopwatch: Stopwatch,
+    watch: Callable[[Progress], None] = lambda progress: None,
+) -> None:
+    """Train one group and emit each trial's run as it ends.
+
+    Where the clock is read, no other timed job is on the device. An error halves the group and goes on with each half, until a trial that
+    fails by itself is recorded as failed with the error's text. A hang in TensorFlow cannot be interrupted: past `context.silence` the
+    trials that are left are emitted as failed and the process ends.
+    """
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    left = set(range(len(trials)))
+    first = trials[0]
+    meter = Meter()
+
+    def end(lane: int, outcome: Outcome, finish: Finish | None = None, **values: Any) -> None:
+        own = step_seconds[lane] if step_seconds else None
+        timed = step_seconds is None and device.current() == device.CPU  # the clock is read, so the load is that of the training
+        quiet = meter.read().quiet if timed else None
+        emit(context.run(trials[lane], outcome, started, len(trials), own, quiet=quiet, **values), finish)
+        left.discard(lane)
+
+    def hung() -> None:
+        for lane in sorted(left):
+            end(lane, Outcome.FAILED, error=f"{HUNG}: no check in {context.silence:g} seconds")
+
+    def look(progress: Progress) -> None:
+        beat()
+        watch(progress)
+
+    try:
+        with nullcontext() if step_seconds else device.alone(), _supervised(context.silence, hung) as beat:
+            with stopwatch.part("build"):
+                learner = engine.learner(trials)
+            for finish in race(
+                learner,
+                [trial.learning_rate for trial in trials],
+                target=first.target,
+                metric=first.metric,
+                check_every=first.check_every,
+                cap=first.cap,
+                max_steps=first.max_steps,
+                prune=first.prune == "hopeless",
+                schedule=parse(first.schedule),
+                step_seconds=step_seconds,
+                stopwatch=stopwatch,
+                watch=look,
+            ):
+                seen = finish.accuracies
+                with stopwatch.part("store"):
+                    end(
+                        finish.lane,
+                        finish.outcome,
+                        finish,
+                        steps=finish.steps,
+                        seconds=finish.seconds,
+                        accuracy=seen[-1] if seen else None,
+                        best_accuracy=max(seen) if seen else None,
+                    )
+    except (StudyError, OSError):
+        raise  # the user's input or the disk, not the trial
+    except Exception as error:
+        rest = sorted(left)
+        if len(trials) == 1:
+            end(0, Outcome.FAILED, error=f"{type(error).__name__}: {error}"[:2000])
+            return
+        for half in (rest[: len(rest) // 2], rest[len(rest) // 2 :]):
+            if half:
+                times = [step_seconds[i] for i in half] if step_seconds else None
+                train([trials[i] for i in half], times, engine, context, emit, stopwatch, watch)

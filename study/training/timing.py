@@ -1,0 +1,152 @@
+"""Measures step times: of each trial alone, and of a lane in arrays of several sizes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from study.engines.learner import Engine, Learner
+from study.errors import StudyError
+from study.machine import device
+from study.machine.clock import running
+from study.machine.quiet import Meter
+from study.spec.trial import Trial
+from study.storage.step_times import Calibration, Rounds
+
+ROUNDS = 9
+
+
+ROUND_SECONDS = 0.25
+"""A round times at least so many seconds of steps, and at least `FEWEST` and at most `check_every` steps."""
+
+
+FEWEST = 4
+
+
+PROBE_ROUNDS = 3
+
+
+PROBE_STEPS = 5
+"""An array's step is timed over so many rounds of so many steps: enough to tell sizes apart."""
+
+
+def measure(
+    calibration: Calibration,
+    trials: Sequence[Trial],
+    engine: Engine,
+    watch: Callable[[int, int], None] = lambda done, total: None,
+) -> list[str]:
+    """Time each trial's step alone and add the readings to `calibration`; see `step_times` and `Calibration.add`."""
+    return calibration.take(trials, step_times(trials, engine, watch=watch)) if trials else []
+
+
+def step_times(
+    trials: Sequence[Trial],
+    engine: Engine,
+    clock: Callable[[], float] = running,
+    watch: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Rounds]:
+    """Time each trial's step alone, on a device that no other timed job has: warm-up first, then rounds that take the trials in turn, so
+    that a slow spell of the machine falls on all of them.
+
+    Args:
+        trials: one for each step time wanted.
+        engine: makes the learners.
+        clock: a monotonic clock, seconds.
+        watch: called with (done, total) as it goes on.
+
+    Raises:
+        StudyError: a trial cannot be trained at all.
+    """
+    with device.alone():
+        return _step_times(trials, engine, clock, watch)
+
+
+def _step_times(trials: Sequence[Trial], engine: Engine, clock: Callable[[], float], watch: Callable[[int, int], None]) -> list[Rounds]:
+    total = len(trials) * (ROUNDS + 1)
+    learners: list[tuple[Learner, int]] = []
+    for done, trial in enumerate(trials):
+        try:
+            learner = engine.learner([trial])
+            learner.prepare()
+            begun = clock()
+            learner.advance(_rates(FEWEST))
+            step = (clock() - begun) / FEWEST
+        except StudyError:
+            raise
+        except Exception as error:
+            what = f"{trial.optimizer} on the {trial.network} network at width {trial.width:g}"
+            raise StudyError(f"the step time of {what} cannot be measured ({type(error).__name__}: {str(error)[:300]})") from error
+        learners.append((learner, min(trial.check_every, max(FEWEST, round(ROUND_SECONDS / max(step, 1e-9))))))
+        watch(done + 1, total)
+    found = [Rounds([], steps) for _, steps in learners]
+    meter = Meter()
+    for round_ in range(ROUNDS):
+        for i, (learner, steps) in enumerate(learners):
+            time_round(found[i], learner, steps, 1, clock)
+            watch(len(trials) * (round_ + 1) + i + 1, total)
+    load = meter.read()
+    return [replace(one, load=load) for one in found]
+
+
+def time_round(rounds: Rounds, learner: Learner, steps: int, lanes: int, clock: Callable[[], float]) -> None:
+    """Add a round of the learner's steps, in seconds of one lane's."""
+    begun, taken = clock(), time.process_time()
+    learner.advance(_rates(steps, learner.lanes))
+    rounds.seconds.append((clock() - begun) / steps / lanes)
+    if device.current() == device.CPU:
+        rounds.processor.append((time.process_time() - taken) / steps / lanes)
+
+
+def probe(
+    trial: Trial, sizes: Sequence[int], engine: Engine, clock: Callable[[], float] = running, family: int | None = None
+) -> dict[int, Rounds]:
+    """Time one lane's step in an array of each of the sizes: each warmed up, then in turn. A size that memory cannot hold is left out.
+
+    Args:
+        trial: trained in every lane.
+        sizes: lanes of an array.
+        engine: makes the learners.
+        clock: a monotonic clock, seconds.
+        family: see `Meter`.
+
+    Raises:
+        StudyError: an array cannot be trained for another reason.
+    """
+    learners: dict[int, Learner] = {}
+    for size in sizes:
+        try:
+            learner = engine.learner([trial] * size)
+            learner.prepare()
+            learner.advance(_rates(1, learner.lanes))
+        except StudyError:
+            raise
+        except Exception as error:
+            if not out_of_memory(error):
+                what = f"an array of {size} lanes on the {trial.network} network at width {trial.width:g}"
+                raise StudyError(f"{what} cannot be trained here ({type(error).__name__}: {str(error)[:300]})") from error
+            continue
+        learners[size] = learner
+    found = {size: Rounds([], PROBE_STEPS) for size in learners}
+    meter = Meter(family)
+    for _ in range(PROBE_ROUNDS):
+        for size, learner in learners.items():
+            time_round(found[size], learner, PROBE_STEPS, size, clock)
+    load = meter.read()
+    return {size: replace(one, load=load) for size, one in found.items()}
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether an error of Python, TensorFlow or JAX says that memory did not suffice."""
+    words = f"{type(error).__name__}: {error}".lower()
+    return isinstance(error, MemoryError) or any(
+        sign in words for sign in ("resourceexhausted", "resource_exhausted", "out of memory", "oom when")
+    )
+
+
+def _rates(steps: int, lanes: int = 1) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return np.full((steps, lanes), 1e-4)
