@@ -1,38 +1,52 @@
 #!/usr/bin/env python
-"""How fast are lanes? Each engine against Keras `fit`, a plain `tf.function` step and PyTorch, on the same model, data and batch.
+"""How fast are lanes? Each engine against Keras `fit`, a plain `tf.function` step and PyTorch, on
+the same model, data and batch.
 
-    .venv/bin/python scripts/benchmark.py             # a few minutes; results/<machine>/benchmark/benchmark.json and benchmark.png
-    .venv/bin/python scripts/benchmark.py --quick     # under 50 seconds on a CPU, Adam alone; writes nothing unless --out says where
-    .venv/bin/python scripts/benchmark.py --engine jax --precision float32   # by default tensorflow where it is installed, else jax
-    .venv/bin/python scripts/benchmark.py --json      # the numbers on standard output, too
+    .venv/bin/python scripts/benchmark.py             # a few minutes;
+    results/<machine>/benchmark/benchmark.json and benchmark.png .venv/bin/python
+    scripts/benchmark.py --quick     # under 50 seconds on a CPU, Adam alone; writes nothing unless
+    --out says where .venv/bin/python scripts/benchmark.py --engine jax --precision float32   # by
+    default tensorflow where it is installed, else jax .venv/bin/python scripts/benchmark.py --json
+    # the numbers on standard output, too
 
-All of it runs on the GPU where there is one. PyTorch takes part where it is installed: .venv/bin/python -m pip install torch (on a machine
-without a GPU its CPU build is enough); Keras and TensorFlow where they are. Ratios are of the engine's best array.
+All of it runs on the GPU where there is one. PyTorch takes part where it is installed:
+.venv/bin/python -m pip install torch (on a machine without a GPU its CPU build is enough); Keras
+and TensorFlow where they are. Ratios are of the engine's best array.
 
-Every contender trains the same network at batch 100 from MNIST's first images; each is warmed up, then all are timed in turn, round by
-round, so that a slow spell of the machine falls on all; the median counts. A ratio above 1 means that this engine is faster. Seconds are of
-one training step of one model ("lane step"): an array's step divided by its lanes, and by the processes that train arrays at once. The
-floor is the arithmetic alone, forward and back (2 operations a multiply-add, no gradient of the images), at the rate of a large matrix
-product, measured in the same rounds; the share of the memory's bandwidth counts each weight, slot and gradient, and each activation, once
-for every time that a step cannot but read or write it, against a large copy.
+Every contender trains the same network at batch 100 from MNIST's first images; each is warmed up,
+then all are timed in turn, round by round, so that a slow spell of the machine falls on all; the
+median counts. A ratio above 1 means that this engine is faster. Seconds are of one training step of
+one model ("lane step"): an array's step divided by its lanes, and by the processes that train
+arrays at once. The floor is the arithmetic alone, forward and back (2 operations a multiply-add, no
+gradient of the images), at the rate of a large matrix product, measured in the same rounds; the
+share of the memory's bandwidth counts each weight, slot and gradient, and each activation, once for
+every time that a step cannot but read or write it, against a large copy.
 
-What was tried (compact network, batch 100; two cores of an AMD EPYC with AVX-512, 1 MiB of L2 a core; ms a lane step unless said):
+What was tried (compact network, batch 100; two cores of an AMD EPYC with AVX-512, 1 MiB of L2 a
+core; ms a lane step unless said):
 
   pooling before bias and ReLU               predicted a quarter of their work; 1.6 -> 1.2
-  max-pooling by slices and maximum          TensorFlow's MaxPoolGrad alone took 0.57; with XLA's fused slices the step went to 1.1
-  gradient of x by the flipped filter        predicted equal to the library's; twice as fast for narrow groups; kept
-  folding 2x2 pixels into channels           predicted 1.44 times the arithmetic, fewer and wider groups; 1.1-1.2 -> 0.72-0.80; kept below
-                                             6 input filters (tutorial: 60-63 against 48, so not there)
-  XLA for everything                         im2col and matrix products: 1.84 alone, 1.18 at 4 lanes; XLA's own convolution gradients
-                                             50-120; so XLA fuses the elementwise parts alone
-  all six optimizers in one array            predicted 1 % of a step; below the noise; kept, since arrays then share one program
-  large arrays                               predicted better; one process of two threads: 1.0 at 4 lanes, 0.73 at 8, 0.67 at 16, 0.75 at
-                                             24 to 96: activations leave the L2 cache. Sizes are measured on the machine (`plan.PROBES`)
-  a process of one thread a core             predicted equal; two at once give 0.53 at 12 to 16 lanes (1.07 each), 0.65 at 48, against 0.67
-                                             of one process of two threads: nothing waits at the end of an operation; kept
-                                             (tutorial: 44 against 46-48)
-  wider networks                             widths 2, 4, 10: 3.0, 5.5, 19 alone; 1.7, 4.2, 18.7 in arrays: the gain is gone where one
-                                             model fills the cores by itself
+  max-pooling by slices and maximum          TensorFlow's MaxPoolGrad alone took 0.57; with XLA's
+  fused slices the step went to 1.1 gradient of x by the flipped filter        predicted equal to
+  the library's; twice as fast for narrow groups; kept folding 2x2 pixels into channels
+  predicted 1.44 times the arithmetic, fewer and wider groups; 1.1-1.2 -> 0.72-0.80; kept below
+                                             6 input filters (tutorial: 60-63 against 48, so not
+                                             there)
+  XLA for everything                         im2col and matrix products: 1.84 alone, 1.18 at 4
+                                             lanes; XLA's own convolution gradients 50-120; so XLA
+                                             fuses the elementwise parts alone
+  all six optimizers in one array            predicted 1 % of a step; below the noise; kept, since
+  arrays then share one program large arrays                               predicted better; one
+  process of two threads: 1.0 at 4 lanes, 0.73 at 8, 0.67 at 16, 0.75 at
+                                             24 to 96: activations leave the L2 cache. Sizes are
+                                             measured on the machine (`plan.PROBES`)
+  a process of one thread a core             predicted equal; two at once give 0.53 at 12 to 16
+                                             lanes (1.07 each), 0.65 at 48, against 0.67 of one
+                                             process of two threads: nothing waits at the end of an
+                                             operation; kept (tutorial: 44 against 46-48)
+  wider networks                             widths 2, 4, 10: 3.0, 5.5, 19 alone; 1.7, 4.2, 18.7 in
+                                             arrays: the gain is gone where one model fills the
+                                             cores by itself
 """
 
 from __future__ import annotations
@@ -71,7 +85,9 @@ RATE = 1e-3
 
 @dataclass
 class Contender:
-    """Something to time: `run(steps)` takes so many steps of `lanes` models and returns when they are done."""
+    """Something to time: `run(steps)` takes so many steps of `lanes` models and returns when they
+    are done.
+    """
 
     name: str
     network: str
@@ -105,7 +121,12 @@ def ours(trial: Trial, lanes: int, engine: Any) -> Contender:
     """This engine: a trial alone, or an array in this process."""
     learner = engine.learner([trial] * lanes)
     name = f"alone, {trial.optimizer}" if lanes == 1 else f"array of {lanes}"
-    return Contender(name, trial.network, lambda steps: learner.advance(np.full((steps, learner.lanes), RATE)), lanes)
+    return Contender(
+        name,
+        trial.network,
+        lambda steps: learner.advance(np.full((steps, learner.lanes), RATE)),
+        lanes,
+    )
 
 
 def keras_model(network: Network) -> Any:
@@ -141,7 +162,9 @@ def keras_fit(trial: Trial, images: data.Images) -> Contender:
         model.fit(x[: steps * BATCH], y[: steps * BATCH], batch_size=BATCH, epochs=1, verbose=0)
 
     # `fit` has a cost a call; in an epoch of 550 steps it hardly shows, so it must not here.
-    return Contender("Keras fit", trial.network, run, least=100 if trial.network == "compact" else 6)
+    return Contender(
+        "Keras fit", trial.network, run, least=100 if trial.network == "compact" else 6
+    )
 
 
 def plain_step(trial: Trial, images: data.Images) -> Contender:
@@ -152,7 +175,10 @@ def plain_step(trial: Trial, images: data.Images) -> Contender:
     model, optimizer = keras_model(network_of(trial)), keras.optimizers.Adam(RATE)
     optimizer.build(model.trainable_variables)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    x, y = tf.constant(data.pixels(images.x_train[:10_000])[..., None]), tf.constant(images.y_train[:10_000].astype(np.int32))
+    x, y = (
+        tf.constant(data.pixels(images.x_train[:10_000])[..., None]),
+        tf.constant(images.y_train[:10_000].astype(np.int32)),
+    )
 
     @tf.function
     def step(xb: Any, yb: Any) -> Any:
@@ -170,9 +196,12 @@ def plain_step(trial: Trial, images: data.Images) -> Contender:
     return Contender("tf.function", trial.network, run)
 
 
-def torch_contenders(trial: Trial, images: data.Images, lanes: int, precision: str) -> list[Contender]:
-    """PyTorch's eager loop, on a GPU also compiled, and `torch.func.vmap` over `lanes` models (gradients and plain Adam); none where it is
-    not installed."""
+def torch_contenders(
+    trial: Trial, images: data.Images, lanes: int, precision: str
+) -> list[Contender]:
+    """PyTorch's eager loop, on a GPU also compiled, and `torch.func.vmap` over `lanes` models
+    (gradients and plain Adam); none where it is not installed.
+    """
     try:
         import torch
     except ImportError:
@@ -257,12 +286,21 @@ def torch_contenders(trial: Trial, images: data.Images, lanes: int, precision: s
 
 
 def rates_of(backend: Any, rounds: int) -> tuple[float, float]:
-    """Operations a second of a matrix product, bytes a second of a copy: the medians of `rounds`, each large enough to fill the device."""
+    """Operations a second of a matrix product, bytes a second of a copy: the medians of `rounds`,
+    each large enough to fill the device.
+    """
     side, length, repeats = (8192, 2**28, 8) if this_machine().gpus else (2048, 2**24, 1)
     xp = backend.xp
-    a, c = xp.constant(np.random.default_rng(0).normal(size=(side, side)).astype(np.float32)), xp.zeros(length)
-    # The last sum makes one number to wait for; each round's product is of another matrix, or it would be computed once.
-    product = backend.compiled(lambda a: xp.reduce_sum(_again(lambda b: a @ b / side, a, repeats)), backend.shaped(side, side))
+    a, c = (
+        xp.constant(np.random.default_rng(0).normal(size=(side, side)).astype(np.float32)),
+        xp.zeros(length),
+    )
+    # The last sum makes one number to wait for; each round's product is of another matrix, or it
+    # would be computed once.
+    product = backend.compiled(
+        lambda a: xp.reduce_sum(_again(lambda b: a @ b / side, a, repeats)),
+        backend.shaped(side, side),
+    )
     copy = backend.compiled(lambda c: _again(lambda b: b + 1, c, 1), backend.shaped(length))
 
     def seconds(run: Callable[[], Any]) -> float:
@@ -274,7 +312,9 @@ def rates_of(backend: Any, rounds: int) -> tuple[float, float]:
             times.append(time.perf_counter() - begun)
         return statistics.median(times)
 
-    return 2 * side**3 * repeats / seconds(lambda: product(a)), 8 * length / seconds(lambda: copy(c)[0])
+    return 2 * side**3 * repeats / seconds(lambda: product(a)), 8 * length / seconds(
+        lambda: copy(c)[0]
+    )
 
 
 def _again(function: Callable[[Any], Any], value: Any, times: int) -> Any:
@@ -284,16 +324,21 @@ def _again(function: Callable[[Any], Any], value: Any, times: int) -> Any:
 
 
 def floor_milliseconds(network: Network, rate: float) -> float:
-    """A lane step's arithmetic at the matrix rate: forward and both gradients, less the gradient of the images."""
+    """A lane step's arithmetic at the matrix rate: forward and both gradients, less the gradient of
+    the images.
+    """
     return 1e3 * 2 * BATCH * (3 * network.multiply_adds - 28 * 28 * network.sizes[0]) / rate
 
 
 def floor_bytes(network: Network) -> float:
-    """Bytes that a lane step has to move: the weights are read forward, back and to be updated, and written; the gradient is written and
-    read, each of Adam's slots read and written; an activation is written, read, and read again on the way back, its gradient written and
-    read."""
+    """Bytes that a lane step has to move: the weights are read forward, back and to be updated, and
+    written; the gradient is written and read, each of Adam's slots read and written; an activation
+    is written, read, and read again on the way back, its gradient written and read.
+    """
     first, second = network.filters
-    activations = BATCH * (28 * 28 * first + 14 * 14 * (first + second) + 7 * 7 * second + network.dense + 10)
+    activations = BATCH * (
+        28 * 28 * first + 14 * 14 * (first + second) + 7 * 7 * second + network.dense + 10
+    )
     return 4.0 * (network.weights * (4 + 2 + 4) + 5 * activations)
 
 
@@ -309,12 +354,18 @@ def ready(contender: Contender, seconds: float) -> bool:
     except Exception as error:
         if not contender.name.startswith("PyTorch"):
             raise
-        print(f"benchmark: {contender.name} takes no part ({type(error).__name__}: {str(error)[:200]})", file=sys.stderr)
+        print(
+            f"benchmark: {contender.name} takes no part ({type(error).__name__}: "
+            f"{str(error)[:200]})",
+            file=sys.stderr,
+        )
         return False
     return True
 
 
-def measure(quick: bool, setup: Setup, networks: Sequence[str] = ("compact", "tutorial")) -> dict[str, Any]:
+def measure(
+    quick: bool, setup: Setup, networks: Sequence[str] = ("compact", "tutorial")
+) -> dict[str, Any]:
     """Time every contender on the networks."""
     images = data.load("mnist")
     engine = setup(images)
@@ -326,7 +377,9 @@ def measure(quick: bool, setup: Setup, networks: Sequence[str] = ("compact", "tu
     if beside:
         from study.engines import tensorflow
 
-        beside = tensorflow.prepare(resolved(setup.precision)) == ("gpu" if gpu else "cpu")  # else it would race from the processor
+        beside = tensorflow.prepare(resolved(setup.precision)) == (
+            "gpu" if gpu else "cpu"
+        )  # else it would race from the processor
     rounds, seconds = (3, 0.08) if quick else (7, 0.5)
     answer: dict[str, Any] = {
         "batch": BATCH,
@@ -340,15 +393,28 @@ def measure(quick: bool, setup: Setup, networks: Sequence[str] = ("compact", "tu
     for name in networks:
         spec = preset("article").with_(network=name)
         trials = {trial.optimizer: trial for trial in spec.trials() if trial.learning_rate == 1e-3}
-        trials = {optimizer: trials.get(optimizer) or replace(spec.trials()[0], optimizer=optimizer) for optimizer in OPTIMIZERS}
+        trials = {
+            optimizer: trials.get(optimizer) or replace(spec.trials()[0], optimizer=optimizer)
+            for optimizer in OPTIMIZERS
+        }
         adam = trials["adam"]
         large = name == "tutorial"
-        sizes = ([16, 48, 96] if large else [48, 96, 288]) if gpu else [4] if large else [16] if quick else [4, 16, 64]
+        sizes = (
+            ([16, 48, 96] if large else [48, 96, 288])
+            if gpu
+            else [4]
+            if large
+            else [16]
+            if quick
+            else [4, 16, 64]
+        )
         contenders = [ours(trials[o], 1, engine) for o in (("adam",) if quick else OPTIMIZERS)]
         contenders += [ours(adam, size, engine) for size in sizes if gpu or not (quick and large)]
         if beside:
             contenders += [keras_fit(adam, images), *([] if quick else [plain_step(adam, images)])]
-        contenders += torch_contenders(adam, images, 48 if gpu else 4 if large else 16, answer["precision"])
+        contenders += torch_contenders(
+            adam, images, 48 if gpu else 4 if large else 16, answer["precision"]
+        )
         contenders = [contender for contender in contenders if ready(contender, seconds)]
         found: dict[int, list[float]] = {size: [] for size in sizes}
         rates: list[tuple[float, float]] = []
@@ -362,15 +428,27 @@ def measure(quick: bool, setup: Setup, networks: Sequence[str] = ("compact", "tu
                 for size, timed in crew.probe(adam, sizes).items():
                     found[size].append(1e3 * statistics.median(timed.seconds) / jobs)
         rate, bandwidth = (statistics.median(values) for values in zip(*rates, strict=True))
-        forms = {str(lanes): form for (network, lanes, _), form in engine.forms.items() if network == network_of(adam)}  # type: ignore[attr-defined]
-        answer[name] = {**summary(contenders, found, jobs, rate, bandwidth, network_of(adam)), "convolution": forms}
+        forms = {
+            str(lanes): form
+            for (network, lanes, _), form in engine.forms.items()
+            if network == network_of(adam)
+        }  # type: ignore[attr-defined]
+        answer[name] = {
+            **summary(contenders, found, jobs, rate, bandwidth, network_of(adam)),
+            "convolution": forms,
+        }
     if crew:
         crew.close()
     return answer
 
 
 def summary(
-    contenders: list[Contender], found: dict[int, list[float]], jobs: int, rate: float, bandwidth: float, network: Network
+    contenders: list[Contender],
+    found: dict[int, list[float]],
+    jobs: int,
+    rate: float,
+    bandwidth: float,
+    network: Network,
 ) -> dict[str, Any]:
     """Medians and ratios of one network."""
     times = {contender.name: contender.median for contender in contenders}
@@ -378,9 +456,16 @@ def summary(
     arrays |= {(size, jobs): statistics.median(values) for size, values in found.items() if values}
     (lanes, processes), array = min(arrays.items(), key=lambda item: item[1])
     alone = times["alone, adam"]
-    names = {"keras_fit": "Keras fit", "tf_function": "tf.function", "torch_eager": "PyTorch eager", "torch_compiled": "PyTorch compiled"}
+    names = {
+        "keras_fit": "Keras fit",
+        "tf_function": "tf.function",
+        "torch_eager": "PyTorch eager",
+        "torch_compiled": "PyTorch compiled",
+    }
     other = {key: times.get(name) for key, name in names.items()}
-    other["torch_vmap"] = next((value for name, value in times.items() if name.startswith("PyTorch vmap")), None)
+    other["torch_vmap"] = next(
+        (value for name, value in times.items() if name.startswith("PyTorch vmap")), None
+    )
     floor = floor_milliseconds(network, rate)
     return {
         **{f"array_vs_{key}": value and round(value / array, 3) for key, value in other.items()},
@@ -397,7 +482,10 @@ def summary(
         "matrix_gflops": round(rate / 1e9, 1),
         "copy_gigabytes": round(bandwidth / 1e9, 1),
         "milliseconds": {name: round(value, 4) for name, value in times.items()},
-        "array_milliseconds": {f"{size} lanes, {n} process{'es' if n > 1 else ''}": round(value, 4) for (size, n), value in arrays.items()},
+        "array_milliseconds": {
+            f"{size} lanes, {n} process{'es' if n > 1 else ''}": round(value, 4)
+            for (size, n), value in arrays.items()
+        },
     }
 
 
@@ -412,20 +500,32 @@ def draw(answer: dict[str, Any], path: Path) -> None:
         panels = figure.subplots(1, len(names), squeeze=False)[0]
     for axes, name in zip(panels, names, strict=True):
         found = answer[name]
-        mine = {**{k: v for k, v in found["milliseconds"].items() if k.startswith("alone")}, **found["array_milliseconds"]}
-        others = {k: v for k, v in found["milliseconds"].items() if not k.startswith(("alone", "array"))}
+        mine = {
+            **{k: v for k, v in found["milliseconds"].items() if k.startswith("alone")},
+            **found["array_milliseconds"],
+        }
+        others = {
+            k: v for k, v in found["milliseconds"].items() if not k.startswith(("alone", "array"))
+        }
         bars = sorted({**mine, **others}.items(), key=lambda item: -item[1])
-        colours = [sns.color_palette("colorblind")[0] if label in mine else "0.75" for label, _ in bars]
+        colours = [
+            sns.color_palette("colorblind")[0] if label in mine else "0.75" for label, _ in bars
+        ]
         drawn = axes.barh([label for label, _ in bars], [value for _, value in bars], color=colours)
         axes.bar_label(drawn, fmt="%.3g", padding=3, fontsize=8)
         axes.axvline(found["floor_milliseconds"], color="black", linestyle=":", linewidth=1)
-        axes.set_title(f"{name} network (dotted: arithmetic alone, {found['floor_milliseconds']:.2g} ms)", fontsize=10, loc="left")
+        axes.set_title(
+            f"{name} network (dotted: arithmetic alone, {found['floor_milliseconds']:.2g} ms)",
+            fontsize=10,
+            loc="left",
+        )
         axes.set_xlabel("milliseconds of one training step of one model")
         axes.grid(visible=False, axis="y")
         axes.tick_params(labelsize=8)
         axes.margins(x=0.12)
     figure.suptitle(
-        f"A training step: {answer['engine']} lanes (blue) and others, batch {BATCH}, {answer['machine']['name']}, {answer['precision']}",
+        f"A training step: {answer['engine']} lanes (blue) and others, batch {BATCH}, "
+        f"{answer['machine']['name']}, {answer['precision']}",
         x=0.01,
         ha="left",
     )
@@ -434,14 +534,29 @@ def draw(answer: dict[str, Any], path: Path) -> None:
 
 def main() -> None:
     """Measure, write, print."""
-    parser = argparse.ArgumentParser(description="Time this engine against Keras, TensorFlow and PyTorch on this machine.")
-    parser.add_argument("--quick", action="store_true", help="under 50 seconds: Adam alone, few rounds; writes only where --out says")
-    parser.add_argument("--network", choices=("compact", "tutorial"), help="one network; both where not given")
-    parser.add_argument("--engine", choices=tuple(BACKENDS), default=(installed() or ["tensorflow"])[0], help="whose lanes")
+    parser = argparse.ArgumentParser(
+        description="Time this engine against Keras, TensorFlow and PyTorch on this machine."
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="under 50 seconds: Adam alone, few rounds; writes only where --out says",
+    )
+    parser.add_argument(
+        "--network", choices=("compact", "tutorial"), help="one network; both where not given"
+    )
+    parser.add_argument(
+        "--engine",
+        choices=tuple(BACKENDS),
+        default=(installed() or ["tensorflow"])[0],
+        help="whose lanes",
+    )
     parser.add_argument("--device", help="cpu, gpu or gpu:N")
     parser.add_argument("--precision", choices=PRECISIONS, default="default", help="of products")
     parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
-    parser.add_argument("--out", type=Path, help="folder to write to; results/<machine>/benchmark where not given")
+    parser.add_argument(
+        "--out", type=Path, help="folder to write to; results/<machine>/benchmark where not given"
+    )
     arguments = parser.parse_args()
     try:
         if arguments.device:
@@ -451,7 +566,9 @@ def main() -> None:
     except StudyError as error:
         print(f"benchmark: {error}", file=sys.stderr)
         sys.exit(2)
-    out = arguments.out or (None if arguments.quick else Path("results") / this_machine().name / "benchmark")
+    out = arguments.out or (
+        None if arguments.quick else Path("results") / this_machine().name / "benchmark"
+    )
     if out:
         out.mkdir(parents=True, exist_ok=True)
         (out / "benchmark.json").write_text(json.dumps(answer, indent=1) + "\n", encoding="utf-8")
@@ -462,7 +579,10 @@ def main() -> None:
     for name in networks:
         found = answer[name]
         print(f"{name}: milliseconds of one training step of one model")
-        for label, value in sorted({**found["milliseconds"], **found["array_milliseconds"]}.items(), key=lambda item: item[1]):
+        for label, value in sorted(
+            {**found["milliseconds"], **found["array_milliseconds"]}.items(),
+            key=lambda item: item[1],
+        ):
             print(f"  {label:28} {value:9.3f}")
         ratios = {k: v for k, v in found.items() if "_vs_" in k or "share" in k}
         print("  " + ", ".join(f"{k} {v}" for k, v in ratios.items()))

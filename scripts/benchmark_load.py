@@ -1,18 +1,19 @@
 #!/usr/bin/env python
-"""How well is a step time measured while other programs run? Estimates beside 0, 1, 2, 4 and 8 busy processes, against the quiet machine's.
+"""How well is a step time measured while other programs run? Estimates beside 0, 1, 2, 4 and 8 busy
+processes, against the quiet machine's.
 
-    .venv/bin/python scripts/benchmark_load.py                # some ten minutes; results/<machine>/benchmark/load.json and load.md
-    .venv/bin/python scripts/benchmark_load.py --repeats 1    # a third of that
+    .venv/bin/python scripts/benchmark_load.py                # some ten minutes;
+    results/<machine>/benchmark/load.json and load.md .venv/bin/python scripts/benchmark_load.py
+    --repeats 1    # a third of that
 
-The busy processes are started here and ended by their ids. Each load is taken in turn, `--repeats` times, so that a drift of the machine
-falls on all of them. An estimate's value is that of the pooled rounds over the median of the rounds without load.
+The busy processes are started here and ended by their ids. Each load is taken in turn, `--repeats`
+times, so that a drift of the machine falls on all of them. An estimate's value is that of the
+pooled rounds over the median of the rounds without load.
 
-  median      of rounds of 0.25 s, which is what a quiet machine's reading is
-  quartile    their lower quartile
-  least       their least
-  longer      the median of rounds of 1 s
-  processor   the median of the processor seconds a step, of all threads
-  reading     the lesser of quartile and processor: what a busy machine's reading is (`calibration.Rounds.estimate`)
+  median      of rounds of 0.25 s, which is what a quiet machine's reading is quartile    their
+  lower quartile least       their least longer      the median of rounds of 1 s processor   the
+  median of the processor seconds a step, of all threads reading     the lesser of quartile and
+  processor: what a busy machine's reading is (`calibration.Rounds.estimate`)
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ LOADS = (0, 1, 2, 4, 8)
 LANES = {"compact": 16, "tutorial": 4}
 LONGER_ROUNDS, LONGER_SECONDS = 4, 1.0
 PROBES = 1
-"""Times that the arrays of the workers are probed at each load; a probe has a few rounds a worker."""
+"""Times that the arrays of the workers are probed at each load; a probe has a few rounds a worker.
+"""
 
 
 BUSY = """
@@ -65,8 +67,15 @@ while os.path.exists(f"/proc/{sys.argv[1]}"):
 
 @contextmanager
 def busy(count: int) -> Iterator[None]:
-    """So many processes of another family that do nothing but take a processor, until this one ends."""
-    started = [subprocess.Popen([sys.executable, "-c", BUSY, str(os.getpid())], stdout=subprocess.PIPE, text=True) for _ in range(count)]
+    """So many processes of another family that do nothing but take a processor, until this one
+    ends.
+    """
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", BUSY, str(os.getpid())], stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(count)
+    ]
     ids = [int(process.stdout.readline()) for process in started if process.stdout]
     for process in started:
         process.wait()
@@ -89,8 +98,13 @@ def timed(learner: Learner, count: int, seconds: float) -> Rounds:
 
 
 def measure(repeats: int) -> pd.DataFrame:
-    """A row a (network, lanes, load) with the rounds that were timed, and what others took of the cores."""
-    trials: dict[str, Trial] = {name: preset("quick").with_(network=name, optimizers=("adam",)).trials()[0] for name in LANES}
+    """A row a (network, lanes, load) with the rounds that were timed, and what others took of the
+    cores.
+    """
+    trials: dict[str, Trial] = {
+        name: preset("quick").with_(network=name, optimizers=("adam",)).trials()[0]
+        for name in LANES
+    }
     factory, jobs = Setup(), this_machine().cores
     engine = factory(data.load("mnist"))
     alone = {name: engine.learner([trial]) for name, trial in trials.items()}
@@ -103,18 +117,43 @@ def measure(repeats: int) -> pd.DataFrame:
             with busy(load):
                 for name, trial in trials.items():
                     meter = Meter()
-                    short, longer = timed(alone[name], ROUNDS, ROUND_SECONDS), timed(alone[name], LONGER_ROUNDS, LONGER_SECONDS)
-                    rows.append((name, 1, load, short.seconds, short.processor, longer.seconds, meter.read().others))
+                    short, longer = (
+                        timed(alone[name], ROUNDS, ROUND_SECONDS),
+                        timed(alone[name], LONGER_ROUNDS, LONGER_SECONDS),
+                    )
+                    rows.append(
+                        (
+                            name,
+                            1,
+                            load,
+                            short.seconds,
+                            short.processor,
+                            longer.seconds,
+                            meter.read().others,
+                        )
+                    )
                     if jobs > 1:
-                        probes = [crew.probe(trial, [LANES[name]])[LANES[name]] for _ in range(PROBES)]
-                        seconds, processor = ([v for one in probes for v in getattr(one, part)] for part in ("seconds", "processor"))
+                        probes = [
+                            crew.probe(trial, [LANES[name]])[LANES[name]] for _ in range(PROBES)
+                        ]
+                        seconds, processor = (
+                            [v for one in probes for v in getattr(one, part)]
+                            for part in ("seconds", "processor")
+                        )
                         others = max(one.load.others for one in probes if one.load)
                         rows.append((name, LANES[name], load, seconds, processor, [], others))
             print(f"{load} busy processes beside: measured", file=sys.stderr)
     crew.close()
-    table = pd.DataFrame(rows, columns=["network", "lanes", "load", "seconds", "processor", "longer", "others"])
+    table = pd.DataFrame(
+        rows, columns=["network", "lanes", "load", "seconds", "processor", "longer", "others"]
+    )
     return table.groupby(["network", "lanes", "load"], as_index=False).agg(
-        {"seconds": "sum", "processor": "sum", "longer": "sum", "others": "median"}  # lists are joined
+        {
+            "seconds": "sum",
+            "processor": "sum",
+            "longer": "sum",
+            "others": "median",
+        }  # lists are joined
     )
 
 
@@ -124,7 +163,10 @@ def estimates(table: pd.DataFrame) -> pd.DataFrame:
     for (network, lanes), group in table.groupby(["network", "lanes"]):
         quiet = statistics.median(group["seconds"].iloc[0])
         for row in group.itertuples():
-            quartile, processor = float(np.quantile(row.seconds, 0.25)), statistics.median(row.processor)
+            quartile, processor = (
+                float(np.quantile(row.seconds, 0.25)),
+                statistics.median(row.processor),
+            )
             found = {
                 "median": statistics.median(row.seconds),
                 "quartile": quartile,
@@ -134,13 +176,22 @@ def estimates(table: pd.DataFrame) -> pd.DataFrame:
                 "reading": min(quartile, processor) if row.load else statistics.median(row.seconds),
             }
             what = f"{network}, {'alone' if lanes == 1 else f'arrays of {lanes}'}"
-            rows.append({"what": what, "busy": row.load, "others": row.others, **{name: value / quiet for name, value in found.items()}})
+            rows.append(
+                {
+                    "what": what,
+                    "busy": row.load,
+                    "others": row.others,
+                    **{name: value / quiet for name, value in found.items()},
+                }
+            )
     return pd.DataFrame(rows)
 
 
 def main() -> None:
     """Measure, print and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--repeats", type=int, default=3, help="how often each load is taken")
     parser.add_argument("--out", type=Path, help="the folder to write to")
     arguments = parser.parse_args()
@@ -149,12 +200,21 @@ def main() -> None:
     out = arguments.out or Path("results") / this_machine().name / "benchmark"
     out.mkdir(parents=True, exist_ok=True)
     site = this_site()
-    answer = {"machine": site.machine.to_json(), "versions": dict(site.versions), "repeats": arguments.repeats}
-    (out / "load.json").write_text(json.dumps({**answer, "rounds": table.to_dict("records")}, indent=1) + "\n")
+    answer = {
+        "machine": site.machine.to_json(),
+        "versions": dict(site.versions),
+        "repeats": arguments.repeats,
+    }
+    (out / "load.json").write_text(
+        json.dumps({**answer, "rounds": table.to_dict("records")}, indent=1) + "\n"
+    )
     head = [str(name) for name in found.columns]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for row in found.itertuples(index=False):
-        cells = ["" if value != value else f"{value:.2f}" if isinstance(value, float) else str(value) for value in row]
+        cells = [
+            "" if value != value else f"{value:.2f}" if isinstance(value, float) else str(value)
+            for value in row
+        ]
         lines.append("| " + " | ".join(cells) + " |")
     (out / "load.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))

@@ -1,10 +1,12 @@
 #!/usr/bin/env python
-"""How many trials can one driver take in? Simulated ones, parabolas that train in no time, come from dask's workers as fast as they can.
+"""How many trials can one driver take in? Simulated ones, parabolas that train in no time, come
+from dask's workers as fast as they can.
 
     PYTHONPATH=.:tests .venv/bin/python scripts/measure_driver.py [--trials 100000] [--workers 2]
 
-Prints seconds of planning, rows a second from the first task to the last row on the disk, the driver's peak memory, and bytes a run. The
-workers share the machine's cores with the driver and the scheduler, so the rate is a lower bound.
+Prints seconds of planning, rows a second from the first task to the last row on the disk, the
+driver's peak memory, and bytes a run. The workers share the machine's cores with the driver and the
+scheduler, so the rate is a lower bound.
 """
 
 from __future__ import annotations
@@ -36,19 +38,40 @@ def engine(images: Images) -> ParabolaEngine:
 
 def main() -> None:
     """Run the simulated study in a temporary folder and print what it took."""
-    parser = argparse.ArgumentParser(description="Measure the driver on simulated trials that come through dask.")
-    parser.add_argument("--trials", type=int, default=100_000, help=f"how many, a multiple of {CELLS}")
+    parser = argparse.ArgumentParser(
+        description="Measure the driver on simulated trials that come through dask."
+    )
+    parser.add_argument(
+        "--trials", type=int, default=100_000, help=f"how many, a multiple of {CELLS}"
+    )
     parser.add_argument("--workers", type=int, default=2, help="dask's worker processes")
     arguments = parser.parse_args()
     optimizers = ("sgd", "momentum", "adam", "adagrad", "rmsprop")
-    spec = StudySpec(name="simulated", optimizers=optimizers, rates="1e-4:1:100", seeds=arguments.trials // CELLS, max_steps=500)
+    spec = StudySpec(
+        name="simulated",
+        optimizers=optimizers,
+        rates="1e-4:1:100",
+        seeds=arguments.trials // CELLS,
+        max_steps=500,
+    )
     with tempfile.TemporaryDirectory() as folder:
         store, site = Store(Path(folder)), this_site()
-        times = calibrated(study_folder.calibration_of(store.folder, shared=False), spec.trials(), 0.002)
+        times = calibrated(
+            study_folder.calibration_of(store.folder, shared=False), spec.trials(), 0.002
+        )
         begun = time.perf_counter()
-        todo = plan(spec.trials(), set(), times, driver.outlook(spec, store.folder, arguments.workers).use)
+        todo = plan(
+            spec.trials(), set(), times, driver.outlook(spec, store.folder, arguments.workers).use
+        )
         planning = time.perf_counter() - begun
-        driver.run(spec, store.folder, workers=arguments.workers, backend="dask", factory=engine, progress=False)
+        driver.run(
+            spec,
+            store.folder,
+            workers=arguments.workers,
+            backend="dask",
+            factory=engine,
+            progress=False,
+        )
         seconds: dict[str, float] = {}
         for row in store.spent():
             for name, value in row["seconds"].items():
@@ -62,7 +85,10 @@ def main() -> None:
             "planning_seconds": round(planning, 1),
             "rows_per_second": round(rows / seconds["workers"], 1),
             "driver_peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-            "bytes_per_run": {path.name: round(path.stat().st_size / rows) for path in (store.runs_path, store.checks_path)},
+            "bytes_per_run": {
+                path.name: round(path.stat().st_size / rows)
+                for path in (store.runs_path, store.checks_path)
+            },
             "seconds": {name: round(value, 1) for name, value in seconds.items()},
         }
     print(json.dumps(answer, indent=1))

@@ -1,9 +1,11 @@
-"""Does a driver that runs study after study keep its memory and its files? A row a minute, as a Markdown table.
+"""Does a driver that runs study after study keep its memory and its files? A row a minute, as a
+Markdown table.
 
     .venv/bin/python scripts/soak.py [MINUTES]      # 60 where not given
 
-The `smoke` study, calibration, tables and figures included, over and over in one process. Exit code 1 if the memory of the last minute is
-more than 5 % above that after a sixth of the time, or more files are open.
+The `smoke` study, calibration, tables and figures included, over and over in one process. Exit code
+1 if the memory of the last minute is more than 5 % above that after a sixth of the time, or more
+files are open.
 """
 
 from __future__ import annotations
@@ -42,7 +44,11 @@ def main() -> int:
         elapsed = (time.monotonic() - begun) / 60
         if elapsed >= len(rows) + 1 or elapsed >= minutes:
             rows.append((elapsed, process.memory_info().rss / 1e6, process.num_fds()))
-            print(f"| {elapsed:.0f} | {studies} | {rows[-1][1]:.0f} | {rows[-1][2]} | {process.num_threads()} |", flush=True)
+            print(
+                f"| {elapsed:.0f} | {studies} | {rows[-1][1]:.0f} | {rows[-1][2]} | "
+                f"{process.num_threads()} |",
+                flush=True,
+            )
     settled = next(row for row in rows if row[0] >= minutes / 6)
     return int(rows[-1][1] > GROWTH * settled[1] or rows[-1][2] > settled[2])
 

@@ -1,14 +1,14 @@
 """Train one network at many learning rates with many optimizers, and measure what each rate costs.
 
-    spec = study.StudySpec(optimizers=("adam", "sgd"), rates="1e-4:1:9", cap=5.0)
-    runs = study.run(spec, out="results/mine")      # a DataFrame, one row a trial; rerunning resumes
-    runs = study.load("results/mine")               # the same rows, later
-    study.tables.best(runs), study.figures.valley(runs), study.tables.sizes(runs)
-    study.claims.judge(["results/mine"])
-    keras.optimizers.SGD(study.schedule("triangular:half=500", 0.1))
-    study.find_rate(model, x, y).suggest("tenth")   # for any compiled Keras model
+    spec = study.StudySpec(optimizers=("adam", "sgd"), rates="1e-4:1:9", cap=5.0) runs =
+    study.run(spec, out="results/mine")      # a DataFrame, one row a trial; rerunning resumes runs
+    = study.load("results/mine")               # the same rows, later study.tables.best(runs),
+    study.figures.valley(runs), study.tables.sizes(runs) study.claims.judge(["results/mine"])
+    keras.optimizers.SGD(study.schedule("triangular:half=500", 0.1)) study.find_rate(model, x,
+    y).suggest("tenth")   # for any compiled Keras model
 
-Importing this loads no TensorFlow; `run` does when there is something to train, and `schedule` loads Keras.
+Importing this loads no TensorFlow; `run` does when there is something to train, and `schedule`
+loads Keras.
 """
 
 from __future__ import annotations
@@ -58,10 +58,11 @@ def run(
     wait_quiet: float = 0.0,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Train what the study in `out` still lacks and return all its runs; see `study.execution.driver.run`.
+    """Train what the study in `out` still lacks and return all its runs; see
+    `study.execution.driver.run`.
 
-    `wait_quiet` is how many seconds to wait for other programs to end before step times are measured. Notes, on a busy machine for
-    example, go to standard error beside the progress bar.
+    `wait_quiet` is how many seconds to wait for other programs to end before step times are
+    measured. Notes, on a busy machine for example, go to standard error beside the progress bar.
     """
     from tqdm import tqdm
 
@@ -93,7 +94,9 @@ def load(folder: str | Path) -> pd.DataFrame:
 
 
 def schedule(shape: str | Schedule, learning_rate: float) -> Any:
-    """A `keras.optimizers.schedules.LearningRateSchedule` of that shape; see `study.search.keras.schedule.schedule`."""
+    """A `keras.optimizers.schedules.LearningRateSchedule` of that shape; see
+    `study.search.keras.schedule.schedule`.
+    """
     from study.search.keras.schedule import schedule
 
     return schedule(shape, learning_rate)

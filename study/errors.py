@@ -4,7 +4,9 @@ from __future__ import annotations
 
 
 class StudyError(ValueError):
-    """Bad input or a state that the user can mend: one sentence that names the value and what would be right."""
+    """Bad input or a state that the user can mend: one sentence that names the value and what would
+    be right.
+    """
 
 
 class Terminated(BaseException):

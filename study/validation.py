@@ -24,7 +24,9 @@ def sequence(field: str, value: object) -> tuple[Any, ...]:
 
 
 def choice(field: str, value: object, allowed: tuple[str, ...]) -> str:
-    """`value` if it is one of `allowed`, else a `StudyError` that lists them and guesses what was meant."""
+    """`value` if it is one of `allowed`, else a `StudyError` that lists them and guesses what was
+    meant.
+    """
     if isinstance(value, str) and value in allowed:
         return value
     close = difflib.get_close_matches(str(value), allowed, n=1)
@@ -39,7 +41,9 @@ def number(field: str, value: object, low: float, high: float) -> float:
             raise ValueError
         result = float(value)
     except (ValueError, OverflowError):
-        raise StudyError(f"{field} {value!r} must be a number above {low:g}, at most {high:g}") from None
+        raise StudyError(
+            f"{field} {value!r} must be a number above {low:g}, at most {high:g}"
+        ) from None
     if not low < result <= high:
         raise StudyError(f"{field} {value} must be above {low:g}, at most {high:g}")
     return result
@@ -47,9 +51,17 @@ def number(field: str, value: object, low: float, high: float) -> float:
 
 def integer(field: str, value: object, low: int, high: int) -> int:
     """`value`, a whole number or its digits, as an int in [low, high], else a `StudyError`."""
-    whole = int(value) if isinstance(value, np.integer) or (isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value)) else value
+    whole = (
+        int(value)
+        if isinstance(value, np.integer)
+        or (isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value))
+        else value
+    )
     if isinstance(whole, bool) or not isinstance(whole, int) or not low <= whole <= high:
-        raise StudyError(f"{field} {value if isinstance(value, (int, float)) else repr(value)} must be a whole number from {low} to {high}")
+        raise StudyError(
+            f"{field} {value if isinstance(value, (int, float)) else repr(value)} must be a "
+            f"whole number from {low} to {high}"
+        )
     return whole
 
 

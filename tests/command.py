@@ -1,4 +1,6 @@
-"""The command line in this process, so that TensorFlow is loaded and programs are compiled once for many tests."""
+"""The command line in this process, so that TensorFlow is loaded and programs are compiled once for
+many tests.
+"""
 
 from __future__ import annotations
 
@@ -22,4 +24,6 @@ def call(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedPro
             patch.chdir(cwd)
         with pytest.raises(SystemExit) as end:
             main()
-    return subprocess.CompletedProcess(["study"], int(end.value.code or 0), said.getvalue(), complained.getvalue())
+    return subprocess.CompletedProcess(
+        ["study"], int(end.value.code or 0), said.getvalue(), complained.getvalue()
+    )

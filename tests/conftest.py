@@ -14,11 +14,14 @@ from hypothesis import settings
 
 os.environ.setdefault("MPLBACKEND", "agg")
 
-# A temporary folder of this process's own: it holds the locks of timed jobs, and tests beside these are not to wait for them.
+# A temporary folder of this process's own: it holds the locks of timed jobs, and tests beside these
+# are not to wait for them.
 tempfile.tempdir = os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="study-tests-")
 atexit.register(shutil.rmtree, tempfile.tempdir, ignore_errors=True)
 
-if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as where the tests run in the background, and so would the programs they start
+if (
+    signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+):  # as where the tests run in the background, and so would the programs they start
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Timing never decides a test, and the same examples every time keep a red run reproducible.

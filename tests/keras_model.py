@@ -21,7 +21,9 @@ Floats = NDArray[Any]
 
 
 def build(network: Network) -> Any:
-    """The network with two inputs, images (B, 28, 28, 1) and the mask (B, dense) that dropout would draw, to logits (B, 10)."""
+    """The network with two inputs, images (B, 28, 28, 1) and the mask (B, dense) that dropout would
+    draw, to logits (B, 10).
+    """
     images, mask = layers.Input((28, 28, 1)), layers.Input((network.dense,))
     h = images
     for filters in network.filters:
@@ -32,7 +34,9 @@ def build(network: Network) -> Any:
 
 
 def optimizer(trial: Trial, momentum: float = 0.5) -> Any:
-    """Keras's own optimizer, or TensorFlow 1's; either takes (gradient, variable) pairs in `apply_gradients`."""
+    """Keras's own optimizer, or TensorFlow 1's; either takes (gradient, variable) pairs in
+    `apply_gradients`.
+    """
     rate = trial.learning_rate
     if trial.hyper == "keras":
         make = keras.optimizers
@@ -66,11 +70,17 @@ def weights_of(learner: Lanes, lane: int) -> Floats:
     return np.asarray(learner.state.slots[0][lane])
 
 
-def train(trial: Trial, images: Images, steps: int, weights: Floats | None = None, momentum: float = 0.5) -> tuple[Floats, Any]:
-    """Losses (steps,) of a plain Keras model on the trial's batches from its initial weights, or the given ones, and the model."""
+def train(
+    trial: Trial, images: Images, steps: int, weights: Floats | None = None, momentum: float = 0.5
+) -> tuple[Floats, Any]:
+    """Losses (steps,) of a plain Keras model on the trial's batches from its initial weights, or
+    the given ones, and the model.
+    """
     network = network_of(trial)
     model, optimize = build(network), optimizer(trial, momentum)
-    model.set_weights(unflatten(network, network.initial_weights(trial.seed) if weights is None else weights))
+    model.set_weights(
+        unflatten(network, network.initial_weights(trial.seed) if weights is None else weights)
+    )
     cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     keep = 1 - network.dropout
 
@@ -81,12 +91,18 @@ def train(trial: Trial, images: Images, steps: int, weights: Floats | None = Non
         return loss, tape.gradient(loss, [variable.value for variable in model.trainable_variables])
 
     losses = []
-    for step, chosen in enumerate(batch_order(trial.seed, 0, steps, trial.batch, len(images.y_train))):
+    for step, chosen in enumerate(
+        batch_order(trial.seed, 0, steps, trial.batch, len(images.y_train))
+    ):
         x = pixels(images.x_train[chosen])[..., None]
         drawn = uniform((trial.batch, network.dense), [trial.seed, step]).numpy()
         mask = (drawn < keep).astype(np.float32) / np.float32(keep)
         loss, grads = gradients(x, images.y_train[chosen].astype(np.int32), mask)
-        variables = model.trainable_variables if trial.hyper == "keras" else [variable.value for variable in model.trainable_variables]
+        variables = (
+            model.trainable_variables
+            if trial.hyper == "keras"
+            else [variable.value for variable in model.trainable_variables]
+        )
         optimize.apply_gradients(zip(grads, variables, strict=True))
         losses.append(float(loss))
     return np.array(losses), model
@@ -94,5 +110,9 @@ def train(trial: Trial, images: Images, steps: int, weights: Floats | None = Non
 
 def accuracy(model: Any, network: Network, x: NDArray[np.uint8], y: NDArray[np.uint8]) -> float:
     """The share of images that a model classifies right."""
-    logits = model.predict([pixels(x)[..., None], np.ones((len(x), network.dense), np.float32)], batch_size=500, verbose=0)
+    logits = model.predict(
+        [pixels(x)[..., None], np.ones((len(x), network.dense), np.float32)],
+        batch_size=500,
+        verbose=0,
+    )
     return float((logits.argmax(axis=1) == y).mean())

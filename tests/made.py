@@ -29,8 +29,20 @@ def made_runs(spec: StudySpec, truth: Truth) -> list[Run]:
     for trial in spec.trials():
         value = truth(trial)
         cap = trial.cap or 1e9
-        outcome = Outcome(value) if isinstance(value, str) else Outcome.REACHED if value <= cap else Outcome.CAPPED
-        seconds = min(value, cap) if isinstance(value, float | int) else cap if value in ("capped", "pruned") else 0.5
+        outcome = (
+            Outcome(value)
+            if isinstance(value, str)
+            else Outcome.REACHED
+            if value <= cap
+            else Outcome.CAPPED
+        )
+        seconds = (
+            min(value, cap)
+            if isinstance(value, float | int)
+            else cap
+            if value in ("capped", "pruned")
+            else 0.5
+        )
         net = network_of(trial)
         runs.append(
             replace(
@@ -47,11 +59,19 @@ def made_runs(spec: StudySpec, truth: Truth) -> list[Run]:
     return runs
 
 
-def stored(folder: Path, spec: StudySpec, truth: Truth, versions: Mapping[str, str] | None = None, **changes: Any) -> Path:
+def stored(
+    folder: Path,
+    spec: StudySpec,
+    truth: Truth,
+    versions: Mapping[str, str] | None = None,
+    **changes: Any,
+) -> Path:
     """A study's folder with those runs, each with these changes."""
     store = Store(folder)
     with store.writing():
-        store.write(store.spec_path, {"schema": 1, "dataset_md5": "made up", "spec": spec.to_json()})
+        store.write(
+            store.spec_path, {"schema": 1, "dataset_md5": "made up", "spec": spec.to_json()}
+        )
         store.write(folder / "machine.json", {"versions": versions or {"tensorflow": "2"}})
         for run in made_runs(spec, truth):
             store.append(replace(run, **changes), None)

@@ -1,4 +1,6 @@
-"""A Learner whose every number is known in closed form, and an engine of it: w <- w (1 - rate c) from w = 1, without TensorFlow."""
+"""A Learner whose every number is known in closed form, and an engine of it: w <- w (1 - rate c)
+from w = 1, without TensorFlow.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,21 @@ from study.machine.facts import Machine
 from study.spec.trial import Trial
 from study.storage.step_times import Calibration, Rounds, key_of
 
-CURVATURE = {"sgd": 0.5, "momentum": 1.0, "adam": 20.0, "adagrad": 2.0, "adadelta": 0.01, "rmsprop": 10.0}
+CURVATURE = {
+    "sgd": 0.5,
+    "momentum": 1.0,
+    "adam": 20.0,
+    "adagrad": 2.0,
+    "adadelta": 0.01,
+    "rmsprop": 10.0,
+}
 DEAD_ABOVE = 1e6
 
 
 class Parabola:
-    """Lanes on parabolas c w^2 / 2; accuracy is 1 - |w|, never below 0. A rate above `DEAD_ABOVE` moves nothing: provably stuck."""
+    """Lanes on parabolas c w^2 / 2; accuracy is 1 - |w|, never below 0. A rate above `DEAD_ABOVE`
+    moves nothing: provably stuck.
+    """
 
     def __init__(self, curvatures: Sequence[float], delay: float = 0.0) -> None:
         self.lanes = len(curvatures)
@@ -37,7 +48,10 @@ class Parabola:
         losses, correct = np.empty(rates.shape), np.empty(rates.shape)
         with np.errstate(over="ignore", invalid="ignore"):
             for t, rate in enumerate(rates):
-                losses[t], correct[t] = self.c * self.w**2 / 2, np.nan_to_num(np.maximum(0, 1 - np.abs(self.w)))
+                losses[t], correct[t] = (
+                    self.c * self.w**2 / 2,
+                    np.nan_to_num(np.maximum(0, 1 - np.abs(self.w))),
+                )
                 self.w = self.w * np.where(rate > DEAD_ABOVE, 1, 1 - rate * self.c)
         self.rates = rates[-1]
         return losses, correct
@@ -61,7 +75,11 @@ class Parabola:
 
     def take(self, lanes: Sequence[int]) -> None:
         self.calls.append("take")
-        self.c, self.w, self.rates = self.c[list(lanes)], self.w[list(lanes)], self.rates[list(lanes)]
+        self.c, self.w, self.rates = (
+            self.c[list(lanes)],
+            self.w[list(lanes)],
+            self.rates[list(lanes)],
+        )
         self.lanes = len(self.w)
 
 
@@ -88,11 +106,18 @@ class ParabolaEngine:
         bad = [trial.learning_rate for trial in trials if trial.learning_rate in self.breaks]
         if bad:
             raise RuntimeError(f"no parabola at {bad[0]}")
-        return Parabola([CURVATURE[trial.optimizer] for trial in padded(trials, array_size(len(trials)))], self.delay)
+        return Parabola(
+            [CURVATURE[trial.optimizer] for trial in padded(trials, array_size(len(trials)))],
+            self.delay,
+        )
 
 
-def calibrated(calibration: Calibration, trials: Sequence[Trial], seconds: float = 0.001) -> Calibration:
-    """The calibration with a made-up step time for every trial, so that reconstructed seconds are known."""
+def calibrated(
+    calibration: Calibration, trials: Sequence[Trial], seconds: float = 0.001
+) -> Calibration:
+    """The calibration with a made-up step time for every trial, so that reconstructed seconds are
+    known.
+    """
     calibration.add(calibration.entry(key_of(trial), Rounds([seconds], 50)) for trial in trials)
     return calibration
 

@@ -1,4 +1,6 @@
-"""Imports go down only, in two wings, and reading results never needs a framework: held by the source itself."""
+"""Imports go down only, in two wings, and reading results never needs a framework: held by the
+source itself.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,8 @@ TRAINING = {"engines", "training", "search", "execution", "experiments"}
 """The two wings: what reads results imports nothing of what trains."""
 
 EXCEPTIONS = {("search/finder.py", "figures"), ("search/staircase.py", "figures")}
-"""A sweep and a staircase draw themselves on request: `plot` imports the figures when it is called."""
+"""A sweep and a staircase draw themselves on request: `plot` imports the figures when it is called.
+"""
 
 MOST_LINES, MOST_FILES = 300, 12
 LONGER = {"cli/main.py", "cli/methods.py", "execution/driver.py"}
@@ -38,8 +41,15 @@ LONGER = {"cli/main.py", "cli/methods.py", "execution/driver.py"}
 
 FRAMEWORKS = {"tensorflow", "keras"}
 WITH_FRAMEWORK = {"engines/tensorflow.py", "search/keras/schedule.py"}
-"""Files that import a framework when they are imported: an engine, and a class of Keras's, which must be one of its own to be saved."""
-WITH_KERAS = {"data/readers.py", "search/keras/finder.py", "search/keras/restore.py", "search/keras/batches.py"}
+"""Files that import a framework when they are imported: an engine, and a class of Keras's, which
+must be one of its own to be saved.
+"""
+WITH_KERAS = {
+    "data/readers.py",
+    "search/keras/finder.py",
+    "search/keras/restore.py",
+    "search/keras/batches.py",
+}
 """Files whose functions do: a download of Keras's, and the finder on a user's own model."""
 
 PLAIN = {"errors", "words", "validation", "spec"}
@@ -47,16 +57,25 @@ PLAIN = {"errors", "words", "validation", "spec"}
 
 
 def imports(path: Path, top_only: bool = False) -> set[str]:
-    """The modules that a file imports, but for annotations; with `top_only`, only when it is itself imported."""
+    """The modules that a file imports, but for annotations; with `top_only`, only when it is itself
+    imported.
+    """
     tree = ast.parse(path.read_text())
     left_out = {
         id(child)
         for node in ast.walk(tree)
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        if isinstance(node, ast.If)
+        and isinstance(node.test, ast.Name)
+        and node.test.id == "TYPE_CHECKING"
         for child in ast.walk(node)
     }
     if top_only:
-        left_out |= {id(child) for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) for child in ast.walk(node)}
+        left_out |= {
+            id(child)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.FunctionDef)
+            for child in ast.walk(node)
+        }
     found: set[str] = set()
     for node in ast.walk(tree):
         if id(node) in left_out:
@@ -64,7 +83,11 @@ def imports(path: Path, top_only: bool = False) -> set[str]:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {f"study.{alias.name}" for alias in node.names} if node.module == "study" else {node.module}
+            found |= (
+                {f"study.{alias.name}" for alias in node.names}
+                if node.module == "study"
+                else {node.module}
+            )
     return found
 
 
@@ -78,7 +101,9 @@ def place(file: str) -> str:
 
 def within(file: str) -> set[str]:
     """The packages of this project that a file imports, its own left out."""
-    return {name.split(".")[1] for name in imports(STUDY / file) if name.startswith("study.")} - {place(file)}
+    return {name.split(".")[1] for name in imports(STUDY / file) if name.startswith("study.")} - {
+        place(file)
+    }
 
 
 def test_every_package_has_a_floor() -> None:
@@ -112,7 +137,10 @@ def test_a_file_holds_one_idea(file: str) -> None:
 @pytest.mark.parametrize("file", FILES)
 def test_frameworks_are_imported_in_few_places(file: str) -> None:
     """Everything else knows the seam alone."""
-    at_once, ever = ({name.partition(".")[0] for name in imports(STUDY / file, top)} & FRAMEWORKS for top in (True, False))
+    at_once, ever = (
+        {name.partition(".")[0] for name in imports(STUDY / file, top)} & FRAMEWORKS
+        for top in (True, False)
+    )
     assert not at_once or file in WITH_FRAMEWORK
     assert not ever or file in WITH_FRAMEWORK | WITH_KERAS
 
@@ -131,13 +159,27 @@ def test_study_never_imports_scripts_or_tests() -> None:
 
 
 @pytest.mark.parametrize(
-    "statement", ["import study", "import study; study.StudySpec", "import study.tables, study.figures", "import study.cli.main"]
+    "statement",
+    [
+        "import study",
+        "import study; study.StudySpec",
+        "import study.tables, study.figures",
+        "import study.cli.main",
+    ],
 )
 def test_importing_loads_no_tensorflow(statement: str) -> None:
-    """A notebook opens in a second; the bare import and the command line do without pandas and seaborn too."""
-    heavy = "['tensorflow', 'keras']" if "figures" in statement else "['tensorflow', 'keras', 'pandas', 'seaborn', 'matplotlib', 'joblib']"
+    """A notebook opens in a second; the bare import and the command line do without pandas and
+    seaborn too.
+    """
+    heavy = (
+        "['tensorflow', 'keras']"
+        if "figures" in statement
+        else "['tensorflow', 'keras', 'pandas', 'seaborn', 'matplotlib', 'joblib']"
+    )
     code = f"{statement}; import sys; print([name for name in {heavy} if name in sys.modules])"
-    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert answer.stdout.strip() == "[]"
 
 
@@ -145,6 +187,12 @@ def test_no_pickle_and_no_eval() -> None:
     """Data never becomes code."""
     for path in [*STUDY.rglob("*.py"), *(ROOT / "scripts").glob("*.py")]:
         tree = ast.parse(path.read_text())
-        assert not imports(path) & {"pickle", "dill", "shelve", "marshal", "cloudpickle", "yaml"}, path
-        called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+        assert not imports(path) & {"pickle", "dill", "shelve", "marshal", "cloudpickle", "yaml"}, (
+            path
+        )
+        called = {
+            node.func.id
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        }
         assert not called & {"eval", "exec", "compile"}, path

@@ -1,4 +1,6 @@
-"""Malformed inputs of every kind: each ends in exit code 2 and one sentence, never in a traceback. STUDY_EXAMPLES=3000 tries more."""
+"""Malformed inputs of every kind: each ends in exit code 2 and one sentence, never in a traceback.
+STUDY_EXAMPLES=3000 tries more.
+"""
 
 from __future__ import annotations
 
@@ -31,9 +33,53 @@ V1 = Path(__file__).parent / "data" / "v1"
 
 MANY = settings(max_examples=int(os.environ.get("STUDY_EXAMPLES", "100")))
 
-NUMBERS = ("", "0", "-1", "1", "2", "0.5", "97", "1e400", "nan", "inf", "none", "a:b:c", "1:2:3", "5:1:3", "1e-3:1:9999999", "1_0", "٣")
-NAMES = ("auto", "auto:x", "published", "adam,adam", ",", "mnist", "x.npz", "../x.npz", "/dev/null", "x.toml", ".", "..", "alone", "array")
-OTHERS = ("cosine:steps=0", "cosine:steps=1e9", "triangular:half=", "8GB", "1e999GB", "\0", "\ud800", "\n", "\x1b[2J", "<b>")
+NUMBERS = (
+    "",
+    "0",
+    "-1",
+    "1",
+    "2",
+    "0.5",
+    "97",
+    "1e400",
+    "nan",
+    "inf",
+    "none",
+    "a:b:c",
+    "1:2:3",
+    "5:1:3",
+    "1e-3:1:9999999",
+    "1_0",
+    "٣",
+)
+NAMES = (
+    "auto",
+    "auto:x",
+    "published",
+    "adam,adam",
+    ",",
+    "mnist",
+    "x.npz",
+    "../x.npz",
+    "/dev/null",
+    "x.toml",
+    ".",
+    "..",
+    "alone",
+    "array",
+)
+OTHERS = (
+    "cosine:steps=0",
+    "cosine:steps=1e9",
+    "triangular:half=",
+    "8GB",
+    "1e999GB",
+    "\0",
+    "\ud800",
+    "\n",
+    "\x1b[2J",
+    "<b>",
+)
 words = st.sampled_from([*NUMBERS, *NAMES, *OTHERS, *OPTIMIZERS, *PRESETS])
 texts = words | st.text(max_size=8)
 FLAGS = ("workers", "memory", "json", "out")
@@ -43,7 +89,12 @@ options = st.sampled_from([f"--{name.replace('_', '-')}" for name in (*SPEC_FIEL
 def call(arguments: Sequence[str]) -> tuple[int, str, str]:
     """Exit code, output and complaint of the command line, in this process."""
     out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as here, redirect_stdout(out), redirect_stderr(err):
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        tempfile.TemporaryDirectory() as here,
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
         patch.setattr(sys, "argv", ["study", *arguments])
         patch.chdir(here)
         with pytest.raises(SystemExit) as end:
@@ -73,7 +124,19 @@ def test_any_arguments_of_plan(what: str, given: list[tuple[str, str]]) -> None:
     refused(call(["plan", what, *(part for pair in given for part in pair)]))
 
 
-COMMANDS = ("status", "verify", "hindsight", "tables", "figures", "claims", "compare", "predict", "report", "contest", "import-published")
+COMMANDS = (
+    "status",
+    "verify",
+    "hindsight",
+    "tables",
+    "figures",
+    "claims",
+    "compare",
+    "predict",
+    "report",
+    "contest",
+    "import-published",
+)
 SEARCHES = ("find-rate", "staircase", "halve")
 
 
@@ -85,13 +148,24 @@ def test_any_arguments_of_any_command(command: str, given: list[str]) -> None:
 
 
 values = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | words
-nested = st.recursive(values, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3))
+nested = st.recursive(
+    values,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3)
+    ),
+)
 
 
 def as_toml(value: Any) -> str:
     """A value as TOML writes it."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(str(key))} = {as_toml(inner)}" for key, inner in value.items()) + "}"
+        return (
+            "{"
+            + ", ".join(
+                f"{json.dumps(str(key))} = {as_toml(inner)}" for key, inner in value.items()
+            )
+            + "}"
+        )
     if isinstance(value, list):
         return "[" + ", ".join(map(as_toml, value)) + "]"
     return json.dumps(value) if isinstance(value, (str, bool)) else str(value)
@@ -100,8 +174,12 @@ def as_toml(value: Any) -> str:
 @MANY
 @given(
     st.binary(max_size=200)
-    | st.dictionaries(st.sampled_from([*SPEC_FIELDS, "preset", "no-such-key"]), nested, max_size=5).map(
-        lambda keys: "\n".join(f"{key} = {as_toml(value)}" for key, value in keys.items()).encode(errors="surrogatepass")
+    | st.dictionaries(
+        st.sampled_from([*SPEC_FIELDS, "preset", "no-such-key"]), nested, max_size=5
+    ).map(
+        lambda keys: "\n".join(f"{key} = {as_toml(value)}" for key, value in keys.items()).encode(
+            errors="surrogatepass"
+        )
     )
 )
 def test_any_toml(text: bytes) -> None:
@@ -120,12 +198,21 @@ rows = st.sampled_from([json.loads(line) for line in (V1 / "runs.jsonl").read_te
 
 
 @MANY
-@given(st.sampled_from(["runs.jsonl", "checks.jsonl", "curves.jsonl", "spent.jsonl", "spec.json"]), st.data())
+@given(
+    st.sampled_from(["runs.jsonl", "checks.jsonl", "curves.jsonl", "spent.jsonl", "spec.json"]),
+    st.data(),
+)
 def test_any_store(name: str, draw: st.DataObject) -> None:
     """Each reader reads or refuses; what is left when bad lines are set aside is read by all."""
-    line = json.loads((V1 / name).read_text().splitlines()[0]) if name != "spec.json" else json.loads((V1 / name).read_text())
+    line = (
+        json.loads((V1 / name).read_text().splitlines()[0])
+        if name != "spec.json"
+        else json.loads((V1 / name).read_text())
+    )
     place = line["spec"] if name == "spec.json" else line
-    place.update(draw.draw(st.dictionaries(st.sampled_from([*place, "surprise"]), nested, max_size=3)))
+    place.update(
+        draw.draw(st.dictionaries(st.sampled_from([*place, "surprise"]), nested, max_size=3))
+    )
     raw = draw.draw(st.binary(max_size=60) | st.just(b"[" * 100_000) | st.just(b'{"id": ' * 50_000))
     with tempfile.TemporaryDirectory() as here:
         store = Store(Path(here))
@@ -142,10 +229,20 @@ def test_any_store(name: str, draw: st.DataObject) -> None:
 @MANY
 @given(st.data())
 def test_any_published_file(draw: st.DataObject) -> None:
-    """CSV files with any cells, and any bytes as either kind; nothing is written unless all of it is."""
+    """CSV files with any cells, and any bytes as either kind; nothing is written unless all of it
+    is.
+    """
     header = list(draw.draw(st.sampled_from([GRID_SHEET, RESULT_SHEET])))
-    cells = st.sampled_from(["Adam", "GD exp_decay", "0.97", "20", "0.001", '"', "a,b", "", "nan", "-1", "1e999"]) | st.text(max_size=6)
-    table = "\n".join(",".join(row) for row in [header, *draw.draw(st.lists(st.lists(cells, min_size=4, max_size=9), max_size=5))])
+    cells = st.sampled_from(
+        ["Adam", "GD exp_decay", "0.97", "20", "0.001", '"', "a,b", "", "nan", "-1", "1e999"]
+    ) | st.text(max_size=6)
+    table = "\n".join(
+        ",".join(row)
+        for row in [
+            header,
+            *draw.draw(st.lists(st.lists(cells, min_size=4, max_size=9), max_size=5)),
+        ]
+    )
     text = draw.draw(st.just(table.encode(errors="replace")) | st.binary(max_size=200))
     with tempfile.TemporaryDirectory() as here:
         path = Path(here) / draw.draw(st.sampled_from(["a.csv", "a.xlsx", "a.txt", "a"]))
@@ -173,7 +270,9 @@ SMALL = archive({key: np.zeros((3, 28, 28) if key[0] == "x" else 3, np.uint8) fo
 def test_any_data_file(draw: st.DataObject) -> None:
     """An archive with spoilt bytes, of wrong shapes or types, of pickles, or none at all."""
     spoilt = bytearray(SMALL)
-    for place, byte in draw.draw(st.lists(st.tuples(st.integers(0, len(SMALL) - 1), st.integers(0, 255)), max_size=8)):
+    for place, byte in draw.draw(
+        st.lists(st.tuples(st.integers(0, len(SMALL) - 1), st.integers(0, 255)), max_size=8)
+    ):
         spoilt[place] = byte
     shapes = st.lists(st.integers(0, 3), max_size=4).map(tuple)
     kinds = st.sampled_from(["u1", "i8", "f8", "S3", "?", "c16"])

@@ -13,7 +13,14 @@ from parabola import MACHINE, Parabola, ParabolaEngine, calibrated
 from study.engines.learner import LANE_SIZES
 from study.errors import StudyError
 from study.execution.array_sizes import lane_bytes, lanes_for, most_lanes, probes, unprobed
-from study.execution.estimates import OVERHEAD, array_seconds, budget_steps, busiest, expected_steps, lane_seconds
+from study.execution.estimates import (
+    OVERHEAD,
+    array_seconds,
+    budget_steps,
+    busiest,
+    expected_steps,
+    lane_seconds,
+)
 from study.execution.plan import group, plan
 from study.execution.resources import GPU_PROBES, Resources, parse_memory, resources
 from study.machine.quiet import Load
@@ -47,7 +54,7 @@ class SlowClock:
 
 
 def test_the_step_time_is_the_median_over_interleaved_rounds(tmp_path: Path) -> None:
-    """Warm-up first; then each round takes every optimizer in turn, so a slow spell falls on all."""
+    """Warm-up first; then each round takes every optimizer in turn, so a slow spell hits all."""
     first, second = ONE[:2]
     warm = [4 * 0.005, 4 * 0.005]
     rounds = []
@@ -56,7 +63,12 @@ def test_the_step_time_is_the_median_over_interleaved_rounds(tmp_path: Path) -> 
         rounds += [50 * 0.001 * spell, 50 * 0.002 * spell]
     times = calibration(tmp_path / "c.json")
     seen: list[tuple[int, int]] = []
-    found = step_times([first, second], ParabolaEngine(), SlowClock(warm + rounds), lambda done, total: seen.append((done, total)))
+    found = step_times(
+        [first, second],
+        ParabolaEngine(),
+        SlowClock(warm + rounds),
+        lambda done, total: seen.append((done, total)),
+    )
     times.take([first, second], found)
     assert times.seconds(first) == pytest.approx(0.001)
     assert times.seconds(second) == pytest.approx(0.002)
@@ -69,19 +81,35 @@ def test_the_step_time_is_the_median_over_interleaved_rounds(tmp_path: Path) -> 
 
 
 def test_times_are_reused_on_the_same_machine_and_missed_on_another(tmp_path: Path) -> None:
-    """Another processor or another TensorFlow measures anew, and leaves the first one's times in the file."""
+    """Another processor or another TensorFlow measures anew, and leaves the first one's times in
+    the file.
+    """
     path = tmp_path / "c.json"
     calibrated(calibration(path), ONE, 0.001)
     assert calibration(path).missing(SPEC.trials()) == []
-    for other in (Calibration([path], replace(MACHINE, cores=8), "2.21.0"), calibration(path, tensorflow="3.0.0")):
+    for other in (
+        Calibration([path], replace(MACHINE, cores=8), "2.21.0"),
+        calibration(path, tensorflow="3.0.0"),
+    ):
         assert [trial.optimizer for trial in other.missing(SPEC.trials())] == list(SPEC.optimizers)
         calibrated(other, ONE, 0.005)
         assert calibration(path).seconds(ONE[0]) == 0.001
     assert len(json.loads(path.read_text())) == 18
 
 
-@pytest.mark.parametrize("change", [{"network": "tutorial"}, {"batch": 50}, {"hyper": "keras"}, {"widths": (2.0,)}, {"scale_dense": True}])
-def test_a_step_time_belongs_to_its_network_width_batch_and_rule(tmp_path: Path, change: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"network": "tutorial"},
+        {"batch": 50},
+        {"hyper": "keras"},
+        {"widths": (2.0,)},
+        {"scale_dense": True},
+    ],
+)
+def test_a_step_time_belongs_to_its_network_width_batch_and_rule(
+    tmp_path: Path, change: dict[str, object]
+) -> None:
     """It is never used for another."""
     times = calibrated(calibration(tmp_path / "c.json"), ONE)
     assert len(times.missing(SPEC.with_(**change).trials())) == 6
@@ -111,7 +139,9 @@ QUIET, BUSY = Load(2, 1.0, 0.05, 0.0), Load(2, 0.5, 1.6, 0.9)
 
 
 def test_the_estimate_is_the_median_on_a_quiet_machine_and_the_least_bound_on_a_busy_one() -> None:
-    """Other programs only add time: the lower quartile and the processor seconds bound the step from above."""
+    """Other programs only add time: the lower quartile and the processor seconds bound the step
+    from above.
+    """
     seconds = [4.0, 5.0, 6.0, 7.0, 8.0]
     assert Rounds(seconds, 4, [1.0] * 5, QUIET).estimate == 6.0
     assert Rounds(seconds, 4, [1.0] * 5).estimate == 6.0, "as it always was where nobody looked"
@@ -150,7 +180,9 @@ def test_a_reading_of_a_busy_machine_is_marked_and_not_shared(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(("factor", "sentences"), [(1.24, 0), (1.26, 1), (0.81, 0), (0.79, 1)])
-def test_a_reading_that_differs_by_more_than_a_quarter_is_told(tmp_path: Path, factor: float, sentences: int) -> None:
+def test_a_reading_that_differs_by_more_than_a_quarter_is_told(
+    tmp_path: Path, factor: float, sentences: int
+) -> None:
     """Of the same machine and software; the first of all has nothing to differ from."""
     times = calibration(tmp_path / "c.json")
     assert times.take(ONE[:1], [Rounds([0.002], 4)]) == []
@@ -159,8 +191,25 @@ def test_a_reading_that_differs_by_more_than_a_quarter_is_told(tmp_path: Path, f
 
 def broken(**change: object) -> str:
     """A calibration whose one entry has a value that cannot be."""
-    entry = {"network": "compact", "width": 1.0, "scale_dense": False, "optimizer": "sgd", "hyper": "published", "batch": 100, "lanes": 1}
-    entry |= {"seconds": 1e-3, "low": 1e-3, "high": 1e-3, "rounds": 9, "steps": 50, "fingerprint": "0", "tensorflow": "2", "jobs": 1}
+    entry = {
+        "network": "compact",
+        "width": 1.0,
+        "scale_dense": False,
+        "optimizer": "sgd",
+        "hyper": "published",
+        "batch": 100,
+        "lanes": 1,
+    }
+    entry |= {
+        "seconds": 1e-3,
+        "low": 1e-3,
+        "high": 1e-3,
+        "rounds": 9,
+        "steps": 50,
+        "fingerprint": "0",
+        "tensorflow": "2",
+        "jobs": 1,
+    }
     return json.dumps([{**entry, "measured_at": "2026", **change}])
 
 
@@ -173,7 +222,16 @@ def test_the_entry_that_is_broken_below_is_whole(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[1]", '[{"network": "compact"}]', broken(seconds=-1.0), broken(seconds="fast"), broken(low=0), broken(batch="100")],
+    [
+        "",
+        "{",
+        "[1]",
+        '[{"network": "compact"}]',
+        broken(seconds=-1.0),
+        broken(seconds="fast"),
+        broken(low=0),
+        broken(batch="100"),
+    ],
 )
 def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
     """One sentence that says what to do."""
@@ -189,19 +247,26 @@ def test_groups_share_all_but_optimizer_and_rate(tmp_path: Path) -> None:
     spec = SPEC.with_(widths=(1, 2), seeds=2)
     groups = group(spec.trials(), times, ONE_JOB)
     assert [len(trials) for trials in groups] == [16] * 24
-    assert sorted(trial.id for trials in groups for trial in trials) == sorted(trial.id for trial in spec.trials())
+    assert sorted(trial.id for trials in groups for trial in trials) == sorted(
+        trial.id for trial in spec.trials()
+    )
     for trials in groups:
         assert len({(trial.width, trial.seed) for trial in trials}) == 1
 
 
 def probed(times: Calibration, seconds: dict[int, float], jobs: int = 1) -> Calibration:
     """The calibration with made-up step times of a lane in arrays."""
-    times.add(times.entry(array_key(ONE[0], size, jobs), Rounds([value], 5)) for size, value in seconds.items())
+    times.add(
+        times.entry(array_key(ONE[0], size, jobs), Rounds([value], 5))
+        for size, value in seconds.items()
+    )
     return times
 
 
 def test_the_measured_array_that_trains_fastest_is_taken(tmp_path: Path) -> None:
-    """The smallest of those that are near the fastest; another number of processes is another measurement."""
+    """The smallest of those that are near the fastest; another number of processes is another
+    measurement.
+    """
     times = calibrated(calibration(tmp_path / "c.json"), ONE)
     assert lanes_for(ONE[0], times, ONE_JOB) == 16
     probed(times, {4: 1.3e-3, 16: 1.0e-3, 64: 0.7e-3})
@@ -211,14 +276,24 @@ def test_the_measured_array_that_trains_fastest_is_taken(tmp_path: Path) -> None
     assert lanes_for(ONE[0], probed(times, {4: 0.95e-3}), ONE_JOB) == 16
     assert lanes_for(ONE[0], probed(times, {4: 0.8e-3}), ONE_JOB) == 4
     stored = calibration(tmp_path / "c.json").arrays(ONE[0], 1)
-    assert {size: time.seconds for size, time in stored.items()} == {4: 0.8e-3, 16: 1.0e-3, 64: 0.95e-3}
+    assert {size: time.seconds for size, time in stored.items()} == {
+        4: 0.8e-3,
+        16: 1.0e-3,
+        64: 0.95e-3,
+    }
 
 
 def test_a_probe_changes_the_usual_size_by_more_than_its_noise_alone(tmp_path: Path) -> None:
     """Rounds that overlap decide nothing, and neither does a machine that was busy."""
     usual, faster = [1.0e-3, 1.1e-3, 1.2e-3], [0.7e-3, 0.8e-3, 1.4e-3]
-    for noisy, load, size in ((faster, QUIET, 16), ([0.7e-3, 0.8e-3, 0.9e-3], QUIET, 64), ([0.7e-3, 0.8e-3, 0.9e-3], BUSY, 16)):
-        times = calibrated(Calibration([tmp_path / f"{size}{load.quiet}{noisy[-1]}.json"], MACHINE, "2.21.0"), ONE)
+    for noisy, load, size in (
+        (faster, QUIET, 16),
+        ([0.7e-3, 0.8e-3, 0.9e-3], QUIET, 64),
+        ([0.7e-3, 0.8e-3, 0.9e-3], BUSY, 16),
+    ):
+        times = calibrated(
+            Calibration([tmp_path / f"{size}{load.quiet}{noisy[-1]}.json"], MACHINE, "2.21.0"), ONE
+        )
         rounds = {16: Rounds(usual, 5, usual, load), 64: Rounds(noisy, 5, noisy, load)}
         times.add(times.entry(array_key(ONE[0], lanes, 1), one) for lanes, one in rounds.items())
         assert lanes_for(ONE[0], times, ONE_JOB) == size
@@ -241,7 +316,9 @@ def test_without_processes_there_is_one_worker(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_slow_steps_memory_and_workers_make_smaller_groups(tmp_path: Path) -> None:
-    """A check must come within the interval, the arrays of all processes within the memory, and no process goes without a group."""
+    """A check must come within the interval, the arrays of all processes within the memory, and no
+    process goes without a group.
+    """
     times = calibration(tmp_path / "c.json")
     assert most_lanes(ONE[0], calibrated(times, ONE, 0.001), ONE_JOB) == max(LANE_SIZES)
     assert most_lanes(ONE[0], calibrated(times, ONE, 0.05), ONE_JOB) == 8
@@ -268,7 +345,9 @@ def test_sizes_are_measured_where_there_is_a_choice(tmp_path: Path) -> None:
 
 def test_a_probe_times_each_size_in_turn() -> None:
     """Seconds of one lane's step: the array's, divided among its lanes."""
-    found = probe(ONE[0], [4, 16], ParabolaEngine(), SlowClock([5 * 0.004, 5 * 0.008] * PROBE_ROUNDS))
+    found = probe(
+        ONE[0], [4, 16], ParabolaEngine(), SlowClock([5 * 0.004, 5 * 0.008] * PROBE_ROUNDS)
+    )
     assert found[4].seconds == pytest.approx([1e-3] * PROBE_ROUNDS)
     assert found[16].seconds == pytest.approx([5e-4] * PROBE_ROUNDS)
 
@@ -286,7 +365,14 @@ class Crowded(ParabolaEngine):
         return super().learner(trials)
 
 
-@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("RESOURCE_EXHAUSTED: Out of memory"), RuntimeError("OOM when allocating")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("RESOURCE_EXHAUSTED: Out of memory"),
+        RuntimeError("OOM when allocating"),
+    ],
+)
 def test_a_size_that_memory_cannot_hold_is_not_to_be_had(error: Exception) -> None:
     """Whoever says so."""
     assert set(probe(ONE[0], [4, 16], Crowded(error))) == {4}
@@ -294,26 +380,38 @@ def test_a_size_that_memory_cannot_hold_is_not_to_be_had(error: Exception) -> No
 
 def test_any_other_error_of_an_array_is_told() -> None:
     """It is not want of memory, and would cost the study its arrays without a word."""
-    with pytest.raises(StudyError, match=r"an array of 16 lanes on the compact network at width 1 cannot be trained here \(ValueError: no"):
+    with pytest.raises(
+        StudyError,
+        match=r"an array of 16 lanes on the compact network at width 1 cannot be trained here "
+        r"\(ValueError: no",
+    ):
         probe(ONE[0], [4, 16], Crowded(ValueError("no gradient")))
 
 
 def test_a_plan_expects_arrivals_and_early_ends(tmp_path: Path) -> None:
-    """Steps fall as 1 / rate to an optimizer's highest rate; beyond it trials are found stuck; nothing takes more than its budget."""
+    """Steps fall as 1 / rate to an optimizer's highest rate; beyond it trials are found stuck;
+    nothing takes more than its budget.
+    """
     times = calibrated(calibration(tmp_path / "c.json"), ONE, 0.002)
     sgd = ONE[0]
-    expected = [expected_steps(replace(sgd, learning_rate=rate), times) for rate in (1e-5, 0.05, 0.4, 10.0)]
+    expected = [
+        expected_steps(replace(sgd, learning_rate=rate), times) for rate in (1e-5, 0.05, 0.4, 10.0)
+    ]
     assert expected == [4000, 2200, 1300, 600]
     assert expected_steps(replace(sgd, learning_rate=10.0, cap=1.0), times) == 500
     assert busiest([3, 3, 2, 1], 2) == 5
     probed(times, {16: 0.0005}, jobs=2)
     array = array_seconds(sgd, [600] * 15 + [4000], times, TWO_JOBS)
-    assert array == pytest.approx(600 * 16 * 0.0005 + 3400 * 0.002)  # the last lane trains alone, at the step time alone
+    assert array == pytest.approx(
+        600 * 16 * 0.0005 + 3400 * 0.002
+    )  # the last lane trains alone, at the step time alone
     spec = SPEC.with_(optimizers=("sgd",))
     todo = plan(spec.trials(), set(), times, TWO_JOBS)
     overhead = OVERHEAD["start"]
     assert todo.seconds < todo.most_seconds
-    assert todo.most_seconds == pytest.approx(overhead + 8 * budget_steps(sgd, times) * lane_seconds(sgd, times, TWO_JOBS, 8) * 2)
+    assert todo.most_seconds == pytest.approx(
+        overhead + 8 * budget_steps(sgd, times) * lane_seconds(sgd, times, TWO_JOBS, 8) * 2
+    )
     assert plan(spec.trials(), {trial.id for trial in spec.trials()}, times, TWO_JOBS).seconds == 0
 
 
@@ -324,18 +422,24 @@ def test_processes_follow_the_cores_the_trials_and_the_memory() -> None:
     assert resources(SPEC, 960, eight, memory=64e9).jobs == 8
     assert resources(SPEC, 6, eight, memory=64e9).jobs == 1
     assert resources(SPEC, 960, eight, memory=4e9).jobs == 2
-    assert resources(SPEC, 960, replace(eight, gpus=("H200",)), memory=64e9) == Resources(1, 64e9, probes=GPU_PROBES)
+    assert resources(SPEC, 960, replace(eight, gpus=("H200",)), memory=64e9) == Resources(
+        1, 64e9, probes=GPU_PROBES
+    )
     assert resources(SPEC.with_(mode="alone"), 960, eight).jobs == 1
     assert resources(SPEC, 96, eight, jobs=3, memory=64e9) == Resources(3, 64e9)
 
 
 def test_memory_that_holds_no_process_is_refused() -> None:
     """It could only be exceeded."""
-    with pytest.raises(StudyError, match=r"memory 1GB is less than the 1.2GB that one process takes"):
+    with pytest.raises(
+        StudyError, match=r"memory 1GB is less than the 1.2GB that one process takes"
+    ):
         resources(SPEC, 96, MACHINE, memory=1e9)
 
 
-@pytest.mark.parametrize(("text", "size"), [("2TB", 2e12), ("8GB", 8e9), ("512mb", 512e6), ("2.5", 2.5e9), (" 1 G", 1e9)])
+@pytest.mark.parametrize(
+    ("text", "size"), [("2TB", 2e12), ("8GB", 8e9), ("512mb", 512e6), ("2.5", 2.5e9), (" 1 G", 1e9)]
+)
 def test_memory_is_read(text: str, size: float) -> None:
     """With its unit, gigabytes if there is none."""
     assert parse_memory(text) == size
@@ -378,6 +482,10 @@ def test_a_plan_leaves_out_what_is_stored_and_bounds_the_rest(tmp_path: Path) ->
     assert plan(spec.trials(), set(), times, TWO_JOBS).most_seconds == pytest.approx(
         start + 2 * 500 * lane_seconds(trials[0], times, TWO_JOBS, 2) * 2
     )
-    assert plan(spec.with_(mode="alone").trials(), set(), times, ONE_JOB).most_seconds == pytest.approx(start + 3 * 1.0)
+    assert plan(
+        spec.with_(mode="alone").trials(), set(), times, ONE_JOB
+    ).most_seconds == pytest.approx(start + 3 * 1.0)
     slow = spec.with_(mode="alone", cap=None, max_steps=100)
-    assert plan(slow.trials(), set(), times, ONE_JOB).most_seconds == pytest.approx(start + 3 * 100 * 0.002)
+    assert plan(slow.trials(), set(), times, ONE_JOB).most_seconds == pytest.approx(
+        start + 3 * 100 * 0.002
+    )

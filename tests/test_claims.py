@@ -1,4 +1,6 @@
-"""Claims: made-up studies whose truth is known, both ways for each; and what must never change a verdict."""
+"""Claims: made-up studies whose truth is known, both ways for each; and what must never change a
+verdict.
+"""
 
 from __future__ import annotations
 
@@ -42,8 +44,15 @@ def noise(trial: Trial, size: float = 0.03) -> float:
     return float(np.random.default_rng([int(trial.id[:8], 16)]).normal(1, size))
 
 
-def grid(bands: Bands, seeds: int = 3, spoilt: Callable[[Trial], float | str | None] = lambda trial: None, drops: Any = None) -> Evidence:
-    """A study of the published grid: within its band an optimizer is the slower the lower the rate, up to 14 times."""
+def grid(
+    bands: Bands,
+    seeds: int = 3,
+    spoilt: Callable[[Trial], float | str | None] = lambda trial: None,
+    drops: Any = None,
+) -> Evidence:
+    """A study of the published grid: within its band an optimizer is the slower the lower the rate,
+    up to 14 times.
+    """
     spec = StudySpec(optimizers=tuple(bands), rates="published", seeds=seeds)
 
     def takes(trial: Trial) -> float | str:
@@ -53,10 +62,18 @@ def grid(bands: Bands, seeds: int = 3, spoilt: Callable[[Trial], float | str | N
         low, high, best = bands[trial.optimizer]
         if not low <= trial.learning_rate <= high:
             return "capped" if trial.learning_rate < low else "stuck"
-        slower = 1 + 13 * (math.log(high / trial.learning_rate) / math.log(high / low)) ** 2 if high > low else 1
+        slower = (
+            1 + 13 * (math.log(high / trial.learning_rate) / math.log(high / low)) ** 2
+            if high > low
+            else 1
+        )
         return min(best * slower * noise(trial), 119.0)
 
-    return Evidence(spec, made(spec, takes), curves(drops if drops is not None else dict.fromkeys(bands, 0.05) | {"adam": 0.005}, seeds))
+    return Evidence(
+        spec,
+        made(spec, takes),
+        curves(drops if drops is not None else dict.fromkeys(bands, 0.05) | {"adam": 0.005}, seeds),
+    )
 
 
 def curves(drops: Mapping[str, float], seeds: int) -> pd.DataFrame:
@@ -67,10 +84,20 @@ def curves(drops: Mapping[str, float], seeds: int) -> pd.DataFrame:
             accuracy = [0.1, 0.8, 0.95, 0.97, 0.97 - size * (1 + 0.02 * seed), 0.97]
             part = pd.DataFrame({"accuracy": accuracy, "step": range(50, 350, 50)})
             parts.append(part.assign(optimizer=name, seed=seed, width=1.0, outcome="capped"))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["optimizer", "seed", "accuracy", "step", "width"])
+    return (
+        pd.concat(parts, ignore_index=True)
+        if parts
+        else pd.DataFrame(columns=["optimizer", "seed", "accuracy", "step", "width"])
+    )
 
 
-SIZES = StudySpec(optimizers=("adam",), rates=(0.0005, 0.001, 0.00146, 0.01), widths=PUBLISHED_WIDTHS, target=0.96, cap=240.0)
+SIZES = StudySpec(
+    optimizers=("adam",),
+    rates=(0.0005, 0.001, 0.00146, 0.01),
+    widths=PUBLISHED_WIDTHS,
+    target=0.96,
+    cap=240.0,
+)
 
 
 def sized(
@@ -79,7 +106,9 @@ def sized(
     trains: Callable[[Trial], bool] = lambda trial: True,
     above: float = 2.0,
 ) -> Evidence:
-    """A size study: time of a shape in n (weights over those at 1x), less at the rate that is best there, more and noisier above it."""
+    """A size study: time of a shape in n (weights over those at 1x), less at the rate that is best
+    there, more and noisier above it.
+    """
     base = network_of(SIZES.trials()[0]).weights
 
     def takes(trial: Trial) -> float | str:
@@ -94,7 +123,10 @@ def sized(
 
 
 LIKE_PUBLISHED = [grid(PUBLISHED), sized()]
-EVERYWHERE: Bands = {name: (PUBLISHED_RATES[1], PUBLISHED_RATES[-2], best) for name, (_, _, best) in PUBLISHED.items()}
+EVERYWHERE: Bands = {
+    name: (PUBLISHED_RATES[1], PUBLISHED_RATES[-2], best)
+    for name, (_, _, best) in PUBLISHED.items()
+}
 
 
 def judged(studies: Known) -> dict[str, Verdict]:
@@ -102,12 +134,27 @@ def judged(studies: Known) -> dict[str, Verdict]:
 
 
 def test_every_claim_of_the_published_study_is_judged() -> None:
-    """Thirteen of its own and three of the ways of choosing a rate, each with its words and the published numbers."""
+    """Thirteen of its own and three of the ways of choosing a rate, each with its words and the
+    published numbers.
+    """
     assert list(CLAIMS) == [
-        "majority-fails", "valley", "no-universal-rate", "order-of-magnitude", "wide-union", "all-but-rmsprop", "adam-fastest",
-        "adam-stable", "adam-wide", "linear-size", "rate-survives-scaling", "best-rate-transfers", "variance-above-1e-3",
-        "tenth-rule", "clr-gain", "windows-equal",
-    ]  # fmt: skip
+        "majority-fails",
+        "valley",
+        "no-universal-rate",
+        "order-of-magnitude",
+        "wide-union",
+        "all-but-rmsprop",
+        "adam-fastest",
+        "adam-stable",
+        "adam-wide",
+        "linear-size",
+        "rate-survives-scaling",
+        "best-rate-transfers",
+        "variance-above-1e-3",
+        "tenth-rule",
+        "clr-gain",
+        "windows-equal",
+    ]
     assert set(FALSE) | set(OF_METHODS) == set(CLAIMS)
     assert all(claim.text and claim.published for claim in CLAIMS.values())
 
@@ -126,15 +173,21 @@ FALSE: dict[str, Callable[[], list[Evidence]]] = {
     "majority-fails": lambda: [grid({**PUBLISHED, "sgd": (1e-5, 50, 7.0)})],
     "valley": lambda: [grid(PUBLISHED, spoilt=hole)],
     "no-universal-rate": lambda: [grid(EVERYWHERE)],
-    "order-of-magnitude": lambda: [grid(PUBLISHED, spoilt=lambda trial: None if trial.learning_rate > 100 else flat(trial))],
+    "order-of-magnitude": lambda: [
+        grid(PUBLISHED, spoilt=lambda trial: None if trial.learning_rate > 100 else flat(trial))
+    ],
     "wide-union": lambda: [grid({**PUBLISHED, "adadelta": (10, 47, 8.4)})],
     "all-but-rmsprop": lambda: [grid({**PUBLISHED, "rmsprop": (3.1e-4, 0.0015, 6.0)})],
     "adam-fastest": lambda: [grid({**PUBLISHED, "adam": (4.6e-5, 0.0101, 14.0)})],
     "adam-stable": lambda: [grid(PUBLISHED, drops=dict.fromkeys(OPTIMIZERS, 0.05))],
     "adam-wide": lambda: [grid({**PUBLISHED, "adam": (0.005, 0.0101, 5.0)})],
     "linear-size": lambda: [sized(shape=lambda n: 0.2 + 0.5 * n**2.2)],
-    "rate-survives-scaling": lambda: [sized(trains=lambda trial: trial.width < 6 or trial.learning_rate < 0.001)],
-    "best-rate-transfers": lambda: [sized(best=lambda width: 0.00146 if width < 4 else 0.0005, above=4)],
+    "rate-survives-scaling": lambda: [
+        sized(trains=lambda trial: trial.width < 6 or trial.learning_rate < 0.001)
+    ],
+    "best-rate-transfers": lambda: [
+        sized(best=lambda width: 0.00146 if width < 4 else 0.0005, above=4)
+    ],
     "variance-above-1e-3": lambda: [sized(above=0.5)],
 }
 
@@ -157,20 +210,42 @@ def test_where_the_data_cannot_say_nothing_is_said() -> None:
     assert {verdict.verdict for verdict in nothing.values()} == {UNDECIDED}
     one_seed = judged([grid(PUBLISHED, seeds=1)])
     assert one_seed["adam-stable"].verdict == UNDECIDED
-    assert judged([grid({**PUBLISHED, "adam": (4.6e-5, 0.0101, 6.0)}, seeds=1)])["adam-fastest"].verdict == UNDECIDED
+    assert (
+        judged([grid({**PUBLISHED, "adam": (4.6e-5, 0.0101, 6.0)}, seeds=1)])[
+            "adam-fastest"
+        ].verdict
+        == UNDECIDED
+    )
     assert judged([grid(PUBLISHED, seeds=1, spoilt=hole)])["valley"].verdict == UNDECIDED
-    without_rmsprop = judged([grid({name: band for name, band in PUBLISHED.items() if name != "rmsprop"})])
-    assert without_rmsprop["all-but-rmsprop"].verdict == without_rmsprop["majority-fails"].verdict == UNDECIDED
+    without_rmsprop = judged(
+        [grid({name: band for name, band in PUBLISHED.items() if name != "rmsprop"})]
+    )
+    assert (
+        without_rmsprop["all-but-rmsprop"].verdict
+        == without_rmsprop["majority-fails"].verdict
+        == UNDECIDED
+    )
     assert without_rmsprop["no-universal-rate"].verdict == HOLDS
     study = LIKE_PUBLISHED[0]
     short = study.runs.assign(cap_seconds=30.0)
-    short = short.assign(outcome=short["outcome"].mask((short["outcome"] == "reached") & (short["seconds"] > 30), "capped"))
-    assert judged([replace(study, runs=short.assign(seconds=short["seconds"].clip(upper=30)))])["order-of-magnitude"].verdict == UNDECIDED
+    short = short.assign(
+        outcome=short["outcome"].mask(
+            (short["outcome"] == "reached") & (short["seconds"] > 30), "capped"
+        )
+    )
+    assert (
+        judged([replace(study, runs=short.assign(seconds=short["seconds"].clip(upper=30)))])[
+            "order-of-magnitude"
+        ].verdict
+        == UNDECIDED
+    )
 
 
 def scaled(study: Evidence, factor: float) -> Evidence:
     columns = ["seconds", "step_seconds", "cap_seconds"]
-    return replace(study, runs=study.runs.assign(**{name: study.runs[name] * factor for name in columns}))
+    return replace(
+        study, runs=study.runs.assign(**{name: study.runs[name] * factor for name in columns})
+    )
 
 
 WORLDS = {"published": lambda: LIKE_PUBLISHED, **FALSE}
@@ -182,7 +257,10 @@ def test_order_and_units_change_no_verdict(world: str) -> None:
     studies = WORLDS[world]()
     truth = {id_: verdict.verdict for id_, verdict in judged(studies).items()}
     for changed in (
-        [replace(study, runs=study.runs.sample(frac=1, random_state=1).reset_index(drop=True)) for study in studies],
+        [
+            replace(study, runs=study.runs.sample(frac=1, random_state=1).reset_index(drop=True))
+            for study in studies
+        ],
         [scaled(study, 1e3) for study in studies],
         [scaled(study, 1 / 3600) for study in studies],
     ):
@@ -200,7 +278,11 @@ def test_taking_data_away_never_turns_a_verdict_round(world: str, share: float, 
         replace(
             study,
             runs=study.runs.drop(study.runs.sample(frac=share, random_state=seed).index),
-            curves=study.curves.drop(study.curves.groupby(["optimizer", "seed"]).sample(frac=share, random_state=seed).index)
+            curves=study.curves.drop(
+                study.curves.groupby(["optimizer", "seed"])
+                .sample(frac=share, random_state=seed)
+                .index
+            )
             if len(study.curves) and share == 1
             else study.curves,
         )
@@ -240,12 +322,20 @@ def cut(study: Evidence, cap: float) -> Evidence:
 
 
 @pytest.mark.parametrize("cap", [100.0, 60.0, 30.0, 14.0, 9.0, 5.0])
-@pytest.mark.parametrize("world", ["published", "all-but-rmsprop", "order-of-magnitude", "rate-survives-scaling"])
+@pytest.mark.parametrize(
+    "world", ["published", "all-but-rmsprop", "order-of-magnitude", "rate-survives-scaling"]
+)
 def test_a_shorter_cap_never_turns_a_verdict_round(world: str, cap: float) -> None:
     """What ran out of a short cap might have arrived; only what is certain then is still said."""
     studies = WORLDS[world]()
     truth = judged(studies)
-    decided = ("order-of-magnitude", "all-but-rmsprop", "adam-fastest", "rate-survives-scaling", "no-universal-rate")
+    decided = (
+        "order-of-magnitude",
+        "all-but-rmsprop",
+        "adam-fastest",
+        "rate-survives-scaling",
+        "no-universal-rate",
+    )
     for id_, verdict in judged([cut(study, cap) for study in studies]).items():
         if id_ in decided:
             assert verdict.verdict in (truth[id_].verdict, UNDECIDED), (verdict, truth[id_])
@@ -272,7 +362,9 @@ def test_holes_are_bounded_by_what_is_missing() -> None:
 
 
 def test_a_drop_counts_near_the_target() -> None:
-    """From the best so far, once within five points; all of it where the training diverged; nothing known of one that never came near."""
+    """From the best so far, once within five points; all of it where the training diverged; nothing
+    known of one that never came near.
+    """
     assert drop(np.array([0.5, 0.3, 0.93, 0.96, 0.94, 0.97]), 0.97) == pytest.approx(0.02)
     assert math.isnan(drop(np.array([0.5, 0.3, 0.9]), 0.97))
     assert drop(np.array([0.5, 0.95]), 0.97, diverged=True) == 0.95
@@ -285,15 +377,26 @@ def test_verdicts_become_a_table_and_plain_json() -> None:
     assert list(rows["claim"]) == list(CLAIMS)
     assert rows["published"].str.len().min() > 5
     assert found[0].to_json() == {
-        "id": "majority-fails", "verdict": "undecided", "statistic": None, "low": None, "high": None, "threshold": 0.5,
+        "id": "majority-fails",
+        "verdict": "undecided",
+        "statistic": None,
+        "low": None,
+        "high": None,
+        "threshold": 0.5,
         "reason": found[0].reason,
-    }  # fmt: skip
+    }
 
 
 def picks(reached: Mapping[str, int], seeds: int = 3) -> Rows:
     """A contest in which the tenth rule's pick trains with so many of the seeds."""
     rows = [
-        {"method": "finder", "rule": "tenth", "optimizer": name, "seed": seed, "outcome": "reached" if seed < reached[name] else "stuck"}
+        {
+            "method": "finder",
+            "rule": "tenth",
+            "optimizer": name,
+            "seed": seed,
+            "outcome": "reached" if seed < reached[name] else "stuck",
+        }
         for name in reached
         for seed in range(seeds)
     ]
@@ -302,11 +405,18 @@ def picks(reached: Mapping[str, int], seeds: int = 3) -> Rows:
 
 
 def cyclical(cycle: float, window: float, seeds: int = 5, scatter: float = 0.01) -> Rows:
-    """A case study whose cycle and whose Hann window gain so many points of test error, over the others, which have 2 %."""
+    """A case study whose cycle and whose Hann window gain so many points of test error, over the
+    others, which have 2 %.
+    """
     random = np.random.default_rng(1)
     lower = {case_study.PUBLISHED: cycle, case_study.SCRATCH: cycle, "three cycles, hann": window}
     rows = [
-        {"arm": arm.name, "seed": seed, "epoch": 10, "test_error": (2 - lower.get(arm.name, 0.0) + random.normal(0, scatter)) / 100}
+        {
+            "arm": arm.name,
+            "seed": seed,
+            "epoch": 10,
+            "test_error": (2 - lower.get(arm.name, 0.0) + random.normal(0, scatter)) / 100,
+        }
         for arm in case_study.ARMS
         for seed in range(seeds)
     ]
@@ -321,7 +431,11 @@ OF_METHODS: dict[str, dict[str, Callable[[], Rows]]] = {
         FAILS: lambda: picks({**ALL, "rmsprop": 1}),
         UNDECIDED: lambda: picks(dict.fromkeys(OPTIMIZERS[1:], 3)),
     },
-    "clr-gain": {HOLDS: lambda: cyclical(0.2, 0), FAILS: lambda: cyclical(-0.2, 0), UNDECIDED: lambda: cyclical(0.02, 0, scatter=0.2)},
+    "clr-gain": {
+        HOLDS: lambda: cyclical(0.2, 0),
+        FAILS: lambda: cyclical(-0.2, 0),
+        UNDECIDED: lambda: cyclical(0.02, 0, scatter=0.2),
+    },
     "windows-equal": {
         HOLDS: lambda: cyclical(0, 0.01),
         FAILS: lambda: cyclical(0, 0.4),
@@ -339,7 +453,9 @@ def test_claims_about_methods_are_judged_both_ways(id_: str, truth: str) -> None
     assert judged([world])[id_].verdict == truth, judged([world])[id_]
     shuffled = Rows(world.kind, world.table.sample(frac=1, random_state=2))
     assert judged([shuffled])[id_].verdict == truth
-    assert judged([Rows(world.kind, world.table[world.table["seed"] == 0])])[id_].verdict == UNDECIDED
+    assert (
+        judged([Rows(world.kind, world.table[world.table["seed"] == 0])])[id_].verdict == UNDECIDED
+    )
     assert judged([Rows(world.kind, world.table.iloc[:0])])[id_].verdict == UNDECIDED
 
 
@@ -355,4 +471,8 @@ def test_a_pick_that_is_missing_never_turns_the_tenth_rule_round(seed: int) -> N
 def test_the_rows_with_most_seeds_judge() -> None:
     """Of two case studies the larger one, whatever the order."""
     small, large = cyclical(0.3, 0, seeds=3), cyclical(-0.3, 0, seeds=6)
-    assert judged([small, large])["clr-gain"].verdict == judged([large, small])["clr-gain"].verdict == FAILS
+    assert (
+        judged([small, large])["clr-gain"].verdict
+        == judged([large, small])["clr-gain"].verdict
+        == FAILS
+    )

@@ -1,4 +1,6 @@
-"""The contest on parabolas: a grid that tells the truth, and methods that are known to find it or not."""
+"""The contest on parabolas: a grid that tells the truth, and methods that are known to find it or
+not.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,14 @@ from study.tables import contests
 from study.tables.contests import Pick
 
 SPEC = StudySpec(
-    name="truth", optimizers=("sgd", "adam"), rates="1e-4:10:11", seeds=2, target=0.97, metric="validation", cap=None, max_steps=2000
+    name="truth",
+    optimizers=("sgd", "adam"),
+    rates="1e-4:10:11",
+    seeds=2,
+    target=0.97,
+    metric="validation",
+    cap=None,
+    max_steps=2000,
 )
 """On parabolas of curvature 0.5 and 20: SGD trains from about 0.004 to 4, Adam from 1e-4 to 0.1."""
 
@@ -81,21 +90,33 @@ def test_every_method_picks_for_every_optimizer_and_seed(table: pd.DataFrame) ->
     assert set(wanted) <= set(table.columns)
 
 
-def test_regret_is_the_time_at_the_pick_over_the_grids_best(grid: Path, table: pd.DataFrame) -> None:
-    """By hand: steps of a parabola to 3 % at the picked rate, times the step time, over the least of the grid."""
+def test_regret_is_the_time_at_the_pick_over_the_grids_best(
+    grid: Path, table: pd.DataFrame
+) -> None:
+    """By hand: steps of a parabola to 3 % at the picked rate, times the step time, over the least
+    of the grid.
+    """
     runs = tables.load(grid)
     step = runs.groupby("optimizer", observed=True)["step_seconds"].median()
-    best = runs[runs["outcome"] == Outcome.REACHED].groupby("optimizer", observed=True)["seconds"].min()
+    best = (
+        runs[runs["outcome"] == Outcome.REACHED]
+        .groupby("optimizer", observed=True)["seconds"]
+        .min()
+    )
     curvature = {"sgd": 0.5, "adam": 20.0}
     mine = table[(table["outcome"] == Outcome.REACHED) & (table["schedule"] == "constant")]
     assert len(mine) > 10
     for row in mine.to_dict("records"):
         factor = abs(1 - row["rate"] * curvature[row["optimizer"]])
-        steps = 50 * math.ceil(math.log(0.03) / math.log(factor) / 50 - 1e-9) if 0 < factor < 1 else 50
+        steps = (
+            50 * math.ceil(math.log(0.03) / math.log(factor) / 50 - 1e-9) if 0 < factor < 1 else 50
+        )
         seconds = steps * float(step[row["optimizer"]])
         assert row["seconds_to_target"] == pytest.approx(seconds, rel=1e-4)
         assert row["regret"] == pytest.approx(seconds / float(best[row["optimizer"]]), rel=1e-4)
-        assert row["total_seconds"] == pytest.approx(seconds + row["search_steps"] * float(step[row["optimizer"]]), rel=1e-4)
+        assert row["total_seconds"] == pytest.approx(
+            seconds + row["search_steps"] * float(step[row["optimizer"]]), rel=1e-4
+        )
 
 
 def test_searches_by_accuracy_find_a_rate_that_trains(table: pd.DataFrame) -> None:
@@ -109,7 +130,9 @@ def test_searches_by_accuracy_find_a_rate_that_trains(table: pd.DataFrame) -> No
 
 def test_budgets_are_kept(table: pd.DataFrame) -> None:
     """And what has none is charged what it took; a default costs nothing."""
-    searched = table[table["method"].isin(["random search", "successive halving", "optuna", "population"])]
+    searched = table[
+        table["method"].isin(["random search", "successive halving", "optuna", "population"])
+    ]
     assert searched["search_steps"].max() <= BUDGET
     assert searched["search_steps"].min() >= 0.6 * BUDGET
     assert (table[table["method"] == "default"]["search_steps"] == 0).all()
@@ -131,8 +154,12 @@ def test_a_contest_is_resumed(grid: Path, folder: Path, table: pd.DataFrame) -> 
 
 
 def test_two_workers_train_what_one_does(grid: Path, table: pd.DataFrame, tmp_path: Path) -> None:
-    """The trials at the picks go the driver's way, at the grid's step times; the folder holds what it always held."""
-    mine = resumable.run_contest(grid, tmp_path, 2, ("default", "halving"), budget=BUDGET, workers=2, factory=engine)
+    """The trials at the picks go the driver's way, at the grid's step times; the folder holds what
+    it always held.
+    """
+    mine = resumable.run_contest(
+        grid, tmp_path, 2, ("default", "halving"), budget=BUDGET, workers=2, factory=engine
+    )
     keys = ["method", "rule", "optimizer", "seed"]
     both = mine.merge(table, on=keys)
     assert len(both) == len(mine) == 8
@@ -143,11 +170,21 @@ def test_two_workers_train_what_one_does(grid: Path, table: pd.DataFrame, tmp_pa
     runs = Store(tmp_path).runs()
     assert {run.jobs for run in runs} == {2}
     assert all(run.step_seconds == step[run.trial.optimizer] and run.quiet is None for run in runs)
-    files = {"picks.jsonl", "runs.jsonl", "checks.jsonl", "contest.json", "contest.csv", "contest-summary.csv", ".lock"}
+    files = {
+        "picks.jsonl",
+        "runs.jsonl",
+        "checks.jsonl",
+        "contest.json",
+        "contest.csv",
+        "contest-summary.csv",
+        ".lock",
+    }
     assert {path.name for path in tmp_path.iterdir()} == files
 
 
-def test_a_killed_contest_goes_on_with_what_it_lacks(grid: Path, folder: Path, tmp_path: Path) -> None:
+def test_a_killed_contest_goes_on_with_what_it_lacks(
+    grid: Path, folder: Path, tmp_path: Path
+) -> None:
     """What is stored is not trained again, and a torn line is."""
     for name in ("picks.jsonl", "contest.json", "checks.jsonl"):
         (tmp_path / name).write_bytes((folder / name).read_bytes())
@@ -164,10 +201,14 @@ def test_a_killed_contest_goes_on_with_what_it_lacks(grid: Path, folder: Path, t
 
 
 def test_the_stored_contest_is_still_known() -> None:
-    """Its rows are those of the trials at its picks, so that nothing of it would be trained again."""
+    """Its rows are those of the trials at its picks: nothing would be trained again."""
     stored_contest = ROOT / "results" / "amd-epyc-2-cores" / "contest"
     base = Store(stored_contest.parent / "article").spec().trials()[0]
-    picked = {trial.id for pick in contests.read_picks(stored_contest) if (trial := contests.trial_of(pick, base))}
+    picked = {
+        trial.id
+        for pick in contests.read_picks(stored_contest)
+        if (trial := contests.trial_of(pick, base))
+    }
     assert len(picked) > 200
     assert picked <= {run.id for run in Store(stored_contest).runs()}
 
@@ -180,9 +221,15 @@ def test_a_hang_is_watched_for_by_two_workers(grid: Path, tmp_path: Path) -> Non
 
 def test_a_pick_of_nothing_is_a_row_too(tmp_path: Path) -> None:
     """It did not arrive, and its total is the search and the whole budget."""
-    grid = stored(tmp_path / "grid", StudySpec(optimizers=("adam",), rates=(0.01, 0.1), cap=20.0), lambda trial: 4.0)
+    grid = stored(
+        tmp_path / "grid",
+        StudySpec(optimizers=("adam",), rates=(0.01, 0.1), cap=20.0),
+        lambda trial: 4.0,
+    )
     pick = Pick("adam", "finder", "slide", 0, None, "no slope", 300)
-    append_line(tmp_path / contests.PICKS, {"seed": 0, "method": "finder", "picks": [pick.__dict__]})
+    append_line(
+        tmp_path / contests.PICKS, {"seed": 0, "method": "finder", "picks": [pick.__dict__]}
+    )
     (row,) = contests.table(grid, tmp_path).to_dict("records")
     assert (row["outcome"], row["regret"], row["seconds_to_target"]) == ("none", math.inf, math.inf)
     step = float(tables.load(grid)["step_seconds"].iloc[0])
@@ -206,13 +253,25 @@ def test_figures_show_every_method(grid: Path, table: pd.DataFrame) -> None:
 
 def test_what_is_no_grid_is_refused(tmp_path: Path) -> None:
     """Several widths, or a folder without a study or a contest."""
-    two = stored(tmp_path / "two", StudySpec(optimizers=("adam",), rates=(0.01,), widths=(1.0, 2.0), cap=20.0), lambda trial: 4.0)
+    two = stored(
+        tmp_path / "two",
+        StudySpec(optimizers=("adam",), rates=(0.01,), widths=(1.0, 2.0), cap=20.0),
+        lambda trial: 4.0,
+    )
     with pytest.raises(StudyError, match="has 2 widths"):
         resumable.run_contest(two, tmp_path / "out", 1, factory=engine)
-    never = stored(tmp_path / "never", StudySpec(optimizers=("adam",), rates=(0.01, 0.1, 1.0), cap=20.0), lambda trial: "stuck")
+    never = stored(
+        tmp_path / "never",
+        StudySpec(optimizers=("adam",), rates=(0.01, 0.1, 1.0), cap=20.0),
+        lambda trial: "stuck",
+    )
     with pytest.raises(StudyError, match="holds too little truth"):
         resumable.run_contest(never, tmp_path / "out", 1, factory=engine)
-    cyclic = stored(tmp_path / "cyclic", StudySpec(optimizers=("adam",), schedule="cosine:steps=9", cap=20.0), lambda trial: 4.0)
+    cyclic = stored(
+        tmp_path / "cyclic",
+        StudySpec(optimizers=("adam",), schedule="cosine:steps=9", cap=20.0),
+        lambda trial: 4.0,
+    )
     with pytest.raises(StudyError, match="at constant rates"):
         resumable.run_contest(cyclic, tmp_path / "out", 1, factory=engine)
     with pytest.raises(StudyError, match="holds no contest"):
@@ -223,5 +282,7 @@ def test_a_trial_at_a_pick_keeps_the_grids_protocol() -> None:
     """All but optimizer, rate, seed and schedule; nothing is given up early."""
     base = replace(SPEC.trials()[0], prune="hopeless")
     trial = contests.trial_of(Pick("adam", "m", "r", 7, 0.25, "", 0, "cosine:steps=10"), base)
-    assert trial == replace(base, optimizer="adam", learning_rate=0.25, seed=7, schedule="cosine:steps=10", prune="none")
+    assert trial == replace(
+        base, optimizer="adam", learning_rate=0.25, seed=7, schedule="cosine:steps=10", prune="none"
+    )
     assert contests.trial_of(Pick("adam", "m", "r", 7, None, "", 0), base) is None

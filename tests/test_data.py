@@ -1,4 +1,6 @@
-"""The packaged MNIST, Fashion-MNIST and users' files: what is read, and that every bad file is refused with one sentence."""
+"""The packaged MNIST, Fashion-MNIST and users' files: what is read, and that every bad file is
+refused with one sentence.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,15 @@ from numpy.typing import NDArray
 from study import data
 from study.data import readers
 from study.data.images import Images, check, load, pixels
-from study.data.readers import FASHION_FILES, FASHION_FOLDERS, FASHION_HELP, KEYS, read_fashion, read_idx, read_npz
+from study.data.readers import (
+    FASHION_FILES,
+    FASHION_FOLDERS,
+    FASHION_HELP,
+    KEYS,
+    read_fashion,
+    read_idx,
+    read_npz,
+)
 from study.errors import StudyError
 
 Array = NDArray[Any]
@@ -55,12 +65,22 @@ def zipped(member: str, content: bytes) -> bytes:
 
 def npy(header: str) -> bytes:
     """An `.npy` file's bytes with any header, and 9 bytes of data."""
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header) + 1) + header.encode() + b"\n" + bytes(9)
+    return (
+        b"\x93NUMPY\x01\x00"
+        + struct.pack("<H", len(header) + 1)
+        + header.encode()
+        + b"\n"
+        + bytes(9)
+    )
 
 
 def idx(array: Array) -> bytes:
     """An IDX file's bytes."""
-    return bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+    return (
+        bytes([0, 0, 8, array.ndim])
+        + struct.pack(f">{array.ndim}I", *array.shape)
+        + array.tobytes()
+    )
 
 
 def refusal(path: Path, read: Callable[[], object]) -> str:
@@ -86,7 +106,9 @@ def mnist() -> Images:
 
 
 def test_mnist_holds_out_its_first_training_images(mnist: Images) -> None:
-    """55,000 images to train on, 5,000 for validation, 10,000 to test, and the well-known first labels in their places."""
+    """55,000 images to train on, 5,000 for validation, 10,000 to test, and the well-known first
+    labels in their places.
+    """
     for part, count in (("train", 55_000), ("validation", 5_000), ("test", 10_000)):
         x, y = getattr(mnist, f"x_{part}"), getattr(mnist, f"y_{part}")
         assert (x.shape, y.shape) == ((count, 28, 28), (count,))
@@ -101,15 +123,23 @@ def test_mnist_holds_out_its_first_training_images(mnist: Images) -> None:
 
 def test_pixels_are_shares_of_255(mnist: Images) -> None:
     """Bytes become float32 in [0, 1], both ends taken."""
-    np.testing.assert_array_equal(pixels(np.arange(256, dtype=np.uint8)), (np.arange(256) / 255).astype(np.float32))
+    np.testing.assert_array_equal(
+        pixels(np.arange(256, dtype=np.uint8)), (np.arange(256) / 255).astype(np.float32)
+    )
     x = pixels(mnist.x_validation)
     assert x.dtype == np.float32
     assert (x.shape, x.min(), x.max()) == ((5_000, 28, 28), 0, 1)
 
 
-@pytest.mark.parametrize("content", [None, b"", b"version https://git-lfs.github.com/spec/v1\n", npz(arrays())[:-50]])
-def test_a_damaged_package_says_how_to_restore_it(content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A packaged file that is missing, empty, a pointer or cut is named with the command that brings it back."""
+@pytest.mark.parametrize(
+    "content", [None, b"", b"version https://git-lfs.github.com/spec/v1\n", npz(arrays())[:-50]]
+)
+def test_a_damaged_package_says_how_to_restore_it(
+    content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A packaged file that is missing, empty, a pointer or cut is named with the command that
+    brings it back.
+    """
     monkeypatch.setattr("study.data.images.resources.files", lambda package: tmp_path)
     path = tmp_path / "mnist.npz"
     if content is not None:
@@ -118,8 +148,12 @@ def test_a_damaged_package_says_how_to_restore_it(content: bytes | None, tmp_pat
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_the_named_sets_are_held_to_their_checksums(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of four small arrays each one's checksum counts; MNIST itself is refused when its own is another."""
+def test_the_named_sets_are_held_to_their_checksums(
+    key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of four small arrays each one's checksum counts; MNIST itself is refused when its own is
+    another.
+    """
     good = arrays()
     sums = {name: hashlib.md5(array.tobytes()).hexdigest() for name, array in good.items()}
     data.verify(good, sums, "here", "help")
@@ -133,7 +167,9 @@ def test_the_named_sets_are_held_to_their_checksums(key: str, monkeypatch: pytes
 
 
 def test_a_users_file_is_split_and_known_by_its_contents(tmp_path: Path) -> None:
-    """Ten thousand images are enough; the digest follows the pixels and labels, not the way they are stored."""
+    """Ten thousand images are enough; the digest follows the pixels and labels, not the way they
+    are stored.
+    """
     contents = arrays(10_000, 1)
     digests = []
     for name, save in (("plain", np.savez), ("small", np.savez_compressed), ("other", np.savez)):
@@ -143,8 +179,12 @@ def test_a_users_file_is_split_and_known_by_its_contents(tmp_path: Path) -> None
         path.write_bytes(npz(contents, save))
         images = load(str(path))
         assert images.name == str(path)
-        np.testing.assert_array_equal(np.concatenate([images.x_validation, images.x_train]), contents["x_train"])
-        np.testing.assert_array_equal(np.concatenate([images.y_validation, images.y_train]), contents["y_train"])
+        np.testing.assert_array_equal(
+            np.concatenate([images.x_validation, images.x_train]), contents["x_train"]
+        )
+        np.testing.assert_array_equal(
+            np.concatenate([images.y_validation, images.y_train]), contents["y_train"]
+        )
         assert (len(images.x_validation), len(images.x_test)) == (5_000, 1)
         digests.append(images.digest)
     assert digests[0] == digests[1] != digests[2]
@@ -158,12 +198,27 @@ NOTHING = np.zeros((0, 28, 28), np.uint8)
     [
         ({"y_test": None}, "lacks y_test: expected the keys x_train, y_train, x_test, y_test"),
         ({"x_train": None, "x_test": None}, "lacks x_train, x_test: expected the keys"),
-        ({"x_train": np.zeros((3, 784), np.uint8)}, r"x_train has the shape (3, 784), expected (N, 28, 28)"),
-        ({"x_test": np.zeros((2, 28, 28, 1), np.uint8)}, r"x_test has the shape (2, 28, 28, 1), expected (N, 28, 28)"),
-        ({"x_train": np.zeros((3, 28, 27), np.uint8)}, r"x_train has the shape (3, 28, 27), expected (N, 28, 28)"),
+        (
+            {"x_train": np.zeros((3, 784), np.uint8)},
+            r"x_train has the shape (3, 784), expected (N, 28, 28)",
+        ),
+        (
+            {"x_test": np.zeros((2, 28, 28, 1), np.uint8)},
+            r"x_test has the shape (2, 28, 28, 1), expected (N, 28, 28)",
+        ),
+        (
+            {"x_train": np.zeros((3, 28, 27), np.uint8)},
+            r"x_train has the shape (3, 28, 27), expected (N, 28, 28)",
+        ),
         ({"x_train": np.uint8(7)}, r"x_train has the shape (), expected (N, 28, 28)"),
-        ({"x_test": NOTHING, "y_test": NOTHING[:, 0, 0]}, r"x_test has the shape (0, 28, 28), expected"),
-        ({"x_train": np.zeros((3, 28, 28), np.float32)}, "x_train has the dtype float32, expected uint8"),
+        (
+            {"x_test": NOTHING, "y_test": NOTHING[:, 0, 0]},
+            r"x_test has the shape (0, 28, 28), expected",
+        ),
+        (
+            {"x_train": np.zeros((3, 28, 28), np.float32)},
+            "x_train has the dtype float32, expected uint8",
+        ),
         ({"x_test": np.zeros((2, 28, 28), np.int8)}, "x_test has the dtype int8, expected uint8"),
         ({"y_train": np.zeros(3, np.int64)}, "y_train has the dtype int64, expected uint8"),
         ({"y_train": np.array(["a", "b", "c"])}, "y_train has the dtype <U1, expected uint8"),
@@ -177,7 +232,9 @@ NOTHING = np.zeros((0, 28, 28), np.uint8)
 def test_wrong_arrays_are_refused(changes: Arrays, words: str, tmp_path: Path) -> None:
     """A key, shape, dtype, count or label that is not MNIST's is named with what would be right."""
     path = tmp_path / "mine.npz"
-    path.write_bytes(npz({key: array for key, array in (arrays() | changes).items() if array is not None}))
+    path.write_bytes(
+        npz({key: array for key, array in (arrays() | changes).items() if array is not None})
+    )
     assert words in refusal(path, lambda: load(str(path)))
 
 
@@ -214,7 +271,9 @@ def test_a_file_that_is_no_npz_is_refused(content: bytes, tmp_path: Path) -> Non
     """Whatever else is in the file, the message says how to make a right one."""
     path = tmp_path / "mine.npz"
     path.write_bytes(content)
-    assert "numpy.savez(path, x_train=..., y_train=..., x_test=..., y_test=...)" in refusal(path, lambda: load(str(path)))
+    assert "numpy.savez(path, x_train=..., y_train=..., x_test=..., y_test=...)" in refusal(
+        path, lambda: load(str(path))
+    )
 
 
 @pytest.mark.parametrize("name", ["none.npz", "."])
@@ -239,7 +298,9 @@ def test_nothing_is_ever_unpickled(bare: bool, tmp_path: Path) -> None:
     """An object array or a pickle is refused, and its code has not run."""
     path, mark = tmp_path / "mine.npz", tmp_path / "mark"
     bomb = Bomb(mark)
-    path.write_bytes(pickle.dumps(bomb) if bare else npz(arrays() | {"x_train": np.array([bomb], dtype=object)}))
+    path.write_bytes(
+        pickle.dumps(bomb) if bare else npz(arrays() | {"x_train": np.array([bomb], dtype=object)})
+    )
     said = refusal(path, lambda: load(str(path)))
     assert "plain arrays" in said
     assert ("it is no archive" if bare else "pickled data is never loaded") in said
@@ -263,10 +324,21 @@ def test_a_file_cut_anywhere_is_refused(whole: bytes, share: float, folder: Path
 
 
 @settings(deadline=None, derandomize=True, max_examples=300)
-@given(whole=st.sampled_from(FILES), share=st.floats(0, 1, exclude_max=True), from_end=st.booleans(), byte=st.integers(0, 255))
-@example(whole=FILES[0], share=FILES[0].index(b"PK\x01\x02") / len(FILES[0]), from_end=False, byte=0)
-def test_a_file_with_one_wrong_byte_is_read_or_refused(whole: bytes, share: float, from_end: bool, byte: int, folder: Path) -> None:
-    """A changed byte, in the archive's directory as often as in the arrays, raises nothing but `StudyError`."""
+@given(
+    whole=st.sampled_from(FILES),
+    share=st.floats(0, 1, exclude_max=True),
+    from_end=st.booleans(),
+    byte=st.integers(0, 255),
+)
+@example(
+    whole=FILES[0], share=FILES[0].index(b"PK\x01\x02") / len(FILES[0]), from_end=False, byte=0
+)
+def test_a_file_with_one_wrong_byte_is_read_or_refused(
+    whole: bytes, share: float, from_end: bool, byte: int, folder: Path
+) -> None:
+    """A changed byte, in the archive's directory as often as in the arrays, raises nothing but
+    `StudyError`.
+    """
     place = len(whole) - 1 - int(600 * share) if from_end else int(len(whole) * share)
     path = folder / "changed.npz"
     path.write_bytes(whole[:place] + bytes([byte]) + whole[place + 1 :])
@@ -319,8 +391,12 @@ def header(*sizes: int) -> bytes:
         ("inside.gz", gzip.compress(LABELS[:-1], mtime=0), "holds 8 bytes of data, expected (9,)"),
     ],
 )
-def test_bad_idx_files_are_refused(name: str, content: bytes | None, words: str, tmp_path: Path) -> None:
-    """Missing, cut, padded, of another type, with impossible sizes, badly gzipped: named, with the way to get a good one."""
+def test_bad_idx_files_are_refused(
+    name: str, content: bytes | None, words: str, tmp_path: Path
+) -> None:
+    """Missing, cut, padded, of another type, with impossible sizes, badly gzipped: named, with the
+    way to get a good one.
+    """
     path = tmp_path / name
     if content is not None:
         path.write_bytes(content)
@@ -330,7 +406,10 @@ def test_bad_idx_files_are_refused(name: str, content: bytes | None, words: str,
 
 
 SIZES = st.lists(st.sampled_from([0, 1, 2, 3, 2**16, 2**31, 2**32 - 1]), max_size=70)
-IDX = st.one_of(st.binary(max_size=64), st.builds(lambda sizes, body: header(*sizes) + body, SIZES, st.binary(max_size=12)))
+IDX = st.one_of(
+    st.binary(max_size=64),
+    st.builds(lambda sizes, body: header(*sizes) + body, SIZES, st.binary(max_size=12)),
+)
 CHANGED = st.builds(
     lambda raw, place, byte: raw[: place % len(raw)] + bytes([byte]) + raw[place % len(raw) + 1 :],
     IDX.map(gzip.compress),
@@ -340,9 +419,14 @@ CHANGED = st.builds(
 
 
 @settings(deadline=None, derandomize=True, max_examples=300)
-@given(content=st.one_of(IDX.map(lambda raw: ("a", raw)), st.one_of(IDX, CHANGED, IDX.map(gzip.compress)).map(lambda raw: ("a.gz", raw))))
+@given(
+    content=st.one_of(
+        IDX.map(lambda raw: ("a", raw)),
+        st.one_of(IDX, CHANGED, IDX.map(gzip.compress)).map(lambda raw: ("a.gz", raw)),
+    )
+)
 def test_any_bytes_are_an_idx_array_or_refused(content: tuple[str, bytes], folder: Path) -> None:
-    """Random bytes, headers with random sizes and broken gzip files raise nothing but `StudyError`."""
+    """Random bytes, random headers and broken gzip files raise nothing but `StudyError`."""
     path = folder / content[0]
     path.write_bytes(content[1])
     try:
@@ -353,12 +437,16 @@ def test_any_bytes_are_an_idx_array_or_refused(content: tuple[str, bytes], folde
         assert array.dtype == np.uint8
 
 
-def fashion(folder: Path, contents: Mapping[str, Array], gzipped: tuple[str, ...] = ("x_train", "y_test")) -> Path:
+def fashion(
+    folder: Path, contents: Mapping[str, Array], gzipped: tuple[str, ...] = ("x_train", "y_test")
+) -> Path:
     """A folder with the four IDX files, some of them gzipped."""
     folder.mkdir()
     for key, array in contents.items():
         raw, name = idx(array), FASHION_FILES[key]
-        (folder / (f"{name}.gz" if key in gzipped else name)).write_bytes(gzip.compress(raw, mtime=0) if key in gzipped else raw)
+        (folder / (f"{name}.gz" if key in gzipped else name)).write_bytes(
+            gzip.compress(raw, mtime=0) if key in gzipped else raw
+        )
     return folder
 
 
@@ -384,7 +472,9 @@ def same(found: Mapping[str, Array], wanted: Mapping[str, Array]) -> None:
 
 
 def test_fashion_is_read_from_the_first_whole_folder(small: Arrays, tmp_path: Path) -> None:
-    """Missing and incomplete folders are passed over, later ones not looked at, gzipped and plain files both read."""
+    """Missing and incomplete folders are passed over, later ones not looked at, gzipped and plain
+    files both read.
+    """
     partial = fashion(tmp_path / "partial", {key: small[key] for key in KEYS[:3]})
     whole = fashion(tmp_path / "whole", small)
     broken = fashion(tmp_path / "broken", {key: array ^ 1 for key, array in small.items()})
@@ -411,9 +501,13 @@ def test_a_damaged_fashion_folder_is_refused(key: str, small: Arrays, tmp_path: 
     assert not asked
 
 
-@pytest.mark.parametrize("error", [Exception("no route\nto host"), OSError(), ImportError("No module named 'keras'")])
-def test_fashion_that_is_nowhere_says_how_to_get_it(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever Keras's download fails with, there is one sentence with the reason and the remedy."""
+@pytest.mark.parametrize(
+    "error", [Exception("no route\nto host"), OSError(), ImportError("No module named 'keras'")]
+)
+def test_fashion_that_is_nowhere_says_how_to_get_it(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever Keras's download fails with, one sentence has the reason and the remedy."""
 
     def fail() -> None:
         raise error
@@ -424,17 +518,28 @@ def test_fashion_that_is_nowhere_says_how_to_get_it(error: Exception, monkeypatc
     assert FASHION_HELP in message
 
 
-def test_fashion_is_downloaded_and_held_to_its_checksums(small: Arrays, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fashion_is_downloaded_and_held_to_its_checksums(
+    small: Arrays, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Keras's four arrays land under their own keys, and other arrays are refused."""
     x_train, y_train, x_test, y_test = (small[key] for key in KEYS)
-    monkeypatch.setattr("keras.datasets.fashion_mnist.load_data", lambda: ((x_train, y_train), (x_test, y_test)))
+    monkeypatch.setattr(
+        "keras.datasets.fashion_mnist.load_data", lambda: ((x_train, y_train), (x_test, y_test))
+    )
     same(read_fashion(()), small)
-    assert FASHION_HELP in refusal(Path("fashion-mnist"), lambda: read_fashion((), lambda: small | {"y_test": small["y_test"] ^ 1}))
+    assert FASHION_HELP in refusal(
+        Path("fashion-mnist"),
+        lambda: read_fashion((), lambda: small | {"y_test": small["y_test"] ^ 1}),
+    )
 
 
 @pytest.mark.skipif(not FASHION_FOLDERS[0].is_dir(), reason="Fashion-MNIST is not installed")
 def test_the_installed_fashion_mnist_loads() -> None:
     """Debian's files have the checksums, and split like MNIST."""
     images = load("fashion-mnist")
-    assert [len(x) for x in (images.x_train, images.x_validation, images.x_test)] == [55_000, 5_000, 10_000]
+    assert [len(x) for x in (images.x_train, images.x_validation, images.x_test)] == [
+        55_000,
+        5_000,
+        10_000,
+    ]
     assert images.y_validation[:10].tolist() == [9, 0, 0, 3, 0, 2, 7, 2, 5, 5]

@@ -1,4 +1,6 @@
-"""The device that a process trains on: GPUs as the driver's program tells of them, real processes, real locks."""
+"""The device that a process trains on: GPUs as the driver's program tells of them, real processes,
+real locks.
+"""
 
 from __future__ import annotations
 
@@ -54,9 +56,20 @@ def forget() -> None:
 
 @pytest.mark.parametrize(
     ("named", "places"),
-    [(None, [0, 1]), ("1", [1]), ("1,0", [1, 0]), ("GPU-bb", [1]), ("0,7,1", [0]), ("7,0", []), ("-1", []), ("", [])],
+    [
+        (None, [0, 1]),
+        ("1", [1]),
+        ("1,0", [1, 0]),
+        ("GPU-bb", [1]),
+        ("0,7,1", [0]),
+        ("7,0", []),
+        ("-1", []),
+        ("", []),
+    ],
 )
-def test_what_cuda_shows_is_what_is_seen(gpus: None, monkeypatch: pytest.MonkeyPatch, named: str | None, places: list[int]) -> None:
+def test_what_cuda_shows_is_what_is_seen(
+    gpus: None, monkeypatch: pytest.MonkeyPatch, named: str | None, places: list[int]
+) -> None:
     """In its order; what follows a name of nothing is not seen."""
     if named is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
@@ -64,7 +77,9 @@ def test_what_cuda_shows_is_what_is_seen(gpus: None, monkeypatch: pytest.MonkeyP
     assert nvidia.gpus("name") == tuple(FACTS["name"][place] for place in places)
 
 
-def test_a_device_is_chosen_by_name_and_the_machine_is_what_is_left(gpus: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_device_is_chosen_by_name_and_the_machine_is_what_is_left(
+    gpus: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A GPU's machine on `cpu` is the processor's machine, so that its seconds are kept apart."""
 
     def left() -> Machine:
@@ -92,7 +107,9 @@ def test_a_device_is_chosen_by_name_and_the_machine_is_what_is_left(gpus: None, 
 def test_the_device_is_settled_before_a_preset_asks_for_the_machine(
     gpus: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, network: str
 ) -> None:
-    """On a machine with GPUs `sizes` takes the large network, on its processor the small one, and the machine is what is left of it."""
+    """On a machine with GPUs `sizes` takes the large network, on its processor the small one, and
+    the machine is what is left of it.
+    """
     asked: list[tuple[str, bool]] = []
 
     def outlook(spec: StudySpec, *arguments: object, **options: object) -> None:
@@ -105,7 +122,9 @@ def test_the_device_is_settled_before_a_preset_asks_for_the_machine(
     assert asked == [(network, network == "tutorial")]
 
 
-@pytest.mark.parametrize("name", ["", "tpu", "gpu:", "gpu:x", "cpu:0", "GPU", "gpu:-1", "gpu:²", "cpu:"])
+@pytest.mark.parametrize(
+    "name", ["", "tpu", "gpu:", "gpu:x", "cpu:0", "GPU", "gpu:-1", "gpu:²", "cpu:"]
+)
 def test_a_device_that_is_none_is_refused(name: str) -> None:
     """With what would be right."""
     with pytest.raises(StudyError, match="must be cpu, gpu or gpu:N"):
@@ -113,10 +132,16 @@ def test_a_device_that_is_none_is_refused(name: str) -> None:
 
 
 def test_precision_is_what_the_gpu_has(gpus: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """TF32 by default where every GPU has it; float32 when asked for; never TF32 where there is none."""
+    """TF32 by default where every GPU has it; float32 when asked for; never TF32 where there is
+    none.
+    """
     assert nvidia.resolved("default") == "float32", "not all of them have it"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    assert [nvidia.resolved(precision) for precision in ("default", "float32", "tf32")] == ["tf32", "float32", "tf32"]
+    assert [nvidia.resolved(precision) for precision in ("default", "float32", "tf32")] == [
+        "tf32",
+        "float32",
+        "tf32",
+    ]
     assert here.this_site("jax").software.endswith(" tf32")
     for shown in ("1", ""):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", shown)
@@ -132,8 +157,12 @@ def test_versions_are_the_engines_and_the_drivers(gpus: None) -> None:
     assert found["driver"] == "570.1"
 
 
-def test_what_the_drivers_program_does_not_tell_is_no_traceback(gpus: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An old one knows no compute capability, a virtual GPU tells no memory, and where there is none it says so in a line."""
+def test_what_the_drivers_program_does_not_tell_is_no_traceback(
+    gpus: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An old one knows no compute capability, a virtual GPU tells no memory, and where there is
+    none it says so in a line.
+    """
     facts = {**FACTS, "compute_cap": (), "memory.free": ("[N/A]", "[N/A]")}
     monkeypatch.setattr(nvidia, "ask_gpus", facts.__getitem__)
     assert nvidia.resolved("default") == "float32"
@@ -146,13 +175,19 @@ def test_gpus_take_one_worker_each_and_are_of_one_kind(gpus: None) -> None:
     """Before anything is measured."""
     spec = StudySpec(rates=(0.1,))
     one = replace(here.this_machine(), gpus=("H200",))
-    with pytest.raises(StudyError, match="workers 2: this machine has 1 GPUs, and each takes one worker"):
+    with pytest.raises(
+        StudyError, match="workers 2: this machine has 1 GPUs, and each takes one worker"
+    ):
         resources.resources(spec, 1, one, jobs=2)
-    with pytest.raises(StudyError, match=r"the GPUs differ \(H200, T4\).*choose one with --device gpu:N"):
+    with pytest.raises(
+        StudyError, match=r"the GPUs differ \(H200, T4\).*choose one with --device gpu:N"
+    ):
         resources.resources(spec, 1, here.this_machine(), jobs=2)
 
 
-def test_a_hang_on_one_gpu_cannot_be_ended(gpus: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_hang_on_one_gpu_cannot_be_ended(
+    gpus: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """It takes two workers, and so two GPUs."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     with pytest.raises(StudyError, match="--hang-limit needs two GPUs, or --device cpu"):
@@ -160,25 +195,33 @@ def test_a_hang_on_one_gpu_cannot_be_ended(gpus: None, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("engine", BACKENDS)
-def test_a_gpu_that_nobody_tells_of_is_refused(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its seconds would be the processor's; and what a framework says of its devices is a sentence."""
+def test_a_gpu_that_nobody_tells_of_is_refused(
+    engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its seconds would be the processor's; what a framework says is a sentence."""
     backend = importlib.import_module(BACKENDS[engine])
     monkeypatch.setattr(backend, "prepare", lambda precision: "gpu")
-    with pytest.raises(StudyError, match=f"{engine} would train on a GPU that nvidia-smi does not tell of"):
+    with pytest.raises(
+        StudyError, match=f"{engine} would train on a GPU that nvidia-smi does not tell of"
+    ):
         Setup(engine)(images())
 
     def broken(precision: str) -> str:
         raise AssertionError("no such platform")
 
     monkeypatch.setattr(backend, "prepare", broken)
-    with pytest.raises(StudyError, match=f"{engine} does not start on its device \\(no such platform\\)"):
+    with pytest.raises(
+        StudyError, match=f"{engine} does not start on its device \\(no such platform\\)"
+    ):
         Setup(engine)(images())
 
 
 @pytest.mark.parametrize("engine", BACKENDS)
 def test_an_engine_that_does_not_see_the_gpu_is_refused(gpus: None, engine: str) -> None:
     """It would train on the processor under the GPU's name."""
-    with pytest.raises(StudyError, match=f"{engine} does not see this machine's GPU \\(H200\\): install its CUDA"):
+    with pytest.raises(
+        StudyError, match=f"{engine} does not see this machine's GPU \\(H200\\): install its CUDA"
+    ):
         Setup(engine)(images())
 
 
@@ -192,7 +235,11 @@ def two_gpus(tmp_path: Path) -> dict[str, str]:
     program.chmod(0o755)
     (tmp_path / "temporary").mkdir()
     rest = {name: value for name, value in ENVIRONMENT.items() if name != "CUDA_VISIBLE_DEVICES"}
-    return {**rest, "PATH": f"{tmp_path}:{os.environ['PATH']}", "TMPDIR": str(tmp_path / "temporary")}
+    return {
+        **rest,
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "TMPDIR": str(tmp_path / "temporary"),
+    }
 
 
 Child = Callable[[str, dict[str, str]], subprocess.Popen[str]]
@@ -205,7 +252,15 @@ def child() -> Iterator[Child]:
 
         def start(code: str, environment: dict[str, str]) -> subprocess.Popen[str]:
             command, pipe = [sys.executable, "-uc", code], subprocess.PIPE
-            process = subprocess.Popen(command, cwd=ROOT, env=environment, text=True, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=environment,
+                text=True,
+                stdin=pipe,
+                stdout=pipe,
+                stderr=subprocess.STDOUT,
+            )
             stack.callback(end, process)
             return process
 
@@ -227,11 +282,19 @@ def end(process: subprocess.Popen[str]) -> None:
             stream.close()
 
 
-HOLD = "from study.machine import device\nwith device.alone():\n    print(device.current())\n    input()"
-PIN = "import os; from study.machine import device; print(device.pin(), os.environ.get('CUDA_VISIBLE_DEVICES'), device.current()); input()"
+HOLD = (
+    "from study.machine import device\nwith device.alone():\n    print(device.current())\n   "
+    " input()"
+)
+PIN = (
+    "import os; from study.machine import device; print(device.pin(), "
+    "os.environ.get('CUDA_VISIBLE_DEVICES'), device.current()); input()"
+)
 
 
-def test_workers_pin_a_gpu_each_and_one_that_dies_leaves_it(child: Child, two_gpus: dict[str, str]) -> None:
+def test_workers_pin_a_gpu_each_and_one_that_dies_leaves_it(
+    child: Child, two_gpus: dict[str, str]
+) -> None:
     """A third finds none; what CUDA shows a process is all that it takes from."""
     second = child(PIN, {**two_gpus, "CUDA_VISIBLE_DEVICES": "1"})
     assert line(second) == "GPU-bb GPU-bb GPU-bb"
@@ -249,7 +312,9 @@ def test_workers_pin_a_gpu_each_and_one_that_dies_leaves_it(child: Child, two_gp
 
 
 def test_two_timed_jobs_never_share_a_device(child: Child, two_gpus: dict[str, str]) -> None:
-    """Across processes: the second waits until the first has ended, killed or not; on another device it does not wait."""
+    """Across processes: the second waits until the first has ended, killed or not; on another
+    device it does not wait.
+    """
     first = child(HOLD, two_gpus)
     assert line(first) == "GPU-aa"
     other = child(HOLD, {**two_gpus, "CUDA_VISIBLE_DEVICES": "GPU-bb"})
@@ -260,9 +325,14 @@ def test_two_timed_jobs_never_share_a_device(child: Child, two_gpus: dict[str, s
     assert line(second) == "GPU-aa"
 
 
-def test_a_worker_times_on_the_device_that_it_has_pinned(child: Child, two_gpus: dict[str, str]) -> None:
+def test_a_worker_times_on_the_device_that_it_has_pinned(
+    child: Child, two_gpus: dict[str, str]
+) -> None:
     """It does not wait for itself."""
-    process = child("from study.machine import device\ndevice.pin()\nwith device.alone():\n    print('timed')", two_gpus)
+    process = child(
+        "from study.machine import device\ndevice.pin()\nwith device.alone():\n    print('timed')",
+        two_gpus,
+    )
     assert line(process) == "timed"
 
 
@@ -272,7 +342,9 @@ from test_driver import SPEC
 from study.machine.here import this_site
 from study.training.group import Context, train
 from study.training.stopwatch import Stopwatch
-train(SPEC.trials()[:1], None, ParabolaEngine(), Context("s", this_site(), 1), lambda run, finish: print(run.outcome), Stopwatch())
+context = Context("s", this_site(), 1)
+tell = lambda run, finish: print(run.outcome)
+train(SPEC.trials()[:1], None, ParabolaEngine(), context, tell, Stopwatch())
 """
 
 

@@ -29,7 +29,13 @@ from study.storage.store import Store
 ROOT = Path(__file__).parent.parent
 
 SPEC = StudySpec(
-    name="parabolas", optimizers=("sgd", "adam", "rmsprop"), rates="1e-4:1e7:8", widths=(1, 2), seeds=2, max_steps=2000, check_every=20
+    name="parabolas",
+    optimizers=("sgd", "adam", "rmsprop"),
+    rates="1e-4:1e7:8",
+    widths=(1, 2),
+    seeds=2,
+    max_steps=2000,
+    check_every=20,
 )
 
 
@@ -39,7 +45,12 @@ def engine(images: Images, delay: float = 0.0, breaks: tuple[float, ...] = ()) -
     return ParabolaEngine(delay, breaks)
 
 
-def run(spec: StudySpec, folder: Path, factory: Callable[[Images], ParabolaEngine] = engine, workers: int = 1) -> Store:
+def run(
+    spec: StudySpec,
+    folder: Path,
+    factory: Callable[[Images], ParabolaEngine] = engine,
+    workers: int = 1,
+) -> Store:
     """The store after a run."""
     driver.run(spec, folder, factory=factory, progress=False, workers=workers)
     return Store(folder)
@@ -60,9 +71,16 @@ def test_every_trial_of_the_spec_is_stored_once(folder: Path) -> None:
     """With all kinds of ends among them, and seconds that are steps x step time."""
     store = run(SPEC, folder)
     lines = store.runs_path.read_text().splitlines()
-    assert sorted(json.loads(line)["id"] for line in lines) == sorted(trial.id for trial in SPEC.trials())
+    assert sorted(json.loads(line)["id"] for line in lines) == sorted(
+        trial.id for trial in SPEC.trials()
+    )
     runs = store.runs()
-    assert {run.outcome for run in runs} == {Outcome.REACHED, Outcome.CAPPED, Outcome.DIVERGED, Outcome.STUCK}
+    assert {run.outcome for run in runs} == {
+        Outcome.REACHED,
+        Outcome.CAPPED,
+        Outcome.DIVERGED,
+        Outcome.STUCK,
+    }
     for one in runs:
         assert one.step_seconds is not None
         assert one.steps is not None
@@ -85,13 +103,17 @@ def test_running_again_trains_nothing(folder: Path) -> None:
     assert (store.runs_path.read_bytes(), store.curves_path.read_bytes()) == before
 
 
-def test_a_larger_grid_adds_its_trials_alone(folder: Path, whole: dict[str, tuple[str, int]]) -> None:
+def test_a_larger_grid_adds_its_trials_alone(
+    folder: Path, whole: dict[str, tuple[str, int]]
+) -> None:
     """The same study, grown."""
     part = SPEC.with_(optimizers=("sgd",), seeds=1)
     run(part, folder)
     store = run(SPEC, folder)
     assert results(store) == whole
-    assert [one.id for one in store.runs()][: len(part)] == [one.id for one in run(part, folder).runs()][: len(part)]
+    assert [one.id for one in store.runs()][: len(part)] == [
+        one.id for one in run(part, folder).runs()
+    ][: len(part)]
 
 
 def test_another_protocol_in_the_same_folder_is_refused(folder: Path) -> None:
@@ -103,14 +125,22 @@ def test_another_protocol_in_the_same_folder_is_refused(folder: Path) -> None:
     assert store.runs_path.read_bytes() == before
 
 
-def test_mode_alone_gives_the_same_steps_and_outcomes(folder: Path, whole: dict[str, tuple[str, int]]) -> None:
+def test_mode_alone_gives_the_same_steps_and_outcomes(
+    folder: Path, whole: dict[str, tuple[str, int]]
+) -> None:
     """One by one, by the clock."""
     spec = SPEC.with_(mode="alone", cap=None)
-    runs = {(one.trial.optimizer, one.trial.learning_rate, one.trial.width, one.trial.seed): one for one in run(spec, folder).runs()}
+    runs = {
+        (one.trial.optimizer, one.trial.learning_rate, one.trial.width, one.trial.seed): one
+        for one in run(spec, folder).runs()
+    }
     assert len(runs) == len(spec)
     array = {(t.optimizer, t.learning_rate, t.width, t.seed): whole[t.id] for t in SPEC.trials()}
     assert {key: (one.outcome.value, one.steps) for key, one in runs.items()} == array
-    assert all(one.seconds_source == "measured" and one.seconds > 0 and one.lanes == 1 for one in runs.values())
+    assert all(
+        one.seconds_source == "measured" and one.seconds > 0 and one.lanes == 1
+        for one in runs.values()
+    )
 
 
 def test_two_workers_give_what_one_gives(folder: Path, whole: dict[str, tuple[str, int]]) -> None:
@@ -130,7 +160,9 @@ def test_what_a_worker_has_finished_is_on_disk_before_its_group_is(folder: Path)
     assert 2 <= len(Store(folder).runs()) < 24
 
 
-def test_a_broken_trial_is_recorded_as_failed_and_harms_no_other(folder: Path, whole: dict[str, tuple[str, int]]) -> None:
+def test_a_broken_trial_is_recorded_as_failed_and_harms_no_other(
+    folder: Path, whole: dict[str, tuple[str, int]]
+) -> None:
     """The array is halved until the trial stands alone."""
     rate = SPEC.trials()[3].learning_rate
     store = run(SPEC, folder, partial(engine, breaks=(rate,)))
@@ -138,12 +170,18 @@ def test_a_broken_trial_is_recorded_as_failed_and_harms_no_other(folder: Path, w
     assert {one.trial.learning_rate for one in failed} == {rate}
     assert len(failed) == len(SPEC) // len(SPEC.rates)
     assert all(one.error == f"RuntimeError: no parabola at {rate}" for one in failed)
-    rest = {one.id: (one.outcome.value, one.steps) for one in store.runs() if one.outcome is not Outcome.FAILED}
+    rest = {
+        one.id: (one.outcome.value, one.steps)
+        for one in store.runs()
+        if one.outcome is not Outcome.FAILED
+    }
     assert rest == {id_: result for id_, result in whole.items() if id_ in rest}
     assert len(rest) + len(failed) == len(SPEC)
 
 
-def test_failed_trials_are_trained_again_on_request(folder: Path, whole: dict[str, tuple[str, int]]) -> None:
+def test_failed_trials_are_trained_again_on_request(
+    folder: Path, whole: dict[str, tuple[str, int]]
+) -> None:
     """The later row counts; without the request nothing is trained."""
     rate = SPEC.trials()[3].learning_rate
     store = run(SPEC, folder, partial(engine, breaks=(rate,)))
@@ -187,7 +225,9 @@ def deadly(images: Images, driver_process: int) -> ParabolaEngine:
     return Deadly()
 
 
-def test_a_worker_that_dies_costs_its_own_trials_alone(folder: Path, whole: dict[str, tuple[str, int]]) -> None:
+def test_a_worker_that_dies_costs_its_own_trials_alone(
+    folder: Path, whole: dict[str, tuple[str, int]]
+) -> None:
     """The driver says so in a sentence, keeps what it has, and a rerun resumes."""
     with pytest.raises(StudyError, match="a worker process died"):
         run(SPEC, folder, partial(deadly, driver_process=os.getpid()), workers=2)
@@ -212,7 +252,17 @@ def test_the_time_spent_is_named_and_adds_up(folder: Path) -> None:
     wall = time.perf_counter() - begun
     (spent,) = [json.loads(line) for line in store.spent_path.read_text().splitlines()]
     parts = spent["seconds"]
-    assert {"data", "import", "calibrate", "build", "compile", "train", "evaluate", "store", "other"} <= set(parts)
+    assert {
+        "data",
+        "import",
+        "calibrate",
+        "build",
+        "compile",
+        "train",
+        "evaluate",
+        "store",
+        "other",
+    } <= set(parts)
     assert sum(parts.values()) <= wall
     assert sum(parts.values()) >= 0.5 * wall
 
@@ -231,7 +281,9 @@ def test_workers_end_with_a_driver_that_is_killed(folder: Path) -> None:
 
 def test_a_step_time_that_is_not_known_is_an_error(tmp_path: Path) -> None:
     """A shorter list would give the later lanes their neighbours' step times."""
-    first, *rest = [trial for trial in SPEC.trials() if trial.learning_rate == SPEC.rates[0] and trial.seed == 0]
+    first, *rest = [
+        trial for trial in SPEC.trials() if trial.learning_rate == SPEC.rates[0] and trial.seed == 0
+    ]
     times = calibrated(Calibration([tmp_path / "calibration.json"], MACHINE, "test"), rest)
     assert train.step_times_of(rest, times) == [0.001] * len(rest)
     with pytest.raises(StudyError, match=f"step time of {first.optimizer} at width 1 is not known"):
@@ -250,7 +302,9 @@ from study.execution import driver
 from test_driver import SPEC, engine
 try:
     with terminable():
-        driver.run(SPEC, Path({str(folder)!r}), factory=partial(engine, delay={delay}), progress=False, workers={workers})
+        factory = partial(engine, delay={delay})
+        out = Path({str(folder)!r})
+        driver.run(SPEC, out, factory=factory, progress=False, workers={workers})
 except (KeyboardInterrupt, Terminated) as stop:
     raise SystemExit(143 if isinstance(stop, Terminated) else 130)
 """
@@ -260,7 +314,12 @@ except (KeyboardInterrupt, Terminated) as stop:
 def start(folder: Path, delay: float, workers: int = 1) -> subprocess.Popen[bytes]:
     """That process, started."""
     path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
-    return subprocess.Popen(program(folder, delay, workers), cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(
+        program(folder, delay, workers),
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": path},
+        stderr=subprocess.DEVNULL,
+    )
 
 
 def wait_for_lines(path: Path, lines: int, process: subprocess.Popen[bytes]) -> None:

@@ -1,4 +1,5 @@
-"""Faults made to happen, each several times over: nothing that was stored is lost, nothing is doubled, and the study ends as it would have.
+"""Faults made to happen, each several times over: nothing that was stored is lost, nothing is
+doubled, and the study ends as it would have.
 
 `scripts/faults N` tries each N times and writes the README's table of what was lost.
 """
@@ -60,7 +61,10 @@ def tally() -> Tally:
 
     def note(fault: str, tried: int, lost: int) -> None:
         if "STUDY_FAULTS_TALLY" in os.environ:
-            append_line(Path(os.environ["STUDY_FAULTS_TALLY"]), {"fault": fault, "tried": tried, "lost": lost})
+            append_line(
+                Path(os.environ["STUDY_FAULTS_TALLY"]),
+                {"fault": fault, "tried": tried, "lost": lost},
+            )
         assert tried > 0
         assert lost == 0
 
@@ -77,7 +81,9 @@ def lost(store: Store, whole: Store) -> int:
     """Trials that the one has not exactly once, or that ended otherwise than in the other."""
     stored = [json.loads(line)["id"] for line in store.runs_path.read_text().splitlines()]
     found = results(store)
-    return sum(stored.count(id_) != 1 or found[id_] != end for id_, end in results(whole).items()) + len(set(stored) - set(results(whole)))
+    return sum(
+        stored.count(id_) != 1 or found[id_] != end for id_, end in results(whole).items()
+    ) + len(set(stored) - set(results(whole)))
 
 
 def drive(folder: Path, delay: float) -> None:
@@ -91,7 +97,9 @@ def drive(folder: Path, delay: float) -> None:
 
 @pytest.fixture(scope="module")
 def start() -> Iterator[Callable[[Path, float], Any]]:
-    """Starts `drive` in a process forked from a server that has imported everything, so that many can be killed."""
+    """Starts `drive` in a process forked from a server that has imported everything, so that many
+    can be killed.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", PATH)
         context = multiprocessing.get_context("forkserver")
@@ -105,8 +113,12 @@ def start() -> Iterator[Callable[[Path, float], Any]]:
         yield started
 
 
-def test_a_driver_killed_at_random_moments(tmp_path: Path, whole: Store, start: Callable[[Path, float], Any], tally: Tally) -> None:
-    """SIGKILL before the first trial, in a trial, in a write; what was stored stays, and one run to the end completes it."""
+def test_a_driver_killed_at_random_moments(
+    tmp_path: Path, whole: Store, start: Callable[[Path, float], Any], tally: Tally
+) -> None:
+    """SIGKILL before the first trial, in a trial, in a write; what was stored stays, and one run to
+    the end completes it.
+    """
     moment, gone = random.Random(0), 0
     for i in range(TIMES):
         store = Store(tmp_path / str(i))
@@ -127,7 +139,9 @@ def test_a_driver_killed_at_random_moments(tmp_path: Path, whole: Store, start: 
     tally("SIGKILL of the driver at a random moment", 5 * TIMES, gone)
 
 
-def test_two_drivers_at_once(tmp_path: Path, whole: Store, start: Callable[[Path, float], Any], tally: Tally) -> None:
+def test_two_drivers_at_once(
+    tmp_path: Path, whole: Store, start: Callable[[Path, float], Any], tally: Tally
+) -> None:
     """The second is refused for as long as the first one lives, asleep or not."""
     gone = 0
     for i in range(TIMES):
@@ -156,7 +170,8 @@ from test_faults import SPEC, lost, toml
 from study.storage.store import Store
 disk, whole, times = Path(sys.argv[1]), Store(Path(sys.argv[2])), int(sys.argv[3])
 cli.setup_of = lambda engine_name, device, precision: engine
-mount = lambda *options: subprocess.run(["mount", "-t", "tmpfs", *options, "none", disk], check=True)
+tmpfs = ["mount", "-t", "tmpfs"]
+mount = lambda *options: subprocess.run([*tmpfs, *options, "none", disk], check=True)
 said, gone, size = [], 0, random.Random(0)
 
 def attempt(folder):
@@ -191,32 +206,43 @@ def toml(folder: Path) -> Path:
     return path
 
 
-def test_a_full_disk_and_one_that_cannot_be_written(tmp_path: Path, whole: Store, tally: Tally) -> None:
-    """A small tmpfs, in a mount namespace of its own: a sentence and exit code 1, or 2 where nothing can be written at all; after room is
-    made the study goes on."""
+def test_a_full_disk_and_one_that_cannot_be_written(
+    tmp_path: Path, whole: Store, tally: Tally
+) -> None:
+    """A small tmpfs, in a mount namespace of its own: a sentence and exit code 1, or 2 where
+    nothing can be written at all; after room is made the study goes on.
+    """
     private = ["unshare", "--map-root-user", "--mount"]
     if (
         shutil.which("unshare") is None
-        or subprocess.run([*private, "mount", "-t", "tmpfs", "none", tmp_path], capture_output=True).returncode
+        or subprocess.run(
+            [*private, "mount", "-t", "tmpfs", "none", tmp_path], capture_output=True
+        ).returncode
     ):
         pytest.skip("this system lets nobody mount a tmpfs of their own")
     disk = tmp_path / "disk"
     disk.mkdir()
     command = [*private, sys.executable, "-c", FULL, str(disk), str(whole.folder), str(TIMES)]
-    answer = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": PATH}, capture_output=True, text=True)
+    answer = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, "PYTHONPATH": PATH}, capture_output=True, text=True
+    )
     assert answer.returncode == 0, answer.stderr
     gone, codes = json.loads(answer.stdout.splitlines()[-1])
     assert codes == [1, 2] * TIMES
     sentences = [line for line in answer.stderr.splitlines() if line.startswith("study: ")]
     assert all("No space left on device" in line and "unharmed" in line for line in sentences[::2])
-    assert all("cannot write to" in line and "Read-only file system" in line for line in sentences[1::2])
+    assert all(
+        "cannot write to" in line and "Read-only file system" in line for line in sentences[1::2]
+    )
     assert "Traceback" not in answer.stderr
     tally("disk full (ENOSPC) in the middle", TIMES, gone)
     tally("folder that cannot be written", TIMES, gone)
 
 
 def test_a_file_cut_at_every_byte_of_its_last_line(folder: Path, tally: Tally) -> None:
-    """Readers leave the line out, the next writer cuts it off, and what comes after is whole; also with the zeros of a power cut."""
+    """Readers leave the line out, the next writer cuts it off, and what comes after is whole; also
+    with the zeros of a power cut.
+    """
     store = Store(folder)
     with store.writing():
         for trial in TRIALS[:2]:
@@ -231,7 +257,11 @@ def test_a_file_cut_at_every_byte_of_its_last_line(folder: Path, tally: Tally) -
         with store.writing():
             store.append(study_run(TRIALS[2]))
         gone += [one.trial for one in store.runs()] != [TRIALS[0], TRIALS[2]]
-    tally("`runs.jsonl` cut at every byte of its last line, with and without zeros", 2 * (len(whole) - first), gone)
+    tally(
+        "`runs.jsonl` cut at every byte of its last line, with and without zeros",
+        2 * (len(whole) - first),
+        gone,
+    )
 
 
 def study_run(trial: Trial) -> Any:
@@ -239,15 +269,21 @@ def study_run(trial: Trial) -> Any:
     return replace(RUN, trial=trial)
 
 
-def test_garbage_in_the_middle_is_named_and_moved_aside(tmp_path: Path, whole: Store, tally: Tally) -> None:
-    """The sentence has the line's number; what is moved aside is kept as it was, and a trial whose line was spoilt is trained again."""
+def test_garbage_in_the_middle_is_named_and_moved_aside(
+    tmp_path: Path, whole: Store, tally: Tally
+) -> None:
+    """The sentence has the line's number; what is moved aside is kept as it was, and a trial whose
+    line was spoilt is trained again.
+    """
     draw, gone = random.Random(0), 0
     for i in range(TIMES):
         store = Store(Path(shutil.copytree(whole.folder, tmp_path / str(i))))
         lines = store.runs_path.read_bytes().splitlines(keepends=True)
         spoilt = draw.randrange(len(lines) - 1)
         altered = lines[spoilt].replace(b'"seed": ', b'"seed": 9')
-        bad = draw.choice([b"\0" * 300 + b"\n", draw.randbytes(200).replace(b"\n", b"") + b"\n", altered])
+        bad = draw.choice(
+            [b"\0" * 300 + b"\n", draw.randbytes(200).replace(b"\n", b"") + b"\n", altered]
+        )
         lines[spoilt] = bad
         store.runs_path.write_bytes(b"".join(lines))
         with pytest.raises(StudyError, match=f"line {spoilt + 1}:.*--repair"):
@@ -260,16 +296,32 @@ def test_garbage_in_the_middle_is_named_and_moved_aside(tmp_path: Path, whole: S
 
 
 def test_repair_from_the_command_line(
-    tmp_path: Path, whole: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    whole: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """It says what was moved where, and trains what is missing then; without it the line is named."""
+    """It says what was moved where, and trains what is missing; else the line is named."""
     store = Store(Path(shutil.copytree(whole.folder, tmp_path / "study")))
     store.runs_path.write_bytes(b"garbage\n" + store.runs_path.read_bytes().partition(b"\n")[2])
     monkeypatch.setattr(cli, "setup_of", lambda name, device, precision: engine)
     monkeypatch.setattr(figures, "write", lambda folder, machine: [])
     said = []
     for options, code in ((["--hang-limit", "2"], 2), ([], 2), (["--repair"], 0)):
-        monkeypatch.setattr(sys, "argv", ["study", "run", str(toml(tmp_path)), "--out", str(store.folder), "--workers", "1", *options])
+        monkeypatch.setattr(
+            sys,
+            "argv",
+            [
+                "study",
+                "run",
+                str(toml(tmp_path)),
+                "--out",
+                str(store.folder),
+                "--workers",
+                "1",
+                *options,
+            ],
+        )
         with pytest.raises(SystemExit) as end:
             cli.main()
         assert end.value.code == code
@@ -296,17 +348,25 @@ int clock_gettime(clockid_t id, struct timespec *now) {
 
 
 def test_a_clock_that_jumps(tmp_path: Path, whole: Store, tally: Tally) -> None:
-    """An hour to and fro whenever it is read, for every process: seconds come from another clock."""
+    """An hour to and fro at every reading, for every process; seconds have another clock."""
     if shutil.which("cc") is None:
         pytest.skip("no C compiler to make the clock jump with")
     (tmp_path / "jumps.c").write_text(JUMPS)
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path / "jumps.so", tmp_path / "jumps.c", "-ldl"], check=True)
+    subprocess.run(
+        ["cc", "-shared", "-fPIC", "-o", tmp_path / "jumps.so", tmp_path / "jumps.c", "-ldl"],
+        check=True,
+    )
     env = {**os.environ, "PYTHONPATH": PATH, "LD_PRELOAD": str(tmp_path / "jumps.so")}
     gone, begun = 0, time.monotonic()
     for i in range(TIMES):
         store = Store(tmp_path / str(i))
-        code = f"import test_faults; test_faults.run(test_faults.SPEC, test_faults.Path({str(store.folder)!r}))"
-        subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, check=True, capture_output=True)
+        code = (
+            "import test_faults; test_faults.run(test_faults.SPEC, "
+            f"test_faults.Path({str(store.folder)!r}))"
+        )
+        subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, env=env, check=True, capture_output=True
+        )
         gone += lost(store, whole)
         seconds = [value for row in store.spent() for value in row["seconds"].values()]
         assert min(seconds) >= 0
@@ -315,7 +375,9 @@ def test_a_clock_that_jumps(tmp_path: Path, whole: Store, tally: Tally) -> None:
 
 
 def failures(store: Store, whole: Store, rate: float) -> int:
-    """Trials of other rates that are not as in the other study, and of this one that are not recorded as failed."""
+    """Trials of other rates that are not as in the other study, and of this one that are not
+    recorded as failed.
+    """
     found = {one.id: one for one in store.runs()}
     return sum(
         (found[one.id].outcome is not Outcome.FAILED)
@@ -326,13 +388,17 @@ def failures(store: Store, whole: Store, rate: float) -> int:
 
 
 def test_trials_that_raise(tmp_path: Path, whole: Store, tally: Tally) -> None:
-    """Recorded as failed, with the error; the array is halved until they stand alone; --retry trains them again."""
+    """Recorded as failed, with the error; the array is halved until they stand alone; --retry
+    trains them again.
+    """
     rates, gone = [trial.learning_rate for trial in SPEC.trials()[1 : len(SPEC.rates)]], 0
     for i in range(TIMES):
         rate = rates[i % len(rates)]  # never the first, which is timed
         store = run(SPEC, tmp_path / str(i), partial(engine, breaks=(rate,)))
         gone += failures(store, whole, rate)
-        assert {one.error for one in store.runs() if one.outcome is Outcome.FAILED} == {f"RuntimeError: no parabola at {rate}"}
+        assert {one.error for one in store.runs() if one.outcome is Outcome.FAILED} == {
+            f"RuntimeError: no parabola at {rate}"
+        }
     driver.run(SPEC, store.folder, factory=engine, progress=False, workers=1, retry=True)
     assert results(store) == results(whole)
     tally("trials that raise", TIMES, gone)
@@ -358,7 +424,11 @@ def test_trials_that_are_out_of_memory(tmp_path: Path, whole: Store, tally: Tall
         rate = SPEC.trials()[1 + i % (len(SPEC.rates) - 1)].learning_rate
         store = run(SPEC, tmp_path / str(i), lambda images, rate=rate: Greedy(rate))  # type: ignore[misc]
         gone += failures(store, whole, rate)
-        assert all("Unable to allocate" in (one.error or "") for one in store.runs() if one.outcome is Outcome.FAILED)
+        assert all(
+            "Unable to allocate" in (one.error or "")
+            for one in store.runs()
+            if one.outcome is Outcome.FAILED
+        )
     tally("trials that are out of memory", TIMES, gone)
 
 
@@ -398,15 +468,24 @@ def test_trials_that_hang(tmp_path: Path, tally: Tally) -> None:
 
 
 def test_a_machine_changed_under_a_study(tmp_path: Path, whole: Store, tally: Tally) -> None:
-    """Rows keep their own; a warning says so; no table mixes two machines, nor TensorFlows without a word."""
+    """Rows keep their own; a warning says so; no table mixes two machines, nor TensorFlows without
+    a word.
+    """
     gone = 0
     for i in range(TIMES):
         store = Store(Path(shutil.copytree(whole.folder, tmp_path / str(i))))
         lines = store.runs_path.read_text().splitlines(keepends=True)[: 20 + i % 10]
         mine = this_machine()
-        there = [line.replace(mine.fingerprint, "00000000").replace(f'"machine": "{mine.name}"', '"machine": "other"') for line in lines]
+        there = [
+            line.replace(mine.fingerprint, "00000000").replace(
+                f'"machine": "{mine.name}"', '"machine": "other"'
+            )
+            for line in lines
+        ]
         store.runs_path.write_text("".join(there))
-        assert study_folder.changes(store.runs(), this_site())[0].startswith("trials of other are stored here")
+        assert study_folder.changes(store.runs(), this_site())[0].startswith(
+            "trials of other are stored here"
+        )
         gone += lost(run(SPEC, store.folder), whole)
         assert store.runs_path.read_text().startswith("".join(there))
         runs = tables.load(store.folder)
@@ -417,16 +496,26 @@ def test_a_machine_changed_under_a_study(tmp_path: Path, whole: Store, tally: Ta
         tables.write(store.folder, machine="other")
         if i == 0:
             said = tables.warnings(
-                tables.load(store.folder, "other"), SPEC, elsewhere=tables.elsewhere(store.folder, tables.load(store.folder, "other"))
+                tables.load(store.folder, "other"),
+                SPEC,
+                elsewhere=tables.elsewhere(store.folder, tables.load(store.folder, "other")),
             )
-            assert said[0].startswith(f"{len(SPEC) - len(there)} more trials are stored of another machine")
+            assert said[0].startswith(
+                f"{len(SPEC) - len(there)} more trials are stored of another machine"
+            )
             assert not any("missing" in sentence for sentence in said)
         with pytest.raises(StudyError, match="no trial of the machine 'third': "):
             tables.load(store.folder, "third")
-    store.runs_path.write_text("".join(there).replace("00000000", mine.fingerprint).replace('"tensorflow": "2', '"tensorflow": "1'))
+    store.runs_path.write_text(
+        "".join(there)
+        .replace("00000000", mine.fingerprint)
+        .replace('"tensorflow": "2', '"tensorflow": "1')
+    )
     assert "ran on tensorflow 1." in study_folder.changes(store.runs(), this_site())[0]
     run(SPEC, store.folder)
-    assert any("different software" in sentence for sentence in tables.warnings(tables.load(store.folder)))
+    assert any(
+        "different software" in sentence for sentence in tables.warnings(tables.load(store.folder))
+    )
     tally("machine or TensorFlow changed under a study", TIMES, gone)
 
 
@@ -434,7 +523,9 @@ def test_the_first_schema_loads_for_ever(tally: Tally) -> None:
     """A folder as the first version wrote it, kept as it was."""
     folder = Path(__file__).parent / "data" / "v1"
     runs = study.load(folder)
-    assert runs.groupby(["optimizer", "outcome"], observed=True)["steps"].apply(list).to_dict() == OLD
+    assert (
+        runs.groupby(["optimizer", "outcome"], observed=True)["steps"].apply(list).to_dict() == OLD
+    )
     assert len(tables.checks(folder)) == 403
     assert set(tables.curves(folder)["optimizer"]) == {"sgd", "adam"}
     assert len(Store(folder).spec()) == 96
@@ -478,7 +569,9 @@ def quickly(whole: Store) -> Iterator[Path]:
 def test_tables_of_an_interrupted_study_are_the_same_rows(
     tmp_path_factory: pytest.TempPathFactory, whole: Store, quickly: Path, stops: list[int]
 ) -> None:
-    """Whatever interrupts it: what is stored gives the rows, and the tables, that the whole study gives of those trials."""
+    """Whatever interrupts it: what is stored gives the rows, and the tables, that the whole study
+    gives of those trials.
+    """
     folder = tmp_path_factory.mktemp("interrupted")
     shutil.copy(quickly, folder)
 
@@ -507,16 +600,23 @@ def test_tables_of_an_interrupted_study_are_the_same_rows(
     assert len(stored) == len(SPEC)
 
 
-def test_what_real_training_had_stored_is_the_uninterrupted_studys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With TensorFlow lanes: stopped after each number of rows, those are bit for bit the whole study's, and resuming leaves them alone.
+def test_what_real_training_had_stored_is_the_uninterrupted_studys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With TensorFlow lanes: stopped after each number of rows, those are bit for bit the whole
+    study's, and resuming leaves them alone.
 
-    What was in flight trains again in a smaller array, which sums in another order: it ends the same way.
+    What was in flight trains again in a smaller array, which sums in another order: it ends the
+    same way.
     """
     spec = study.preset("smoke").with_(optimizers=("sgd",), rates=(0.1, 0.3, 1e3), max_steps=200)
     shared = tmp_path / "calibration.json"
 
     def rows(folder: Path) -> list[dict[str, Any]]:
-        return [{key: value for key, value in run.to_json().items() if key != "started_at"} for run in Store(folder).runs()]
+        return [
+            {key: value for key, value in run.to_json().items() if key != "started_at"}
+            for run in Store(folder).runs()
+        ]
 
     def train(folder: Path) -> list[dict[str, Any]]:
         folder.mkdir(exist_ok=True)

@@ -23,7 +23,9 @@ def labels(axes: Any) -> list[str]:
 
 
 def test_one_rate_against_size_with_its_line() -> None:
-    """Trials as dots, those that did not arrive at their cap, the least-squares line with its numbers in words."""
+    """Trials as dots, those that did not arrive at their cap, the least-squares line with its
+    numbers in words.
+    """
     (axes,) = figures.size(RUNS, 0.001).axes
     mine = RUNS[RUNS["learning_rate"] == 0.001]
     dots, capped = (np.asarray(part.get_offsets()) for part in axes.collections[:2])
@@ -47,11 +49,17 @@ def test_the_rate_of_most_arrivals_is_drawn_where_none_is_named() -> None:
 def test_all_rates_and_all_sizes() -> None:
     """A line a rate; a curve a size, eight of them named; both factors of time."""
     (axes,) = figures.sizes(RUNS).axes
-    assert labels(axes) == [f"0.001: {int((RUNS['outcome'] == 'reached').sum()) - 36} of 36 arrived", "0.01: 36 of 36 arrived"]
+    assert labels(axes) == [
+        f"0.001: {int((RUNS['outcome'] == 'reached').sum()) - 36} of 36 arrived",
+        "0.01: 36 of 36 arrived",
+    ]
     (axes,) = figures.size_valley(RUNS).axes
     assert len(axes.get_lines()) == RUNS["width"].nunique()
     assert len(labels(axes)) == 8
-    many = made(StudySpec(optimizers=("adam",), rates="1e-3:1:48", widths=(1.0, 2.0, 3.0), cap=50.0), lambda trial: 5.0 + trial.width)
+    many = made(
+        StudySpec(optimizers=("adam",), rates="1e-3:1:48", widths=(1.0, 2.0, 3.0), cap=50.0),
+        lambda trial: 5.0 + trial.width,
+    )
     assert len(labels(figures.sizes(many).axes[0])) == 8
     above, below = figures.size_parts(RUNS).axes
     assert len(above.get_lines()) == 2
@@ -68,10 +76,24 @@ def test_slopes_have_intervals() -> None:
 
 
 def test_a_study_of_sizes_has_its_own_figures() -> None:
-    """No valley for each of many widths; a rate at which nothing arrived has no line; several optimizers have theirs apart."""
-    assert list(figures.draw(RUNS, NO_CURVES)) == ["size", "sizes", "size-valley", "slopes", "size-parts"]
+    """No valley for each of many widths; a rate at which nothing arrived has no line; several
+    optimizers have theirs apart.
+    """
+    assert list(figures.draw(RUNS, NO_CURVES)) == [
+        "size",
+        "sizes",
+        "size-valley",
+        "slopes",
+        "size-parts",
+    ]
     none = RUNS.assign(outcome=RUNS["outcome"].where(RUNS["learning_rate"] == 0.01, "capped"))
-    assert list(figures.draw(none, NO_CURVES)) == ["size", "sizes", "size-valley", "slopes", "size-parts"]
+    assert list(figures.draw(none, NO_CURVES)) == [
+        "size",
+        "sizes",
+        "size-valley",
+        "slopes",
+        "size-parts",
+    ]
     two = made(test_fits.SPEC.with_(optimizers=("sgd", "adam"), seeds=1), test_fits.takes)
     names = list(figures.draw(two, NO_CURVES))
     assert "sizes-sgd" in names

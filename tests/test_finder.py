@@ -1,4 +1,6 @@
-"""The finder: its rules on curves whose answer is known, silence on noise, and its sweep on parabolas."""
+"""The finder: its rules on curves whose answer is known, silence on noise, and its sweep on
+parabolas.
+"""
 
 from __future__ import annotations
 
@@ -28,15 +30,24 @@ def labels(axes: Any) -> list[str]:
 LOW, HIGH, STEPS = 1e-6, 10.0, 200
 
 
-def curve(losses: Floats, accuracy: Floats | None = None, stopped: str = "end", smoothed: Floats | None = None) -> Sweep:
+def curve(
+    losses: Floats,
+    accuracy: Floats | None = None,
+    stopped: str = "end",
+    smoothed: Floats | None = None,
+) -> Sweep:
     """A hand-made sweep; its smoothed loss is the loss itself where none is given."""
     rates = ramp(LOW, HIGH, STEPS)[: len(losses)]
     right = np.empty(0) if accuracy is None else accuracy
-    return Sweep(rates, losses, losses if smoothed is None else smoothed, right, "log", stopped, STEPS)
+    return Sweep(
+        rates, losses, losses if smoothed is None else smoothed, right, "log", stopped, STEPS
+    )
 
 
 def basin(least: float, steepest: float) -> Floats:
-    """A loss over the ramp: a logistic fall by log rate, steepest at `steepest`, and from `least` on a rise of its own."""
+    """A loss over the ramp: a logistic fall by log rate, steepest at `steepest`, and from `least`
+    on a rise of its own.
+    """
     x = np.log10(ramp(LOW, HIGH, STEPS))
     fall = 2.3 - 2 / (1 + np.exp(-4 * (x - math.log10(steepest))))
     beyond = np.maximum(0, x - math.log10(least))
@@ -44,7 +55,9 @@ def basin(least: float, steepest: float) -> Floats:
 
 
 @given(st.floats(3e-3, 1e-1), st.floats(1, 30))
-def test_smooth_curves_give_their_least_and_their_steepest_point(steepest: float, apart: float) -> None:
+def test_smooth_curves_give_their_least_and_their_steepest_point(
+    steepest: float, apart: float
+) -> None:
     """Within a step of the ramp."""
     least = min(10 * steepest * apart, 3.0)
     found = curve(basin(least, steepest))
@@ -58,7 +71,9 @@ def test_no_tenth_where_no_turn_was_seen() -> None:
     falling = 2.3 - np.linspace(0, 1, STEPS) ** 2
     assert curve(falling).suggest("tenth") is None
     assert "still falling" in curve(falling).why("tenth")
-    assert curve(falling, stopped="diverged").suggest("tenth") == pytest.approx(ramp(LOW, HIGH, STEPS)[-1] / 10)
+    assert curve(falling, stopped="diverged").suggest("tenth") == pytest.approx(
+        ramp(LOW, HIGH, STEPS)[-1] / 10
+    )
     turned = np.concatenate([falling[:-LAST], falling[-LAST - 1] * np.linspace(1.1, 2, LAST)])
     assert curve(turned).suggest("tenth") is not None
 
@@ -98,11 +113,15 @@ def test_valley_and_slide_are_fastais(seed: int, length: int, wobble: float) -> 
 
 
 def test_the_range_test_finds_where_accuracy_rises_and_falls() -> None:
-    """From the start's level at step 60 up to the peak at step 120, exactly and under a batch's noise."""
+    """From the start's level at step 60 up to the peak at step 120, exactly and under a batch's
+    noise.
+    """
     right = np.interp(np.arange(STEPS), [0, 60, 120, 199], [0.1, 0.1, 0.9, 0.2])
     for accuracy in (right, np.random.default_rng(1).binomial(100, right) / 100):
         found = curve(basin(1.0, 0.01), accuracy)
-        places = [int(np.searchsorted(found.rates, found.suggest(rule) or 0)) for rule in ("rise", "fall")]
+        places = [
+            int(np.searchsorted(found.rates, found.suggest(rule) or 0)) for rule in ("rise", "fall")
+        ]
         assert places[0] == pytest.approx(60, abs=16)
         assert places[1] == pytest.approx(120, abs=12)
     rising = np.interp(np.arange(STEPS), [0, 60, 199], [0.1, 0.1, 0.9])
@@ -146,12 +165,17 @@ def test_too_short_a_curve_gives_no_rate() -> None:
     for rule in ("valley", "slide"):
         steep = np.linspace(2, 1, 40)
         assert "without its ends" in curve(steep, stopped="diverged").why(rule)
-    assert "before any slope" in curve(np.concatenate([np.linspace(2, 1, 15), np.linspace(1.1, 9, 185)])).why("steepest")
+    assert "before any slope" in curve(
+        np.concatenate([np.linspace(2, 1, 15), np.linspace(1.1, 9, 185)])
+    ).why("steepest")
 
 
 def test_an_unknown_rule_is_refused_and_the_known_listed() -> None:
     """One sentence."""
-    with pytest.raises(StudyError, match="unknown rule 'minimum': one of tenth, steepest, valley, slide, rise, fall"):
+    with pytest.raises(
+        StudyError,
+        match="unknown rule 'minimum': one of tenth, steepest, valley, slide, rise, fall",
+    ):
         curve(basin(1.0, 0.01)).suggest("minimum")
 
 
@@ -166,7 +190,9 @@ def test_smoothing_is_the_debiased_average() -> None:
 def test_noise_is_told_from_trend() -> None:
     """The standard deviation, whatever line lies beneath."""
     rng = np.random.default_rng(5)
-    assert noise(np.diff(rng.normal(0, 0.2, 4000) + np.linspace(0, 50, 4000))) == pytest.approx(0.2, rel=0.05)
+    assert noise(np.diff(rng.normal(0, 0.2, 4000) + np.linspace(0, 50, 4000))) == pytest.approx(
+        0.2, rel=0.05
+    )
     assert noise(np.diff(np.linspace(0, 1, 100))) == pytest.approx(0, abs=1e-12)
 
 
@@ -204,7 +230,9 @@ def test_bad_stops_are_refused() -> None:
 
 
 def test_a_sweep_of_parabolas_is_the_product_of_its_factors() -> None:
-    """loss_i = c w_i^2 / 2 with w_i = prod (1 - rate_j c), lane by lane; the learner is where it was."""
+    """loss_i = c w_i^2 / 2 with w_i = prod (1 - rate_j c), lane by lane; the learner is where it
+    was.
+    """
     learner = Parabola([0.5, 20.0, 1e4])
     found = sweep(learner, 1e-3, 100.0, 120)
     rates = ramp(1e-3, 100.0, 120)
@@ -238,7 +266,7 @@ def test_an_interrupted_sweep_leaves_the_learner_as_it_was() -> None:
 
 
 def test_the_figure_marks_and_names_every_rate() -> None:
-    """A line at each rate found, a word on each that was not; an accuracy panel where there is one."""
+    """A line at each rate found, a word on each that was not; accuracy where it is known."""
     right = np.interp(np.arange(STEPS), [0, 60, 120, 199], [0.1, 0.1, 0.9, 0.2])
     found = curve(basin(1.0, 0.01), right)
     above, below = found.plot().axes

@@ -1,4 +1,6 @@
-"""Fits: what went in comes out, with noise and with censoring, and the intervals cover at their rate."""
+"""Fits: what went in comes out, with noise and with censoring, and the intervals cover at their
+rate.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,11 @@ def noisy(seed: int, spread: float = 3.0, n: Any = N) -> Any:
 def test_an_exact_line_comes_back_exactly() -> None:
     """By each method, with intervals of no width."""
     t = C + K * N
-    for line in (least_squares(N, t), robust(N, t), tobit(N, t + 1e-3 * np.tile([1, -1], 18), np.zeros(36, bool))[0]):
+    for line in (
+        least_squares(N, t),
+        robust(N, t),
+        tobit(N, t + 1e-3 * np.tile([1, -1], 18), np.zeros(36, bool))[0],
+    ):
         assert line.c == pytest.approx(C, abs=0.01)
         assert line.k == pytest.approx(K, rel=1e-3)
         assert line.c_low <= line.c <= line.c_high
@@ -34,12 +40,18 @@ def test_an_exact_line_comes_back_exactly() -> None:
 
 
 def test_intervals_cover_at_their_rate() -> None:
-    """Of 200 noisy lines, about 95 % of the intervals hold the truth; the bootstrap's are a little short on 36 points."""
+    """Of 200 noisy lines, about 95 % of the intervals hold the truth; the bootstrap's are a little
+    short on 36 points.
+    """
     covered = {"least squares": 0, "robust": 0, "tobit": 0}
     for seed in range(200):
         t = noisy(seed)
         cap = 50.0
-        found = {"least squares": least_squares(N, t), "robust": robust(N, t), "tobit": tobit(N, np.minimum(t, cap), t > cap)[0]}
+        found = {
+            "least squares": least_squares(N, t),
+            "robust": robust(N, t),
+            "tobit": tobit(N, np.minimum(t, cap), t > cap)[0],
+        }
         for name, line in found.items():
             covered[name] += line.k_low <= K <= line.k_high
     assert all(175 <= count <= 199 for count in covered.values()), covered
@@ -64,7 +76,9 @@ def test_a_robust_line_bends_less() -> None:
 
 
 def test_censored_times_are_used() -> None:
-    """A plain fit of the arrivals alone is too flat; the censored regression is not, and without censoring it is the plain one."""
+    """A plain fit of the arrivals alone is too flat; the censored regression is not, and without
+    censoring it is the plain one.
+    """
     n = np.repeat(N, 5)
     t = noisy(2, spread=8.0, n=n)
     censored = t > 45
@@ -81,7 +95,11 @@ def test_censored_times_are_used() -> None:
 
 @pytest.mark.parametrize(
     ("name", "curve"),
-    [("line", lambda x: 2 + 3 * x), ("quadratic", lambda x: 2 + 3 * x**2), ("power", lambda x: 3 * x**0.5)],
+    [
+        ("line", lambda x: 2 + 3 * x),
+        ("quadratic", lambda x: 2 + 3 * x**2),
+        ("power", lambda x: 3 * x**0.5),
+    ],
 )
 def test_the_shape_that_made_the_data_is_found(name: str, curve: Any) -> None:
     """Its AICc is the least, or within noise of it for the line inside the quadratic."""
@@ -90,14 +108,22 @@ def test_the_shape_that_made_the_data_is_found(name: str, curve: Any) -> None:
     assert found[name] <= min(found.values()) + (2.5 if name == "line" else 0)
 
 
-SPEC = StudySpec(optimizers=("adam",), rates=(0.001, 0.01), widths=tuple(1 + k / 2 for k in range(18)), seeds=2, cap=3.0)
+SPEC = StudySpec(
+    optimizers=("adam",),
+    rates=(0.001, 0.01),
+    widths=tuple(1 + k / 2 for k in range(18)),
+    seeds=2,
+    cap=3.0,
+)
 SLOPES = {0.001: 8e-5, 0.01: 2e-5}
 
 
 def takes(trial: Trial) -> float:
     """A second and so much a weight, with noise; at the slower rate the cap bites."""
     weights = network_of(trial).weights
-    noise = np.random.default_rng([int(trial.width * 4), trial.seed, int(trial.learning_rate * 1000)]).normal(0, 0.05)
+    noise = np.random.default_rng(
+        [int(trial.width * 4), trial.seed, int(trial.learning_rate * 1000)]
+    ).normal(0, 0.05)
     return float(1 + SLOPES[trial.learning_rate] * weights + noise)
 
 

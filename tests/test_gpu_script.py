@@ -35,7 +35,13 @@ def gpu(notes: Path, *arguments: str, breaks: str = "nothing") -> subprocess.Com
     """Run the script."""
     here = {"PATH": f"{notes.parent}:{os.environ['PATH']}", "PYTHON": str(notes.parent / "python")}
     environment = {**os.environ, **here, "NOTES": str(notes), "BREAKS": breaks}
-    return subprocess.run([ROOT / "scripts" / "gpu", *arguments], env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [ROOT / "scripts" / "gpu", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def test_each_step_is_done_once_and_what_failed_is_tried_again(notes: Path, tmp_path: Path) -> None:
@@ -45,13 +51,20 @@ def test_each_step_is_done_once_and_what_failed_is_tried_again(notes: Path, tmp_
     assert first.returncode == 1
     assert "verify failed (exit code 3)" in first.stdout
     asked = notes.read_text().splitlines()
-    assert f"scripts/benchmark.py --engine jax --network tutorial --out {out}/benchmark-jax-tutorial" in asked
+    assert (
+        f"scripts/benchmark.py --engine jax --network tutorial --out {out}/benchmark-jax-tutorial"
+        in asked
+    )
     assert f"-m study run tutorial --engine jax --out {out}/tutorial" in asked
     assert not any("tensorflow" in line for line in asked)
-    assert (out / "sizes.txt").read_text() == f"told of -m study run sizes --engine jax --out {out}/sizes\n"
+    assert (
+        out / "sizes.txt"
+    ).read_text() == f"told of -m study run sizes --engine jax --out {out}/sizes\n"
     second = gpu(notes, str(out))
     assert second.returncode == 0
-    assert notes.read_text().splitlines()[len(asked) :] == [f"-m study verify {out}/article --engine jax"]
+    assert notes.read_text().splitlines()[len(asked) :] == [
+        f"-m study verify {out}/article --engine jax"
+    ]
     assert gpu(notes, str(out)).stdout == f"all is done: {out}\n"
 
 

@@ -16,7 +16,9 @@ from study.search.halving import TRIES, halve, judge
 
 @given(st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=5), st.floats(0.1, 1e3))
 def test_the_first_half_that_is_small_enough(curvatures: list[float], start: float) -> None:
-    """start / 2^k with the least k >= 0 for which the rate times c is at most 2, each lane its own; the learner is where it was."""
+    """start / 2^k with the least k >= 0 for which the rate times c is at most 2, each lane its own;
+    the learner is where it was.
+    """
     learner = Parabola(curvatures)
     for c, found in zip(curvatures, halve(learner, start, 20), strict=True):
         k = max(0, math.ceil(math.log2(start * c / 2)))
@@ -51,7 +53,9 @@ def test_what_diverged_means() -> None:
     assert last[0] == pytest.approx(np.linspace(1, 0.5, 10)[-2:].mean())
 
 
-@pytest.mark.parametrize(("options", "words"), [({"start": math.nan}, "start nan"), ({"steps": 0}, "steps 0")])
+@pytest.mark.parametrize(
+    ("options", "words"), [({"start": math.nan}, "start nan"), ({"steps": 0}, "steps 0")]
+)
 def test_bad_values_are_refused(options: dict[str, float], words: str) -> None:
     """In one sentence."""
     with pytest.raises(StudyError, match=words):

@@ -21,8 +21,10 @@ def power_law(checks: int, slope: float, error: float = 0.5) -> list[float]:
 
 
 @given(st.floats(0.2, 1.5), st.integers(50, 900), st.floats(0.6, 0.99))
-def test_an_error_that_falls_as_a_power_of_the_steps_is_never_given_up_wrongly(slope: float, now: int, target: float) -> None:
-    """The extrapolation is exact for a power law, and then doubled: whoever would arrive is kept."""
+def test_an_error_that_falls_as_a_power_of_the_steps_is_never_given_up_wrongly(
+    slope: float, now: int, target: float
+) -> None:
+    """The extrapolation is exact for a power law, then doubled: who would arrive is kept."""
     last = 1000
     arrives = power_law(last, slope)[-1] >= target
     if arrives:
@@ -50,7 +52,10 @@ def test_a_curve_still_at_chance_is_given_its_take_off() -> None:
 @pytest.mark.parametrize("prune", [True, False])
 def test_a_race_prunes_by_name_alone(prune: bool) -> None:
     """A slow parabola is given up before its budget, a fast one arrives as ever."""
-    slow, fast = race(Parabola([1.0, 1.0]), [1e-7, 0.01], target=0.97, max_steps=10_000, prune=prune), None
+    slow, fast = (
+        race(Parabola([1.0, 1.0]), [1e-7, 0.01], target=0.97, max_steps=10_000, prune=prune),
+        None,
+    )
     ends = {finish.lane: finish for finish in slow}
     fast = ends[1]
     assert fast.outcome is Outcome.REACHED

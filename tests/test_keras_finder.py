@@ -1,4 +1,6 @@
-"""The finder on Keras models: the model, its optimizer, its data and every random state are as before, and the losses are the batches'."""
+"""The finder on Keras models: the model, its optimizer, its data and every random state are as
+before, and the losses are the batches'.
+"""
 
 from __future__ import annotations
 
@@ -65,12 +67,16 @@ def state(model: Any) -> list[Any]:
 
 
 def same(before: list[Any], after: list[Any]) -> bool:
-    return len(before) == len(after) and all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+    return len(before) == len(after) and all(
+        np.array_equal(a, b) for a, b in zip(before, after, strict=True)
+    )
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_everything_is_put_back_bit_for_bit(name: str) -> None:
-    """For a model in the middle of its training: weights, statistics, slots, iterations, seeds, metrics, rate."""
+    """For a model in the middle of its training: weights, statistics, slots, iterations, seeds,
+    metrics, rate.
+    """
     model = plain(OPTIMIZERS[name](0.01), run_eagerly=True)
     model.fit(X, Y, batch_size=64, epochs=1, verbose=0)
     before, function, variables = state(model), model.train_function, len(model.optimizer.variables)
@@ -87,7 +93,9 @@ def test_everything_is_put_back_bit_for_bit(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "rate"), [("momentum", SCHEDULE), ("adam", lambda: 0.01), ("scaled", SCHEDULE)], ids=["schedule", "function", "wrapped"]
+    ("name", "rate"),
+    [("momentum", SCHEDULE), ("adam", lambda: 0.01), ("scaled", SCHEDULE)],
+    ids=["schedule", "function", "wrapped"],
 )
 def test_a_schedule_stands_aside_and_comes_back(name: str, rate: Any) -> None:
     """The ramp's losses are those of the same optimizer with a plain rate."""
@@ -102,15 +110,24 @@ def test_a_schedule_stands_aside_and_comes_back(name: str, rate: Any) -> None:
     fresh = plain(OPTIMIZERS[name](rate), **eager)
     fresh.optimizer.build(fresh.trainable_variables)
     assert len(model.optimizer.variables) == len(fresh.optimizer.variables)
-    assert same([v.numpy() for v in model.optimizer.variables], [v.numpy() for v in fresh.optimizer.variables])
+    assert same(
+        [v.numpy() for v in model.optimizer.variables],
+        [v.numpy() for v in fresh.optimizer.variables],
+    )
 
 
-@pytest.mark.parametrize(("name", "source"), [("momentum", "arrays"), ("adam", "dataset"), ("schedule", "dataset")])
+@pytest.mark.parametrize(
+    ("name", "source"), [("momentum", "arrays"), ("adam", "dataset"), ("schedule", "dataset")]
+)
 def test_training_goes_on_as_if_nothing_had_been(name: str, source: str) -> None:
-    """Two fits, one with the finder before each epoch: the same weights, whatever shuffles the data."""
+    """Two fits, one with the finder before each epoch: the same weights, whatever shuffles the
+    data.
+    """
     ends = []
     for finds in (False, True):
-        model = plain(OPTIMIZERS["adam"](SCHEDULE) if name == "schedule" else OPTIMIZERS[name](0.01))
+        model = plain(
+            OPTIMIZERS["adam"](SCHEDULE) if name == "schedule" else OPTIMIZERS[name](0.01)
+        )
         data: tuple[Any, ...] = (X, Y) if source == "arrays" else (batches(),)
         for _ in range(2):
             if finds:
@@ -128,7 +145,12 @@ def test_random_numbers_go_on_as_if_nothing_had_been() -> None:
         keras.utils.set_random_seed(1)
         if finds:
             study.find_rate(model, data, **SHORT)
-        drawn = [tf.random.uniform(()), keras.random.uniform(()), random.random(), np.random.random()]  # noqa: NPY002
+        drawn = [
+            tf.random.uniform(()),
+            keras.random.uniform(()),
+            random.random(),
+            np.random.random(),  # noqa: NPY002
+        ]
         return [float(value) for value in drawn]
 
     assert draw(True) == draw(False)
@@ -151,7 +173,9 @@ class Breaks(keras.Model):  # type: ignore[misc]
             raise self.error("the fifth step")
         with tf.GradientTape() as tape:
             loss = self.compute_loss(y=y, y_pred=self(x, training=True))
-        self.optimizer.apply_gradients(zip(tape.gradient(loss, self.trainable_weights), self.trainable_weights, strict=True))
+        self.optimizer.apply_gradients(
+            zip(tape.gradient(loss, self.trainable_weights), self.trainable_weights, strict=True)
+        )
         return {"loss": loss}
 
 
@@ -160,7 +184,11 @@ class Breaks(keras.Model):  # type: ignore[misc]
 def test_an_error_in_mid_sweep_undoes_the_sweep(error: type[BaseException], rate: Any) -> None:
     """Ctrl-C too; and the error goes on."""
     model = Breaks()
-    model.compile(optimizers.Adam(rate), keras.losses.SparseCategoricalCrossentropy(from_logits=True), run_eagerly=True)
+    model.compile(
+        optimizers.Adam(rate),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        run_eagerly=True,
+    )
     model.fit(X, Y, epochs=1, verbose=0)
     model.steps, model.error = 0, error
     before = state(model)
@@ -213,7 +241,12 @@ def test_an_unbuilt_model_trains_afterwards_as_it_would_have() -> None:
     ends = []
     for finds in (False, True):
         keras.utils.set_random_seed(3)
-        model = compiled(keras.Sequential([layers.Dense(8), layers.BatchNormalization(), layers.Dropout(0.2), layers.Dense(3)]), "adam")
+        model = compiled(
+            keras.Sequential(
+                [layers.Dense(8), layers.BatchNormalization(), layers.Dropout(0.2), layers.Dense(3)]
+            ),
+            "adam",
+        )
         if finds:
             assert len(study.find_rate(model, batches(), **SHORT).losses) == 8
         model.fit(batches(), epochs=1, verbose=0, shuffle=False)
@@ -227,7 +260,9 @@ def test_compiled_in_any_way(options: dict[str, Any]) -> None:
     models = []
     for given in (options, {}):
         keras.utils.set_random_seed(3)
-        models.append(compiled(keras.Sequential([layers.Input((6,)), layers.Dense(3)]), "adam", **given))
+        models.append(
+            compiled(keras.Sequential([layers.Input((6,)), layers.Dense(3)]), "adam", **given)
+        )
     before = [v.numpy().copy() for v in models[0].variables]
     ours, others = (study.find_rate(model, X, Y, **SHORT).losses for model in models)
     assert ours == pytest.approx(others, rel=1e-5)
@@ -250,9 +285,16 @@ class Sequence(keras.utils.PyDataset):  # type: ignore[misc]
 
 
 def test_the_kinds_of_data() -> None:
-    """Arrays in lists and dicts, weights, a data set without end, a PyDataset in shuffled rounds."""
+    """Arrays in lists and dicts, weights, an endless data set, a PyDataset in rounds."""
     model = plain(run_eagerly=True)
-    assert len(study.find_rate(model, X.astype(np.float64), Y, sample_weight=np.ones(256), **SHORT).losses) == 8
+    assert (
+        len(
+            study.find_rate(
+                model, X.astype(np.float64), Y, sample_weight=np.ones(256), **SHORT
+            ).losses
+        )
+        == 8
+    )
     assert len(study.find_rate(model, batches().repeat(), **SHORT).losses) == 8
     rounds = Sequence()
     assert len(study.find_rate(model, rounds, steps=16, low=1e-4, high=0.1).losses) == 16
@@ -260,7 +302,12 @@ def test_the_kinds_of_data() -> None:
     assert rounds.asked[:8] != rounds.asked[8:16]
     for given in ({"a": X, "b": X}, [X, X]):
         a, b = layers.Input((6,), name="a"), layers.Input((6,), name="b")
-        both = compiled(keras.Model({"a": a, "b": b} if isinstance(given, dict) else [a, b], layers.Dense(3)(a + b)), run_eagerly=True)
+        both = compiled(
+            keras.Model(
+                {"a": a, "b": b} if isinstance(given, dict) else [a, b], layers.Dense(3)(a + b)
+            ),
+            run_eagerly=True,
+        )
         assert len(study.find_rate(both, given, Y, **SHORT).losses) == 8
 
 
@@ -274,7 +321,9 @@ def test_the_steps_are_an_epochs_within_bounds() -> None:
         ((batches().repeat(),), {}, 200),
         ((X, Y), {"batch_size": 1000, "steps": 8}, 8),
     ):
-        assert study.find_rate(model, *data, low=1e2, high=1e12, stop=1.01, **options).steps == steps
+        assert (
+            study.find_rate(model, *data, low=1e2, high=1e12, stop=1.01, **options).steps == steps
+        )
 
 
 def generator() -> Iterator[Any]:
@@ -338,12 +387,17 @@ def test_a_data_set_that_cannot_be_copied_is_read_itself(monkeypatch: pytest.Mon
 
 
 def test_wrong_targets_leave_no_trace_in_the_metrics() -> None:
-    """Keras settles which accuracy is meant by the first targets: after an error it does so anew."""
+    """Keras settles the kind of accuracy by the first targets, and after an error anew."""
 
     def fresh() -> Any:
         keras.utils.set_random_seed(0)
         model = keras.Sequential([layers.Input((6,)), layers.Dense(3)])
-        model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"], run_eagerly=True)
+        model.compile(
+            "adam",
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=["accuracy"],
+            run_eagerly=True,
+        )
         return model
 
     misled, other = fresh(), fresh()

@@ -33,26 +33,57 @@ pytestmark = pytest.mark.kernels
 Floats = NDArray[Any]
 
 RATES = {
-    "compact": {"sgd": 0.05, "momentum": 0.05, "adam": 0.001, "adagrad": 0.02, "adadelta": 0.5, "rmsprop": 0.001},
-    "mlp": {"sgd": 0.05, "momentum": 0.05, "adam": 2e-4, "adagrad": 0.02, "adadelta": 0.5, "rmsprop": 0.001},
-    "tutorial": {"sgd": 0.0025, "momentum": 0.0015, "adam": 1e-5, "adagrad": 5e-4, "adadelta": 0.02, "rmsprop": 1e-5},
+    "compact": {
+        "sgd": 0.05,
+        "momentum": 0.05,
+        "adam": 0.001,
+        "adagrad": 0.02,
+        "adadelta": 0.5,
+        "rmsprop": 0.001,
+    },
+    "mlp": {
+        "sgd": 0.05,
+        "momentum": 0.05,
+        "adam": 2e-4,
+        "adagrad": 0.02,
+        "adadelta": 0.5,
+        "rmsprop": 0.001,
+    },
+    "tutorial": {
+        "sgd": 0.0025,
+        "momentum": 0.0015,
+        "adam": 1e-5,
+        "adagrad": 5e-4,
+        "adadelta": 0.02,
+        "rmsprop": 1e-5,
+    },
 }
 """Rates at which each optimizer learns without chaos, so that rounding stays rounding.
 
-The tutorial network takes small ones: at a fifth of the compact network's, plain Keras against itself with initial weights off by 1e-7 is
-1e-3 apart after 40 steps of Momentum, since in so many units some ReLU or pooling window soon stands on its edge.
+The tutorial network takes small ones: at a fifth of the compact network's, plain Keras against
+itself with initial weights off by 1e-7 is 1e-3 apart after 40 steps of Momentum, since in so many
+units some ReLU or pooling window soon stands on its edge.
 """
 
 SLOW_START = 3e-4
-"""The tutorial network's rate of the published RMSProp, whose mean square starts at one: at 1e-5 it would hardly have moved in 50 steps."""
+"""The tutorial network's rate of the published RMSProp, whose mean square starts at one: at 1e-5 it
+would hardly have moved in 50 steps.
+"""
 
 WIDE = 1e-3
-"""Tolerance of losses of networks wider than those whose rates were chosen so; some kernels round to 3.5e-4 of each other in 20 steps."""
+"""Tolerance of losses of networks wider than those whose rates were chosen so; some kernels round
+to 3.5e-4 of each other in 20 steps.
+"""
 
 STEPS = 40
 
-FORMS: dict[str, dict[str, Any]] = {"folded": {}, "unfolded, dropout": {"network": "tutorial", "widths": (0.1875,), "scale_dense": True}}
-"""Two small networks that between them take both forms of the second convolution, with and without dropout."""
+FORMS: dict[str, dict[str, Any]] = {
+    "folded": {},
+    "unfolded, dropout": {"network": "tutorial", "widths": (0.1875,), "scale_dense": True},
+}
+"""Two small networks that between them take both forms of the second convolution, with and without
+dropout.
+"""
 
 
 @cache
@@ -83,13 +114,27 @@ def device() -> DeviceImages:
 def trials(optimizers: Sequence[str] = OPTIMIZERS, seed: int = 0, **values: Any) -> list[Trial]:
     """A trial for each optimizer, at its rate."""
     spec = StudySpec(rates=(1.0,), batch=50, max_steps=10**6).with_(**values)
-    own = RATES[spec.network] | ({"rmsprop": SLOW_START} if (spec.network, spec.hyper) == ("tutorial", "published") else {})
-    return [replace(spec.trials()[0], optimizer=name, learning_rate=own[name], seed=seed) for name in optimizers]
+    own = RATES[spec.network] | (
+        {"rmsprop": SLOW_START} if (spec.network, spec.hyper) == ("tutorial", "published") else {}
+    )
+    return [
+        replace(spec.trials()[0], optimizer=name, learning_rate=own[name], seed=seed)
+        for name in optimizers
+    ]
 
 
-def of(network: str, hyper: str = "published", optimizers: Sequence[str] = OPTIMIZERS) -> list[Trial]:
-    """The trials that stand for a network; the large one trains on small batches, and from another seed."""
-    return trials(optimizers, network=network, hyper=hyper, **({"batch": 20, "seed": 3} if network == "tutorial" else {}))
+def of(
+    network: str, hyper: str = "published", optimizers: Sequence[str] = OPTIMIZERS
+) -> list[Trial]:
+    """The trials that stand for a network; the large one trains on small batches, and from another
+    seed.
+    """
+    return trials(
+        optimizers,
+        network=network,
+        hyper=hyper,
+        **({"batch": 20, "seed": 3} if network == "tutorial" else {}),
+    )
 
 
 def learner(array: Sequence[Trial]) -> Lanes:
@@ -104,7 +149,9 @@ def rates(array: Sequence[Trial], steps: int = STEPS) -> Floats:
 
 
 def bytes_of(lane: Lanes, index: int) -> list[bytes]:
-    """All that one lane is: its weights and slots, to be compared bit for bit (a NaN is equal to itself)."""
+    """All that one lane is: its weights and slots, to be compared bit for bit (a NaN is equal to
+    itself).
+    """
     return [slot[index].numpy().tobytes() for slot in lane.state.slots]
 
 
@@ -125,22 +172,32 @@ def together(network: str) -> Floats:
 
 @cache
 def untrained(network: str) -> Floats:
-    """Losses (STEPS,) of the initial weights on the same batches: what no optimizer could be told by."""
+    """Losses (STEPS,) of the initial weights on the same batches: what no optimizer could be told
+    by.
+    """
     (trial,) = of(network, optimizers=["sgd"])
     return keras_model.train(replace(trial, learning_rate=0.0), images(), STEPS)[0]
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_lane_of_the_whole_tutorial_network_is_a_plain_keras_model(name: str) -> None:
-    """Loss by loss over 50 steps, dropout included; small networks and the other hyper-parameters are every Learner's test."""
+    """Loss by loss over 50 steps, dropout included; small networks and the other hyper-parameters
+    are every Learner's test.
+    """
     (trial,) = of("tutorial", optimizers=[name])
     expected, _ = keras_model.train(trial, images(), STEPS)
     assert together("tutorial")[:, OPTIMIZERS.index(name)] == pytest.approx(expected, abs=1e-4)
-    assert (untrained("tutorial") - expected).max() > 50 * 1e-4, "it has learnt far more than the tolerance"
+    assert (untrained("tutorial") - expected).max() > 50 * 1e-4, (
+        "it has learnt far more than the tolerance"
+    )
 
 
-@pytest.mark.parametrize(("width", "scale_dense", "folded"), [(2.0, False, True), (3.5, True, False)])
-def test_wider_networks_folded_or_not_are_plain_keras_models(width: float, scale_dense: bool, folded: bool) -> None:
+@pytest.mark.parametrize(
+    ("width", "scale_dense", "folded"), [(2.0, False, True), (3.5, True, False)]
+)
+def test_wider_networks_folded_or_not_are_plain_keras_models(
+    width: float, scale_dense: bool, folded: bool
+) -> None:
     """Both forms of the second convolution, another seed."""
     array = trials(["sgd", "adam"], seed=5, widths=(width,), scale_dense=scale_dense)
     network = network_of(array[0])
@@ -199,7 +256,9 @@ def test_two_trials_of_one_optimizer_stand_anywhere_in_a_mixed_array() -> None:
 
 
 def test_correct_counts_and_evaluation_are_those_of_the_keras_model() -> None:
-    """The same weights classify the same images right; the last validation batch is not a whole one."""
+    """The same weights classify the same images right; the last validation batch is not a whole
+    one.
+    """
     (trial,) = trials(["adam"])
     lane = learner([trial])
     _, correct = lane.advance(rates([trial]))
@@ -213,7 +272,8 @@ def test_correct_counts_and_evaluation_are_those_of_the_keras_model() -> None:
     (chosen,) = batch_order(trial.seed, before.step, 1, trial.batch, 6000)
     _, correct = lane.advance(rates([trial], 1))
     assert correct[0, 0] == pytest.approx(
-        keras_model.accuracy(model, network, images().x_train[chosen], images().y_train[chosen]), abs=1e-6
+        keras_model.accuracy(model, network, images().x_train[chosen], images().y_train[chosen]),
+        abs=1e-6,
     )
 
 
@@ -230,7 +290,9 @@ def test_every_lane_is_evaluated_by_its_own_weights() -> None:
     model = keras_model.build(network)
     for i in range(len(array)):
         model.set_weights(keras_model.unflatten(network, keras_model.weights_of(lane, i)))
-        expected = keras_model.accuracy(model, network, images().x_validation, images().y_validation)
+        expected = keras_model.accuracy(
+            model, network, images().x_validation, images().y_validation
+        )
         assert found[i] == pytest.approx(expected, abs=1e-9)
     assert len(set(found[: len(array)])) == len(array)
 
@@ -242,7 +304,10 @@ def strange(kind: str) -> data.Images:
     x = {
         "zero": np.zeros(shape, np.uint8),
         "white": np.full(shape, 255, np.uint8),
-        "plateaus": np.kron(random.integers(0, 2, (shape[0], 4, 4)), np.ones((7, 7))).astype(np.uint8) * 255,
+        "plateaus": np.kron(random.integers(0, 2, (shape[0], 4, 4)), np.ones((7, 7))).astype(
+            np.uint8
+        )
+        * 255,
         "noise": random.integers(0, 256, shape).astype(np.uint8),
     }[kind]
     return replace(images(), x_train=x)
@@ -255,11 +320,17 @@ def random_weights(network: Network) -> Floats:
 
 
 def by_hand(network: Network, weights: Floats, x: NDArray[np.uint8]) -> Floats:
-    """Logits (B, 10) in numpy and double precision, in the textbook's order: convolution, bias, ReLU, pooling."""
-    w1, b1, w2, b2, w3, b3, w4, b4 = (part.astype(np.float64) for part in keras_model.unflatten(network, weights))
+    """Logits (B, 10) in numpy and double precision, in the textbook's order: convolution, bias,
+    ReLU, pooling.
+    """
+    w1, b1, w2, b2, w3, b3, w4, b4 = (
+        part.astype(np.float64) for part in keras_model.unflatten(network, weights)
+    )
     h = x[..., None] / 255.0
     for w, b in ((w1, b1), (w2, b2)):
-        windows = sliding_window_view(np.pad(h, ((0, 0), (2, 2), (2, 2), (0, 0))), (5, 5), axis=(1, 2))
+        windows = sliding_window_view(
+            np.pad(h, ((0, 0), (2, 2), (2, 2), (0, 0))), (5, 5), axis=(1, 2)
+        )
         h = np.maximum(np.tensordot(windows, w.transpose(2, 0, 1, 3), axes=3) + b, 0)
         h = h.reshape(len(h), h.shape[1] // 2, 2, h.shape[2] // 2, 2, -1).max(axis=(2, 4))
     logits: Floats = np.maximum(h.reshape(len(h), -1) @ w3 + b3, 0) @ w4 + b4
@@ -278,13 +349,17 @@ def test_logits_are_those_of_the_textbook(kind: str, width: float) -> None:
     )
     for i in range(2):
         expected = by_hand(network, weights[i], x)
-        assert found[i].numpy() == pytest.approx(expected, abs=1e-5 * max(1.0, float(np.abs(expected).max())))
+        assert found[i].numpy() == pytest.approx(
+            expected, abs=1e-5 * max(1.0, float(np.abs(expected).max()))
+        )
 
 
 @pytest.mark.parametrize("width", [1.0, 3.5])
 @pytest.mark.parametrize("kind", ["zero", "white", "plateaus", "noise"])
 def test_gradients_agree_where_pooling_ties(kind: str, width: float) -> None:
-    """One step of plain descent moves every weight by its gradient, on images full of equal pixels too; zero biases and others."""
+    """One step of plain descent moves every weight by its gradient, on images full of equal pixels
+    too; zero biases and others.
+    """
     odd = strange(kind)
     (trial,) = trials(["sgd"], widths=(width,))
     trial = replace(trial, learning_rate=1.0)
@@ -297,7 +372,9 @@ def test_gradients_agree_where_pooling_ties(kind: str, width: float) -> None:
         expected, model = keras_model.train(trial, odd, 1, start)
         gradient = start - np.concatenate([part.ravel() for part in model.get_weights()])
         assert losses[:, i] == pytest.approx(expected, rel=1e-5)
-        assert start - keras_model.weights_of(lane, i) == pytest.approx(gradient, abs=2e-6 + 1e-5 * float(np.abs(gradient).max()))
+        assert start - keras_model.weights_of(lane, i) == pytest.approx(
+            gradient, abs=2e-6 + 1e-5 * float(np.abs(gradient).max())
+        )
         assert np.abs(gradient).max() > 0.01
 
 
@@ -305,7 +382,11 @@ def test_gradients_agree_where_pooling_ties(kind: str, width: float) -> None:
 def test_two_runs_in_a_row_are_the_same_bit_for_bit(form: str) -> None:
     """Losses, counts, weights and slots; another seed is another run."""
     array = trials(**FORMS[form])
-    first, second, other = learner(array), learner(array), learner([replace(trial, seed=1) for trial in array])
+    first, second, other = (
+        learner(array),
+        learner(array),
+        learner([replace(trial, seed=1) for trial in array]),
+    )
     a, b, c = (lane.advance(rates(array)) for lane in (first, second, other))
     assert np.array_equal(a[0], b[0])
     assert np.array_equal(a[1], b[1])
@@ -326,16 +407,23 @@ def test_restore_brings_back_the_rate_that_a_proof_rests_on() -> None:
     assert lane.stuck([0]).tolist() == [False]
 
 
-@pytest.mark.parametrize("taken", [[2, 0, 2, 1, 5, 4, 3, 3], [7, 6, 5, 4, 3, 2, 1, 0], list(range(8))])
+@pytest.mark.parametrize(
+    "taken", [[2, 0, 2, 1, 5, 4, 3, 3], [7, 6, 5, 4, 3, 2, 1, 0], list(range(8))]
+)
 def test_lanes_taken_within_an_array_go_on_as_their_originals(taken: list[int]) -> None:
-    """Each with its own optimizer, slots and rate; bit for bit where it keeps its place (another place rounds otherwise, by an ulp)."""
+    """Each with its own optimizer, slots and rate; bit for bit where it keeps its place (another
+    place rounds otherwise, by an ulp).
+    """
     array = trials()
     lane = learner(array)
     lane.advance(rates(array, 10))
     state = lane.snapshot()
     schedule = rates(array, 10)
     on, _ = lane.advance(schedule)
-    weights, after = [keras_model.weights_of(lane, i) for i in range(8)], [bytes_of(lane, i) for i in range(8)]
+    weights, after = (
+        [keras_model.weights_of(lane, i) for i in range(8)],
+        [bytes_of(lane, i) for i in range(8)],
+    )
     lane.restore(state)
     lane.take(taken)
     losses, _ = lane.advance(schedule[:, taken])
@@ -348,7 +436,9 @@ def test_lanes_taken_within_an_array_go_on_as_their_originals(taken: list[int]) 
 
 
 def test_nothing_is_traced_twice() -> None:
-    """One trace a program: other lengths, rates, seeds and data find it ready; and `prepare` comes before the clock."""
+    """One trace a program: other lengths, rates, seeds and data find it ready; and `prepare` comes
+    before the clock.
+    """
     array = trials(batch=30)
     first = learner(array)
     before = first.snapshot()
@@ -365,11 +455,18 @@ def test_nothing_is_traced_twice() -> None:
         lane.evaluate()
         lane.stuck([7, 0, 1, 2, 3, 4])
     assert program.experimental_get_tracing_count() == 1
-    assert programs.reading(tensors, network_of(array[0]), 8, lanes.EVALUATION_BATCH, first.form).experimental_get_tracing_count() == 1
+    assert (
+        programs.reading(
+            tensors, network_of(array[0]), 8, lanes.EVALUATION_BATCH, first.form
+        ).experimental_get_tracing_count()
+        == 1
+    )
 
 
 def test_an_epoch_shows_every_image_once_in_a_seeded_order() -> None:
-    """Whole batches alone; a new shuffle every epoch and seed, the same on every call, wherever it is cut."""
+    """Whole batches alone; a new shuffle every epoch and seed, the same on every call, wherever it
+    is cut.
+    """
     order = batch_order(0, 0, 24, 500, 6100)
     first, second = order[:12].ravel(), order[12:].ravel()
     assert len(set(first)) == len(set(second)) == 6000
@@ -419,7 +516,9 @@ def test_momentum_that_still_moves_a_dead_layer_is_not_stuck(name: str) -> None:
 
 @pytest.mark.parametrize("layer", [0, 1, 2])
 def test_momentum_counts_up_to_the_dead_layer_and_not_above(layer: int) -> None:
-    """One weight that still moves: the dead layer's last bias may revive it, the next layer's first weight cannot."""
+    """One weight that still moves: the dead layer's last bias may revive it, the next layer's first
+    weight cannot.
+    """
     array = trials(["momentum", "momentum"])
     lane = learner(array)
     lane.advance(np.zeros((1, 2)))
@@ -441,7 +540,12 @@ def test_a_layer_that_a_single_image_wakes_is_not_dead(lit: int) -> None:
     for woken in (True, False):
         x[lit] = 255 * woken
         (trial,) = trials(["sgd"])
-        dark = replace(images(), x_train=x, y_train=images().y_train[:5651], x_validation=np.zeros_like(images().x_validation))
+        dark = replace(
+            images(),
+            x_train=x,
+            y_train=images().y_train[:5651],
+            x_validation=np.zeros_like(images().x_validation),
+        )
         lane = Lanes([trial], on_device(dark))
         kernel, bias = lane.network.sizes[:2]
         put(lane, 0, 0, 0, kernel, 1.0)
@@ -461,7 +565,10 @@ def test_a_lane_that_is_no_number_is_not_called_stuck() -> None:
 
 def test_a_real_training_at_a_far_too_large_rate_gets_stuck_and_a_good_one_does_not() -> None:
     """Not by construction but by descent; and it is at chance ever after."""
-    array = [replace(trial, learning_rate=rate) for trial, rate in zip(trials(["sgd", "sgd"]), (30.0, 0.05), strict=True)]
+    array = [
+        replace(trial, learning_rate=rate)
+        for trial, rate in zip(trials(["sgd", "sgd"]), (30.0, 0.05), strict=True)
+    ]
     lane = learner(array)
     lane.advance(rates(array, 300))
     assert lane.stuck([0, 1]).tolist() == [True, False]
@@ -498,8 +605,12 @@ def test_a_batch_larger_than_the_training_set_is_refused() -> None:
         learner(trials(batch=7000))
 
 
-def test_groups_convolved_one_by_one_are_the_grouped_convolution(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Values and both gradients, held against a loop over windows in numpy; where TensorFlow has a grouped gradient, against that too."""
+def test_groups_convolved_one_by_one_are_the_grouped_convolution(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Values and both gradients, held against a loop over windows in numpy; where TensorFlow has a
+    grouped gradient, against that too.
+    """
     tf = tensorflow.xp
     random = np.random.default_rng(0)
     batch, side, groups, inputs, outputs, kernel = 2, 6, 3, 2, 4, 3
@@ -515,14 +626,20 @@ def test_groups_convolved_one_by_one_are_the_grouped_convolution(monkeypatch: py
         return [np.asarray(part) for part in (z, *tape.gradient(z, given, tf.constant(upstream)))]
 
     padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    windows = sliding_window_view(padded, (kernel, kernel), axis=(1, 2)).reshape(batch, side, side, groups, inputs, kernel, kernel)
+    windows = sliding_window_view(padded, (kernel, kernel), axis=(1, 2)).reshape(
+        batch, side, side, groups, inputs, kernel, kernel
+    )
     filters = w.reshape(kernel, kernel, inputs, groups, outputs)
     z = np.einsum("byxgikl,kligo->byxgo", windows, filters).reshape(upstream.shape)
-    of_w = np.einsum("byxgikl,byxgo->kligo", windows, upstream.reshape(batch, side, side, groups, outputs)).reshape(w.shape)
+    of_w = np.einsum(
+        "byxgikl,byxgo->kligo", windows, upstream.reshape(batch, side, side, groups, outputs)
+    ).reshape(w.shape)
     (mine, of_x, mine_of_w), known = all_of_it(), tensorflow.differentiates_groups()
     assert mine == pytest.approx(z, abs=1e-4)
     assert mine_of_w == pytest.approx(of_w, abs=1e-4)
-    assert (of_x * x).sum() == pytest.approx((upstream * z).sum(), rel=1e-4), "the convolution is linear in x"
+    assert (of_x * x).sum() == pytest.approx((upstream * z).sum(), rel=1e-4), (
+        "the convolution is linear in x"
+    )
     monkeypatch.setattr(tensors, "differentiates_groups", lambda: not known)
     if known:
         for other, this in zip(all_of_it(), (mine, of_x, mine_of_w), strict=True):

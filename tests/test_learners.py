@@ -40,8 +40,22 @@ pytestmark = pytest.mark.kernels
 Floats = NDArray[Any]
 
 RATES = {
-    "compact": {"sgd": 0.05, "momentum": 0.05, "adam": 0.001, "adagrad": 0.02, "adadelta": 0.5, "rmsprop": 0.001},
-    "tutorial": {"sgd": 0.02, "momentum": 0.01, "adam": 2e-4, "adagrad": 0.01, "adadelta": 0.2, "rmsprop": 2e-4},
+    "compact": {
+        "sgd": 0.05,
+        "momentum": 0.05,
+        "adam": 0.001,
+        "adagrad": 0.02,
+        "adadelta": 0.5,
+        "rmsprop": 0.001,
+    },
+    "tutorial": {
+        "sgd": 0.02,
+        "momentum": 0.01,
+        "adam": 2e-4,
+        "adagrad": 0.01,
+        "adadelta": 0.2,
+        "rmsprop": 2e-4,
+    },
 }
 """Rates at which each optimizer learns without chaos, so that rounding stays rounding."""
 
@@ -56,14 +70,18 @@ def images() -> data.Images:
 
 @cache
 def on(backend: ModuleType) -> DeviceImages:
-    """Those images on the backend's device, which multiplies in float32: TF32 would be no rounding error."""
+    """Those images on the backend's device, which multiplies in float32: TF32 would be no rounding
+    error.
+    """
     backend.prepare("float32")
     return DeviceImages.of(images(), backend)
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A Learner to be held to its word: what makes one, and the losses (steps,) that a trial's lane has to have."""
+    """A Learner to be held to its word: what makes one, and the losses (steps,) that a trial's lane
+    has to have.
+    """
 
     make: Callable[[Sequence[Trial]], Learner]
     losses: Callable[[Trial, int], Floats]
@@ -101,14 +119,20 @@ DROPOUT = COMPACT.with_(network="tutorial", widths=(0.1875,), scale_dense=True, 
 """A small network with dropout, whose second convolution has too many filters to be folded."""
 
 COMPACT_ROUNDING = 1e-3
-"""Programs for different processors and numbers of threads round to 4e-4 of each other in twenty steps of that network."""
+"""Programs for different processors and numbers of threads round to 4e-4 of each other in twenty
+steps of that network.
+"""
 
 KINDS = {
     "parabola": Kind(ParabolaEngine().learner, parabola_losses, COMPACT, tolerance=1e-12),
-    "tensorflow": Kind(partial(lanes_of, tensors), keras_losses, COMPACT, tolerance=COMPACT_ROUNDING),
+    "tensorflow": Kind(
+        partial(lanes_of, tensors), keras_losses, COMPACT, tolerance=COMPACT_ROUNDING
+    ),
     "tensorflow-dropout": Kind(partial(lanes_of, tensors), keras_losses, DROPOUT),
     "jax": Kind(partial(lanes_of, tensors_jax), keras_losses, COMPACT, tolerance=COMPACT_ROUNDING),
-    "jax-dropout": Kind(partial(lanes_of, tensors_jax), keras_losses, DROPOUT.with_(widths=(0.0625,))),
+    "jax-dropout": Kind(
+        partial(lanes_of, tensors_jax), keras_losses, DROPOUT.with_(widths=(0.0625,))
+    ),
 }
 
 
@@ -145,20 +169,29 @@ def spoil(learner: Learner, lane: int) -> None:
     assert isinstance(learner, Lanes)
     w, *slots = parts(learner)
     w[lane, :7] = np.nan
-    learner.state = replace(learner.state, slots=tuple(learner.images.backend.xp.constant(part) for part in (w, *slots)))
+    learner.state = replace(
+        learner.state, slots=tuple(learner.images.backend.xp.constant(part) for part in (w, *slots))
+    )
 
 
 @pytest.mark.parametrize("hyper", HYPERS)
 def test_losses_are_those_of_the_trials_trained_by_other_means(kind: Kind, hyper: str) -> None:
-    """Step by step, for all six optimizers in one array: a closed form, or a plain Keras model with Keras's and TensorFlow 1's optimizers
-    from the same initial weights, on the same batches and with the same units dropped."""
+    """Step by step, for all six optimizers in one array: a closed form, or a plain Keras model with
+    Keras's and TensorFlow 1's optimizers from the same initial weights, on the same batches and
+    with the same units dropped.
+    """
     array = kind.trials(hyper)
     losses, correct = kind.make(array).advance(rates(array, kind.steps))
     assert losses.shape == correct.shape == (kind.steps, 8)
     for lane, trial in enumerate(array):
-        assert losses[:, lane] == pytest.approx(kind.losses(trial, kind.steps), abs=kind.tolerance), trial.optimizer
+        assert losses[:, lane] == pytest.approx(
+            kind.losses(trial, kind.steps), abs=kind.tolerance
+        ), trial.optimizer
         untrained = kind.losses(replace(trial, optimizer="sgd", learning_rate=0.0), kind.steps)
-        if (trial.optimizer, hyper) != ("rmsprop", "published"):  # whose mean square starts at one: it has hardly moved yet
+        if (trial.optimizer, hyper) != (
+            "rmsprop",
+            "published",
+        ):  # whose mean square starts at one: it has hardly moved yet
             assert np.abs(losses[:, lane] - untrained).max() > 30 * kind.tolerance, trial.optimizer
 
 
@@ -172,7 +205,9 @@ def test_two_runs_in_a_row_are_the_same_bit_for_bit(kind: Kind) -> None:
 
 
 def test_snapshot_and_restore_are_bit_exact(kind: Kind) -> None:
-    """Batches, dropout, weights, slots and the rate that a proof rests on; also after lanes have left."""
+    """Batches, dropout, weights, slots and the rate that a proof rests on; also after lanes have
+    left.
+    """
     array = kind.trials()
     learner = kind.make(array)
     learner.advance(rates(array, 7))
@@ -200,16 +235,23 @@ def test_lanes_that_are_taken_go_on_as_their_originals(kind: Kind) -> None:
         learner.take(taken)
         origin = taken if learner.lanes == 8 else [[5, 2, 2, 4, 1, 0, 3, 3][i] for i in taken]
         assert learner.lanes == len(taken)
-        assert all(np.array_equal(part, old[origin]) for part, old in zip(parts(learner), before, strict=True))
+        assert all(
+            np.array_equal(part, old[origin])
+            for part, old in zip(parts(learner), before, strict=True)
+        )
     losses, _ = learner.advance(rates(array, 10)[:, origin])
     assert losses == pytest.approx(on_[:, origin], abs=kind.tolerance)
 
 
 @pytest.mark.parametrize("turn", range(2))
 def test_lanes_that_are_no_numbers_change_no_other(kind: Kind, turn: int) -> None:
-    """Bit for bit, in an array of the same size: losses, weights, slots and accuracy. Three lanes are spoilt, each in its own way."""
+    """Bit for bit, in an array of the same size: losses, weights, slots and accuracy. Three lanes
+    are spoilt, each in its own way.
+    """
     array = kind.trials()
-    ways = {(turn + 2 * i) % 6: way for i, way in enumerate(("rate nan", "rate 1e30", "weights nan"))}
+    ways = {
+        (turn + 2 * i) % 6: way for i, way in enumerate(("rate nan", "rate 1e30", "weights nan"))
+    }
     others = [i for i in range(8) if i not in ways]
     sound, broken = kind.make(array), kind.make(array)
     schedule = rates(array, 8)
@@ -232,7 +274,9 @@ def test_lanes_that_are_no_numbers_change_no_other(kind: Kind, turn: int) -> Non
 
 
 def test_rates_may_change_within_a_call_and_calls_may_be_cut_anywhere(kind: Kind) -> None:
-    """T steps in one call are T calls of one step, at rates of each step and lane, bit for bit, evaluation or proof in between or not."""
+    """T steps in one call are T calls of one step, at rates of each step and lane, bit for bit,
+    evaluation or proof in between or not.
+    """
     array = kind.trials()
     schedule = rates(array, 12) * np.random.default_rng(0).uniform(0.1, 2, (12, 8))
     whole, pieces, single = (kind.make(array) for _ in range(3))
@@ -255,19 +299,30 @@ BOTH = pytest.mark.parametrize("backend", [tensors, tensors_jax], ids=["tensorfl
 @pytest.mark.parametrize("shape", [(1,), (7, 11), (20, 192)])
 def test_both_backends_drop_the_same_units(seed: tuple[int, int], shape: tuple[int, ...]) -> None:
     """Bit for bit TensorFlow's own `stateless_uniform`."""
-    drawn = [np.asarray(backend.uniform(shape, backend.xp.constant(np.array(seed, np.int32)))) for backend in (tensors, tensors_jax)]
+    drawn = [
+        np.asarray(backend.uniform(shape, backend.xp.constant(np.array(seed, np.int32))))
+        for backend in (tensors, tensors_jax)
+    ]
     assert np.array_equal(drawn[0], drawn[1])
     assert ((drawn[0] >= 0) & (drawn[0] < 1)).all()
 
 
 @BOTH
 @pytest.mark.parametrize("spec", [COMPACT, DROPOUT], ids=["compact", "tutorial"])
-def test_every_form_of_the_second_convolution_is_the_same_function(backend: Backend, spec: StudySpec) -> None:
+def test_every_form_of_the_second_convolution_is_the_same_function(
+    backend: Backend, spec: StudySpec
+) -> None:
     """Logits and gradients of two lanes; only what rounds differs."""
     backend.prepare("float32")
     network = network_of(spec.trials()[0])
     random = np.random.default_rng(1)
-    w = np.stack([network.initial_weights(seed) + random.normal(0, 0.01, network.weights).astype(np.float32) for seed in (0, 1)])
+    w = np.stack(
+        [
+            network.initial_weights(seed)
+            + random.normal(0, 0.01, network.weights).astype(np.float32)
+            for seed in (0, 1)
+        ]
+    )
     x, found = images().x_train[:20], []
     for form in FORMS:
         logits = forward(backend, network, 2, 20, form)
@@ -276,7 +331,9 @@ def test_every_form_of_the_second_convolution_is_the_same_function(backend: Back
             z, _ = logits(weights, backend.xp.constant(x), None)
             return backend.xp.reduce_sum(z * z), z
 
-        program = backend.compiled(partial(backend.value_and_gradient, value), backend.shaped(*w.shape))
+        program = backend.compiled(
+            partial(backend.value_and_gradient, value), backend.shaped(*w.shape)
+        )
         _, z, gradient = program(backend.xp.constant(w))
         found.append((np.asarray(z), np.asarray(gradient)))
     for z, gradient in found[1:]:
@@ -285,8 +342,12 @@ def test_every_form_of_the_second_convolution_is_the_same_function(backend: Back
 
 
 @BOTH
-def test_a_tuned_engine_takes_the_form_that_is_clearly_faster(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once for each network and array size; a form that cannot be computed is none; within a tenth the usual one stays."""
+def test_a_tuned_engine_takes_the_form_that_is_clearly_faster(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once for each network and array size; a form that cannot be computed is none; within a tenth
+    the usual one stays.
+    """
     (trial,) = COMPACT.trials()[:1]
     usual = usual_form(backend, network_of(trial))
     other, third = (form for form in FORMS if form != usual)
@@ -294,7 +355,9 @@ def test_a_tuned_engine_takes_the_form_that_is_clearly_faster(backend: Backend, 
     asked: list[str] = []
     seconds = {usual: 1.0, other: 0.8, third: np.inf}
 
-    def timed(trials: Sequence[Trial], images: DeviceImages, form: str, clock: Callable[[], float]) -> float:
+    def timed(
+        trials: Sequence[Trial], images: DeviceImages, form: str, clock: Callable[[], float]
+    ) -> float:
         asked.append(form)
         return seconds[form]
 
@@ -313,7 +376,9 @@ def test_the_forms_are_timed_for_real(monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = iter(range(1000))
     engine = LanesEngine(images(), tensors, tune=True)
     engine.form([trial], clock=lambda: float(next(ticks)))
-    assert engine.forms == {(network_of(trial), 1, 50): "folded"}, "equal times leave the usual form"
+    assert engine.forms == {(network_of(trial), 1, 50): "folded"}, (
+        "equal times leave the usual form"
+    )
     assert next(ticks) == 2 * 3 * 3
     monkeypatch.setattr("study.engines.convolutions.patched", lambda *arguments: 1 / 0)
     (other,) = COMPACT.with_(batch=40).trials()[:1]
@@ -343,7 +408,9 @@ def test_a_setup_refuses_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_jax_compiles_one_program_for_all_lengths() -> None:
-    """Longer calls are taken in pieces, so that nothing is compiled while the clock runs; bit for bit."""
+    """Longer calls are taken in pieces, so that nothing is compiled while the clock runs; bit for
+    bit.
+    """
     array = KINDS["jax"].trials()[:1]
     first, second = lanes_of(tensors_jax, array), lanes_of(tensors_jax, array)
     first.prepare()
@@ -352,7 +419,9 @@ def test_jax_compiles_one_program_for_all_lengths() -> None:
     compiled = program._cache_size()
     whole, _ = first.advance(rates(array, 150))
     assert program._cache_size() == compiled == 1
-    assert np.array_equal(whole, np.concatenate([second.advance(rates(array, 75))[0] for _ in range(2)]))
+    assert np.array_equal(
+        whole, np.concatenate([second.advance(rates(array, 75))[0] for _ in range(2)])
+    )
 
 
 def test_batches_do_not_depend_on_the_engine() -> None:
@@ -371,19 +440,47 @@ main()
 
 
 def test_a_study_runs_where_there_is_no_tensorflow(tmp_path: Path) -> None:
-    """From the spec to the figures; the engine is recorded, another is kept out of the folder, and TensorFlow is missed in a sentence."""
-    grid = ["--optimizers", "sgd", "--rates", "0.1", "--max-steps", "50", "--cap", "none", "--batch", "20"]
+    """From the spec to the figures; the engine is recorded, another is kept out of the folder, and
+    TensorFlow is missed in a sentence.
+    """
+    grid = [
+        "--optimizers",
+        "sgd",
+        "--rates",
+        "0.1",
+        "--max-steps",
+        "50",
+        "--cap",
+        "none",
+        "--batch",
+        "20",
+    ]
 
     def study(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-c", BLOCKED, *arguments]
-        return subprocess.run(command, cwd=Path(__file__).parent.parent, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            command, cwd=Path(__file__).parent.parent, capture_output=True, text=True, check=False
+        )
 
-    done = study("run", "smoke", *grid, "--engine", "jax", "--precision", "float32", "--workers", "1", "--out", str(tmp_path / "jax"))
+    done = study(
+        "run",
+        "smoke",
+        *grid,
+        "--engine",
+        "jax",
+        "--precision",
+        "float32",
+        "--workers",
+        "1",
+        "--out",
+        str(tmp_path / "jax"),
+    )
     assert done.returncode == 0, done.stderr
     runs = Store(tmp_path / "jax").runs()
-    assert [(run.engine, run.precision, "jax" in run.versions, "tensorflow" in run.versions) for run in runs] == [
-        ("jax", "float32", True, False)
-    ]
+    assert [
+        (run.engine, run.precision, "jax" in run.versions, "tensorflow" in run.versions)
+        for run in runs
+    ] == [("jax", "float32", True, False)]
     assert (tmp_path / "jax" / "figures" / "valley.png").exists()
     other = study("run", "smoke", *grid, "--out", str(tmp_path / "jax"))
     assert other.returncode == 2

@@ -28,7 +28,10 @@ from study.machine.versions import ONEDNN, settle_onednn, versions
     [
         (MACHINE, "test-2-cores"),
         (replace(MACHINE, cpu="Intel(R) Xeon(R) CPU @ 2.20GHz", cores=4), "intel-xeon-4-cores"),
-        (replace(MACHINE, cpu="AMD Ryzen 7 5800X 8-Core Processor", cores=16), "amd-ryzen-7-5800x-8-core-16-cores"),
+        (
+            replace(MACHINE, cpu="AMD Ryzen 7 5800X 8-Core Processor", cores=16),
+            "amd-ryzen-7-5800x-8-core-16-cores",
+        ),
         (replace(MACHINE, gpus=("NVIDIA A100-SXM4-80GB",) * 2), "nvidia-a100-sxm4-80gb-x2"),
         (replace(MACHINE, cpu="../../etc/passwd"), "etc-passwd-2-cores"),
     ],
@@ -73,12 +76,20 @@ def test_kinds_of_processor_with_one_name_are_told_apart() -> None:
         processor = processor_in(text)
         assert processor is not None
         assert processor.name == "AMD EPYC"
-        machines.append(replace(MACHINE, cpu=processor.name, model=processor.model, vectors=processor.vectors))
-    assert [one.name for one in machines] == ["amd-epyc-25-17-avx512-2-cores", "amd-epyc-25-49-avx2-2-cores"]
+        machines.append(
+            replace(MACHINE, cpu=processor.name, model=processor.model, vectors=processor.vectors)
+        )
+    assert [one.name for one in machines] == [
+        "amd-epyc-25-17-avx512-2-cores",
+        "amd-epyc-25-49-avx2-2-cores",
+    ]
     assert [one.model for one in machines] == ["25.17.1", "25.49.1"]
     assert len({one.fingerprint for one in machines}) == 2
     assert len({one.old_fingerprint for one in machines}) == 1
-    assert replace(machines[0], vectors=machines[0].vectors[:-1]).fingerprint != machines[0].fingerprint
+    assert (
+        replace(machines[0], vectors=machines[0].vectors[:-1]).fingerprint
+        != machines[0].fingerprint
+    )
     assert Machine.from_json(machines[0].to_json()) == machines[0]
 
 
@@ -88,7 +99,11 @@ def test_a_processor_without_a_name_is_left_to_another_reader() -> None:
     assert processor_in("") is None
     named = processor_in(GRAVITON + "model name\t: Neoverse-V1\n")
     assert named is not None
-    assert (named.name, named.model, named.vectors) == ("Neoverse-V1", "0x41.0xd40.1", ("asimd", "sve", "bf16"))
+    assert (named.name, named.model, named.vectors) == (
+        "Neoverse-V1",
+        "0x41.0xd40.1",
+        ("asimd", "sve", "bf16"),
+    )
 
 
 def test_a_stored_machine_keeps_the_fingerprint_that_it_has() -> None:
@@ -102,9 +117,18 @@ def test_a_stored_machine_keeps_the_fingerprint_that_it_has() -> None:
 
 @pytest.mark.parametrize(
     ("given", "is_now", "left"),
-    [(None, "on", "1"), ("", "on", "1"), ("2", "on", "1"), ("1", "on", "1"), ("0", "off", "0"), ("False", "off", "False")],
+    [
+        (None, "on", "1"),
+        ("", "on", "1"),
+        ("2", "on", "1"),
+        ("1", "on", "1"),
+        ("0", "off", "0"),
+        ("False", "off", "False"),
+    ],
 )
-def test_onednn_is_switched_on_where_nobody_has_decided(monkeypatch: pytest.MonkeyPatch, given: str | None, is_now: str, left: str) -> None:
+def test_onednn_is_switched_on_where_nobody_has_decided(
+    monkeypatch: pytest.MonkeyPatch, given: str | None, is_now: str, left: str
+) -> None:
     """On x86 processors, before TensorFlow is imported; the user's word counts."""
     monkeypatch.setattr("study.machine.versions.platform.machine", lambda: "x86_64")
     monkeypatch.setattr("study.machine.versions.platform.system", lambda: "Linux")
@@ -117,18 +141,28 @@ def test_onednn_is_switched_on_where_nobody_has_decided(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("on", [True, False])
-def test_a_tensorflow_that_is_there_already_has_decided(monkeypatch: pytest.MonkeyPatch, on: bool) -> None:
+def test_a_tensorflow_that_is_there_already_has_decided(
+    monkeypatch: pytest.MonkeyPatch, on: bool
+) -> None:
     """And the processes that are started later follow it."""
     monkeypatch.setattr("study.machine.versions.platform.machine", lambda: "x86_64")
     monkeypatch.setattr("study.machine.versions.platform.system", lambda: "Linux")
-    monkeypatch.setitem(sys.modules, "tensorflow.python.util._pywrap_util_port", SimpleNamespace(IsMklEnabled=lambda: on))
+    monkeypatch.setitem(
+        sys.modules,
+        "tensorflow.python.util._pywrap_util_port",
+        SimpleNamespace(IsMklEnabled=lambda: on),
+    )
     monkeypatch.setenv(ONEDNN, "1")
     assert settle_onednn() == ("on" if on else "off")
     assert os.environ[ONEDNN] == str(int(on))
 
 
-@pytest.mark.parametrize(("processor", "system"), [("arm64", "Darwin"), ("aarch64", "Linux"), ("x86_64", "Darwin")])
-def test_elsewhere_onednn_is_tensorflows_to_decide(monkeypatch: pytest.MonkeyPatch, processor: str, system: str) -> None:
+@pytest.mark.parametrize(
+    ("processor", "system"), [("arm64", "Darwin"), ("aarch64", "Linux"), ("x86_64", "Darwin")]
+)
+def test_elsewhere_onednn_is_tensorflows_to_decide(
+    monkeypatch: pytest.MonkeyPatch, processor: str, system: str
+) -> None:
     """Nothing is set and nothing recorded."""
     monkeypatch.setattr("study.machine.versions.platform.machine", lambda: processor)
     monkeypatch.setattr("study.machine.versions.platform.system", lambda: system)
@@ -139,7 +173,11 @@ def test_elsewhere_onednn_is_tensorflows_to_decide(monkeypatch: pytest.MonkeyPat
 
 def test_the_software_tells_the_settings_that_its_speed_hangs_on() -> None:
     """Rows of older versions tell none, and are another software's."""
-    rows = [{"tensorflow": "2.21.0"}, {"tensorflow": "2.21.0", "onednn": "off"}, {"tensorflow": "2.21.0", "onednn": "on", "threads": "1"}]
+    rows = [
+        {"tensorflow": "2.21.0"},
+        {"tensorflow": "2.21.0", "onednn": "off"},
+        {"tensorflow": "2.21.0", "onednn": "on", "threads": "1"},
+    ]
     assert [software("tensorflow", row, "float32") for row in rows] == [
         "tensorflow 2.21.0 float32",
         "tensorflow 2.21.0 float32 (oneDNN off)",
@@ -155,9 +193,16 @@ def test_cores_follow_the_affinity_and_not_joblib() -> None:
     )
     cores = [
         subprocess.run(
-            [sys.executable, "-c", line], env={**os.environ, "JOBLIB_MULTIPROCESSING": "0"}, capture_output=True, text=True, check=True
+            [sys.executable, "-c", line],
+            env={**os.environ, "JOBLIB_MULTIPROCESSING": "0"},
+            capture_output=True,
+            text=True,
+            check=True,
         )
-        for line in (code, code.replace("[min(os.sched_getaffinity(0))]", "os.sched_getaffinity(0)"))
+        for line in (
+            code,
+            code.replace("[min(os.sched_getaffinity(0))]", "os.sched_getaffinity(0)"),
+        )
     ]
     assert [int(answer.stdout) for answer in cores] == [1, processor.usable_cores()]
 
@@ -176,14 +221,32 @@ def groups(folder: Path, files: dict[str, str]) -> Path:
         ("0::/\n", {}, math.inf),
         ("0::/\n", {"cpu.max": "max 100000\n"}, math.inf),
         ("0::/\n", {"cpu.max": "150000 100000\n"}, 1.5),
-        ("0::/user/me\n", {"user/cpu.max": "50000 100000\n", "user/me/cpu.max": "200000 100000\n"}, 0.5),
-        ("0::/user/me\n", {"user/cpu.max": "max 100000\n", "user/me/cpu.max": "200000 100000\n"}, 2.0),
-        ("5:cpu,cpuacct:/job\n3:memory:/\n", {"cpu/job/cpu.cfs_quota_us": "100000\n", "cpu/job/cpu.cfs_period_us": "100000\n"}, 1.0),
-        ("5:cpu:/job\n", {"cpu/job/cpu.cfs_quota_us": "-1\n", "cpu/job/cpu.cfs_period_us": "100000\n"}, math.inf),
+        (
+            "0::/user/me\n",
+            {"user/cpu.max": "50000 100000\n", "user/me/cpu.max": "200000 100000\n"},
+            0.5,
+        ),
+        (
+            "0::/user/me\n",
+            {"user/cpu.max": "max 100000\n", "user/me/cpu.max": "200000 100000\n"},
+            2.0,
+        ),
+        (
+            "5:cpu,cpuacct:/job\n3:memory:/\n",
+            {"cpu/job/cpu.cfs_quota_us": "100000\n", "cpu/job/cpu.cfs_period_us": "100000\n"},
+            1.0,
+        ),
+        (
+            "5:cpu:/job\n",
+            {"cpu/job/cpu.cfs_quota_us": "-1\n", "cpu/job/cpu.cfs_period_us": "100000\n"},
+            math.inf,
+        ),
         ("5:memory:/job\n", {"cpu.max": "50000 100000\n"}, math.inf),
     ],
 )
-def test_a_quota_of_processor_time_counts(tmp_path: Path, own: str, files: dict[str, str], cores: float) -> None:
+def test_a_quota_of_processor_time_counts(
+    tmp_path: Path, own: str, files: dict[str, str], cores: float
+) -> None:
     """Of either version of Linux's control groups: the least on the way up."""
     mine = tmp_path / "own"
     mine.write_text(own)

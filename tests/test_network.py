@@ -1,4 +1,6 @@
-"""The networks' sizes, arithmetic and initial weights, against plain Keras models and numbers worked out by hand."""
+"""The networks' sizes, arithmetic and initial weights, against plain Keras models and numbers
+worked out by hand.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,14 @@ def model(filters: tuple[int, ...], dense: int, dropout: float) -> Any:
     return keras.Sequential(
         [
             layers.Input((28, 28, 1)),
-            *(layer for count in filters for layer in (layers.Conv2D(count, 5, padding="same", activation="relu"), layers.MaxPooling2D())),
+            *(
+                layer
+                for count in filters
+                for layer in (
+                    layers.Conv2D(count, 5, padding="same", activation="relu"),
+                    layers.MaxPooling2D(),
+                )
+            ),
             layers.Flatten(),
             layers.Dense(dense, activation="relu"),
             layers.Dropout(dropout),
@@ -58,7 +67,9 @@ def multiply_adds(layer: Any) -> int:
 
 
 @pytest.mark.parametrize(("name", "width", "scale_dense", "filters", "dense"), CASES)
-def test_counts_are_those_of_a_plain_keras_model(name: str, width: float, scale_dense: bool, filters: tuple[int, ...], dense: int) -> None:
+def test_counts_are_those_of_a_plain_keras_model(
+    name: str, width: float, scale_dense: bool, filters: tuple[int, ...], dense: int
+) -> None:
     """Filters and units are the hand's; shapes, weights and multiply-adds are Keras's for those."""
     mine = network(name, width, scale_dense)
     assert mine == Network(filters, dense, BASE[name].dropout)
@@ -69,23 +80,39 @@ def test_counts_are_those_of_a_plain_keras_model(name: str, width: float, scale_
 
 
 @pytest.mark.parametrize(
-    ("name", "weights", "multiply_adds", "dropout"), [("compact", 3_371, 81_490, 0.0), ("tutorial", 3_274_634, 13_883_904, 0.4)]
+    ("name", "weights", "multiply_adds", "dropout"),
+    [("compact", 3_371, 81_490, 0.0), ("tutorial", 3_274_634, 13_883_904, 0.4)],
 )
 def test_the_published_sizes(name: str, weights: int, multiply_adds: int, dropout: float) -> None:
     """At width 1 the networks have the article's sizes, worked out by hand."""
-    assert (network(name).weights, network(name).multiply_adds, network(name).dropout) == (weights, multiply_adds, dropout)
+    assert (network(name).weights, network(name).multiply_adds, network(name).dropout) == (
+        weights,
+        multiply_adds,
+        dropout,
+    )
 
 
 @pytest.mark.parametrize("s", [1, 1.25, 2, 5.5, 10])
 def test_the_tutorial_networks_weights_are_quadratic_in_its_width(s: float) -> None:
     """The published size study's formula holds, and only while the dense layer is not scaled."""
     assert network("tutorial", s).weights == 51_200 * s**2 + 3_212_160 * s + 11_274
-    assert network("tutorial", s, scale_dense=True).weights == 51_200 * s**2 + 3_212_160 * s + 11_274 + (s - 1) * 1024 * (3136 * s + 11)
+    assert network(
+        "tutorial", s, scale_dense=True
+    ).weights == 51_200 * s**2 + 3_212_160 * s + 11_274 + (s - 1) * 1024 * (3136 * s + 11)
 
 
 @pytest.mark.parametrize(
     ("width", "filters"),
-    [(1e-6, (1, 1)), (0.125, (1, 1)), (0.24, (1, 1)), (0.375, (1, 2)), (0.75, (2, 3)), (0.74, (1, 3)), (1.25, (3, 5)), (1.75, (4, 7))],
+    [
+        (1e-6, (1, 1)),
+        (0.125, (1, 1)),
+        (0.24, (1, 1)),
+        (0.375, (1, 2)),
+        (0.75, (2, 3)),
+        (0.74, (1, 3)),
+        (1.25, (3, 5)),
+        (1.75, (4, 7)),
+    ],
 )
 def test_halves_round_up_and_no_layer_vanishes(width: float, filters: tuple[int, int]) -> None:
     """2.5 filters are 3 and 1.5 are 2 (not to even), 1.48 are 1, and there is always one."""
@@ -109,8 +136,10 @@ FANS = {
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", NETWORKS)
-def test_initial_kernels_are_uniform_within_glorots_limit_and_biases_zero(name: str, seed: int) -> None:
-    """Bounds, mean, variance and the shares of four equal parts, each within five standard errors."""
+def test_initial_kernels_are_uniform_within_glorots_limit_and_biases_zero(
+    name: str, seed: int
+) -> None:
+    """Bounds, mean, variance and quarters, each within five standard errors."""
     parts = unflatten(network(name), network(name).initial_weights(seed))
     for bias in parts[1::2]:
         assert not bias.any()
@@ -125,7 +154,7 @@ def test_initial_kernels_are_uniform_within_glorots_limit_and_biases_zero(name: 
 
 
 def test_the_seed_alone_decides_the_initial_weights() -> None:
-    """The same seed gives the same bits, another seed other kernels, and no kernel repeats another."""
+    """The same seed gives the same bits, another seed other kernels; no kernel repeats."""
     mine = network("compact", 2)
     first = mine.initial_weights(7)
     assert first.dtype == np.float32

@@ -1,4 +1,6 @@
-"""The update rules against TensorFlow 1's own optimizers and kernels and Keras 3's, and the independence of lanes."""
+"""The update rules against TensorFlow 1's own optimizers and kernels and Keras 3's, and the
+independence of lanes.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +24,13 @@ Floats = NDArray[Any]
 STEPS = 40
 
 TOLERANCE = {"float32": 2e-5, "float64": 1e-11}
-"""Greatest error allowed, as a share of the way that a weight has come (the sum of its steps' sizes).
+"""Greatest error allowed, as a share of the way that a weight has come (the sum of its steps'
+sizes).
 
-In float32, in which the study trains, a step's own rounding is some 1e-7 of it; the greatest part is Adam's 1 - 0.999, which TensorFlow 1
-rounds to float32 before it subtracts (1.3e-5 too little) and the rules and Keras after: 7e-6 of a step. In float64 only 1e-15 is left, so
-that a wrong epsilon, start or coefficient shows however little it does.
+In float32, in which the study trains, a step's own rounding is some 1e-7 of it; the greatest part
+is Adam's 1 - 0.999, which TensorFlow 1 rounds to float32 before it subtracts (1.3e-5 too little)
+and the rules and Keras after: 7e-6 of a step. In float64 only 1e-15 is left, so that a wrong
+epsilon, start or coefficient shows however little it does.
 """
 
 
@@ -41,7 +45,9 @@ class Problem:
 
 @cache
 def problem(seed: int, changing: bool, dtype: str) -> Problem:
-    """Random weights and gradients; a weight's gradients keep to one magnitude of 1e-8 to 10 give or take ten, and every tenth is zero."""
+    """Random weights and gradients; a weight's gradients keep to one magnitude of 1e-8 to 10 give
+    or take ten, and every tenth is zero.
+    """
     random = np.random.default_rng(seed)
     shape = (3, 16)
     weights = random.normal(size=shape) * 10 ** random.uniform(-3, 0, shape)
@@ -54,7 +60,9 @@ def problem(seed: int, changing: bool, dtype: str) -> Problem:
 
 
 def tensorflow1(name: str, task: Problem) -> Iterator[Floats]:
-    """The weights after each step by `tf.compat.v1.train`: the study's arguments, TensorFlow 1's defaults for all others."""
+    """The weights after each step by `tf.compat.v1.train`: the study's arguments, TensorFlow 1's
+    defaults for all others.
+    """
     rate = 0.0
 
     def current() -> float:
@@ -77,13 +85,23 @@ def tensorflow1(name: str, task: Problem) -> Iterator[Floats]:
 
 
 def kernels(name: str, task: Problem) -> Iterator[Floats]:
-    """The weights after each step by TensorFlow 1's kernels, all numbers given outright: in float64 the optimizers would round them."""
-    w, zeros, more_zeros = tf.Variable(task.weights), tf.Variable(0 * task.weights), tf.Variable(0 * task.weights)
+    """The weights after each step by TensorFlow 1's kernels, all numbers given outright: in float64
+    the optimizers would round them.
+    """
+    w, zeros, more_zeros = (
+        tf.Variable(task.weights),
+        tf.Variable(0 * task.weights),
+        tf.Variable(0 * task.weights),
+    )
     tenths, ones = tf.Variable(0 * task.weights + 0.1), tf.Variable(0 * task.weights + 1)
     ops = tf.raw_ops
     step: Callable[[Any, Any, int], Any] = {
-        "sgd": lambda g, rate, t: ops.ResourceApplyGradientDescent(var=w.handle, alpha=rate, delta=g),
-        "momentum": lambda g, rate, t: ops.ResourceApplyMomentum(var=w.handle, accum=zeros.handle, lr=rate, grad=g, momentum=0.5),
+        "sgd": lambda g, rate, t: ops.ResourceApplyGradientDescent(
+            var=w.handle, alpha=rate, delta=g
+        ),
+        "momentum": lambda g, rate, t: ops.ResourceApplyMomentum(
+            var=w.handle, accum=zeros.handle, lr=rate, grad=g, momentum=0.5
+        ),
         "adam": lambda g, rate, t: ops.ResourceApplyAdam(
             var=w.handle,
             m=zeros.handle,
@@ -96,12 +114,27 @@ def kernels(name: str, task: Problem) -> Iterator[Floats]:
             epsilon=1e-8,
             grad=g,
         ),
-        "adagrad": lambda g, rate, t: ops.ResourceApplyAdagrad(var=w.handle, accum=tenths.handle, lr=rate, grad=g),
+        "adagrad": lambda g, rate, t: ops.ResourceApplyAdagrad(
+            var=w.handle, accum=tenths.handle, lr=rate, grad=g
+        ),
         "adadelta": lambda g, rate, t: ops.ResourceApplyAdadelta(
-            var=w.handle, accum=zeros.handle, accum_update=more_zeros.handle, lr=rate, rho=0.95, epsilon=1e-8, grad=g
+            var=w.handle,
+            accum=zeros.handle,
+            accum_update=more_zeros.handle,
+            lr=rate,
+            rho=0.95,
+            epsilon=1e-8,
+            grad=g,
         ),
         "rmsprop": lambda g, rate, t: ops.ResourceApplyRMSProp(
-            var=w.handle, ms=ones.handle, mom=zeros.handle, lr=rate, rho=0.9, momentum=0.0, epsilon=1e-10, grad=g
+            var=w.handle,
+            ms=ones.handle,
+            mom=zeros.handle,
+            lr=rate,
+            rho=0.9,
+            momentum=0.0,
+            epsilon=1e-10,
+            grad=g,
         ),
     }[name]
     for t, (g, rate) in enumerate(zip(task.gradients, task.rates, strict=True), start=1):
@@ -147,13 +180,19 @@ def tools(library: str) -> tuple[Any, Callable[[Any], Any]]:
 
 
 def ours(rule: Rule, task: Problem, library: str, rates: Floats | None = None) -> Floats:
-    """A rule's weights after each step (T, K, n), in numpy, TensorFlow, or TensorFlow compiled by XLA; rates (T, K, 1)."""
+    """A rule's weights after each step (T, K, n), in numpy, TensorFlow, or TensorFlow compiled by
+    XLA; rates (T, K, 1).
+    """
     dtype = task.weights.dtype
     xp, array = tools(library)
     update = compiled(rule) if library == "xla" else partial(rule.update, xp)
     if rates is None:
         rates = np.broadcast_to(task.rates[:, None, None], (len(task.rates), len(task.weights), 1))
-    w, a, b = array(task.weights), array(np.full_like(task.weights, rule.start)), array(np.zeros_like(task.weights))
+    w, a, b = (
+        array(task.weights),
+        array(np.full_like(task.weights, rule.start)),
+        array(np.zeros_like(task.weights)),
+    )
     steps = []
     for t, (g, rate) in enumerate(zip(task.gradients, rates, strict=True), start=1):
         w, a, b = update(w, a, b, array(g), array(rate), array(np.array(t, dtype)))
@@ -162,7 +201,9 @@ def ours(rule: Rule, task: Problem, library: str, rates: Floats | None = None) -
 
 
 def worst(found: Floats, wanted: Floats, start: Floats) -> float:
-    """The greatest difference as a share of the way come, less a unit in the last place of the weight for every step's two roundings."""
+    """The greatest difference as a share of the way come, less a unit in the last place of the
+    weight for every step's two roundings.
+    """
     before = np.concatenate([start[None], wanted[:-1]])
     way = np.cumsum(np.abs(wanted - before), axis=0)
     rounding = np.cumsum(np.spacing(np.maximum(np.abs(wanted), np.abs(before))), axis=0)
@@ -170,7 +211,9 @@ def worst(found: Floats, wanted: Floats, start: Floats) -> float:
     return float(np.max(excess / np.maximum(way, np.finfo(way.dtype).tiny)))
 
 
-each_rule = pytest.mark.parametrize(("hyper", "name"), [(hyper, name) for hyper in HYPERS for name in OPTIMIZERS])
+each_rule = pytest.mark.parametrize(
+    ("hyper", "name"), [(hyper, name) for hyper in HYPERS for name in OPTIMIZERS]
+)
 
 
 @pytest.mark.parametrize("changing", [False, True], ids=["constant", "changing"])
@@ -179,26 +222,47 @@ each_rule = pytest.mark.parametrize(("hyper", "name"), [(hyper, name) for hyper 
 def test_every_step_is_the_peers(hyper: str, name: str, library: str, changing: bool) -> None:
     """A rule takes its peer's steps, at a constant rate and at one that changes every step."""
     for seed in range(3):
-        task, wanted = problem(seed, changing, "float32"), expected(hyper, name, seed, changing, "float32")
-        assert worst(ours(RULES[hyper][name], task, library), wanted, task.weights) < TOLERANCE["float32"]
+        task, wanted = (
+            problem(seed, changing, "float32"),
+            expected(hyper, name, seed, changing, "float32"),
+        )
+        assert (
+            worst(ours(RULES[hyper][name], task, library), wanted, task.weights)
+            < TOLERANCE["float32"]
+        )
 
 
 @pytest.mark.parametrize("changing", [False, True], ids=["constant", "changing"])
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_the_published_rules_are_the_kernels_to_the_last_digits(name: str, changing: bool) -> None:
-    """In float64 a published rule and TensorFlow 1's kernel agree but for rounding. (Keras rounds its coefficients to float32 always.)"""
+    """In float64 a published rule and TensorFlow 1's kernel agree but for rounding. (Keras rounds
+    its coefficients to float32 always.)
+    """
     for seed in range(3):
-        task, wanted = problem(seed, changing, "float64"), expected("published", name, seed, changing, "float64")
-        assert worst(ours(RULES["published"][name], task, "numpy"), wanted, task.weights) < TOLERANCE["float64"]
+        task, wanted = (
+            problem(seed, changing, "float64"),
+            expected("published", name, seed, changing, "float64"),
+        )
+        assert (
+            worst(ours(RULES["published"][name], task, "numpy"), wanted, task.weights)
+            < TOLERANCE["float64"]
+        )
 
 
-@pytest.mark.parametrize(("name", "changing"), [("momentum", True), *((name, False) for name in OPTIMIZERS[2:])])
+@pytest.mark.parametrize(
+    ("name", "changing"), [("momentum", True), *((name, False) for name in OPTIMIZERS[2:])]
+)
 def test_each_set_is_its_own_peers(name: str, changing: bool) -> None:
-    """Where TensorFlow 1 and Keras differ, if only by Adagrad's epsilon, a rule is ten times nearer to its peer than the other rule."""
+    """Where TensorFlow 1 and Keras differ, if only by Adagrad's epsilon, a rule is ten times nearer
+    to its peer than the other rule.
+    """
     task = problem(0, changing, "float64")
     for hyper, other in (("published", "keras"), ("keras", "published")):
         wanted = expected(hyper, name, 0, changing, "float64")
-        right, wrong = (worst(ours(RULES[rules][name], task, "numpy"), wanted, task.weights) for rules in (hyper, other))
+        right, wrong = (
+            worst(ours(RULES[rules][name], task, "numpy"), wanted, task.weights)
+            for rules in (hyper, other)
+        )
         assert 10 * right < wrong
 
 
@@ -219,8 +283,12 @@ def test_a_rate_for_each_lane_is_a_run_for_each_rate(hyper: str, name: str, libr
     rates = 10 ** np.random.default_rng(1).uniform(-3, 1, (STEPS, 3, 1)).astype(np.float32)
     together = ours(rule, task, library, rates)
     for lane in range(3):
-        alone = Problem(task.weights[lane : lane + 1], task.gradients[:, lane : lane + 1], task.rates)
-        np.testing.assert_array_equal(together[:, lane : lane + 1], ours(rule, alone, library, rates[:, lane : lane + 1]))
+        alone = Problem(
+            task.weights[lane : lane + 1], task.gradients[:, lane : lane + 1], task.rates
+        )
+        np.testing.assert_array_equal(
+            together[:, lane : lane + 1], ours(rule, alone, library, rates[:, lane : lane + 1])
+        )
 
 
 def start(kinds: list[int], rules: list[Rule], width: int) -> tuple[Floats, Floats]:
@@ -232,7 +300,9 @@ def start(kinds: list[int], rules: list[Rule], width: int) -> tuple[Floats, Floa
 @pytest.mark.parametrize("library", ["numpy", "tensorflow"])
 @pytest.mark.parametrize("hyper", HYPERS)
 def test_mixed_gives_every_lane_what_its_rule_gives_alone(hyper: str, library: str) -> None:
-    """Lanes of all optimizers in one array, twice each and in mixed order, are bit for bit the lanes of each rule by itself."""
+    """Lanes of all optimizers in one array, twice each and in mixed order, are bit for bit the
+    lanes of each rule by itself.
+    """
     rules = list(RULES[hyper].values())
     kinds = [3, 0, 5, 1, 4, 2, 2, 5, 0, 4, 3, 1]
     random = np.random.default_rng(0)
@@ -240,15 +310,30 @@ def test_mixed_gives_every_lane_what_its_rule_gives_alone(hyper: str, library: s
     weights = random.normal(size=(12, 16)).astype(np.float32)
     kind, first = start(kinds, rules, 16)
     w, a, b = array(weights), array(first), array(0 * weights)
-    alone = [(array(weights), array(np.full_like(weights, rule.start)), array(0 * weights)) for rule in rules]
-    # Another lane's rule may well take the root of a negative momentum, or divide by a sum of squares that is zero: it is not picked.
+    alone = [
+        (array(weights), array(np.full_like(weights, rule.start)), array(0 * weights))
+        for rule in rules
+    ]
+    # Another lane's rule may well take the root of a negative momentum, or divide by a sum of
+    # squares that is zero: it is not picked.
     with np.errstate(all="ignore"):
         for t in range(1, STEPS + 1):
-            g = random.normal(size=(12, 16)) * 10 ** random.uniform(-8, 1, (12, 16)) * (random.random((12, 16)) > 0.1)
+            g = (
+                random.normal(size=(12, 16))
+                * 10 ** random.uniform(-8, 1, (12, 16))
+                * (random.random((12, 16)) > 0.1)
+            )
             rate = 10 ** random.uniform(-3, 0, (12, 1))
-            arguments = array(g.astype(np.float32)), array(rate.astype(np.float32)), array(np.float32(t))
+            arguments = (
+                array(g.astype(np.float32)),
+                array(rate.astype(np.float32)),
+                array(np.float32(t)),
+            )
             w, a, b = mixed(rules)(xp, array(kind), w, a, b, *arguments)
-            alone = [rule.update(xp, *slots, *arguments) for rule, slots in zip(rules, alone, strict=True)]
+            alone = [
+                rule.update(xp, *slots, *arguments)
+                for rule, slots in zip(rules, alone, strict=True)
+            ]
             for lane, of in enumerate(kinds):
                 for found, wanted in zip((w, a, b), alone[of], strict=True):
                     np.testing.assert_array_equal(np.array(found)[lane], np.array(wanted)[lane])
@@ -259,7 +344,9 @@ def test_mixed_gives_every_lane_what_its_rule_gives_alone(hyper: str, library: s
 @pytest.mark.parametrize("poison", [np.nan, np.inf, 1e38])
 @pytest.mark.parametrize("hyper", HYPERS)
 def test_a_lane_that_breaks_changes_no_other(hyper: str, poison: float, library: str) -> None:
-    """A gradient that is not a number, infinite or overflowing in one lane leaves the other lanes' weights and slots bit for bit."""
+    """A gradient that is not a number, infinite or overflowing in one lane leaves the other lanes'
+    weights and slots bit for bit.
+    """
     rules = list(RULES[hyper].values())
     xp, array = tools(library)
     kind, first = start([0, 1, 2, 3, 4, 5], rules, 16)
@@ -272,7 +359,14 @@ def test_a_lane_that_breaks_changes_no_other(hyper: str, poison: float, library:
             g = random.normal(size=(6, 16)).astype(np.float32)
             if broken is not None and t >= 3:
                 g[broken] = poison
-            slots = mixed(rules)(xp, array(kind), *slots, array(g), array(np.full((6, 1), 10, np.float32)), array(np.float32(t)))
+            slots = mixed(rules)(
+                xp,
+                array(kind),
+                *slots,
+                array(g),
+                array(np.full((6, 1), 10, np.float32)),
+                array(np.float32(t)),
+            )
         return np.array([np.array(slot) for slot in slots])
 
     with np.errstate(all="ignore"):
@@ -281,7 +375,9 @@ def test_a_lane_that_breaks_changes_no_other(hyper: str, poison: float, library:
         for lane in range(6):
             result = run(lane)
             assert not np.array_equal(result[0, lane], whole[0, lane])
-            np.testing.assert_array_equal(np.delete(result, lane, axis=1), np.delete(whole, lane, axis=1))
+            np.testing.assert_array_equal(
+                np.delete(result, lane, axis=1), np.delete(whole, lane, axis=1)
+            )
 
 
 def test_every_optimizer_has_a_rule_in_every_set() -> None:

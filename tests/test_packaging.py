@@ -1,4 +1,6 @@
-"""The package as others install it: wheel and sdist, what they hold and ask for, and the script that makes the environment."""
+"""The package as others install it: wheel and sdist, what they hold and ask for, and the script
+that makes the environment.
+"""
 
 from __future__ import annotations
 
@@ -25,16 +27,29 @@ SDIST = "import sys, setuptools.build_meta as backend; backend.build_sdist(sys.a
 
 
 def run(*command: object, cwd: Path) -> str:
-    """What a command prints; no setting of this process's reaches it by which Python would find the repository."""
-    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "STUDY_COMMAND")}
-    done = subprocess.run(list(map(str, command)), cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    """What a command prints; no setting of this process's reaches it by which Python would find the
+    repository.
+    """
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("PYTHONPATH", "STUDY_COMMAND")
+    }
+    done = subprocess.run(
+        list(map(str, command)),
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The sdist, built from a copy of the repository's files, and the wheel, built from the sdist."""
+    """The sdist, from a copy of the repository's files, and the wheel, from the sdist."""
     copy, out = tmp_path_factory.mktemp("copy"), tmp_path_factory.mktemp("dist")
     for path in (path for path in ROOT.iterdir() if path.is_file()):
         shutil.copy(path, copy)
@@ -48,7 +63,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def test_sdist_and_wheel_hold_all_of_the_package(built: tuple[Path, Path]) -> None:
-    """Every module, the data and the mark of its types, and nothing that stands beside the package."""
+    """Every module, the data and the mark of types, and nothing from beside the package."""
     sdist, wheel = built
     here = {str(path.relative_to(ROOT)) for path in (ROOT / "study").rglob("*.py")}
     wanted = here | {f"study/data/{name}" for name in DATA} | {"study/py.typed"}
@@ -69,7 +84,18 @@ def test_the_wheel_asks_for_what_the_package_imports_alone(built: tuple[Path, Pa
     wanted = [line for line in told.get_all("Requires-Dist", []) if "extra ==" not in line]
     names = {re.split(r"[^\w-]", line)[0] for line in wanted}
     assert "numpy" in names
-    assert not names & {"pytest", "ruff", "mypy", "selenium", "dask", "tensorflow", "keras", "jax", "torch", "ray"}
+    assert not names & {
+        "pytest",
+        "ruff",
+        "mypy",
+        "selenium",
+        "dask",
+        "tensorflow",
+        "keras",
+        "jax",
+        "torch",
+        "ray",
+    }
     assert all(">=" in line for line in wanted)
     extras = {"tensorflow", "jax", "torch", "dask", "ray", "optuna", "notebook", "dev"}
     assert set(told.get_all("Provides-Extra", [])) == extras
@@ -77,18 +103,34 @@ def test_the_wheel_asks_for_what_the_package_imports_alone(built: tuple[Path, Pa
     assert "Which learning rate" in told.get_payload()
 
 
-def test_the_installed_wheel_works_outside_the_repository(built: tuple[Path, Path], tmp_path: Path) -> None:
-    """In an environment of its own, which borrows the packages of this one, from an empty folder inside another repository."""
+def test_the_installed_wheel_works_outside_the_repository(
+    built: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """In an environment of its own, which borrows the packages of this one, from an empty folder
+    inside another repository.
+    """
     environment, folder = tmp_path / "environment", tmp_path / "empty"
     folder.mkdir()
     run("git", "init", "--quiet", cwd=tmp_path)
     venv.create(environment, symlinks=True)
     scripts = environment / "bin"
-    site = Path(run(scripts / "python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=folder).strip())
-    (site / "borrowed.pth").write_text(f"{sysconfig.get_path('purelib')}\n{sysconfig.get_path('platlib')}\n")
+    site = Path(
+        run(
+            scripts / "python",
+            "-c",
+            "import sysconfig; print(sysconfig.get_path('purelib'))",
+            cwd=folder,
+        ).strip()
+    )
+    (site / "borrowed.pth").write_text(
+        f"{sysconfig.get_path('purelib')}\n{sysconfig.get_path('platlib')}\n"
+    )
     install = ("install", "--quiet", "--no-deps", "--no-index", built[1])
     run(sys.executable, "-m", "pip", "--python", scripts / "python", *install, cwd=folder)
-    code = "import study, study.machine.versions; print(study.__file__); print(study.machine.versions.versions()['study'])"
+    code = (
+        "import study, study.machine.versions; print(study.__file__); "
+        "print(study.machine.versions.versions()['study'])"
+    )
     where, version = run(scripts / "python", "-c", code, cwd=folder).splitlines()
     assert Path(where) == site / "study" / "__init__.py"
     assert version == PROJECT["version"]
@@ -97,13 +139,22 @@ def test_the_installed_wheel_works_outside_the_repository(built: tuple[Path, Pat
 
 
 def test_the_bounds_admit_what_is_locked() -> None:
-    """Each package that the package or an extra names is at least as new in requirements.txt as its bound."""
+    """Each package that the package or an extra names is at least as new in requirements.txt as its
+    bound.
+    """
 
     def version(text: str) -> tuple[int, ...]:
         return tuple(map(int, text.split(".")))
 
-    pinned = dict(line.split("==") for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line)
-    asked = [*PROJECT["dependencies"], *(line for lines in PROJECT["optional-dependencies"].values() for line in lines)]
+    pinned = dict(
+        line.split("==")
+        for line in (ROOT / "requirements.txt").read_text().splitlines()
+        if "==" in line
+    )
+    asked = [
+        *PROJECT["dependencies"],
+        *(line for lines in PROJECT["optional-dependencies"].values() for line in lines),
+    ]
     bounds = dict(line.split(">=") for line in asked if ">=" in line)
     assert {line.split(">=")[0] for line in PROJECT["dependencies"]} <= set(pinned)
     for name in set(bounds) & set(pinned):
@@ -113,7 +164,11 @@ def test_the_bounds_admit_what_is_locked() -> None:
 @pytest.mark.parametrize("lock", sorted(path.name for path in ROOT.glob("requirements-*.lock")))
 def test_every_lock_holds_what_requirements_name(lock: str) -> None:
     """At the same versions, each with its hash (`test_security` has the one for Python 3.11)."""
-    pinned = [line.lower() for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line]
+    pinned = [
+        line.lower()
+        for line in (ROOT / "requirements.txt").read_text().splitlines()
+        if "==" in line
+    ]
     locked = (ROOT / lock).read_text().splitlines()[1:]
     assert all(re.fullmatch(r"\S+==\S+ --hash=sha256:[0-9a-f]{64}", line) for line in locked)
     assert set(pinned) <= {line.split(" ")[0].lower() for line in locked}
@@ -151,7 +206,10 @@ def setup(tmp_path: Path) -> Setup:
     return call
 
 
-@pytest.mark.parametrize(("minor", "lock"), [(11, "requirements.lock"), (12, "requirements-3.12.lock"), (13, "requirements-3.13.lock")])
+@pytest.mark.parametrize(
+    ("minor", "lock"),
+    [(11, "requirements.lock"), (12, "requirements-3.12.lock"), (13, "requirements-3.13.lock")],
+)
 def test_each_python_has_its_lock(setup: Setup, tmp_path: Path, minor: int, lock: str) -> None:
     """It is installed whole, once."""
     first = setup(minor)

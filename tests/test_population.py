@@ -1,4 +1,6 @@
-"""Population-based training: `evolve` as a pure function, and whole populations on parabolas whose best rate is known."""
+"""Population-based training: `evolve` as a pure function, and whole populations on parabolas whose
+best rate is known.
+"""
 
 from __future__ import annotations
 
@@ -27,10 +29,16 @@ def members(count: int) -> tuple[Member, ...]:
 
 
 @given(SCORES, st.integers(0, 2**32 - 1), st.floats(0.05, 0.5))
-def test_the_worst_copy_the_best_and_the_others_stay(scores: list[float], seed: int, share: float) -> None:
-    """As many copies as the share says, of members at least as good, by a factor of the parent's rate; nothing else changes."""
+def test_the_worst_copy_the_best_and_the_others_stay(
+    scores: list[float], seed: int, share: float
+) -> None:
+    """As many copies as the share says, of members at least as good, by a factor of the parent's
+    rate; nothing else changes.
+    """
     before = members(len(scores))
-    after = evolve(before, scores, Settings(members=len(scores), share=share), np.random.default_rng(seed))
+    after = evolve(
+        before, scores, Settings(members=len(scores), share=share), np.random.default_rng(seed)
+    )
     count = min(math.floor(share * len(scores) + 0.5), len(scores) // 2)
     copies = [i for i, member in enumerate(after) if member.parent != i]
     assert len(copies) == count
@@ -42,7 +50,10 @@ def test_the_worst_copy_the_best_and_the_others_stay(scores: list[float], seed: 
         else:
             assert as_numbers[member.parent] >= as_numbers[i]
             assert member.parent not in copies
-            assert min(abs(member.rate / before[member.parent].rate - factor) for factor in (0.8, 1.2)) < 1e-12
+            assert (
+                min(abs(member.rate / before[member.parent].rate - factor) for factor in (0.8, 1.2))
+                < 1e-12
+            )
 
 
 @given(SCORES, st.integers(0, 2**32 - 1))
@@ -69,16 +80,26 @@ def test_parents_and_factors_are_drawn_evenly() -> None:
 def test_rates_stay_in_bounds_only_on_request() -> None:
     """Where they are bounds; as the prior alone they may be left."""
     at_edge = tuple(Member(1.0, 0.5, i) for i in range(2))
-    free = [evolve(at_edge, [0.0, 1.0], Settings(members=2, share=0.5, high=1.0), np.random.default_rng(s))[0].rate for s in range(20)]
+    free = [
+        evolve(
+            at_edge, [0.0, 1.0], Settings(members=2, share=0.5, high=1.0), np.random.default_rng(s)
+        )[0].rate
+        for s in range(20)
+    ]
     assert set(free) == {0.8, 1.2}
     bound = Settings(members=2, share=0.5, high=1.0, bounded=True)
-    assert {evolve(at_edge, [0.0, 1.0], bound, np.random.default_rng(s))[0].rate for s in range(20)} == {0.8, 1.0}
+    assert {
+        evolve(at_edge, [0.0, 1.0], bound, np.random.default_rng(s))[0].rate for s in range(20)
+    } == {0.8, 1.0}
 
 
 def test_a_copy_may_be_drawn_anew() -> None:
     """With certainty, where the probability is one: from the prior, log-uniform."""
     settings = Settings(members=2, share=0.5, resample=1.0, low=1e-3, high=1.0)
-    drawn = [evolve(members(2), [0.0, 1.0], settings, np.random.default_rng(seed))[0].rate for seed in range(400)]
+    drawn = [
+        evolve(members(2), [0.0, 1.0], settings, np.random.default_rng(seed))[0].rate
+        for seed in range(400)
+    ]
     assert 1e-3 <= min(drawn) < max(drawn) <= 1.0
     assert abs(np.mean(np.log10(drawn)) + 1.5) < 5 * 3 / math.sqrt(12 * 400)
 
@@ -93,11 +114,15 @@ def test_momentum_is_searched_within_its_bounds() -> None:
     for member in after[:8]:
         ratio = (1 - member.momentum) / (1 - start[member.parent].momentum)
         assert min(abs(ratio - 0.8), abs(ratio - 1.2)) < 1e-9 or member.momentum in (0.0, 0.99)
-    assert all(member.momentum == MOMENTUM for member in first(Settings(), np.random.default_rng(0)))
+    assert all(
+        member.momentum == MOMENTUM for member in first(Settings(), np.random.default_rng(0))
+    )
 
 
 def test_the_best_rate_is_found() -> None:
-    """On a parabola of curvature 20 the best constant rate is 1 / 20: the best member ends near it, far from where most began."""
+    """On a parabola of curvature 20 the best constant rate is 1 / 20: the best member ends near it,
+    far from where most began.
+    """
     settings = Settings(members=20, ready=1, rounds=60, low=1e-7, high=1e-2)
     for seed in range(5):
         learner = Parabola([20.0] * 24)
@@ -109,7 +134,9 @@ def test_the_best_rate_is_found() -> None:
 
 
 def test_the_lineage_is_the_schedule_that_the_best_trained_with() -> None:
-    """Retracing the lineage's rates on one parabola from the start gives the best member's accuracy: weights are copied with rates."""
+    """Retracing the lineage's rates on one parabola from the start gives the best member's
+    accuracy: weights are copied with rates.
+    """
     settings = Settings(members=10, ready=3, rounds=8, low=1e-3, high=0.05)
     done = train(Parabola([20.0] * 12), settings, np.random.default_rng(3))
     lineage = done.lineage()
@@ -136,7 +163,9 @@ def test_a_population_of_one_is_plain_training() -> None:
 def test_the_same_seed_gives_the_same_population() -> None:
     """Bit for bit; another seed another."""
     settings = Settings(members=8, ready=2, rounds=5, low=1e-3, high=0.05)
-    one, two, other = (train(Parabola([20.0] * 8), settings, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    one, two, other = (
+        train(Parabola([20.0] * 8), settings, np.random.default_rng(seed)) for seed in (1, 1, 2)
+    )
     assert one.rounds == two.rounds
     assert one.rounds != other.rounds
 
@@ -153,7 +182,11 @@ def test_a_diverged_member_is_the_worst_and_comes_back_as_a_copy() -> None:
 
 def test_where_every_member_diverges_there_is_no_best() -> None:
     """And nothing that is no number in its JSON."""
-    done = train(Parabola([20.0] * 2), Settings(members=2, ready=400, rounds=2, low=1e4, high=1e5), np.random.default_rng(0))
+    done = train(
+        Parabola([20.0] * 2),
+        Settings(members=2, ready=400, rounds=2, low=1e4, high=1e5),
+        np.random.default_rng(0),
+    )
     assert not done.survived
     told = json.loads(json.dumps(done.to_json(), allow_nan=False))
     assert told["best"] is told["test_accuracy"] is None

@@ -17,15 +17,40 @@ from study.storage.store import Store
 
 GRID = pd.DataFrame(
     {
-        "Learning rate": [0.000999999, 0.00146779926762207, 0.1, 0.1, 0.1, 0.2154434690031884, 0.01],
+        "Learning rate": [
+            0.000999999,
+            0.00146779926762207,
+            0.1,
+            0.1,
+            0.1,
+            0.2154434690031884,
+            0.01,
+        ],
         "Time taken": [20.0, 8.3, 120.4, 60.0, 7.8, 7.0, 15.0],
-        "Optimizer": ["Adam", "Adam fixed", "Adam", "GD", "Adagrad", "GradientDescent", "Adam exp_decay"],
+        "Optimizer": [
+            "Adam",
+            "Adam fixed",
+            "Adam",
+            "GD",
+            "Adagrad",
+            "GradientDescent",
+            "Adam exp_decay",
+        ],
         "Time taken with success": [20.0, 8.3, None, 60.0, 7.8, 7.0, 15.0],
     }
 )
 SIZES = pd.DataFrame(
     [
-        (scale, 5 + 2 * scale, f"Adam({rate})", 0.96 if scale < 3 else 0.3, rate, "Adam", scale, 5 + 2 * scale)
+        (
+            scale,
+            5 + 2 * scale,
+            f"Adam({rate})",
+            0.96 if scale < 3 else 0.3,
+            rate,
+            "Adam",
+            scale,
+            5 + 2 * scale,
+        )
         for scale in (1.0, 1.5, 2.0, 3.0)
         for rate in (0.0010000000000000002, 0.00146)
     ],
@@ -35,17 +60,28 @@ SIZES = pd.DataFrame(
 
 def workbook(path: Path, **sheets: pd.DataFrame) -> Path:
     with pd.ExcelWriter(path) as writer:
-        pd.DataFrame({"Row Labels": ["Adam", "Grand Total"], "Average of Time": [1, 2]}).to_excel(writer, sheet_name="pivot", index=False)
+        pd.DataFrame({"Row Labels": ["Adam", "Grand Total"], "Average of Time": [1, 2]}).to_excel(
+            writer, sheet_name="pivot", index=False
+        )
         for name, table in sheets.items():
             table.to_excel(writer, sheet_name=name, index=False)
     return path
 
 
 def test_a_spreadsheet_of_the_grid_becomes_a_study(tmp_path: Path) -> None:
-    """Times without success are censored, pivots are skipped, and rates that changed in training are left out."""
+    """Times without success are censored, pivots are skipped, and rates that changed in training
+    are left out.
+    """
     out = tmp_path / "published"
     ((spec, count),) = import_published([workbook(tmp_path / "grid.xlsx", data=GRID)], out).values()
-    assert (count, spec.network, spec.metric, spec.mode, spec.target, spec.cap) == (6, "tutorial", "cumulative", "alone", 0.97, 121.0)
+    assert (count, spec.network, spec.metric, spec.mode, spec.target, spec.cap) == (
+        6,
+        "tutorial",
+        "cumulative",
+        "alone",
+        0.97,
+        121.0,
+    )
     runs = tables.load(out)
     assert set(runs["machine"]) == {MACHINE_NAME}
     assert set(runs["seconds_source"]) == {"measured"}
@@ -54,7 +90,9 @@ def test_a_spreadsheet_of_the_grid_becomes_a_study(tmp_path: Path) -> None:
     assert best.loc["sgd", "seconds"] == 7.0
     assert math.isnan(best.loc["sgd", "steps"])
     capped = runs[runs["outcome"] == "capped"]
-    assert capped[["optimizer", "learning_rate", "seconds"]].to_numpy().tolist() == [["adam", 0.1, 120.4]]
+    assert capped[["optimizer", "learning_rate", "seconds"]].to_numpy().tolist() == [
+        ["adam", 0.1, 120.4]
+    ]
     assert Store(out).spec() == spec
     tables.write(out)
     assert [path.stem for path in figures.write(out)] == ["valley", "envelope", "profile"]
@@ -65,9 +103,18 @@ def test_a_csv_of_sizes_becomes_a_study(tmp_path: Path) -> None:
     path = tmp_path / "sizes.csv"
     SIZES.to_csv(path, index=False)
     ((spec, count),) = import_published([path], tmp_path / "out").values()
-    assert (count, spec.widths, spec.rates, spec.target, spec.cap) == (8, (1.0, 1.5, 2.0, 3.0), (0.001, 0.00146), 0.96, 240.0)
+    assert (count, spec.widths, spec.rates, spec.target, spec.cap) == (
+        8,
+        (1.0, 1.5, 2.0, 3.0),
+        (0.001, 0.00146),
+        0.96,
+        240.0,
+    )
     runs = tables.load(tmp_path / "out")
-    assert runs["outcome"].value_counts().to_dict() == {"reached": 6, "pruned": 2}  # 0.3 after 11 of 240 seconds: no time ran out
+    assert runs["outcome"].value_counts().to_dict() == {
+        "reached": 6,
+        "pruned": 2,
+    }  # 0.3 after 11 of 240 seconds: no time ran out
     assert tables.sizes(runs)["k"].notna().all()
     names = [path.stem for path in figures.write(tmp_path / "out")]
     assert "sizes" in names
@@ -77,7 +124,9 @@ def test_a_csv_of_sizes_becomes_a_study(tmp_path: Path) -> None:
 
 
 def test_both_kinds_become_two_studies_and_repeats_seeds(tmp_path: Path) -> None:
-    """A file given twice adds nothing; a second time for the same cell is a second seed, which the others need not have."""
+    """A file given twice adds nothing; a second time for the same cell is a second seed, which the
+    others need not have.
+    """
     again = SIZES.iloc[:1].assign(time=9.0)
     book = workbook(tmp_path / "all.xlsx", grid=GRID, sizes=pd.concat([SIZES, again]))
     written = import_published([book, book], tmp_path / "out")
@@ -94,7 +143,12 @@ def test_both_kinds_become_two_studies_and_repeats_seeds(tmp_path: Path) -> None
         ("Time taken", 2, "soon", "row 4, column 'Time taken': 'soon' is not a number of seconds"),
         ("Learning rate", 0, -1, "row 2, column 'Learning rate': -1 is not a learning rate"),
         ("Optimizer", 1, "Lion", "row 3, column 'Optimizer': unknown optimizer 'Lion'"),
-        ("Time taken with success", 0, "yes", "row 2, column 'Time taken with success': 'yes' is not a number of seconds"),
+        (
+            "Time taken with success",
+            0,
+            "yes",
+            "row 2, column 'Time taken with success': 'yes' is not a number of seconds",
+        ),
     ],
 )
 def test_a_bad_cell_is_named(tmp_path: Path, column: str, row: int, value: Any, says: str) -> None:
@@ -108,7 +162,9 @@ def test_a_bad_cell_is_named(tmp_path: Path, column: str, row: int, value: Any, 
 
 def test_a_bad_file_is_a_sentence(tmp_path: Path) -> None:
     """Missing, another format, a pivot alone, not a spreadsheet at all, a CSV with a bad cell."""
-    pivot, text, broken, empty = (tmp_path / name for name in ("pivot.xlsx", "notes.txt", "broken.xlsx", "empty.csv"))
+    pivot, text, broken, empty = (
+        tmp_path / name for name in ("pivot.xlsx", "notes.txt", "broken.xlsx", "empty.csv")
+    )
     workbook(pivot)
     text.write_text("x")
     broken.write_text("x")

@@ -15,7 +15,9 @@ from study.machine.quiet import Load, Meter, wait_until_quiet
 
 
 class Machine:
-    """A machine whose clocks a test moves: wall, all processors together, this study's processes, and somebody waiting for one."""
+    """A machine whose clocks a test moves: wall, all processors together, this study's processes,
+    and somebody waiting for one.
+    """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.wall = self.busy = self.own = 0.0
@@ -34,7 +36,9 @@ class Machine:
         self.waited = None if waited is None or self.waited is None else self.waited + waited
 
 
-def test_the_load_is_what_others_took_since_the_last_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_load_is_what_others_took_since_the_last_reading(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """In cores, on average; the study's own processes are not others."""
     machine = Machine(monkeypatch)
     meter = Meter()
@@ -47,10 +51,20 @@ def test_the_load_is_what_others_took_since_the_last_reading(monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
-    ("cores", "others", "quiet"), [(1, 0.1, True), (1, 0.11, False), (2, 0.2, True), (2, 0.21, False), (64, 0.5, True), (64, 0.51, False)]
+    ("cores", "others", "quiet"),
+    [
+        (1, 0.1, True),
+        (1, 0.11, False),
+        (2, 0.2, True),
+        (2, 0.21, False),
+        (64, 0.5, True),
+        (64, 0.51, False),
+    ],
 )
 def test_a_quiet_machine_is_nearly_free(cores: int, others: float, quiet: bool) -> None:
-    """A tenth of its cores may be taken, and half a core: an operation waits for the slowest of its threads."""
+    """A tenth of its cores may be taken, and half a core: an operation waits for the slowest of its
+    threads.
+    """
     assert Load(cores, 1.0, others, None).quiet is quiet
 
 
@@ -66,7 +80,10 @@ def test_a_busy_machine_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     last = wait_until_quiet(100, said.append, Meter(), sleep)
     assert last is not None
     assert last.quiet
-    assert [line.split(": ")[1] for line in said] == ["other programs took 4.5 of its 4 cores", "other programs took 1.5 of its 4 cores"]
+    assert [line.split(": ")[1] for line in said] == [
+        "other programs took 4.5 of its 4 cores",
+        "other programs took 1.5 of its 4 cores",
+    ]
     others = iter([9.0] * 9)
     last = wait_until_quiet(5, said.append, Meter(), sleep)
     assert last is not None
@@ -77,7 +94,9 @@ def test_a_busy_machine_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_family_is_a_process_and_those_that_it_started() -> None:
     """Their processor time is the study's own; that of a process which is gone is nobody's."""
-    child = subprocess.Popen([sys.executable, "-c", "import time; begun = time.time()\nwhile True: pass"])
+    child = subprocess.Popen(
+        [sys.executable, "-c", "import time; begun = time.time()\nwhile True: pass"]
+    )
     try:
         before = quiet._taken_by(os.getpid())
         while psutil.Process(child.pid).cpu_times().user < 0.3:

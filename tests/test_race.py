@@ -18,7 +18,9 @@ from study.training.loop import PATIENCE, Progress, race
 from study.training.stopwatch import Stopwatch
 
 
-def finishes(rates: list[float], curvatures: list[float] | None = None, **options: Any) -> list[Finish]:
+def finishes(
+    rates: list[float], curvatures: list[float] | None = None, **options: Any
+) -> list[Finish]:
     """The finishes of a race on parabolas, in the order of the rates."""
     curvatures = curvatures or [1.0] * len(rates)
     learner = Parabola([*curvatures, *[1.0] * (array_size(len(rates)) - len(rates))])
@@ -27,22 +29,35 @@ def finishes(rates: list[float], curvatures: list[float] | None = None, **option
 
 
 def window_steps(rate: float, c: float, target: float, every: int) -> int:
-    """Steps at the first check whose window accuracy, the mean of 1 - |1 - rate c|^t over it, meets the target: closed form."""
+    """Steps at the first check whose window accuracy, the mean of 1 - |1 - rate c|^t over it, meets
+    the target: closed form.
+    """
     q = abs(1 - rate * c)
     for check in range(1, 10_000):
-        missing = q ** ((check - 1) * every) * ((1 - q**every) / (1 - q) if q < 1 else every) / every
+        missing = (
+            q ** ((check - 1) * every) * ((1 - q**every) / (1 - q) if q < 1 else every) / every
+        )
         if 1 - missing >= target:
             return check * every
     raise AssertionError("never")
 
 
-@given(st.lists(st.floats(0.01, 1.9), min_size=1, max_size=12), st.sampled_from([0.5, 0.9, 0.97, 0.999]), st.sampled_from([10, 50]))
-def test_every_lane_arrives_at_the_step_of_the_closed_form(rates: list[float], target: float, every: int) -> None:
+@given(
+    st.lists(st.floats(0.01, 1.9), min_size=1, max_size=12),
+    st.sampled_from([0.5, 0.9, 0.97, 0.999]),
+    st.sampled_from([10, 50]),
+)
+def test_every_lane_arrives_at_the_step_of_the_closed_form(
+    rates: list[float], target: float, every: int
+) -> None:
     """Whatever else is in the array."""
-    for finish, rate in zip(finishes(rates, target=target, check_every=every, max_steps=10**6), rates, strict=True):
+    for finish, rate in zip(
+        finishes(rates, target=target, check_every=every, max_steps=10**6), rates, strict=True
+    ):
         expected = window_steps(rate, 1.0, target, every)
         assert finish.outcome is Outcome.REACHED
-        # a rounding to six digits may credit the check before where the window is at the target to the seventh digit
+        # a rounding to six digits may credit the check before where the window is at the target to
+        # the seventh digit
         assert finish.steps in (expected, expected - every)
         assert finish.accuracies[-1] >= target > max(finish.accuracies[:-1], default=0)
         assert len(finish.accuracies) == len(finish.losses) == finish.steps // every
@@ -99,13 +114,17 @@ def test_divergence_counts_before_the_target() -> None:
         (1.0, None, None, math.inf),
     ],
 )
-def test_last_check(cap: float | None, max_steps: int | None, step_seconds: float | None, expected: float) -> None:
+def test_last_check(
+    cap: float | None, max_steps: int | None, step_seconds: float | None, expected: float
+) -> None:
     """The last check lies within the budget, and the next would not."""
     assert last_check(50, cap, max_steps, step_seconds) == expected
 
 
 def test_each_lane_has_its_own_cap_in_steps() -> None:
-    """A cap in seconds is a cap in steps by the lane's own step time; seconds are steps x step time."""
+    """A cap in seconds is a cap in steps by the lane's own step time; seconds are steps x step
+    time.
+    """
     ends = finishes([1e-6, 1e-6, 1e-6], max_steps=None, cap=1.0, step_seconds=[0.001, 0.01, 0.1])
     assert [finish.steps for finish in ends] == [1000, 100, 0]
     assert [finish.outcome for finish in ends] == [Outcome.CAPPED] * 3
@@ -120,7 +139,9 @@ def test_the_target_at_the_last_check_is_credited() -> None:
 
 
 class Clock:
-    """A clock that only training moves: each reading adds a tick, so an interval around `advance` takes exactly one."""
+    """A clock that only training moves: each reading adds a tick, so an interval around `advance`
+    takes exactly one.
+    """
 
     def __init__(self, tick: float) -> None:
         self.now, self.tick = 0.0, tick
@@ -131,7 +152,9 @@ class Clock:
 
 
 def test_alone_seconds_are_read_off_the_clock_and_the_cap_comes_before_the_target() -> None:
-    """With no step time, seconds are the intervals around `advance`; time beyond the cap is not credited."""
+    """With no step time, seconds are the intervals around `advance`; time beyond the cap is not
+    credited.
+    """
     steps = window_steps(0.05, 1.0, 0.97, 50)
     checks = steps // 50
     (finish,) = finishes([0.05], max_steps=None, cap=100.0, stopwatch=Stopwatch(Clock(1.0)))
@@ -144,10 +167,15 @@ def test_alone_seconds_are_read_off_the_clock_and_the_cap_comes_before_the_targe
 def test_cumulative_lags_the_window_and_validation_reads_the_validation_set() -> None:
     """The three metrics, each against its definition."""
     rate = 0.01
-    ends = {metric: finishes([rate], metric=metric, max_steps=10**5)[0] for metric in ("window", "cumulative", "validation")}
+    ends = {
+        metric: finishes([rate], metric=metric, max_steps=10**5)[0]
+        for metric in ("window", "cumulative", "validation")
+    }
     q = 1 - rate
     done = {metric: np.arange(1, len(end.accuracies) + 1) * 50 for metric, end in ends.items()}
-    assert ends["cumulative"].accuracies == pytest.approx(1 - (1 - q ** done["cumulative"]) / (1 - q) / done["cumulative"], abs=1e-6)
+    assert ends["cumulative"].accuracies == pytest.approx(
+        1 - (1 - q ** done["cumulative"]) / (1 - q) / done["cumulative"], abs=1e-6
+    )
     assert ends["validation"].accuracies == pytest.approx(1 - q ** done["validation"], abs=1e-6)
     assert ends["validation"].steps < ends["window"].steps < ends["cumulative"].steps
 
@@ -161,7 +189,7 @@ def test_a_stuck_lane_ends_at_the_first_examination_and_a_slow_one_goes_on() -> 
 
 @pytest.mark.parametrize("target", [0.1, 0.4])
 def test_no_lane_is_called_stuck_where_chance_could_reach_the_target(target: float) -> None:
-    """The proof bounds the accuracy by the commonest class, so it says nothing about such a target."""
+    """The proof bounds the accuracy by the commonest class, which is above such a target."""
     assert finishes([10 * DEAD_ABOVE], target=target, max_steps=2000)[0].outcome is Outcome.CAPPED
 
 
@@ -178,7 +206,9 @@ def test_carrying_on_never_changes_a_stuck_lane() -> None:
 
 
 def test_finished_lanes_leave_the_array() -> None:
-    """The array shrinks through the fixed sizes, and never trains more lanes than the next size above those alive."""
+    """The array shrinks through the fixed sizes, and never trains more lanes than the next size
+    above those alive.
+    """
     seen: list[Progress] = []
     rates = list(np.geomspace(0.02, 1.5, 40))
     finishes(rates, max_steps=10**5, watch=seen.append)

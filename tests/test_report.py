@@ -55,11 +55,17 @@ def of_two(folder: Path, spec: StudySpec) -> Path:
     """A study's folder: the trials of the first seed are one machine's, the others another's."""
     store = Store(folder)
     with store.writing():
-        store.write(store.spec_path, {"schema": 1, "dataset_md5": "made up", "spec": spec.to_json()})
+        store.write(
+            store.spec_path, {"schema": 1, "dataset_md5": "made up", "spec": spec.to_json()}
+        )
         for run in made_runs(spec, in_band):
             first = run.trial.seed == 0
-            name, print_, version = ("one", "1111", "2.1") if first else ("the other", "2222", "2.2")
-            store.append(replace(run, machine=name, fingerprint=print_, versions={"tensorflow": version}))
+            name, print_, version = (
+                ("one", "1111", "2.1") if first else ("the other", "2222", "2.2")
+            )
+            store.append(
+                replace(run, machine=name, fingerprint=print_, versions={"tensorflow": version})
+            )
     return folder
 
 
@@ -69,18 +75,24 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("report")
     folders = [
         stored(root / "grid", GRID, in_band),
-        stored(root / "sizes", test_fits.SPEC.with_(name="sizes", dataset="a<b>.npz"), test_fits.takes),
+        stored(
+            root / "sizes", test_fits.SPEC.with_(name="sizes", dataset="a<b>.npz"), test_fits.takes
+        ),
     ]
     pick = contests.Pick("adam", "finder", "tenth", 0, None, "the <loss> never fell", 300)
     (root / "contest").mkdir()
-    append_line(root / "contest" / contests.PICKS, {"seed": 0, "method": "finder", "picks": [pick.__dict__]})
+    append_line(
+        root / "contest" / contests.PICKS, {"seed": 0, "method": "finder", "picks": [pick.__dict__]}
+    )
     contests.table(folders[0], root / "contest").to_csv(root / "contest" / contests.TABLE)
     resumable.run_cycles(root / "cycles", 2, factory=lambda images: ParabolaEngine())
     return report.write([*folders, root / "contest", root / "cycles"], root / "out" / "report.html")
 
 
 def test_the_page_stands_alone(page: Path) -> None:
-    """No address, no script; every image is inside, with a text that says what it shows; names are escaped."""
+    """No address, no script; every image is inside, with a text that says what it shows; names are
+    escaped.
+    """
     text = page.read_text(encoding="utf-8")
     assert not re.findall(r"https?://|<script|<link(?! rel=\"icon\" href=\"data:,\")", text)
     images = re.findall(r"<img [^>]*>", text)
@@ -104,7 +116,12 @@ def test_the_page_stands_alone(page: Path) -> None:
 
 def test_the_page_asks_nobody(page: Path) -> None:
     """Every address in it is data of its own."""
-    addresses = [value for _, found in Page(page).elements for name, value in found.items() if name in ("src", "href", "srcset", "action")]
+    addresses = [
+        value
+        for _, found in Page(page).elements
+        for name, value in found.items()
+        if name in ("src", "href", "srcset", "action")
+    ]
     assert addresses
     assert all(str(address).startswith("data:") for address in addresses)
     style = page.read_text(encoding="utf-8").partition("<style>")[2].partition("</style>")[0]
@@ -125,14 +142,26 @@ def test_no_network_is_used_to_make_it(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_every_scroll_box_and_picture_has_a_name(page: Path) -> None:
-    """A table's box is a region that the keyboard reaches; a figure's holds a summary, which it reaches too; cells have heads."""
+    """A table's box is a region that the keyboard reaches; a figure's holds a summary, which it
+    reaches too; cells have heads.
+    """
     elements = Page(page).elements
     boxes = [(tag, found) for tag, found in elements if found.get("class") == "wide"]
     assert len(boxes) == 2 + 1 + 2 + 10
     assert all(found.get("aria-label") for _, found in boxes)
-    assert all(found.get("role") == "region" and found.get("tabindex") == "0" for tag, found in boxes if tag == "div")
+    assert all(
+        found.get("role") == "region" and found.get("tabindex") == "0"
+        for tag, found in boxes
+        if tag == "div"
+    )
     tags = [tag for tag, _ in elements]
-    assert tags.count("figure") == tags.count("details") == tags.count("summary") == tags.count("img") == 10
+    assert (
+        tags.count("figure")
+        == tags.count("details")
+        == tags.count("summary")
+        == tags.count("img")
+        == 10
+    )
     assert {found.get("scope") for tag, found in elements if tag == "th"} == {"col", "row"}
 
 
@@ -154,7 +183,9 @@ def test_each_folder_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_markup_in_data_is_text(tmp_path: Path) -> None:
     """In names of folders, machines, versions and in what a section says."""
     markup = '<img src=x onerror="alert(1)">{{ 1 }}'
-    folder = stored(tmp_path / markup, GRID.with_(seeds=1), in_band, machine=markup, versions={markup: markup})
+    folder = stored(
+        tmp_path / markup, GRID.with_(seeds=1), in_band, machine=markup, versions={markup: markup}
+    )
     text = report.write([folder], tmp_path / "r.html", machine=markup).read_text(encoding="utf-8")
     assert "<img src=x" not in text
     assert text.count("&lt;img src=x onerror=&#34;alert(1)&#34;&gt;{{ 1 }}") >= 5
@@ -164,14 +195,20 @@ def test_markup_in_data_is_text(tmp_path: Path) -> None:
 def test_a_folder_of_two_machines_needs_one_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By its name or fingerprint; the notes tell how many trials are the other's, and the commands name the machine again."""
+    """By its name or fingerprint; the notes tell how many trials are the other's, and the commands
+    name the machine again.
+    """
     folder, out = of_two(tmp_path / "two", GRID), tmp_path / "r.html"
     with pytest.raises(StudyError, match="report take one machine's with --machine NAME"):
         report.write([folder], out)
-    with pytest.raises(StudyError, match=r"no trial of the machine 'nobody': one \(1111\), the other \(2222\)"):
+    with pytest.raises(
+        StudyError, match=r"no trial of the machine 'nobody': one \(1111\), the other \(2222\)"
+    ):
         report.write([folder], out, "nobody")
     assert not out.exists()
-    monkeypatch.setattr("sys.argv", ["study", "report", str(folder), "--out", str(out), "--machine", "the other"])
+    monkeypatch.setattr(
+        "sys.argv", ["study", "report", str(folder), "--out", str(out), "--machine", "the other"]
+    )
     with pytest.raises(SystemExit) as ended:
         main.main()
     assert ended.value.code == 0
@@ -183,7 +220,12 @@ def test_a_folder_of_two_machines_needs_one_named(
     assert f"{trials} more trials are stored of another machine" in text
     assert "trials are missing: best rates" not in text
     assert text.count("--machine &#39;the other&#39;") == 4
-    assert report.write([folder], out, "1111").read_text(encoding="utf-8").count(f"{2 * trials} more trials are stored of another") == 1
+    assert (
+        report.write([folder], out, "1111")
+        .read_text(encoding="utf-8")
+        .count(f"{2 * trials} more trials are stored of another")
+        == 1
+    )
 
 
 def test_curves_of_another_machine_are_left_out(tmp_path: Path) -> None:
@@ -200,12 +242,16 @@ def test_curves_of_another_machine_are_left_out(tmp_path: Path) -> None:
         "span": 1,
     }
     row |= {"accuracy": [0.5, 0.9], "loss": [1.0, 0.1]}
-    Store(folder).write_curves([row, {**row, "fingerprint": "1111"}, {**row, "fingerprint": "2222"}])
+    Store(folder).write_curves(
+        [row, {**row, "fingerprint": "1111"}, {**row, "fingerprint": "2222"}]
+    )
     assert set(sections.read(folder, "one").curves["fingerprint"]) == {"", "1111"}
     assert len(tables.curves(folder)) == 6
 
 
-def test_a_section_that_fails_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_section_that_fails_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And no half page is written."""
 
     def fail(study: sections.Study) -> None:
@@ -213,7 +259,9 @@ def test_a_section_that_fails_is_a_sentence(tmp_path: Path, monkeypatch: pytest.
 
     folder = stored(tmp_path / "grid", GRID.with_(seeds=1), in_band)
     monkeypatch.setattr(report_sections, "drawings", fail)
-    with pytest.raises(StudyError, match="the report could not be made: RuntimeError: no figure of grid"):
+    with pytest.raises(
+        StudyError, match="the report could not be made: RuntimeError: no figure of grid"
+    ):
         report.write([folder], tmp_path / "r.html")
     assert not (tmp_path / "r.html").exists()
 
@@ -229,7 +277,12 @@ def browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
     monkeypatch.setenv("HOME", str(tmp_path))
     options = Options()
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"):
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        f"--user-data-dir={tmp_path / 'profile'}",
+    ):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     opened: Any = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
@@ -239,33 +292,61 @@ def browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 @pytest.mark.parametrize("width", [390, 1280])
 def test_a_browser_shows_it_whole(page: Path, width: int, browser: Any) -> None:
-    """No error in the console, no request to anywhere, no broken image, nothing wider than the screen."""
+    """No error in the console, no request to anywhere, no broken image, nothing wider than the
+    screen.
+    """
     size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 500}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     browser.get("about:blank")  # the browser's own first page has been asked for
     browser.get_log("performance")
     browser.get(page.as_uri())
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
-    assert browser.execute_script("return [...document.images].filter(image => !image.naturalWidth).length") == 0
+    assert (
+        browser.execute_script(
+            "return [...document.images].filter(image => !image.naturalWidth).length"
+        )
+        == 0
+    )
     outside = "e => !e.closest('.wide') && e.getBoundingClientRect().right > innerWidth + 1"
-    assert browser.execute_script(f"return [...document.querySelectorAll('main *')].filter({outside}).length") == 0
+    assert (
+        browser.execute_script(
+            f"return [...document.querySelectorAll('main *')].filter({outside}).length"
+        )
+        == 0
+    )
     assert browser.get_log("browser") == []
     messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    asked = {message["params"]["request"]["url"] for message in messages if message["method"] == "Network.requestWillBeSent"}
+    asked = {
+        message["params"]["request"]["url"]
+        for message in messages
+        if message["method"] == "Network.requestWillBeSent"
+    }
     assert {url.partition(":")[0] for url in asked} <= {"file", "data"}
     assert {url for url in asked if url.startswith("file")} == {page.as_uri()}
 
 
 def test_a_figure_opens_enlarged_and_boxes_that_scroll_have_names(page: Path, browser: Any) -> None:
-    """On a phone: the picture in its own box, the page no wider; on paper no heading stands alone at the foot."""
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True})
+    """On a phone: the picture in its own box, the page no wider; on paper no heading stands alone
+    at the foot.
+    """
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True},
+    )
     browser.get(page.as_uri())
     width = "return document.images[0].getBoundingClientRect().width"
     assert browser.execute_script(width) <= 390
     browser.execute_script("document.querySelector('summary').click()")
-    assert browser.execute_script(width) == browser.execute_script("return document.images[0].naturalWidth") > 1000
+    assert (
+        browser.execute_script(width)
+        == browser.execute_script("return document.images[0].naturalWidth")
+        > 1000
+    )
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
-    scrolling = "[...document.querySelectorAll('main *')].filter(e => ['auto', 'scroll'].includes(getComputedStyle(e).overflowX))"
+    scrolling = (
+        "[...document.querySelectorAll('main *')].filter(e => ['auto', "
+        "'scroll'].includes(getComputedStyle(e).overflowX))"
+    )
     assert browser.execute_script(f"return {scrolling}.length") == 15
     assert browser.execute_script(f"return {scrolling}.filter(e => !e.ariaLabel).length") == 0
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})

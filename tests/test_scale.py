@@ -1,4 +1,6 @@
-"""Workers of a dask scheduler and of Ray: real processes on loopback, killed for real. Nothing lost, nothing doubled."""
+"""Workers of a dask scheduler and of Ray: real processes on loopback, killed for real. Nothing
+lost, nothing doubled.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +83,9 @@ class Dask:
         pytest.importorskip("distributed")
         self.folder, self.processes = folder, list[subprocess.Popen[bytes]]()
         told = folder / "scheduler.json"
-        self.scheduler = self._start("dask_scheduler", *ON_LOOPBACK, "--port", "0", "--scheduler-file", str(told))
+        self.scheduler = self._start(
+            "dask_scheduler", *ON_LOOPBACK, "--port", "0", "--scheduler-file", str(told)
+        )
         while not told.exists() or not told.read_text().strip():
             assert self.scheduler.poll() is None
             time.sleep(0.05)
@@ -99,11 +103,19 @@ class Dask:
 
     def worker(self, threads: int = 1) -> subprocess.Popen[bytes]:
         """One more worker, on its way."""
-        return self._start("dask_worker", self.address, *ON_LOOPBACK, "--nthreads", str(threads), "--no-nanny")
+        return self._start(
+            "dask_worker", self.address, *ON_LOOPBACK, "--nthreads", str(threads), "--no-nanny"
+        )
 
     def _start(self, what: str, *arguments: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", f"distributed.cli.{what}", *arguments]
-        process = subprocess.Popen(command, cwd=self.folder, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=ENVIRONMENT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         self.processes.append(process)
         return process
 
@@ -135,7 +147,9 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dask]:
 def timed(folder: Path, spec: StudySpec) -> None:
     """Give the study step times, so that its driver measures none."""
     site = this_site()
-    calibrated(Calibration([folder / "calibration.json"], site.machine, site.kind[1]), spec.trials(), 0.002)
+    calibrated(
+        Calibration([folder / "calibration.json"], site.machine, site.kind[1]), spec.trials(), 0.002
+    )
 
 
 @pytest.fixture(scope="module")
@@ -144,10 +158,23 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Results:
     return results(run(SPEC, tmp_path_factory.mktemp("whole")))
 
 
-def over(dask: Dask, folder: Path, factory: Callable[[Images], ParabolaEngine] = engine, count: int | None = None) -> Store:
+def over(
+    dask: Dask,
+    folder: Path,
+    factory: Callable[[Images], ParabolaEngine] = engine,
+    count: int | None = None,
+) -> Store:
     """The study's store after a run by dask's workers, with step times given."""
     timed(folder, SPEC)
-    driver.run(SPEC, folder, factory=factory, progress=False, backend="dask", scheduler=dask.address, workers=count)
+    driver.run(
+        SPEC,
+        folder,
+        factory=factory,
+        progress=False,
+        backend="dask",
+        scheduler=dask.address,
+        workers=count,
+    )
     return Store(folder)
 
 
@@ -170,11 +197,15 @@ def after_lines(store: Store, lines: int, then: Callable[[], object]) -> threadi
     return thread
 
 
-def test_two_dask_workers_give_what_one_process_gives(folder: Path, pair: Dask, whole: Results) -> None:
+def test_two_dask_workers_give_what_one_process_gives(
+    folder: Path, pair: Dask, whole: Results
+) -> None:
     """Every row once, written here, with how many trained at once and on what."""
     store = over(pair, folder, count=2)
     assert stored_once(store, whole)
-    assert {(one.jobs, one.device, one.fingerprint) for one in store.runs()} == {(2, "cpu", this_site().machine.fingerprint)}
+    assert {(one.jobs, one.device, one.fingerprint) for one in store.runs()} == {
+        (2, "cpu", this_site().machine.fingerprint)
+    }
     assert set(store.checks()) == set(whole)
     assert {row["optimizer"] for row in store.curves()} == set(SPEC.optimizers)
     (spent,) = store.spent()
@@ -192,7 +223,9 @@ def test_the_smoke_study_on_two_dask_workers(folder: Path, pair: Dask) -> None:
     assert {row["optimizer"] for row in Store(folder).curves()} <= set(spec.optimizers)
 
 
-def test_the_trials_of_a_killed_worker_are_rerun_elsewhere(folder: Path, dask: Dask, whole: Results) -> None:
+def test_the_trials_of_a_killed_worker_are_rerun_elsewhere(
+    folder: Path, dask: Dask, whole: Results
+) -> None:
     """SIGKILL while both workers train; none is lost or doubled."""
     first, _ = dask.workers(2)
     killer = after_lines(Store(folder), 1, first.kill)
@@ -215,10 +248,14 @@ def test_a_worker_that_comes_later_takes_part(folder: Path, dask: Dask, whole: R
 
 
 def test_the_scheduler_dies(folder: Path, dask: Dask, tmp_path: Path, whole: Results) -> None:
-    """The driver says so in one sentence, keeps what it has, and a rerun at another scheduler resumes."""
+    """The driver says so in one sentence, keeps what it has, and a rerun at another scheduler
+    resumes.
+    """
     dask.workers(2)
     after_lines(Store(folder), 1, dask.scheduler.kill)
-    with pytest.raises(StudyError, match=rf"^dask at {dask.address} failed .* run the same command to go on$"):
+    with pytest.raises(
+        StudyError, match=rf"^dask at {dask.address} failed .* run the same command to go on$"
+    ):
         over(dask, folder, slow, 2)
     kept = results(Store(folder))
     assert 0 < len(kept) < len(whole)
@@ -247,21 +284,29 @@ def test_a_task_that_kills_every_worker_is_given_up(folder: Path, dask: Dask) ->
     spec = SPEC.with_(optimizers=("sgd",), widths=(1,), seeds=1)
     timed(folder, spec)
     with pytest.raises(StudyError, match=r"failed \(KilledWorker"):
-        driver.run(spec, folder, factory=deadly, progress=False, backend="dask", scheduler=dask.address)
+        driver.run(
+            spec, folder, factory=deadly, progress=False, backend="dask", scheduler=dask.address
+        )
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_workers_stop_when_the_driver_does(folder: Path, pair: Dask, number: signal.Signals) -> None:
+def test_workers_stop_when_the_driver_does(
+    folder: Path, pair: Dask, number: signal.Signals
+) -> None:
     """Not at the end of their groups, which nobody would store."""
     from distributed import Client
 
     timed(folder, SPEC)
     code = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from pathlib import Path; from study.execution import driver; from test_scale import SPEC, endless\n"
-        f"driver.run(SPEC, Path({str(folder)!r}), factory=endless, progress=False, backend='dask', scheduler={pair.address!r})"
+        "from pathlib import Path; from study.execution import driver; from test_scale import "
+        "SPEC, endless\n"
+        f"driver.run(SPEC, Path({str(folder)!r}), factory=endless, progress=False, "
+        f"backend='dask', scheduler={pair.address!r})"
     )
-    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=ENVIRONMENT, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, env=ENVIRONMENT, stderr=subprocess.DEVNULL
+    )
 
     def busy() -> int:
         return int(sum(client.run(lambda dask_worker: len(dask_worker.state.executing)).values()))
@@ -282,7 +327,11 @@ def test_a_cluster_of_this_machine_listens_to_this_machine_alone() -> None:
     crew = Cluster("dask", None, 2, "mnist", engine, data.load("mnist").digest)
     try:
         me = psutil.Process()
-        sockets = [socket for process in (me, *me.children(recursive=True)) for socket in process.net_connections("inet")]
+        sockets = [
+            socket
+            for process in (me, *me.children(recursive=True))
+            for socket in process.net_connections("inet")
+        ]
         listening = {socket.laddr.ip for socket in sockets if socket.status == psutil.CONN_LISTEN}
         assert listening == {"127.0.0.1"}
         assert crew.jobs == crew.service.beside == 2
@@ -291,7 +340,9 @@ def test_a_cluster_of_this_machine_listens_to_this_machine_alone() -> None:
         crew.close()
 
 
-def test_step_times_are_measured_by_a_worker_that_has_its_machine_to_itself(folder: Path, dask: Dask) -> None:
+def test_step_times_are_measured_by_a_worker_that_has_its_machine_to_itself(
+    folder: Path, dask: Dask
+) -> None:
     """One of two has not, and trains no trial alone either."""
     dask.workers(1)
     digest = data.load("mnist").digest
@@ -306,7 +357,14 @@ def test_step_times_are_measured_by_a_worker_that_has_its_machine_to_itself(fold
         both.measure(trials, lambda done, total: None)
     both.close()
     with pytest.raises(StudyError, match=r"^trials alone of .* it has 2 workers"):
-        driver.run(SPEC.with_(mode="alone"), folder, backend="dask", scheduler=dask.address, factory=engine, progress=False)
+        driver.run(
+            SPEC.with_(mode="alone"),
+            folder,
+            backend="dask",
+            scheduler=dask.address,
+            factory=engine,
+            progress=False,
+        )
 
 
 def test_what_a_worker_lacks_or_has_otherwise_is_said(dask: Dask, tmp_path: Path) -> None:
@@ -324,11 +382,15 @@ def test_what_a_worker_lacks_or_has_otherwise_is_said(dask: Dask, tmp_path: Path
 def test_a_worker_on_another_machine_is_refused() -> None:
     """Before it trains: its seconds would not be the study's."""
     context = Context("s", replace(this_site(), machine=MACHINE), 1)
-    with pytest.raises(StudyError, match=f"than the study \\({MACHINE.name}, fingerprint {MACHINE.fingerprint}"):
+    with pytest.raises(
+        StudyError, match=f"than the study \\({MACHINE.name}, fingerprint {MACHINE.fingerprint}"
+    ):
         tasks._train(lambda: ParabolaEngine(), print, SPEC.trials()[:1], [0.1], context)
 
 
-def test_too_few_workers_and_no_scheduler_are_said(dask: Dask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_few_workers_and_no_scheduler_are_said(
+    dask: Dask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """After a while, each in a sentence."""
     monkeypatch.setattr("study.execution.executors.dask.ARRIVAL", 1.0)
     monkeypatch.setattr("study.execution.executors.service.ARRIVAL", 1.0)
@@ -354,31 +416,55 @@ def test_too_few_workers_and_no_scheduler_are_said(dask: Dask, monkeypatch: pyte
         ("dask", "tls://127.0.0.1:8786", "needs dask's TLS settings"),
     ],
 )
-def test_backends_that_make_no_sense_are_refused(folder: Path, backend: str, scheduler: str | None, sentence: str) -> None:
+def test_backends_that_make_no_sense_are_refused(
+    folder: Path, backend: str, scheduler: str | None, sentence: str
+) -> None:
     """At once, and before anything of the study is written."""
     with pytest.raises(StudyError, match=sentence):
-        driver.run(SPEC, folder, backend=backend, scheduler=scheduler, factory=engine, progress=False)
+        driver.run(
+            SPEC, folder, backend=backend, scheduler=scheduler, factory=engine, progress=False
+        )
     assert {path.name for path in folder.glob("*")} <= {".lock"}
 
 
 def test_a_folder_in_use_is_told_before_a_cluster_is_asked(folder: Path) -> None:
     """Its answer could take as long as the other driver's arrays."""
     with Store(folder).writing(), pytest.raises(StudyError, match="another process"):
-        driver.run(SPEC, folder, backend="dask", scheduler="tcp://127.0.0.1:1", factory=engine, progress=False)
+        driver.run(
+            SPEC,
+            folder,
+            backend="dask",
+            scheduler="tcp://127.0.0.1:1",
+            factory=engine,
+            progress=False,
+        )
 
 
 @pytest.mark.parametrize(("backend", "package"), [("dask", "distributed"), ("ray", "ray")])
-def test_a_backend_that_is_not_installed_names_the_file(folder: Path, backend: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_backend_that_is_not_installed_names_the_file(
+    folder: Path, backend: str, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Which to install."""
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(StudyError, match=f"pip install -r requirements-{backend}.txt"):
-        driver.run(SPEC, folder, backend=backend, scheduler="ray://127.0.0.1:1", factory=engine, progress=False)
+        driver.run(
+            SPEC,
+            folder,
+            backend=backend,
+            scheduler="ray://127.0.0.1:1",
+            factory=engine,
+            progress=False,
+        )
     assert (ROOT / f"requirements-{backend}.txt").exists()
 
 
 def test_what_the_checks_need_of_dask_is_what_users_are_told_to_install() -> None:
     """The same pins."""
-    wanted = [line for line in (ROOT / "requirements-dask.txt").read_text().splitlines() if not line.startswith("#")]
+    wanted = [
+        line
+        for line in (ROOT / "requirements-dask.txt").read_text().splitlines()
+        if not line.startswith("#")
+    ]
     assert set(wanted) <= set((ROOT / "requirements.txt").read_text().splitlines())
 
 
@@ -389,12 +475,16 @@ def test_arrays_of_a_cluster_come_back_in_time(tmp_path: Path) -> None:
     use = Resources(2, 8e9)
 
     def seconds(trials: Sequence[Trial]) -> float:
-        return array_seconds(trials[0], [expected_steps(trial, times) for trial in trials], times, use)
+        return array_seconds(
+            trials[0], [expected_steps(trial, times) for trial in trials], times, use
+        )
 
     longest = max(map(seconds, group(trials, times, use)))
     for patience in (longest / 3, longest / 1e6):
         groups = group(trials, times, replace(use, patience=patience))
-        assert sorted(trial.id for trials in groups for trial in trials) == sorted(trial.id for trial in trials)
+        assert sorted(trial.id for trials in groups for trial in trials) == sorted(
+            trial.id for trial in trials
+        )
         assert all(len(trials) == 1 or seconds(trials) <= patience for trials in groups)
     assert len(groups) == len(trials)
 
@@ -408,18 +498,31 @@ class Head(NamedTuple):
 
 @pytest.fixture
 def ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Head]:
-    """The head of a Ray cluster of this machine with two processors; a token of its own keeps others out."""
+    """The head of a Ray cluster of this machine with two processors; a token of its own keeps
+    others out.
+    """
     if importlib.util.find_spec("ray") is None:
         pytest.skip("Ray is not installed")
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
     monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    with socket.create_server(("127.0.0.1", 0)) as first, socket.create_server(("127.0.0.1", 0)) as second:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as first,
+        socket.create_server(("127.0.0.1", 0)) as second,
+    ):
         port, other = first.getsockname()[1], second.getsockname()[1]
-    options = ["--num-cpus=2", "--include-dashboard=false", f"--ray-client-server-port={port}", f"--port={other}", "--disable-usage-stats"]
+    options = [
+        "--num-cpus=2",
+        "--include-dashboard=false",
+        f"--ray-client-server-port={port}",
+        f"--port={other}",
+        "--disable-usage-stats",
+    ]
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", *options]
     environment = {**os.environ, "PYTHONPATH": ENVIRONMENT["PYTHONPATH"]}
     hidden = subprocess.DEVNULL
-    process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=hidden, stderr=hidden, start_new_session=True)
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=hidden, stderr=hidden, start_new_session=True
+    )
     while True:
         assert process.poll() is None
         with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
@@ -434,13 +537,18 @@ def ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Head]:
 def test_ray_gives_what_one_process_gives_and_its_end_is_told(
     folder: Path, tmp_path: Path, ray: Head, whole: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With one of its workers killed on the way. When the head dies the driver soon says so, and keeps what it has.
+    """With one of its workers killed on the way. When the head dies the driver soon says so, and
+    keeps what it has.
 
     One test, since Ray lets a process join one cluster in its life.
     """
 
     def kill() -> None:
-        busy = [p for p in psutil.process_iter(["cmdline"]) if " ".join(p.info["cmdline"] or []).startswith("ray::_call")]
+        busy = [
+            p
+            for p in psutil.process_iter(["cmdline"])
+            if " ".join(p.info["cmdline"] or []).startswith("ray::_call")
+        ]
         busy[0].kill()
 
     killer = after_lines(Store(folder), 1, kill)
@@ -469,7 +577,14 @@ def test_a_run_from_before_devices_and_engines_were_recorded_still_loads() -> No
     from study.training.group import train
     from study.training.stopwatch import Stopwatch
 
-    train(SPEC.trials()[:1], [0.1], ParabolaEngine(), Context("s", this_site(), 1, device.CPU), keep, Stopwatch())
+    train(
+        SPEC.trials()[:1],
+        [0.1],
+        ParabolaEngine(),
+        Context("s", this_site(), 1, device.CPU),
+        keep,
+        Stopwatch(),
+    )
     row = emitted[0].to_json()
     assert Run.from_json(row).device == "cpu"
     for name in ("device", "engine", "precision"):

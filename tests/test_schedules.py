@@ -1,4 +1,6 @@
-"""Schedules against closed forms, Keras's own objects and the published formulas; in a race, in Keras, on the command line."""
+"""Schedules against closed forms, Keras's own objects and the published formulas; in a race, in
+Keras, on the command line.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +68,9 @@ EACH = (
 
 def factors(shape: str | Schedule, steps: Any) -> Any:
     """The factors at these steps, or at so many from 0."""
-    return parse(shape).factor(np.arange(steps) if isinstance(steps, int) else np.asarray(steps), np)
+    return parse(shape).factor(
+        np.arange(steps) if isinstance(steps, int) else np.asarray(steps), np
+    )
 
 
 counts = st.integers(1, 60)
@@ -79,10 +83,20 @@ arguments: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "inverse-time": {"rate": positive, "steps": counts, "staircase": st.booleans()},
     "polynomial": {"steps": counts, "end": shares, "power": positive, "cycle": st.booleans()},
     "cosine": {"steps": counts, "alpha": shares},
-    "cosine-restarts": {"steps": counts, "t_mul": st.integers(1, 5), "m_mul": below_one, "alpha": shares},
+    "cosine-restarts": {
+        "steps": counts,
+        "t_mul": st.integers(1, 5),
+        "m_mul": below_one,
+        "alpha": shares,
+    },
     "triangular": {"half": counts, "base": shares, "window": st.sampled_from(list(WINDOWS))},
     "triangular2": {"half": counts, "base": shares, "window": st.sampled_from(list(WINDOWS))},
-    "exp-range": {"half": counts, "base": shares, "window": st.sampled_from(list(WINDOWS)), "gamma": below_one},
+    "exp-range": {
+        "half": counts,
+        "base": shares,
+        "window": st.sampled_from(list(WINDOWS)),
+        "gamma": below_one,
+    },
     "one-cycle": {
         "steps": st.integers(10, 200),
         "kind": st.sampled_from(["smith", "fastai"]),
@@ -124,11 +138,20 @@ def test_a_schedule_is_its_text(shape: Schedule) -> None:
         ("constant:warmup=0", "constant"),
         ("exponential:steps=100,rate=.96", "exponential:rate=0.96,steps=100"),
         ("exponential:rate=0.96,steps=100,staircase=false", "exponential:rate=0.96,steps=100"),
-        ("piecewise:factors=1.0/1e-1/1e-2,boundaries=1000/2000", "piecewise:boundaries=1000/2000,factors=1/0.1/0.01"),
-        ("cosine:warmup=500,steps=2000,alpha=0.30000000000000004", "cosine:steps=2000,alpha=0.30000000000000004,warmup=500"),
+        (
+            "piecewise:factors=1.0/1e-1/1e-2,boundaries=1000/2000",
+            "piecewise:boundaries=1000/2000,factors=1/0.1/0.01",
+        ),
+        (
+            "cosine:warmup=500,steps=2000,alpha=0.30000000000000004",
+            "cosine:steps=2000,alpha=0.30000000000000004,warmup=500",
+        ),
         ("triangular:half=5,base=0.16666666666666666,window=triangular", "triangular:half=5"),
         ("triangular:half=5,base=-0.0", "triangular:half=5,base=0"),
-        ("one-cycle:steps=100,kind=fastai,div=25,pct_start=0.25", "one-cycle:steps=100,kind=fastai"),
+        (
+            "one-cycle:steps=100,kind=fastai,div=25,pct_start=0.25",
+            "one-cycle:steps=100,kind=fastai",
+        ),
         ("one-cycle:steps=100,div=25", "one-cycle:steps=100,div=25"),
     ],
 )
@@ -157,7 +180,10 @@ def test_equal_schedules_have_equal_text(written: str, text: str) -> None:
         ("exponential:rate=nan,steps=3", "nan"),
         ("exponential:rate=0.5,steps=2,staircase=yes", "staircase 'yes' must be true or false"),
         ("piecewise:boundaries=3/2,factors=1/2/3", "boundaries 3/2 must rise"),
-        ("piecewise:boundaries=2/3,factors=1/2", "factors 1/2 must be 3, one more than the boundaries 2/3"),
+        (
+            "piecewise:boundaries=2/3,factors=1/2",
+            "factors 1/2 must be 3, one more than the boundaries 2/3",
+        ),
         ("piecewise:boundaries=,factors=1", "boundaries ''"),
         ("triangular:half=5,window=hamming", "unknown window 'hamming'"),
         ("exp-range:half=5", "gamma must be given"),
@@ -177,7 +203,9 @@ def test_a_bad_text_is_refused_in_one_sentence(text: object, words: str) -> None
 
 @given(
     st.text(max_size=30)
-    | st.sampled_from(list(SCHEDULES)).flatmap(lambda name: st.text("stepalhf=,/.:-01e", max_size=20).map((name + ":").__add__))
+    | st.sampled_from(list(SCHEDULES)).flatmap(
+        lambda name: st.text("stepalhf=,/.:-01e", max_size=20).map((name + ":").__add__)
+    )
 )
 def test_junk_is_refused_or_is_a_schedule(text: str) -> None:
     """Never another exception."""
@@ -190,7 +218,12 @@ def test_junk_is_refused_or_is_a_schedule(text: str) -> None:
 def test_shares_and_flags() -> None:
     """What a user may give for them."""
     assert [share("x", value) for value in (0, 1, "0.5", -0.0)] == [0, 1, 0.5, 0]
-    assert [flag("x", value) for value in (True, False, "true", "false")] == [True, False, True, False]
+    assert [flag("x", value) for value in (True, False, "true", "false")] == [
+        True,
+        False,
+        True,
+        False,
+    ]
     for value in (-0.1, 1.1, math.nan, True, "x", None):
         with pytest.raises(StudyError, match="must be a number from 0 to 1"):
             share("x", value)
@@ -205,40 +238,69 @@ def test_shares_and_flags() -> None:
 def test_closed_forms() -> None:
     """By hand, at steps where they are plain."""
     assert factors("constant", 5).tolist() == [1] * 5
-    assert factors("exponential:rate=0.5,steps=10", [0, 10, 15, 30]) == pytest.approx([1, 0.5, 0.5**1.5, 0.125])
-    assert factors("exponential:rate=0.5,steps=10,staircase=true", [0, 9, 10, 19, 20]) == pytest.approx([1, 1, 0.5, 0.5, 0.25])
-    assert factors("inverse-time:rate=2,steps=10", [0, 5, 10]) == pytest.approx([1, 1 / 2, 1 / 3])
-    assert factors("inverse-time:rate=2,steps=10,staircase=true", [9, 10, 19]) == pytest.approx([1, 1 / 3, 1 / 3])
-    assert factors("piecewise:boundaries=2/4,factors=1/0.5/0.1", 7).tolist() == [1, 1, 1, 0.5, 0.5, 0.1, 0.1]
-    assert factors("polynomial:steps=10,end=0.2,power=2", [0, 5, 10, 11]) == pytest.approx([1, 0.4, 0.2, 0.2])
-    assert factors("polynomial:steps=4,cycle=true", [0, 2, 4, 5, 8, 9]) == pytest.approx([1, 0.5, 0, 1 - 5 / 8, 0, 0.25])
-    assert factors("cosine:steps=10,alpha=0.2", [0, 5, 10, 99]) == pytest.approx([1, 0.6, 0.2, 0.2])
-    assert factors("cosine-restarts:steps=10,m_mul=0.5", [0, 5, 10, 20, 30, 50, 70]) == pytest.approx(
-        [1, 0.5, 0.5, 0.25, 0.25, 0.125, 0.125]
+    assert factors("exponential:rate=0.5,steps=10", [0, 10, 15, 30]) == pytest.approx(
+        [1, 0.5, 0.5**1.5, 0.125]
     )
+    assert factors(
+        "exponential:rate=0.5,steps=10,staircase=true", [0, 9, 10, 19, 20]
+    ) == pytest.approx([1, 1, 0.5, 0.5, 0.25])
+    assert factors("inverse-time:rate=2,steps=10", [0, 5, 10]) == pytest.approx([1, 1 / 2, 1 / 3])
+    assert factors("inverse-time:rate=2,steps=10,staircase=true", [9, 10, 19]) == pytest.approx(
+        [1, 1 / 3, 1 / 3]
+    )
+    assert factors("piecewise:boundaries=2/4,factors=1/0.5/0.1", 7).tolist() == [
+        1,
+        1,
+        1,
+        0.5,
+        0.5,
+        0.1,
+        0.1,
+    ]
+    assert factors("polynomial:steps=10,end=0.2,power=2", [0, 5, 10, 11]) == pytest.approx(
+        [1, 0.4, 0.2, 0.2]
+    )
+    assert factors("polynomial:steps=4,cycle=true", [0, 2, 4, 5, 8, 9]) == pytest.approx(
+        [1, 0.5, 0, 1 - 5 / 8, 0, 0.25]
+    )
+    assert factors("cosine:steps=10,alpha=0.2", [0, 5, 10, 99]) == pytest.approx([1, 0.6, 0.2, 0.2])
+    assert factors(
+        "cosine-restarts:steps=10,m_mul=0.5", [0, 5, 10, 20, 30, 50, 70]
+    ) == pytest.approx([1, 0.5, 0.5, 0.25, 0.25, 0.125, 0.125])
     assert factors("linear-ramp:low=0.2,steps=4", 7) == pytest.approx([0.2, 0.4, 0.6, 0.8, 1, 1, 1])
     assert factors("geometric-ramp:low=0.01,steps=2", 4) == pytest.approx([0.01, 0.1, 1, 1])
     assert factors("constant:warmup=4", 6).tolist() == [0, 0.25, 0.5, 0.75, 1, 1]
 
 
 @pytest.mark.parametrize(
-    ("mode", "name"), [("triangular", "triangular"), ("triangular2", "triangular2"), ("exp_range", "exp-range:gamma=0.998")]
+    ("mode", "name"),
+    [
+        ("triangular", "triangular"),
+        ("triangular2", "triangular2"),
+        ("exp_range", "exp-range:gamma=0.998"),
+    ],
 )
 def test_cycles_are_those_of_the_published_code(mode: str, name: str) -> None:
     """CLR's formula, base 0.001 and peak 0.006, at every step of five cycles."""
     half, base, peak, gamma = 40, 0.001, 0.006, 0.998
     kind, _, rest = name.partition(":")
-    mine = rates(parse(f"{kind}:half={half}{',' + rest if rest else ''}"), [peak], 0, 10 * half)[:, 0]
+    mine = rates(parse(f"{kind}:half={half}{',' + rest if rest else ''}"), [peak], 0, 10 * half)[
+        :, 0
+    ]
     for t, rate in enumerate(mine):
         cycle = math.floor(1 + t / (2 * half))
         x = abs(t / half - 2 * cycle + 1)
-        scale = {"triangular": 1.0, "triangular2": 1 / 2 ** (cycle - 1), "exp_range": gamma**t}[mode]
+        scale = {"triangular": 1.0, "triangular2": 1 / 2 ** (cycle - 1), "exp_range": gamma**t}[
+            mode
+        ]
         assert rate == pytest.approx(base + (peak - base) * max(0, 1 - x) * scale, rel=1e-12)
 
 
 @pytest.mark.parametrize("window", list(WINDOWS))
 @given(half=st.integers(1, 60), base=shares)
-def test_a_cycle_goes_from_its_floor_to_its_peak_and_back(window: str, half: int, base: float) -> None:
+def test_a_cycle_goes_from_its_floor_to_its_peak_and_back(
+    window: str, half: int, base: float
+) -> None:
     """Each window is 0 at both ends, 1 in the middle, the same on both sides, and repeats."""
     cycle = factors(Triangular(half=half, base=base, window=window), 4 * half + 1)
     assert cycle[[0, 2 * half, 4 * half]] == pytest.approx([base] * 3, abs=1e-12)
@@ -250,13 +312,21 @@ def test_a_cycle_goes_from_its_floor_to_its_peak_and_back(window: str, half: int
 
 def test_windows_of_a_quarter() -> None:
     """Half-way up: Welch's parabola is at 3/4, Hann's squared sine at 1/2 but level at the end."""
-    quarter = {window: factors(Triangular(half=2, base=0, window=window), 2)[1] for window in WINDOWS}
+    quarter = {
+        window: factors(Triangular(half=2, base=0, window=window), 2)[1] for window in WINDOWS
+    }
     assert quarter == pytest.approx({"triangular": 0.5, "welch": 0.75, "hann": 0.5})
     assert factors("triangular:half=100,base=0,window=hann", [1])[0] < 0.001
 
 
 @pytest.mark.parametrize(
-    "text", ["cosine-restarts:steps=7", "cosine-restarts:steps=7,t_mul=1", "triangular:half=7", "triangular:half=7,window=welch"]
+    "text",
+    [
+        "cosine-restarts:steps=7",
+        "cosine-restarts:steps=7,t_mul=1",
+        "triangular:half=7",
+        "triangular:half=7,window=welch",
+    ],
 )
 def test_a_place_in_a_cycle_is_exact_at_any_step(text: str) -> None:
     """Ten million million steps on, where a quotient in floating point would have lost it."""
@@ -270,26 +340,37 @@ def test_a_place_in_a_cycle_is_exact_at_any_step(text: str) -> None:
 
 
 def test_one_cycle_at_the_ends_of_its_phases() -> None:
-    """fastai's constants: 1/25 up to 1 in a quarter, down to 1e-5, half-cosines; Smith's form: up, as long down, and below."""
+    """fastai's constants: 1/25 up to 1 in a quarter, down to 1e-5, half-cosines; Smith's form: up,
+    as long down, and below.
+    """
     fastai = factors("one-cycle:steps=400,kind=fastai", [0, 50, 100, 250, 400, 1000])
     assert fastai == pytest.approx([0.04, 0.52, 1, (1 + 1e-5) / 2, 1e-5, 1e-5])
     smith = factors("one-cycle:steps=100", [0, 45, 90, 95, 100, 1000])
     assert smith == pytest.approx([0.1, 1, 0.1, (0.1 + 1e-4) / 2, 1e-4, 1e-4])
-    up, down = factors("one-cycle:steps=100", 46), factors("one-cycle:steps=100", np.arange(90, 44, -1))
+    up, down = (
+        factors("one-cycle:steps=100", 46),
+        factors("one-cycle:steps=100", np.arange(90, 44, -1)),
+    )
     assert up == pytest.approx(down)
-    other = factors("one-cycle:steps=100,kind=fastai,div=10,div_final=100,pct_start=0.5", [0, 50, 100])
+    other = factors(
+        "one-cycle:steps=100,kind=fastai,div=10,div_final=100,pct_start=0.5", [0, 50, 100]
+    )
     assert other == pytest.approx([0.1, 1, 0.01])
 
 
 def test_one_cycle_is_that_of_fastai() -> None:
-    """Its schedule, start + (1 + cos(pi (1 - x))) (end - start) / 2 over the share of the whole, at every step."""
+    """Its schedule, start + (1 + cos(pi (1 - x))) (end - start) / 2 over the share of the whole, at
+    every step.
+    """
     steps, share_up = 400, 0.25
 
     def eased(start: float, end: float, x: float) -> float:
         return start + (1 + math.cos(math.pi * (1 - x))) * (end - start) / 2
 
     expected = [
-        eased(1 / 25, 1, t / steps / share_up) if t < share_up * steps else eased(1, 1e-5, (t / steps - share_up) / (1 - share_up))
+        eased(1 / 25, 1, t / steps / share_up)
+        if t < share_up * steps
+        else eased(1, 1e-5, (t / steps - share_up) / (1 - share_up))
         for t in range(steps)
     ]
     assert factors("one-cycle:steps=400,kind=fastai", steps) == pytest.approx(expected, rel=1e-9)
@@ -319,7 +400,11 @@ def test_what_rises_does(text: str) -> None:
         or text == "polynomial:steps=30,end=0.01,power=2"
     )
     for shape in (parse(text), replace(parse(text), warmup=5)):
-        assert shape.rises == (not falls or shape.warmup > 0) == (np.diff(factors(shape, 200)).max() > 1e-9)
+        assert (
+            shape.rises
+            == (not falls or shape.warmup > 0)
+            == (np.diff(factors(shape, 200)).max() > 1e-9)
+        )
 
 
 def test_pieces_may_rise() -> None:
@@ -338,12 +423,23 @@ def test_a_warm_up_joins_its_schedule(shape: Schedule, steps: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [text for text in EACH if not text.startswith(("piecewise", "cosine-restarts")) and "staircase" not in text]
+    "text",
+    [
+        text
+        for text in EACH
+        if not text.startswith(("piecewise", "cosine-restarts")) and "staircase" not in text
+    ],
 )
 def test_shapes_without_jumps_have_none(text: str) -> None:
-    """A hundred times as many steps make every change a hundredth; cycled polynomials jump back up by design."""
+    """A hundred times as many steps make every change a hundredth; cycled polynomials jump back up
+    by design.
+    """
     slow = ",".join(
-        f"{key}={100 * int(value)}" if key in ("steps", "half") else f"gamma={float(value) ** 0.01!r}" if key == "gamma" else part
+        f"{key}={100 * int(value)}"
+        if key in ("steps", "half")
+        else f"gamma={float(value) ** 0.01!r}"
+        if key == "gamma"
+        else part
         for part in text.partition(":")[2].split(",")
         for key, _, value in [part.partition("=")]
     )
@@ -370,14 +466,20 @@ def test_rates_of_lanes() -> None:
 @pytest.mark.parametrize("warmup", [0, 13])
 @pytest.mark.parametrize("text", EACH)
 def test_keras_gets_the_same_rates(text: str, warmup: int) -> None:
-    """Ours and what is handed to Keras, its own objects among them, to single precision, at whole arrays and at single steps."""
+    """Ours and what is handed to Keras, its own objects among them, to single precision, at whole
+    arrays and at single steps.
+    """
     shape = replace(parse(text), warmup=warmup)
     expected = RATE * factors(shape, 150)
     ours = ScheduledRate(shape, RATE)
-    assert keras.ops.convert_to_numpy(ours(np.arange(150))) == pytest.approx(expected, abs=2e-7 * RATE, rel=2e-6)
+    assert keras.ops.convert_to_numpy(ours(np.arange(150))) == pytest.approx(
+        expected, abs=2e-7 * RATE, rel=2e-6
+    )
     given_ = study.schedule(shape, RATE)
     steps = range(0, 150, 7)
-    assert [float(given_(step)) for step in steps] == pytest.approx(expected[::7], abs=2e-6 * RATE, rel=1e-5)
+    assert [float(given_(step)) for step in steps] == pytest.approx(
+        expected[::7], abs=2e-6 * RATE, rel=1e-5
+    )
 
 
 @pytest.mark.parametrize(
@@ -423,12 +525,16 @@ def test_a_keras_optimizer_follows_the_schedule(text: str) -> None:
     assert float(w) == pytest.approx(np.prod(1 - RATE * factors(text, 12)), rel=1e-5)
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own, in saving
+@pytest.mark.filterwarnings(
+    "ignore:__array__ implementation:DeprecationWarning"
+)  # Keras's own, in saving
 def test_a_model_fits_is_saved_and_goes_on(tmp_path: Path) -> None:
-    """Inside the compiled step; another process loads it and takes the next steps at their rates."""
+    """Inside the compiled step; another process loads it and goes on at the right rates."""
     text = "triangular2:half=2,window=hann,warmup=3"
     start = keras.initializers.Constant(1.0)
-    model = keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer=start)])
+    model = keras.Sequential(
+        [keras.layers.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer=start)]
+    )
     model.compile(keras.optimizers.SGD(study.schedule(text, RATE)), loss="mse")
     x, y = np.ones((8, 1), np.float32), np.zeros((8, 1), np.float32)
     model.fit(x, y, batch_size=1, shuffle=False, verbose=0)
@@ -441,7 +547,12 @@ def test_a_model_fits_is_saved_and_goes_on(tmp_path: Path) -> None:
         "model.fit(np.ones((8, 1)), np.zeros((8, 1)), batch_size=1, verbose=0)\n"
         "print(float(model.get_weights()[0][0, 0]))\n"
     )
-    answer = subprocess.run([sys.executable, "-c", code, tmp_path / "model.keras"], cwd=ROOT, capture_output=True, text=True)
+    answer = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "model.keras"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     assert answer.returncode == 0, answer.stderr
     assert float(answer.stdout) == pytest.approx(moved[15], rel=1e-5)
 
@@ -449,11 +560,25 @@ def test_a_model_fits_is_saved_and_goes_on(tmp_path: Path) -> None:
 # Studies
 
 
-@pytest.mark.parametrize("text", ["cosine:steps=120,alpha=0.1", "triangular2:half=20", "exponential:rate=0.5,steps=60,warmup=25"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cosine:steps=120,alpha=0.1",
+        "triangular2:half=20",
+        "exponential:rate=0.5,steps=60,warmup=25",
+    ],
+)
 def test_a_race_follows_the_schedule(text: str) -> None:
-    """On parabolas: the losses of every check are c w^2 / 2 with w the product of (1 - rate_t c)."""
+    """On parabolas every check's loss is c w^2 / 2, with w the product of (1 - rate_t c)."""
     lanes, curvatures = [0.05, 0.3], [1.0, 0.5]
-    ends = race(Parabola(curvatures), lanes, target=math.inf, check_every=10, max_steps=200, schedule=parse(text))
+    ends = race(
+        Parabola(curvatures),
+        lanes,
+        target=math.inf,
+        check_every=10,
+        max_steps=200,
+        schedule=parse(text),
+    )
     for finish in ends:
         rate, c = lanes[finish.lane], curvatures[finish.lane]
         w = np.concatenate([[1.0], np.cumprod(1 - c * rate * factors(text, 199))])
@@ -473,23 +598,39 @@ def test_lanes_that_leave_do_not_shift_the_schedule() -> None:
 
 def _ends(lanes: list[float], text: str) -> list[Any]:
     return list(
-        race(Parabola([1.0] * max(len(lanes), 4 if len(lanes) > 2 else 1)), lanes, target=0.97, max_steps=5000, schedule=parse(text))
+        race(
+            Parabola([1.0] * max(len(lanes), 4 if len(lanes) > 2 else 1)),
+            lanes,
+            target=0.97,
+            max_steps=5000,
+            schedule=parse(text),
+        )
     )
 
 
-@pytest.mark.parametrize(("text", "outcome"), [("cosine:steps=100,alpha=0.5", Outcome.STUCK), ("triangular:half=100", Outcome.CAPPED)])
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [("cosine:steps=100,alpha=0.5", Outcome.STUCK), ("triangular:half=100", Outcome.CAPPED)],
+)
 def test_a_lane_is_not_called_stuck_where_the_rate_rises_again(text: str, outcome: Outcome) -> None:
     """The proof is of a rate that does not."""
-    (finish,) = race(Parabola([1.0]), [10 * DEAD_ABOVE], target=0.97, max_steps=1000, schedule=parse(text))
+    (finish,) = race(
+        Parabola([1.0]), [10 * DEAD_ABOVE], target=0.97, max_steps=1000, schedule=parse(text)
+    )
     assert finish.outcome is outcome
 
 
 @pytest.mark.parametrize("hyper", list(RULES))
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_what_moves_nothing_at_a_rate_moves_nothing_at_smaller_ones(name: str, hyper: str) -> None:
-    """The step of the proof of being stuck that decays rest on: every rule at a gradient of zero, in single precision."""
+    """The step of the proof of being stuck that decays rest on: every rule at a gradient of zero,
+    in single precision.
+    """
     update, random = RULES[hyper][name].update, np.random.default_rng(0)
-    w, a, b, zero = (np.float32(x) for x in (random.normal(size=200), *random.uniform(0.1, 1, (2, 200)), np.zeros(200)))
+    w, a, b, zero = (
+        np.float32(x)
+        for x in (random.normal(size=200), *random.uniform(0.1, 1, (2, 200)), np.zeros(200))
+    )
     moved, t, rate = np.ones(200, bool), 10, np.float32(0.1)
     while moved.any():
         before = w
@@ -505,14 +646,31 @@ def test_what_moves_nothing_at_a_rate_moves_nothing_at_smaller_ones(name: str, h
 
 def test_a_study_stores_its_schedule_and_old_identities_stay() -> None:
     """The canonical text; a constant rate is what every trial had before, and its id with it."""
-    spec = StudySpec(optimizers=("sgd",), rates=(0.1,), cap=None, max_steps=100, schedule="cosine:alpha=0,steps=20")
+    spec = StudySpec(
+        optimizers=("sgd",),
+        rates=(0.1,),
+        cap=None,
+        max_steps=100,
+        schedule="cosine:alpha=0,steps=20",
+    )
     assert spec.schedule == "cosine:steps=20"
     (trial,), (plain,) = spec.trials(), spec.with_(schedule="constant").trials()
     assert trial.schedule == "cosine:steps=20"
     assert trial.id != plain.id
-    assert plain.id == StudySpec(optimizers=("sgd",), rates=(0.1,), cap=None, max_steps=100).trials()[0].id
     assert (
-        StudySpec(name="one", optimizers=("adam",), rates=(0.01,), max_steps=500, schedule="constant:warmup=0").trials()[0].id
+        plain.id
+        == StudySpec(optimizers=("sgd",), rates=(0.1,), cap=None, max_steps=100).trials()[0].id
+    )
+    assert (
+        StudySpec(
+            name="one",
+            optimizers=("adam",),
+            rates=(0.01,),
+            max_steps=500,
+            schedule="constant:warmup=0",
+        )
+        .trials()[0]
+        .id
         == "9dac4265501dc0a7"
     )
     assert spec.differences(spec.with_(schedule="constant")) == ["schedule"]
@@ -522,23 +680,34 @@ def test_a_group_trains_on_its_schedule() -> None:
     """The trial's schedule reaches the race: a warm-up makes the same rate arrive later."""
     arrived = {}
     for text in ("constant", "constant:warmup=400"):
-        spec = StudySpec(optimizers=("sgd",), rates=(0.05,), cap=None, max_steps=2000, schedule=text)
+        spec = StudySpec(
+            optimizers=("sgd",), rates=(0.05,), cap=None, max_steps=2000, schedule=text
+        )
         runs: list[Run] = []
 
         def emit(run: Run, finish: object, runs: list[Run] = runs) -> None:
             runs.append(run)
 
-        train(spec.trials(), [0.01], ParabolaEngine(), Context("s", this_site(), 1), emit, Stopwatch())
+        train(
+            spec.trials(), [0.01], ParabolaEngine(), Context("s", this_site(), 1), emit, Stopwatch()
+        )
         assert runs[0].trial.schedule == text
         arrived[text] = runs[0].steps or 0
-    assert arrived["constant:warmup=400"] - arrived["constant"] == 200  # half the rate on average: half of it is lost
+    assert (
+        arrived["constant:warmup=400"] - arrived["constant"] == 200
+    )  # half the rate on average: half of it is lost
 
 
 def test_two_schedules_share_no_table_and_figures_name_theirs() -> None:
     """Under the title, unless the rate is constant."""
     spec = StudySpec(optimizers=("sgd", "adam"), rates=(0.01, 0.1), cap=10.0)
-    shaped, plain = (made(spec.with_(schedule=text), lambda trial: 4.0) for text in ("triangular:half=100", "constant"))
-    assert "schedule of the rate: triangular:half=100" in [text.get_text() for text in figures.valley(shaped).texts]
+    shaped, plain = (
+        made(spec.with_(schedule=text), lambda trial: 4.0)
+        for text in ("triangular:half=100", "constant")
+    )
+    assert "schedule of the rate: triangular:half=100" in [
+        text.get_text() for text in figures.valley(shaped).texts
+    ]
     assert not any("schedule" in text.get_text() for text in figures.valley(plain).texts)
     both = pd.concat([shaped, plain], ignore_index=True)
     with pytest.raises(StudyError, match=r"differ in schedule \(triangular:half=100, constant\)"):
@@ -553,24 +722,39 @@ def test_figures_show_the_rates() -> None:
         assert np.asarray(axes.get_lines()[0].get_ydata()) == pytest.approx(factors(text, 101))
         assert axes.get_title(loc="left") == parse(text).name
     drawn = figures.every_schedule()
-    smooth, staircase = (np.asarray(line.get_ydata()) for line in drawn["decay-exponential"].axes[0].get_lines())
+    smooth, staircase = (
+        np.asarray(line.get_ydata()) for line in drawn["decay-exponential"].axes[0].get_lines()
+    )
     assert smooth == pytest.approx(0.1 * 0.96 ** (np.arange(1001) / 100))
     assert staircase == pytest.approx(0.1 * 0.96 ** (np.arange(1001) // 100))
     pieces_ = np.asarray(drawn["decay-piecewise"].axes[0].get_lines()[0].get_ydata())
-    assert [pieces_[step] for step in (0, 10_000, 10_001, 12_000, 12_001, 20_000)] == pytest.approx([1, 1, 0.5, 0.5, 0.1, 0.1])
-    assert {parse(text).name for text in (*figures.DECAYS, *figures.RISES, "constant")} == set(SCHEDULES)
+    assert [pieces_[step] for step in (0, 10_000, 10_001, 12_000, 12_001, 20_000)] == pytest.approx(
+        [1, 1, 0.5, 0.5, 0.1, 0.1]
+    )
+    assert {parse(text).name for text in (*figures.DECAYS, *figures.RISES, "constant")} == set(
+        SCHEDULES
+    )
 
 
 def test_the_command_line(tmp_path: Path) -> None:
-    """Figures are written and named, a plan says its schedule, a bad one is one sentence and exit code 2."""
+    """Figures are written and named, a plan says its schedule, a bad one is one sentence and exit
+    code 2.
+    """
     answer = call("schedules", "--out", tmp_path / "figures")
     assert answer.returncode == 0, answer.stderr
     assert "triangular: half, base=0.167, window=triangular, warmup=0" in answer.stdout
     assert all(f"\n{name}:" in f"\n{answer.stdout}" for name in SCHEDULES)
     paths = [Path(line) for line in answer.stdout.splitlines()[-4:]]
-    assert [path.stem for path in paths] == ["schedules-decay", "schedules-rise", "decay-exponential", "decay-piecewise"]
+    assert [path.stem for path in paths] == [
+        "schedules-decay",
+        "schedules-rise",
+        "decay-exponential",
+        "decay-piecewise",
+    ]
     assert all(path.exists() and path.with_suffix(".svg").exists() for path in paths)
-    plan = call("plan", "quick", "--schedule", "cosine:alpha=0,steps=2000", "--out", "study", cwd=tmp_path)
+    plan = call(
+        "plan", "quick", "--schedule", "cosine:alpha=0,steps=2000", "--out", "study", cwd=tmp_path
+    )
     assert "\n  schedule cosine:steps=2000\n" in plan.stdout
     bad = call("run", "quick", "--schedule", "cosin", cwd=tmp_path)
     assert (bad.returncode, bad.stdout, bad.stderr.count("\n")) == (2, "", 1)

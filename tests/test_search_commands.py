@@ -60,7 +60,18 @@ def test_mistakes_are_one_sentence(arguments: list[str], words: str, tmp_path: P
 @pytest.mark.kernels
 def test_find_rate_prints_every_rule_and_writes_the_curve(tmp_path: Path) -> None:
     """The rules' reasons, how the sweep ended, the numbers and the figure."""
-    answer = call("find-rate", *SMALL, "--steps", "60", "--high", "3", "--stop", "none", "--out", tmp_path / "found")
+    answer = call(
+        "find-rate",
+        *SMALL,
+        "--steps",
+        "60",
+        "--high",
+        "3",
+        "--stop",
+        "none",
+        "--out",
+        tmp_path / "found",
+    )
     assert answer.returncode == 0, answer.stderr
     for rule in ("tenth", "steepest", "valley", "slide", "rise", "fall"):
         assert f"\n{rule} " in f"\n{answer.stdout}"
@@ -68,7 +79,11 @@ def test_find_rate_prints_every_rule_and_writes_the_curve(tmp_path: Path) -> Non
     table = np.genfromtxt(tmp_path / "found" / "sweep.csv", delimiter=",", names=True)
     assert table["rate"] == pytest.approx(1e-6 * 3e6 ** (np.arange(60) / 60), rel=1e-6)
     assert np.isfinite(table["loss"]).all()
-    assert {path.name for path in (tmp_path / "found").iterdir()} == {"sweep.csv", "sweep.png", "sweep.svg"}
+    assert {path.name for path in (tmp_path / "found").iterdir()} == {
+        "sweep.csv",
+        "sweep.png",
+        "sweep.svg",
+    }
 
 
 @pytest.mark.kernels
@@ -87,11 +102,17 @@ def test_staircase_prints_what_each_rate_led_to(tmp_path: Path) -> None:
 @pytest.mark.kernels
 def test_halve_prints_its_tries() -> None:
     """From a rate that no network survives."""
-    answer = call("halve", "--optimizer", "adam", "--batch", "20", "--steps", "20", "--start", "20", "--json")
+    answer = call(
+        "halve", "--optimizer", "adam", "--batch", "20", "--steps", "20", "--start", "20", "--json"
+    )
     assert answer.returncode == 0, answer.stderr
     found = json.loads(answer.stdout)
-    assert [one["rate"] for one in found["tries"]] == [20 / 2**i for i in range(len(found["tries"]))]
-    assert [one["diverged"] for one in found["tries"]] == [True] * (len(found["tries"]) - 1) + [False]
+    assert [one["rate"] for one in found["tries"]] == [
+        20 / 2**i for i in range(len(found["tries"]))
+    ]
+    assert [one["diverged"] for one in found["tries"]] == [True] * (len(found["tries"]) - 1) + [
+        False
+    ]
     assert found["rate"] == found["tries"][-1]["rate"]
     assert found["steps"] == 20 * len(found["tries"])
 
@@ -99,7 +120,20 @@ def test_halve_prints_its_tries() -> None:
 @pytest.mark.kernels
 def test_evolve_prints_the_schedule_and_writes_the_lineage(tmp_path: Path) -> None:
     """The best member's line, its cost, and a schedule that a study takes."""
-    small = ["--optimizer", "momentum", "--members", "3", "--ready", "20", "--rounds", "3", "--share", "0.4", "--batch", "20"]
+    small = [
+        "--optimizer",
+        "momentum",
+        "--members",
+        "3",
+        "--ready",
+        "20",
+        "--rounds",
+        "3",
+        "--share",
+        "0.4",
+        "--batch",
+        "20",
+    ]
     bounds = ["--low", "0.01", "--high", "0.2", "--momenta", "0:0.95"]
     answer = call("evolve", *small, *bounds, "--out", tmp_path / "found")
     assert answer.returncode == 0, answer.stderr
@@ -115,17 +149,29 @@ def test_evolve_prints_the_schedule_and_writes_the_lineage(tmp_path: Path) -> No
     assert (tmp_path / "found" / "lineage.png").stat().st_size > 10_000
 
 
-def test_contest_and_cycles_print_and_draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_contest_and_cycles_print_and_draw(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """On parabolas, in this process; the tables and figures are where they are said to be."""
-    monkeypatch.setattr(cli_methods, "setup_of", lambda engine, device, precision: lambda images: ParabolaEngine())
+    monkeypatch.setattr(
+        cli_methods, "setup_of", lambda engine, device, precision: lambda images: ParabolaEngine()
+    )
     truth: dict[float, float | str] = {0.001: "capped", 0.01: 8.0, 0.05: 4.0, 1.0: "stuck"}
     spec = StudySpec(optimizers=("sgd", "adam"), rates=tuple(truth), cap=20.0, metric="validation")
     grid = stored(tmp_path / "grid", spec, lambda trial: truth[trial.learning_rate])
-    app(["contest", str(grid), "--methods", "default,halving", "--seeds", "1"], standalone_mode=False)
+    app(
+        ["contest", str(grid), "--methods", "default,halving", "--seeds", "1"],
+        standalone_mode=False,
+    )
     app(["cycles", "--out", str(tmp_path / "cycles"), "--seeds", "2"], standalone_mode=False)
     said = capsys.readouterr().out
     assert "halving" in said
     assert "points" in said
-    for path in ("grid/contest/contest.csv", "grid/contest/contest-costs.png", "grid/contest/contest-picks.png", "cycles/cycles.png"):
+    for path in (
+        "grid/contest/contest.csv",
+        "grid/contest/contest-costs.png",
+        "grid/contest/contest-picks.png",
+        "cycles/cycles.png",
+    ):
         assert str(tmp_path / path) in said
         assert (tmp_path / path).stat().st_size > 300

@@ -42,7 +42,15 @@ def test_the_published_grid() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "trials"), [("smoke", 6), ("quick", 114), ("article", 288), ("tutorial", 288), ("sizes", 216), ("sizes-quick", 18)]
+    ("name", "trials"),
+    [
+        ("smoke", 6),
+        ("quick", 114),
+        ("article", 288),
+        ("tutorial", 288),
+        ("sizes", 216),
+        ("sizes-quick", 18),
+    ],
 )
 def test_presets(name: str, trials: int) -> None:
     """Every preset makes as many trials as it says, all of them different."""
@@ -55,7 +63,11 @@ def test_presets(name: str, trials: int) -> None:
 def test_sizes_are_of_the_network_that_the_machine_can_train() -> None:
     """Compact on a CPU, tutorial on a GPU; the published rates and widths."""
     spec = preset("sizes")
-    assert (spec.network, preset("sizes", gpu=True).network, preset("article", gpu=True).network) == ("compact", "tutorial", "compact")
+    assert (
+        spec.network,
+        preset("sizes", gpu=True).network,
+        preset("article", gpu=True).network,
+    ) == ("compact", "tutorial", "compact")
     assert (len(spec.widths), spec.widths[0], spec.widths[-1]) == (36, 1.0, 9.75)
     assert spec.rates == (0.0001, 0.0005, 0.001, 0.00146, 0.005, 0.01)
 
@@ -63,8 +75,16 @@ def test_sizes_are_of_the_network_that_the_machine_can_train() -> None:
 def test_trials_come_in_a_fixed_order() -> None:
     """Width, seed, optimizer, rate."""
     spec = StudySpec(optimizers=("adam", "sgd"), rates=(0.1, 0.01), widths=(1, 2), seeds=2)
-    order = [(trial.width, trial.seed, trial.optimizer, trial.learning_rate) for trial in spec.trials()]
-    assert order == [(w, s, o, r) for w in (1.0, 2.0) for s in (0, 1) for o in ("adam", "sgd") for r in (0.1, 0.01)]
+    order = [
+        (trial.width, trial.seed, trial.optimizer, trial.learning_rate) for trial in spec.trials()
+    ]
+    assert order == [
+        (w, s, o, r)
+        for w in (1.0, 2.0)
+        for s in (0, 1)
+        for o in ("adam", "sgd")
+        for r in (0.1, 0.01)
+    ]
 
 
 TRIAL = StudySpec(name="one", optimizers=("adam",), rates=(0.01,), max_steps=500).trials()[0]
@@ -93,7 +113,10 @@ CHANGED: dict[str, Any] = {
 def test_every_field_is_part_of_the_identity(field: str) -> None:
     """Whatever can change a result changes the id; the study's name does not."""
     assert replace(TRIAL, **{field: CHANGED[field]}).id != TRIAL.id
-    assert StudySpec(name="two", optimizers=("adam",), rates=(0.01,), max_steps=500).trials()[0].id == TRIAL.id
+    assert (
+        StudySpec(name="two", optimizers=("adam",), rates=(0.01,), max_steps=500).trials()[0].id
+        == TRIAL.id
+    )
 
 
 def test_the_identity_is_the_same_in_every_process() -> None:
@@ -106,7 +129,9 @@ specs = st.builds(
     StudySpec,
     name=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True),
     optimizers=st.lists(st.sampled_from(OPTIMIZERS), min_size=1, unique=True).map(tuple),
-    rates=st.one_of(st.just("published"), st.lists(rates, min_size=1, max_size=5, unique=True).map(tuple)),
+    rates=st.one_of(
+        st.just("published"), st.lists(rates, min_size=1, max_size=5, unique=True).map(tuple)
+    ),
     widths=st.lists(st.floats(0.01, 50), min_size=1, max_size=3, unique=True).map(tuple),
     seeds=st.integers(1, 4),
     network=st.sampled_from(["compact", "tutorial"]),
@@ -126,7 +151,9 @@ specs = st.builds(
 
 def toml(values: dict[str, Any]) -> str:
     """The values as TOML; JSON's scalars and lists are TOML's too."""
-    return "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items() if value is not None)
+    return "".join(
+        f"{key} = {json.dumps(value)}\n" for key, value in values.items() if value is not None
+    )
 
 
 @given(specs)
@@ -140,10 +167,14 @@ def test_a_spec_survives_json_and_toml(spec: StudySpec) -> None:
 
 junk = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=2)
+    ),
     max_leaves=5,
 )
-keys = st.sampled_from([*[field.name for field in fields(StudySpec)], "preset", "rate", "", "__class__"])
+keys = st.sampled_from(
+    [*[field.name for field in fields(StudySpec)], "preset", "rate", "", "__class__"]
+)
 
 
 @given(st.dictionaries(keys, junk, max_size=4))
@@ -198,7 +229,9 @@ def test_junk_is_refused_in_one_sentence_or_is_a_spec(values: dict[str, Any]) ->
         ({"schedule": ["cosine"]}, "must be text"),
     ],
 )
-def test_refusals_name_the_value_and_what_would_be_right(values: dict[str, Any], words: str) -> None:
+def test_refusals_name_the_value_and_what_would_be_right(
+    values: dict[str, Any], words: str
+) -> None:
     """One sentence each."""
     assert words in refused(**values)
 
@@ -223,7 +256,9 @@ def test_a_toml_file_starts_from_a_preset_and_names_the_study(tmp_path: Path) ->
     assert read_spec(path) == preset("quick").with_(name="mine", rates="1e-3:1:4", max_steps=900)
 
 
-@pytest.mark.parametrize("text", ["rates = ", "\0", "a = 1\na = 2", "seeds = 0", "surprise = 1", "[table]\nx = 1"])
+@pytest.mark.parametrize(
+    "text", ["rates = ", "\0", "a = 1\na = 2", "seeds = 0", "surprise = 1", "[table]\nx = 1"]
+)
 def test_a_bad_toml_file_is_refused_by_name(tmp_path: Path, text: str) -> None:
     """One sentence that begins with the path."""
     path = tmp_path / "bad.toml"
@@ -235,7 +270,9 @@ def test_a_bad_toml_file_is_refused_by_name(tmp_path: Path, text: str) -> None:
 
 def test_a_budget_of_a_preset_can_be_taken_away() -> None:
     """By the word none, for files and command lines that have no null."""
-    assert preset("quick").with_(cap="none", max_steps="500") == preset("quick").with_(cap=None, max_steps=500)
+    assert preset("quick").with_(cap="none", max_steps="500") == preset("quick").with_(
+        cap=None, max_steps=500
+    )
     assert preset("smoke").with_(cap=1, max_steps="none").max_steps is None
 
 
@@ -248,5 +285,10 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 def test_differences_are_those_outside_the_grid() -> None:
     """A study may grow; it may not change its protocol."""
     spec = preset("quick")
-    assert spec.differences(spec.with_(rates="published", seeds=3, widths=(1, 2), optimizers=("sgd",), name="x")) == []
+    assert (
+        spec.differences(
+            spec.with_(rates="published", seeds=3, widths=(1, 2), optimizers=("sgd",), name="x")
+        )
+        == []
+    )
     assert spec.differences(spec.with_(target=0.9, mode="alone")) == ["target", "mode"]

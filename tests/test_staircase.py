@@ -1,4 +1,6 @@
-"""The staircase search: its rates counted, its quirks kept or not as said, its loop on parabolas in closed form."""
+"""The staircase search: its rates counted, its quirks kept or not as said, its loop on parabolas in
+closed form.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ from study.search.staircase import SEARCHES, Row, Stage, Staircase, parse, searc
 
 
 def test_the_source_s_first_try() -> None:
-    """Ten rates a decade, decade ends twice, 0.01 not lost to rounding; each held for its own repeats."""
+    """Ten rates a decade, decade ends twice, 0.01 not lost to rounding; each held for its own
+    repeats.
+    """
     rates = [stage.rates for stage in SEARCHES["coarse"]]
     for exponent, found in zip((-4, -3, -2, -1), rates, strict=True):
         assert found == tuple(float(f"{k}e{exponent}") for k in range(1, 11))
@@ -31,7 +35,9 @@ def test_no_rate_is_lost_to_rounding(start: int, step: int, exponent: int, count
     unit = Fraction(10) ** exponent
     stop = start + count * step
     found = Stage(float(start * unit), float(step * unit), 1, float(stop * unit)).rates
-    assert found == tuple(float(f"{float((start + i * step) * unit):.12g}") for i in range(count + 1))
+    assert found == tuple(
+        float(f"{float((start + i * step) * unit):.12g}") for i in range(count + 1)
+    )
 
 
 def test_stages_are_read_from_text() -> None:
@@ -61,7 +67,9 @@ def test_bad_stages_are_refused(text: str, words: str) -> None:
 
 
 def test_weights_are_carried_on_from_rate_to_rate() -> None:
-    """loss = c w^2 / 2 with w the product of (1 - rate c) over all steps before; a unit's loss is the mean over its steps."""
+    """loss = c w^2 / 2 with w the product of (1 - rate c) over all steps before; a unit's loss is
+    the mean over its steps.
+    """
     learner = Parabola([0.9, 0.2])
     stages = (Stage(0.1, 0.1, 2, 0.3), Stage(0.3, 0.1, 1, 0.4))
     for lane, found in enumerate(search(learner, stages, unit_steps=3)):
@@ -72,8 +80,12 @@ def test_weights_are_carried_on_from_rate_to_rate() -> None:
         assert [row.repeat for row in found.rows] == [1, 2, 1, 2, 1, 2, 1, 1]
         assert [row.place for row in found.rows] == [0, 0, 1, 1, 2, 2, 3, 4]
         assert [row.step for row in found.rows] == list(range(3, 25, 3))
-        assert [row.loss for row in found.rows] == pytest.approx((c * w**2 / 2).reshape(-1, 3).mean(axis=1))
-        assert [row.accuracy for row in found.rows] == pytest.approx((1 - np.abs(w)).reshape(-1, 3).mean(axis=1))
+        assert [row.loss for row in found.rows] == pytest.approx(
+            (c * w**2 / 2).reshape(-1, 3).mean(axis=1)
+        )
+        assert [row.accuracy for row in found.rows] == pytest.approx(
+            (1 - np.abs(w)).reshape(-1, 3).mean(axis=1)
+        )
     assert learner.w.tolist() == [1.0, 1.0]
 
 
@@ -99,7 +111,10 @@ def test_carried_on_the_last_good_rate_is_picked() -> None:
 
 
 def rows(losses: Any, repeats: int) -> tuple[Row, ...]:
-    return tuple(Row(i // repeats, 0.1 * (1 + i // repeats), i % repeats + 1, i + 1, float(loss), 0.1) for i, loss in enumerate(losses))
+    return tuple(
+        Row(i // repeats, 0.1 * (1 + i // repeats), i % repeats + 1, i + 1, float(loss), 0.1)
+        for i, loss in enumerate(losses)
+    )
 
 
 def test_noise_alone_gives_no_pick() -> None:
@@ -141,7 +156,9 @@ def test_an_interrupted_search_leaves_the_learner_as_it_was() -> None:
 
 def test_the_figure_names_the_pick_as_ours() -> None:
     """And marks what was not finite."""
-    (found,) = search(Parabola([0.9]), (Stage(0.25, 0.25, 10, 2.0), Stage(1e5, 1e5, 60, 1e5)), unit_steps=2)
+    (found,) = search(
+        Parabola([0.9]), (Stage(0.25, 0.25, 10, 2.0), Stage(1e5, 1e5, 60, 1e5)), unit_steps=2
+    )
     (axes,) = found.plot().axes
     legend: Any = axes.get_legend()
     assert [text.get_text() for text in legend.get_texts()] == [

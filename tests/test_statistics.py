@@ -68,28 +68,50 @@ def test_a_share_has_wilsons_interval() -> None:
 
 
 SPEC = StudySpec(optimizers=("sgd", "adam"), rates=(0.01, 0.1, 1.0), seeds=5, cap=50.0)
-TIMES: dict[float, list[float]] = {0.01: [20, 22, 24, 26, 28], 0.1: [4, 5, 6, 30, inf], 1.0: [inf] * 5}
+TIMES: dict[float, list[float]] = {
+    0.01: [20, 22, 24, 26, 28],
+    0.1: [4, 5, 6, 30, inf],
+    1.0: [inf] * 5,
+}
 
 
 def test_cells_tell_the_spread_and_the_expected_time() -> None:
-    """Expected running time: all seconds spent over arrivals; quartiles of the seeds; infinite where none arrived."""
+    """Expected running time: all seconds spent over arrivals; quartiles of the seeds; infinite
+    where none arrived.
+    """
     runs = made(SPEC, lambda trial: float(TIMES[trial.learning_rate][trial.seed]))
     cells = tables.cells(runs)
     sgd: Any = cells[cells["optimizer"] == "sgd"].set_index("rate")
     assert sgd["arrived"].tolist() == [5, 4, 0]
     assert sgd["seconds"].tolist() == [24, 6, inf]
     assert sgd["expected_seconds"].tolist() == [24, (4 + 5 + 6 + 30 + 50) / 4, inf]
-    assert sgd[["seconds_q25", "seconds_q75"]].to_numpy().tolist() == [[22, 26], [5, 30], [inf, inf]]
+    assert sgd[["seconds_q25", "seconds_q75"]].to_numpy().tolist() == [
+        [22, 26],
+        [5, 30],
+        [inf, inf],
+    ]
     assert sgd[["seconds_low", "seconds_high"]].to_numpy()[0].tolist() == [20, 28]
     assert sgd.loc[0.1, "seconds_high"] == inf
 
 
 def test_a_best_rate_has_an_interval_over_paired_seeds() -> None:
     """The seeds decide between two rates; a clear best has an interval of one rate."""
-    clear = tables.best(made(SPEC, lambda trial: {0.01: 20.0, 0.1: 5.0, 1.0: inf}[trial.learning_rate] + 0.1 * trial.seed))
+    clear = tables.best(
+        made(
+            SPEC,
+            lambda trial: {0.01: 20.0, 0.1: 5.0, 1.0: inf}[trial.learning_rate] + 0.1 * trial.seed,
+        )
+    )
     assert clear[["best_low", "best_high"]].to_numpy().tolist() == [[0.1, 0.1]] * 2
     assert clear["decades"].tolist() == [1, 1]
-    unclear = tables.best(made(SPEC, lambda trial: {0.01: 5.0, 0.1: 4.0 if trial.seed < 3 else 9.0, 1.0: inf}[trial.learning_rate]))
+    unclear = tables.best(
+        made(
+            SPEC,
+            lambda trial: {0.01: 5.0, 0.1: 4.0 if trial.seed < 3 else 9.0, 1.0: inf}[
+                trial.learning_rate
+            ],
+        )
+    )
     assert unclear["best_low"].iloc[0] < unclear["best_high"].iloc[0]
     missing = made(SPEC, lambda trial: 5.0).iloc[1:]
     assert math.isnan(tables.best(missing)["best_low"].iloc[0])
@@ -105,5 +127,10 @@ def test_what_is_too_few_is_said() -> None:
     assert "1 of 6 cells have fewer seeds" in tables.warnings(whole.iloc[1:])[0]
     edge = made(SPEC, lambda trial: trial.learning_rate * 10 + 1)
     assert "best rate of sgd, adam is at the grid's edge" in tables.warnings(edge)[0]
-    failed = made(SPEC.with_(seeds=3), lambda trial: "failed" if trial.seed == 1 else {0.01: 20.0, 0.1: 5.0, 1.0: inf}[trial.learning_rate])
+    failed = made(
+        SPEC.with_(seeds=3),
+        lambda trial: (
+            "failed" if trial.seed == 1 else {0.01: 20.0, 0.1: 5.0, 1.0: inf}[trial.learning_rate]
+        ),
+    )
     assert "failed with an error" in " ".join(tables.warnings(failed))

@@ -87,7 +87,9 @@ class StoppedBy(RunningClock):
 
 
 def test_the_clock_stands_still_while_the_process_is_stopped() -> None:
-    """A gap between two looks in which nothing was computed was a stop; one in which Python could not run was none."""
+    """A gap between two looks in which nothing was computed was a stop; one in which Python could
+    not run was none.
+    """
     clock = StoppedBy()
     assert clock.after(0.5, 0.4) == 0.5
     assert clock.after(30.0, 0.1) == 0.5
@@ -100,10 +102,14 @@ def test_the_clock_stands_still_while_the_process_is_stopped() -> None:
 def test_a_process_that_is_really_stopped() -> None:
     """By SIGSTOP, for three seconds: the wall's clock counts them, the process's own does not."""
     code = (
-        "import sys, time; from study.machine.clock import running; begun, wall = running(), time.perf_counter(); print('go', flush=True); "
-        "sys.stdin.readline(); time.sleep(0.5); print(running() - begun, time.perf_counter() - wall)"
+        "import sys, time; from study.machine.clock import running; begun, wall = running(), "
+        "time.perf_counter(); print('go', flush=True); "
+        "sys.stdin.readline(); time.sleep(0.5); print(running() - begun, time.perf_counter() - "
+        "wall)"
     )
-    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     assert process.stdin
     assert process.stdout
     process.stdout.readline()

@@ -134,9 +134,15 @@ def test_repair_leaves_whole_lines_alone(text: bytes) -> None:
         (lambda row: b"[1]", "not a JSON object"),
         (lambda row: b"\0\0\0", "not a JSON object"),
         (lambda row: json.dumps({**row, "schema": 99}).encode(), "schema 99"),
-        (lambda row: json.dumps({k: v for k, v in row.items() if k != "steps"}).encode(), "'steps' is missing"),
+        (
+            lambda row: json.dumps({k: v for k, v in row.items() if k != "steps"}).encode(),
+            "'steps' is missing",
+        ),
         (lambda row: json.dumps({**row, "outcome": "lost"}).encode(), "lost"),
-        (lambda row: json.dumps({**row, "steps": "150"}).encode(), "'steps' is '150', expected int"),
+        (
+            lambda row: json.dumps({**row, "steps": "150"}).encode(),
+            "'steps' is '150', expected int",
+        ),
         (lambda row: json.dumps({**row, "steps": True}).encode(), "expected int"),
         (lambda row: json.dumps({**row, "seconds": None}).encode(), "'seconds' is None"),
         (lambda row: json.dumps({**row, "seconds": float("nan")}).encode(), "'seconds' is nan"),
@@ -145,7 +151,9 @@ def test_repair_leaves_whole_lines_alone(text: bytes) -> None:
         (lambda row: json.dumps({**row, "learning_rate": 0.5}).encode(), "the row was altered"),
     ],
 )
-def test_a_bad_line_is_named_by_its_number(folder: Path, spoil: Callable[[dict[str, Any]], bytes], words: str) -> None:
+def test_a_bad_line_is_named_by_its_number(
+    folder: Path, spoil: Callable[[dict[str, Any]], bytes], words: str
+) -> None:
     """Not skipped, not fatal without a word."""
     store = Store(folder)
     with store.writing():
@@ -183,7 +191,9 @@ def test_a_trial_stored_twice_counts_once(folder: Path) -> None:
     assert [run.steps for run in store.runs()] == [150, 2]
 
 
-@pytest.mark.parametrize("row", [{}, {"id": "x"}, {"id": "x", "check_every": 50, "accuracy": [None], "loss": []}])
+@pytest.mark.parametrize(
+    "row", [{}, {"id": "x"}, {"id": "x", "check_every": 50, "accuracy": [None], "loss": []}]
+)
 def test_a_damaged_line_of_checks_or_curves_is_named(folder: Path, row: dict[str, Any]) -> None:
     """As one of runs is."""
     store = Store(folder)
@@ -216,7 +226,10 @@ with Store(Path({str(folder)!r})).writing():
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     """One sentence, no traceback."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(StudyError, match="cannot write"), Store(tmp_path / "file" / "study").writing():
+    with (
+        pytest.raises(StudyError, match="cannot write"),
+        Store(tmp_path / "file" / "study").writing(),
+    ):
         pass
 
 
@@ -247,12 +260,22 @@ def test_the_spec_that_is_damaged_below_is_whole(folder: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *["", "x", "[]", "{}", '{"schema": 1, "spec": [1]}', '{"schema": 1, "spec": null}', '{"schema": 1, "spec": {}}'],
+        *[
+            "",
+            "x",
+            "[]",
+            "{}",
+            '{"schema": 1, "spec": [1]}',
+            '{"schema": 1, "spec": null}',
+            '{"schema": 1, "spec": {}}',
+        ],
         json.dumps({"spec": WHOLE}),
         json.dumps({"schema": 99, "spec": WHOLE}),
         json.dumps({"schema": 1, "spec": {**WHOLE, "name": 5}}),
         json.dumps({"schema": 1, "spec": {**WHOLE, "surprise": 1}}),
-        json.dumps({"schema": 1, "spec": {key: value for key, value in WHOLE.items() if key != "cap"}}),
+        json.dumps(
+            {"schema": 1, "spec": {key: value for key, value in WHOLE.items() if key != "cap"}}
+        ),
     ],
 )
 def test_a_damaged_spec_is_refused_by_name(folder: Path, text: str) -> None:
@@ -265,7 +288,7 @@ def test_a_damaged_spec_is_refused_by_name(folder: Path, text: str) -> None:
 
 
 def test_a_folder_keeps_to_what_it_was_made_for(tmp_path: Path) -> None:
-    """The same settings again are fine; others, and a file that holds none, are refused and left alone."""
+    """The same settings again are fine; others, and a file without any, are refused."""
     store = Store(tmp_path)
     for _ in range(2):
         store.settle("contest.json", {"budget": 6000, "rates": (1, 2)}, "contest")

@@ -21,7 +21,9 @@ from study.storage.records import Outcome, Run
 from study.storage.store import Store
 
 RATES = (0.001, 0.01, 0.1, 1.0)
-SPEC = StudySpec(name="made-up", optimizers=("sgd", "adam", "rmsprop"), rates=RATES, cap=10.0, seeds=3)
+SPEC = StudySpec(
+    name="made-up", optimizers=("sgd", "adam", "rmsprop"), rates=RATES, cap=10.0, seeds=3
+)
 
 # Seconds by optimizer, rate and seed; a word is the outcome of a trial that did not arrive.
 TRUTH: dict[str, list[Sequence[float | str]]] = {
@@ -38,7 +40,16 @@ def made_up(spec: StudySpec = SPEC, unit: float = 1.0) -> list[Run]:
         value = TRUTH[trial.optimizer][RATES.index(trial.learning_rate)][trial.seed]
         seconds = (value if isinstance(value, float) else 10.0) * unit
         outcome = Outcome.REACHED if isinstance(value, float) else Outcome(str(value))
-        runs.append(replace(RUN, trial=trial, outcome=outcome, seconds=seconds, steps=round(100 * seconds / unit), step_seconds=unit / 100))
+        runs.append(
+            replace(
+                RUN,
+                trial=trial,
+                outcome=outcome,
+                seconds=seconds,
+                steps=round(100 * seconds / unit),
+                step_seconds=unit / 100,
+            )
+        )
     return runs
 
 
@@ -53,18 +64,57 @@ def stored(folder: Path, curves: bool = True) -> Path:
         for run in made_up():
             store.append(run, FINISH)
         for optimizer, rate in (("sgd", 0.1), ("adam", 0.001)) if curves else ():
-            row = {"id": optimizer, "optimizer": optimizer, "learning_rate": rate, "width": 1.0, "seed": 0, "span": 5.0, "check_every": 50}
-            append_line(store.curves_path, {**row, "step_seconds": 0.01, "accuracy": [0.5, 0.9, 0.96, 0.975], "loss": [2, 1, 0.5, 0.1]})
+            row = {
+                "id": optimizer,
+                "optimizer": optimizer,
+                "learning_rate": rate,
+                "width": 1.0,
+                "seed": 0,
+                "span": 5.0,
+                "check_every": 50,
+            }
+            append_line(
+                store.curves_path,
+                {
+                    **row,
+                    "step_seconds": 0.01,
+                    "accuracy": [0.5, 0.9, 0.96, 0.975],
+                    "loss": [2, 1, 0.5, 0.1],
+                },
+            )
     return folder
 
 
 def test_best_is_the_rate_of_least_median_seconds_with_a_censored_time_as_infinite() -> None:
     """Hand-made: two of three seeds decide; a single lucky arrival does not."""
     best: Any = tables.best(FRAME).set_index("optimizer")
-    assert best.loc["sgd", ["rates", "arrived", "lowest", "highest", "best_rate", "seconds", "steps", "at_edge", "seeds"]].tolist() == [
-        4, 2, 0.01, 0.1, 0.1, 4.0, 400, False, 3,
-    ]  # fmt: skip
-    assert best.loc["adam", ["arrived", "lowest", "highest", "best_rate", "seconds", "at_edge"]].tolist() == [
+    assert best.loc[
+        "sgd",
+        [
+            "rates",
+            "arrived",
+            "lowest",
+            "highest",
+            "best_rate",
+            "seconds",
+            "steps",
+            "at_edge",
+            "seeds",
+        ],
+    ].tolist() == [
+        4,
+        2,
+        0.01,
+        0.1,
+        0.1,
+        4.0,
+        400,
+        False,
+        3,
+    ]
+    assert best.loc[
+        "adam", ["arrived", "lowest", "highest", "best_rate", "seconds", "at_edge"]
+    ].tolist() == [
         1,
         0.001,
         0.001,
@@ -90,7 +140,10 @@ def test_valley_has_every_trial() -> None:
     valley = tables.valley(FRAME)
     assert list(valley.columns[:6]) == ["optimizer", "rate", "outcome", "seconds", "steps", "seed"]
     assert len(valley) == len(SPEC)
-    assert valley["outcome"].value_counts().to_dict() == pd.Series([run.outcome.value for run in made_up()]).value_counts().to_dict()
+    assert (
+        valley["outcome"].value_counts().to_dict()
+        == pd.Series([run.outcome.value for run in made_up()]).value_counts().to_dict()
+    )
 
 
 def test_envelope_is_the_fastest_and_the_slowest_with_the_cap_for_who_did_not_arrive() -> None:
@@ -141,11 +194,15 @@ def test_no_runs_is_a_sentence() -> None:
 
 
 def test_costs_one_by_one_are_arrivals_and_whole_budgets() -> None:
-    """Hand-made: 11 arrivals at their seconds, the others at the cap of 10; those that broke did at half of it."""
+    """Hand-made: 11 arrivals at their seconds, the others at the cap of 10; those that broke did at
+    half of it.
+    """
     broken = FRAME["outcome"].isin([Outcome.DIVERGED, Outcome.STUCK])
     runs = FRAME.assign(seconds=FRAME["seconds"].where(~broken, 5.0))
     arrived = runs.loc[runs["outcome"] == Outcome.REACHED, "seconds"]
-    costs = tables.costs(runs, [{"seconds": {"train": 20.0, "other": 3.0}}, {"seconds": {"workers": 2.0}}])
+    costs = tables.costs(
+        runs, [{"seconds": {"train": 20.0, "other": 3.0}}, {"seconds": {"workers": 2.0}}]
+    )
     assert costs["one_by_one_seconds"] == arrived.sum() + 10 * (len(runs) - len(arrived))
     assert costs["one_by_one_stopping_seconds"] == costs["one_by_one_seconds"] - 5 * broken.sum()
     assert costs["spent_seconds"] == 25
@@ -154,23 +211,57 @@ def test_costs_one_by_one_are_arrivals_and_whole_budgets() -> None:
 
 
 def test_hindsight_tells_what_pruning_would_have_saved() -> None:
-    """Hand-made: a flat curve is given up after a tenth of its budget, 1,000 steps; a late riser that arrived is lost; the rest is kept."""
-    trials = StudySpec(optimizers=("sgd", "adam"), rates=(0.1, 0.2), cap=100.0, target=0.97).trials()
-    ends = [(Outcome.CAPPED, [0.8] * 200), (Outcome.REACHED, [*[0.8] * 100, 0.97]), (Outcome.REACHED, [0.9, 0.97]), (Outcome.STUCK, [0.1])]
+    """Hand-made: a flat curve is given up after a tenth of its budget, 1,000 steps; a late riser
+    that arrived is lost; the rest is kept.
+    """
+    trials = StudySpec(
+        optimizers=("sgd", "adam"), rates=(0.1, 0.2), cap=100.0, target=0.97
+    ).trials()
+    ends = [
+        (Outcome.CAPPED, [0.8] * 200),
+        (Outcome.REACHED, [*[0.8] * 100, 0.97]),
+        (Outcome.REACHED, [0.9, 0.97]),
+        (Outcome.STUCK, [0.1]),
+    ]
     runs = [
-        replace(RUN, trial=trial, outcome=end, steps=50 * len(seen), seconds=0.5 * len(seen), step_seconds=0.01)
+        replace(
+            RUN,
+            trial=trial,
+            outcome=end,
+            steps=50 * len(seen),
+            seconds=0.5 * len(seen),
+            step_seconds=0.01,
+        )
         for trial, (end, seen) in zip(trials, ends, strict=True)
     ]
     checks = {run.id: {"accuracy": seen} for run, (_, seen) in zip(runs, ends, strict=True)}
     table = tables.hindsight(tables.frame(runs), checks).set_index("optimizer")
-    assert table.loc["sgd"].to_dict() == {"trials": 2, "steps": 10_000 + 5_050, "pruned": 2, "saved": 9_000 + 4_050, "lost": 1}
-    assert table.loc["adam"].to_dict() == {"trials": 1, "steps": 100, "pruned": 0, "saved": 0, "lost": 0}
+    assert table.loc["sgd"].to_dict() == {
+        "trials": 2,
+        "steps": 10_000 + 5_050,
+        "pruned": 2,
+        "saved": 9_000 + 4_050,
+        "lost": 1,
+    }
+    assert table.loc["adam"].to_dict() == {
+        "trials": 1,
+        "steps": 100,
+        "pruned": 0,
+        "saved": 0,
+        "lost": 0,
+    }
 
 
 def test_tables_are_written_and_read_back(folder: Path) -> None:
     """CSV files that pandas reads to the same numbers, rebuilt from the stored rows alone."""
     paths = tables.write(stored(folder))
-    assert [path.name for path in paths] == ["valley.csv", "cells.csv", "best.csv", "envelope.csv", "profile.csv"]
+    assert [path.name for path in paths] == [
+        "valley.csv",
+        "cells.csv",
+        "best.csv",
+        "envelope.csv",
+        "profile.csv",
+    ]
     best = pd.read_csv(folder / "tables" / "best.csv")
     assert best["seconds"].tolist()[:2] == [4.0, 3.0]
     assert len(tables.checks(folder)) == 3 * len(SPEC)
@@ -192,11 +283,18 @@ def test_every_figure_is_drawn_from_its_table() -> None:
     assert ends == sum(run.outcome is not Outcome.REACHED for run in made_up())
     legend = above.get_legend()
     assert legend is not None
-    assert [text.get_text() for text in legend.get_texts()] == ["budget spent", "stuck", "diverged", "failed"]
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "budget spent",
+        "stuck",
+        "diverged",
+        "failed",
+    ]
 
     (axes,) = figures.envelope(FRAME).axes
     lines = {line.get_label(): line for line in axes.get_lines()}
-    assert list(lines["fastest optimizer"].get_ydata()) == pytest.approx([3.0, 7.0, 4.0, nan], nan_ok=True)
+    assert list(lines["fastest optimizer"].get_ydata()) == pytest.approx(
+        [3.0, 7.0, 4.0, nan], nan_ok=True
+    )
     assert list(lines["slowest optimizer"].get_ydata()) == [10.0] * 4
 
 
@@ -226,7 +324,14 @@ def test_widths_are_drawn_apart(folder: Path) -> None:
         for run in made_up():
             store.append(replace(run, trial=replace(run.trial, width=2.0)), None)
     names = [path.stem for path in figures.write(folder)]
-    assert names == ["valley-width-1", "envelope-width-1", "valley-width-2", "envelope-width-2", "profile", "curves"]
+    assert names == [
+        "valley-width-1",
+        "envelope-width-1",
+        "valley-width-2",
+        "envelope-width-2",
+        "profile",
+        "curves",
+    ]
     for draw in (figures.valley, figures.envelope):
         with pytest.raises(StudyError, match="the widths 1, 2"):
             draw(tables.load(folder))
@@ -245,7 +350,12 @@ def test_a_study_in_which_nothing_arrived_is_drawn_too(folder: Path) -> None:
 def test_one_rate_and_steps_as_the_only_cap_are_drawn() -> None:
     """The cap in seconds is then max_steps x step time."""
     spec = SPEC.with_(rates=(0.01,), cap=None, max_steps=1000, seeds=1)
-    runs = tables.frame([replace(RUN, trial=trial, outcome=Outcome.CAPPED, step_seconds=0.01, seconds=10.0) for trial in spec.trials()])
+    runs = tables.frame(
+        [
+            replace(RUN, trial=trial, outcome=Outcome.CAPPED, step_seconds=0.01, seconds=10.0)
+            for trial in spec.trials()
+        ]
+    )
     assert tables.budget(runs).tolist() == [10.0] * 3
     figures.valley(runs)
     figures.envelope(runs)
@@ -253,16 +363,26 @@ def test_one_rate_and_steps_as_the_only_cap_are_drawn() -> None:
 
 def test_a_study_in_which_nothing_arrived_says_why() -> None:
     """Outcomes, the nearest trial, the budget, and what would show more."""
-    capped = tables.frame([replace(run, outcome=Outcome.CAPPED, best_accuracy=0.3 + i / 100) for i, run in enumerate(made_up())])
+    capped = tables.frame(
+        [
+            replace(run, outcome=Outcome.CAPPED, best_accuracy=0.3 + i / 100)
+            for i, run in enumerate(made_up())
+        ]
+    )
     (why,) = tables.unreached(capped)
     top = capped.sort_values("best_accuracy").iloc[-1]
     assert why.startswith(
-        f"no trial reached 97 % ({len(capped)} capped); the best was {top['optimizer']} at {top['learning_rate']:.3g} with "
+        f"no trial reached 97 % ({len(capped)} capped); the best was {top['optimizer']} at "
+        f"{top['learning_rate']:.3g} with "
     )
     assert "(--cap 20), or a lower --target, in another --out" in why
     assert why in tables.warnings(capped)
-    dead = tables.frame([replace(run, outcome=Outcome.DIVERGED, best_accuracy=None) for run in made_up()])
-    assert tables.unreached(dead) == [f"no trial reached 97 % ({len(dead)} diverged): other --rates would show more"]
+    dead = tables.frame(
+        [replace(run, outcome=Outcome.DIVERGED, best_accuracy=None) for run in made_up()]
+    )
+    assert tables.unreached(dead) == [
+        f"no trial reached 97 % ({len(dead)} diverged): other --rates would show more"
+    ]
     assert tables.unreached(tables.frame(made_up())) == []
     assert tables.unreached(capped.iloc[:0]) == []
 
@@ -272,15 +392,27 @@ def test_rows_of_a_busy_machine_or_an_unknown_kind_are_said_to_be_such() -> None
     fine = made_up()
     assert tables.busy(tables.frame(fine)) == ""
     assert not tables.kind_unknown(tables.frame(fine))
-    some = tables.frame([replace(run, quiet=i > 2, processor=None if i == 5 else "1.2.3") for i, run in enumerate(fine)])
+    some = tables.frame(
+        [
+            replace(run, quiet=i > 2, processor=None if i == 5 else "1.2.3")
+            for i, run in enumerate(fine)
+        ]
+    )
     said = tables.warnings(some)
-    assert tables.busy(some).endswith(f"the seconds of 3 of {len(fine)} trials may be too long, the steps are right")
+    assert tables.busy(some).endswith(
+        f"the seconds of 3 of {len(fine)} trials may be too long, the steps are right"
+    )
     assert tables.busy(some) in said
-    assert any(sentence.startswith("the kind of processor of test-machine was not told apart") for sentence in said)
-    alone = tables.frame([replace(run, quiet=False, trial=replace(run.trial, mode="alone")) for run in fine])
-    assert (
-        tables.busy(alone)
-        == f"other programs ran while they trained: the seconds of all {len(fine)} trials may be too long, the steps are right"
+    assert any(
+        sentence.startswith("the kind of processor of test-machine was not told apart")
+        for sentence in said
+    )
+    alone = tables.frame(
+        [replace(run, quiet=False, trial=replace(run.trial, mode="alone")) for run in fine]
+    )
+    assert tables.busy(alone) == (
+        f"other programs ran while they trained: the seconds of all {len(fine)} trials may "
+        "be too long, the steps are right"
     )
     unseen = tables.frame([replace(run, quiet=None) for run in fine])
     assert tables.busy(unseen) == "", "nobody looked"

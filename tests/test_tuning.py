@@ -14,11 +14,17 @@ from study.search import budgeted
 from study.search.budgeted import LOOK, Found
 
 C = 0.02
-"""Curvature at which 50 to 500 steps tell rates from about 0.2 to 100 apart; above 2 / C = 100 training diverges."""
+"""Curvature at which 50 to 500 steps tell rates from about 0.2 to 100 apart; above 2 / C = 100
+training diverges.
+"""
 
 SEARCHES: dict[str, Callable[[budgeted.Make, float, float, int, int], Found]] = {
-    "random": lambda make, low, high, budget, seed: budgeted.random_search(make, low, high, budget, np.random.default_rng(seed)),
-    "halving": lambda make, low, high, budget, seed: budgeted.successive_halving(make, low, high, budget, np.random.default_rng(seed), 27),
+    "random": lambda make, low, high, budget, seed: budgeted.random_search(
+        make, low, high, budget, np.random.default_rng(seed)
+    ),
+    "halving": lambda make, low, high, budget, seed: budgeted.successive_halving(
+        make, low, high, budget, np.random.default_rng(seed), 27
+    ),
     "optuna": budgeted.optuna_search,
 }
 
@@ -39,7 +45,9 @@ class Counted:
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", SEARCHES)
 def test_a_rate_that_trains_is_found_within_the_budget(name: str, seed: int) -> None:
-    """Far below it nothing moves, above 2 / c it diverges; what is found is one of the candidates, and reaches what its score says."""
+    """Far below it nothing moves, above 2 / c it diverges; what is found is one of the candidates,
+    and reaches what its score says.
+    """
     make = Counted()
     found = SEARCHES[name](make, 1e-6, 1e6, 9000, seed)
     assert found.rate in make.rates
@@ -65,7 +73,7 @@ def test_where_everything_diverges_there_is_no_rate(name: str) -> None:
 
 
 def test_halving_keeps_the_best_third() -> None:
-    """27 candidates, then 9, then 3, each rung with a third of the budget; weights are carried on."""
+    """27 candidates, then 9, then 3, a third of the budget each; weights are carried on."""
     make = Counted()
     found = budgeted.successive_halving(make, 1e-3, 0.1, 8100, np.random.default_rng(0), 27)
     (learner,) = make.learners
@@ -85,5 +93,7 @@ def test_random_search_draws_log_uniformly() -> None:
 
 def test_a_budget_too_small_to_look_once_is_refused() -> None:
     """Naming it."""
-    with pytest.raises(StudyError, match=f"a budget of 500 steps is less than {LOOK} for each of 12"):
+    with pytest.raises(
+        StudyError, match=f"a budget of 500 steps is less than {LOOK} for each of 12"
+    ):
         budgeted.random_search(Counted(), 1e-3, 1.0, 500, np.random.default_rng(0))

@@ -9,7 +9,12 @@ from study.words import budget, counted
 
 def test_one_is_singular() -> None:
     """And thousands are set apart."""
-    assert [counted(n, "seed") for n in (0, 1, 2, 1200)] == ["0 seeds", "1 seed", "2 seeds", "1,200 seeds"]
+    assert [counted(n, "seed") for n in (0, 1, 2, 1200)] == [
+        "0 seeds",
+        "1 seed",
+        "2 seeds",
+        "1,200 seeds",
+    ]
 
 
 def test_a_budget_is_seconds_steps_or_both() -> None:

@@ -3,7 +3,19 @@
 # isort: off
 # The order of the judges is that in which their verdicts are told.
 from study.claims.verdict import CLAIMS, FAILS, HOLDS, UNDECIDED, Claim, Verdict, claim
-from study.claims.evidence import Evidence, Known, Rows, asked, evidence, held, rows_in, rows_of, studies_in, unsaid, verdicts
+from study.claims.evidence import (
+    Evidence,
+    Known,
+    Rows,
+    asked,
+    evidence,
+    held,
+    rows_in,
+    rows_of,
+    studies_in,
+    unsaid,
+    verdicts,
+)
 from study.claims.frame import (
     DECADES,
     LONG_CAP,

@@ -17,11 +17,14 @@ from study.tables.intervals import Floats
 from study.words import counted
 
 DROP = 0.02
-"""A major drop of validation accuracy: two points are eight standard deviations of an accuracy of 97 % on 5,000 images."""
+"""A major drop of validation accuracy: two points are eight standard deviations of an accuracy of
+97 % on 5,000 images.
+"""
 
 
 NEAR_TARGET = 0.05
-"""A drop counts once the accuracy has come this near to the target; before, it is still learning."""
+"""A drop counts once the accuracy has come this near to the target; before, it is still learning.
+"""
 
 
 @claim("adam-fastest", "Adam learns the fastest", "Adam 8.3 s; SGD 7.0 s, Adagrad 7.8 s")
@@ -42,13 +45,17 @@ def adam_fastest(id: str, studies: Known) -> Verdict:
     best = bests(np.median(grid.high, axis=-1))
     other = rest[int(np.argmin(best[rest]))]
     shown = [f"{best[i]:.3g} s" if math.isfinite(best[i]) else "for ever" for i in (adam, other)]
-    reason = f"at their best rates Adam takes {shown[0]}, {grid.optimizers[other]} {shown[1]} ({few(grid)}){about(grid)}"
+    reason = (
+        f"at their best rates Adam takes {shown[0]}, {grid.optimizers[other]} {shown[1]} "
+        f"({few(grid)}){about(grid)}"
+    )
     return held(id, value, low, high, 1.0, reason, above=False)
 
 
 def drop(accuracy: Floats, target: float, diverged: bool = False) -> float:
-    """The largest fall below the best accuracy so far, once within `NEAR_TARGET` of the target: all of it for a training that diverged; NaN
-    if it never comes near."""
+    """The largest fall below the best accuracy so far, once within `NEAR_TARGET` of the target: all
+    of it for a training that diverged; NaN if it never comes near.
+    """
     if diverged and len(accuracy):
         return float(accuracy.max())
     near = np.flatnonzero(accuracy >= target - NEAR_TARGET)
@@ -64,29 +71,63 @@ def drop(accuracy: Floats, target: float, diverged: bool = False) -> float:
     "a figure; its data are not published",
 )
 def adam_stable(id: str, studies: Known) -> Verdict:
-    """Adam's largest drop of validation accuracy at its best rate, below two points, and that of most others above."""
-    asked = [study for study in studies_in(studies) if "adam" in study.spec.optimizers and len(study.spec.optimizers) > 1]
+    """Adam's largest drop of validation accuracy at its best rate, below two points, and that of
+    most others above.
+    """
+    asked = [
+        study
+        for study in studies_in(studies)
+        if "adam" in study.spec.optimizers and len(study.spec.optimizers) > 1
+    ]
     if not asked:
         return unsaid(id, DROP, "no study trains Adam beside other optimizers")
-    study = max(asked, key=lambda study: (len(study.spec.optimizers), len(study.spec.rates), study.spec.seeds, study.spec.name))
+    study = max(
+        asked,
+        key=lambda study: (
+            len(study.spec.optimizers),
+            len(study.spec.rates),
+            study.spec.seeds,
+            study.spec.name,
+        ),
+    )
     if study.curves.empty:
         return unsaid(id, DROP, f"no validation curves are stored (study {study.spec.name})")
     drops = {
-        str(name): np.array([_drop_of(curve, study.spec.target) for _, curve in mine.groupby("seed")])
+        str(name): np.array(
+            [_drop_of(curve, study.spec.target) for _, curve in mine.groupby("seed")]
+        )
         for name, mine in study.curves.groupby("optimizer")
     }
-    enough = {name: values for name, values in drops.items() if len(values) == study.spec.seeds >= intervals.FEWEST_SEEDS}
+    enough = {
+        name: values
+        for name, values in drops.items()
+        if len(values) == study.spec.seeds >= intervals.FEWEST_SEEDS
+    }
     whole = {name: values for name, values in enough.items() if not np.isnan(values).any()}
     shown = ", ".join(f"{name} {100 * np.median(values):.1f}" for name, values in drops.items())
     reason = f"largest drops in points, medians over the seeds: {shown}"
     value = float(np.median(drops["adam"])) if "adam" in drops else math.nan
     if "adam" not in whole:
         seeds = study.curves["seed"].nunique()
-        return Verdict(id, UNDECIDED, value, math.nan, math.nan, DROP, f"{reason}; Adam has curves of {counted(seeds, 'seed')}")
-    ends = {name: [float(end[0]) for end in intervals.median_intervals(values[None])] for name, values in whole.items()}
+        return Verdict(
+            id,
+            UNDECIDED,
+            value,
+            math.nan,
+            math.nan,
+            DROP,
+            f"{reason}; Adam has curves of {counted(seeds, 'seed')}",
+        )
+    ends = {
+        name: [float(end[0]) for end in intervals.median_intervals(values[None])]
+        for name, values in whole.items()
+    }
     low, high = ends.pop("adam")
     others = len(OPTIMIZERS) - 1
-    dropping, steady = sum(low_ > DROP for low_, _ in ends.values()), sum(high_ < DROP for _, high_ in ends.values())
+    dropping, steady = (
+        sum(low_ > DROP for low_, _ in ends.values()),
+        sum(high_ < DROP for _, high_ in ends.values()),
+    )
     if high < DROP and dropping > others / 2:
         verdict = HOLDS
     elif low > DROP or steady > others / 2:
@@ -94,14 +135,30 @@ def adam_stable(id: str, studies: Known) -> Verdict:
     else:
         verdict = UNDECIDED
     reason += f" (study {study.spec.name})"
-    return Verdict(id, verdict, value, low, high, DROP, f"{reason}; {dropping} of {others} others surely drop, {steady} surely do not")
+    return Verdict(
+        id,
+        verdict,
+        value,
+        low,
+        high,
+        DROP,
+        f"{reason}; {dropping} of {others} others surely drop, {steady} surely do not",
+    )
 
 
 def _drop_of(curve: pd.DataFrame, target: float) -> float:
-    return drop(curve["accuracy"].to_numpy(float), target, bool((curve["outcome"] == Outcome.DIVERGED).any()))
+    return drop(
+        curve["accuracy"].to_numpy(float),
+        target,
+        bool((curve["outcome"] == Outcome.DIVERGED).any()),
+    )
 
 
-@claim("adam-wide", "Adam has a relatively wide range of working rates", "15 of 48 rates; the others 4 to 13")
+@claim(
+    "adam-wide",
+    "Adam has a relatively wide range of working rates",
+    "15 of 48 rates; the others 4 to 13",
+)
 def adam_wide(id: str, studies: Known) -> Verdict:
     """Decades of working rates, Adam's less the median of the others', above zero."""
     grid = grid_of(studies)
@@ -114,6 +171,8 @@ def adam_wide(id: str, studies: Known) -> Verdict:
     step = float(np.median(span))  # an edge is known to a step of the grid
     low = float(sure[adam] - np.median(possible[rest])) - step
     high = float(possible[adam] - np.median(sure[rest])) + step
-    counts = ", ".join(f"{name} {value:.2f}" for name, value in zip(grid.optimizers, sure, strict=True))
+    counts = ", ".join(
+        f"{name} {value:.2f}" for name, value in zip(grid.optimizers, sure, strict=True)
+    )
     reason = f"decades of working rates: {counts}{about(grid)}"
     return held(id, float(sure[adam] - np.median(sure[rest])), low, high, 0.0, reason)

@@ -27,7 +27,9 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Rows:
-    """What a folder holds beside a study: the table of a `contest`, or the rows of the case study of `cycles`."""
+    """What a folder holds beside a study: the table of a `contest`, or the rows of the case study
+    of `cycles`.
+    """
 
     kind: str
     table: pd.DataFrame
@@ -65,35 +67,55 @@ def evidence(folder: str | Path, machine: str | None = None) -> Evidence | Rows:
 
 
 def rows_in(folder: str | Path) -> Rows | None:
-    """What a contest or the case study of cycles left in a folder; None where neither did, or where a study is."""
+    """What a contest or the case study of cycles left in a folder; None where neither did, or where
+    a study is.
+    """
     if (Path(folder) / "spec.json").exists():
         return None
-    for kind, name, read in (("contest", contests.TABLE, contests.read), ("cycles", case_study.FILE, case_study.read)):
+    for kind, name, read in (
+        ("contest", contests.TABLE, contests.read),
+        ("cycles", case_study.FILE, case_study.read),
+    ):
         if (Path(folder) / name).exists():
             return Rows(kind, read(folder))
     return None
 
 
 def asked(spec: StudySpec, runs: pd.DataFrame, curves: pd.DataFrame) -> Evidence:
-    """A study's evidence: rows outside its present grid, and curves of other machines, are left out.
+    """A study's evidence: rows outside its present grid, and curves of other machines, are left
+    out.
 
     Raises:
         StudyError: the rows must not share a table.
     """
     if len(runs):
         runs = runs[runs["id"].isin([trial.id for trial in spec.trials()])]
-    return Evidence(spec, tables.comparable(runs) if len(runs) else runs, tables.curves_of(curves, runs))
+    return Evidence(
+        spec, tables.comparable(runs) if len(runs) else runs, tables.curves_of(curves, runs)
+    )
 
 
 def verdicts(studies: Known) -> list[Verdict]:
-    """Every claim's verdict on these studies together: a claim about rates takes the largest grid, one about sizes the most widths."""
+    """Every claim's verdict on these studies together: a claim about rates takes the largest grid,
+    one about sizes the most widths.
+    """
     return [CLAIMS[id_].judge(studies) for id_ in CLAIMS]
 
 
-def held(id: str, statistic: float, low: float, high: float, threshold: float, reason: str, above: bool = True) -> Verdict:
+def held(
+    id: str,
+    statistic: float,
+    low: float,
+    high: float,
+    threshold: float,
+    reason: str,
+    above: bool = True,
+) -> Verdict:
     """The verdict where the claim is that the statistic lies above (or below) the threshold."""
     over, under = low > threshold, high < threshold
-    verdict = (HOLDS if above else FAILS) if over else (FAILS if above else HOLDS) if under else UNDECIDED
+    verdict = (
+        (HOLDS if above else FAILS) if over else (FAILS if above else HOLDS) if under else UNDECIDED
+    )
     return Verdict(id, verdict, float(statistic), float(low), float(high), threshold, reason)
 
 

@@ -18,26 +18,33 @@ from study.tables.intervals import Floats
 from study.words import counted
 
 DECADES, PER_DECADE = 5.0, 2.0
-"""A share of rates depends on which were tried: a grid must span so many decades (the published one: eight), with so many rates in each."""
+"""A share of rates depends on which were tried: a grid must span so many decades (the published
+one: eight), with so many rates in each.
+"""
 
 
 LONG_CAP = 15.0
-"""A trial that ran out of time counts as failed where the cap is at least so many times the fastest time (the published one: 17); it is
-more than `MAGNITUDE`, so that a cap hides no slow rate that works."""
+"""A trial that ran out of time counts as failed where the cap is at least so many times the fastest
+time (the published one: 17); it is more than `MAGNITUDE`, so that a cap hides no slow rate that
+works.
+"""
 
 
 SCATTER = 1.5
-"""A factor either way at least on a ratio of two times that stand on fewer than `ENOUGH_SEEDS` seeds: what one seed differs from another
-by."""
+"""A factor either way at least on a ratio of two times that stand on fewer than `ENOUGH_SEEDS`
+seeds: what one seed differs from another by.
+"""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """What is known of the seconds to the target of one width's trials, (optimizers, rates, seeds): at least `low`, at most `high`.
+    """What is known of the seconds to the target of one width's trials, (optimizers, rates, seeds):
+    at least `low`, at most `high`.
 
-    Both are the seconds of an arrival, and infinite for a trial that diverged or is stuck; a capped one is above its cap, and one that is
-    missing, failed with an error or was pruned may be anything. `long` says that the cap is long enough for a capped trial to count as one
-    that does not work. `outcomes` has the trials' ends, or "" where one is missing.
+    Both are the seconds of an arrival, and infinite for a trial that diverged or is stuck; a capped
+    one is above its cap, and one that is missing, failed with an error or was pruned may be
+    anything. `long` says that the cap is long enough for a capped trial to count as one that does
+    not work. `outcomes` has the trials' ends, or "" where one is missing.
     """
 
     name: str
@@ -65,8 +72,13 @@ class Grid:
 
     @property
     def state(self) -> NDArray[np.int64]:
-        """(optimizers, rates): 1 where more than half of the seeds arrive; -1 where they do not; 0 where too many are not known."""
-        return states(np.isfinite(self.high), np.isinf(self.low) | (self.long & (self.outcomes == Outcome.CAPPED)))
+        """(optimizers, rates): 1 where more than half of the seeds arrive; -1 where they do not; 0
+        where too many are not known.
+        """
+        return states(
+            np.isfinite(self.high),
+            np.isinf(self.low) | (self.long & (self.outcomes == Outcome.CAPPED)),
+        )
 
     @property
     def all_six(self) -> bool:
@@ -75,49 +87,94 @@ class Grid:
 
 
 def states(arrived: NDArray[np.bool_], failed: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """1, -1 or 0 where most seeds (the last axis) arrived, at least half did not, or it hangs on what is not known."""
+    """1, -1 or 0 where most seeds (the last axis) arrived, at least half did not, or it hangs on
+    what is not known.
+    """
     seeds = arrived.shape[-1]
     works, fails = 2 * arrived.sum(axis=-1) > seeds, 2 * failed.sum(axis=-1) >= seeds
     return np.asarray(works.astype(np.int64) - fails, np.int64)
 
 
 def grid_of(studies: Known) -> Grid | None:
-    """The largest grid that is wide and dense enough, at width 1 or the first; None if there is none. What was asked for decides, not what
-    is there, so that a missing trial never makes another study the judge."""
+    """The largest grid that is wide and dense enough, at width 1 or the first; None if there is
+    none. What was asked for decides, not what is there, so that a missing trial never makes another
+    study the judge.
+    """
     found = []
     for study in studies_in(studies):
         tried = np.array(sorted(study.spec.rates), float)
         decades = math.log10(tried[-1] / tried[0])
-        if decades >= DECADES - 1e-3 and len(tried) - 1 >= PER_DECADE * decades - 1e-3 and len(study.spec.optimizers) > 1:
+        if (
+            decades >= DECADES - 1e-3
+            and len(tried) - 1 >= PER_DECADE * decades - 1e-3
+            and len(study.spec.optimizers) > 1
+        ):
             found.append(study)
     if not found:
         return None
-    study = max(found, key=lambda study: (len(study.spec.optimizers), len(study.spec.rates), study.spec.seeds, study.spec.name))
+    study = max(
+        found,
+        key=lambda study: (
+            len(study.spec.optimizers),
+            len(study.spec.rates),
+            study.spec.seeds,
+            study.spec.name,
+        ),
+    )
     spec, rates = study.spec, np.array(sorted(study.spec.rates), float)
     width = 1.0 if 1.0 in spec.widths else spec.widths[0]
     runs = study.runs[study.runs["width"] == width] if len(study.runs) else study.runs
     shape = (len(spec.optimizers), len(rates), spec.seeds)
     if runs.empty:
-        return Grid(spec.name, spec.optimizers, rates, np.zeros(shape), np.full(shape, math.inf), np.full(shape, ""), False)
+        return Grid(
+            spec.name,
+            spec.optimizers,
+            rates,
+            np.zeros(shape),
+            np.full(shape, math.inf),
+            np.full(shape, ""),
+            False,
+        )
     axes = ([width], spec.optimizers, list(rates), spec.seeds)
     capped, budget = runs["outcome"] == Outcome.CAPPED, tables.budget(runs)
-    at_cap = runs.assign(outcome=runs["outcome"].mask(capped, Outcome.REACHED), seconds=runs["seconds"].mask(capped, budget))
-    low, high = np.nan_to_num(tables.cube(at_cap, *axes)[0], nan=0.0, posinf=math.inf), tables.cube(runs, *axes)[0]
+    at_cap = runs.assign(
+        outcome=runs["outcome"].mask(capped, Outcome.REACHED),
+        seconds=runs["seconds"].mask(capped, budget),
+    )
+    low, high = (
+        np.nan_to_num(tables.cube(at_cap, *axes)[0], nan=0.0, posinf=math.inf),
+        tables.cube(runs, *axes)[0],
+    )
     outcomes = tables.on_axes(runs, runs["outcome"].astype(str).to_numpy(str), *axes, missing="")[0]
     arrived = runs["seconds"][runs["outcome"] == Outcome.REACHED]
     long = bool(len(arrived) and budget.max() >= LONG_CAP * arrived.min())
-    return Grid(spec.name, spec.optimizers, rates, low, np.nan_to_num(high, nan=math.inf, posinf=math.inf), outcomes, long)
+    return Grid(
+        spec.name,
+        spec.optimizers,
+        rates,
+        low,
+        np.nan_to_num(high, nan=math.inf, posinf=math.inf),
+        outcomes,
+        long,
+    )
 
 
-NO_GRID = f"no study tries several optimizers at rates over {DECADES:g} decades, {PER_DECADE:g} in each: such as `run article`"
+NO_GRID = (
+    f"no study tries several optimizers at rates over {DECADES:g} decades, {PER_DECADE:g} "
+    "in each: such as `run article`"
+)
 
 
-def over_seeds(grid: Grid, low: Callable[[Floats, Floats], float], high: Callable[[Floats, Floats], float]) -> tuple[float, float, float]:
-    """A ratio of times with its interval, seeds resampled; `SCATTER` either way at least with fewer than `statistics.ENOUGH_SEEDS`.
+def over_seeds(
+    grid: Grid, low: Callable[[Floats, Floats], float], high: Callable[[Floats, Floats], float]
+) -> tuple[float, float, float]:
+    """A ratio of times with its interval, seeds resampled; `SCATTER` either way at least with fewer
+    than `statistics.ENOUGH_SEEDS`.
 
     Args:
         grid: the trials.
-        low: the least the ratio can be, of the medians (optimizers, rates) of the grid's `low` and `high`.
+        low: the least the ratio can be, of the medians (optimizers, rates) of the grid's `low` and
+            `high`.
         high: the most it can be, of the same.
     """
     middle = np.median(grid.low, axis=-1), np.median(grid.high, axis=-1)
@@ -126,7 +183,10 @@ def over_seeds(grid: Grid, low: Callable[[Floats, Floats], float], high: Callabl
     if grid.seeds >= intervals.FEWEST_SEEDS:
         chosen = intervals.draws(grid.seeds, 400)
         drawn = intervals.medians(grid.low, chosen), intervals.medians(grid.high, chosen)
-        ends = [(low(a, b), high(a, b)) for a, b in zip(*(np.moveaxis(part, -1, 0) for part in drawn), strict=True)]
+        ends = [
+            (low(a, b), high(a, b))
+            for a, b in zip(*(np.moveaxis(part, -1, 0) for part in drawn), strict=True)
+        ]
         least = min(least, float(intervals.between(np.array([end[0] for end in ends]))[0]))
         most = max(most, float(intervals.between(np.array([end[1] for end in ends]))[1]))
     if grid.seeds < intervals.ENOUGH_SEEDS:
@@ -135,8 +195,9 @@ def over_seeds(grid: Grid, low: Callable[[Floats, Floats], float], high: Callabl
 
 
 def ratio(a: float, b: float) -> float:
-    """a / b of times that may be zero or infinite: infinite where b is zero or a alone is infinite, 0 where b alone is infinite, and 1
-    where neither is there."""
+    """a / b of times that may be zero or infinite: infinite where b is zero or a alone is infinite,
+    0 where b alone is infinite, and 1 where neither is there.
+    """
     if math.isinf(a) and math.isinf(b):
         return 1.0
     return math.inf if b == 0 or math.isinf(a) else a / b
@@ -145,12 +206,20 @@ def ratio(a: float, b: float) -> float:
 def few(grid: Grid) -> str:
     """How far the seeds carry, in words."""
     seeds = counted(grid.seeds, "seed")
-    return seeds if grid.seeds >= intervals.ENOUGH_SEEDS else f"{seeds}, so a ratio is taken to be uncertain by {SCATTER:g} either way"
+    return (
+        seeds
+        if grid.seeds >= intervals.ENOUGH_SEEDS
+        else f"{seeds}, so a ratio is taken to be uncertain by {SCATTER:g} either way"
+    )
 
 
 def about(grid: Grid) -> str:
     """Which study was judged and what is not known of it, as the end of a sentence."""
-    parts = [f"{grid.missing} of {grid.low.size} trials are missing or were given up early"] if grid.missing else []
+    parts = (
+        [f"{grid.missing} of {grid.low.size} trials are missing or were given up early"]
+        if grid.missing
+        else []
+    )
     parts += [f"{grid.short} ran out of a cap too short to tell"] if grid.short else []
     return f"{'; ' if parts else ''}{' and '.join(parts)} (study {grid.name})"
 

@@ -36,10 +36,16 @@ UNION_RATES = (0.001, 30.0)
 
 
 REASONABLE = 3.0
-"""Times the fastest optimizer's best time. The published times are 7.0 to 12.4 s for five optimizers, within 1.8, and 83.7 s, 12 times."""
+"""Times the fastest optimizer's best time. The published times are 7.0 to 12.4 s for five
+optimizers, within 1.8, and 83.7 s, 12 times.
+"""
 
 
-@claim("majority-fails", "for every optimizer, most learning rates fail to train the model", "33 to 44 of 48 rates fail")
+@claim(
+    "majority-fails",
+    "for every optimizer, most learning rates fail to train the model",
+    "33 to 44 of 48 rates fail",
+)
 def majority_fails(id: str, studies: Known) -> Verdict:
     """The least share of failing rates over the optimizers, above a half."""
     grid = grid_of(studies)
@@ -50,15 +56,27 @@ def majority_fails(id: str, studies: Known) -> Verdict:
     lows = [intervals.share_interval(int(n), count)[0] for n in failing]
     highs = [intervals.share_interval(int(n), count)[1] for n in possible]
     least = int(np.argmin(failing))
-    reason = f"{grid.optimizers[least]} fails at the fewest rates, {failing[least]} of {count}{about(grid)}"
+    reason = (
+        f"{grid.optimizers[least]} fails at the fewest rates, {failing[least]} of "
+        f"{count}{about(grid)}"
+    )
     found = held(id, failing[least] / count, min(lows), min(highs), MAJORITY, reason)
     if found.verdict == HOLDS and not grid.all_six:
-        return held(id, found.statistic, min(*lows, MAJORITY), min(highs), MAJORITY, f"not all six optimizers were tried; {reason}")
+        return held(
+            id,
+            found.statistic,
+            min(*lows, MAJORITY),
+            min(highs),
+            MAJORITY,
+            f"not all six optimizers were tried; {reason}",
+        )
     return found
 
 
 def holes(state: NDArray[np.int64]) -> tuple[int, int]:
-    """The most neighbouring rates that fail between two that work: at least, whatever is missing, and at most."""
+    """The most neighbouring rates that fail between two that work: at least, whatever is missing,
+    and at most.
+    """
 
     def widest(inside: NDArray[np.bool_], failing: NDArray[np.bool_]) -> int:
         places = np.flatnonzero(inside)
@@ -81,11 +99,14 @@ def holes(state: NDArray[np.int64]) -> tuple[int, int]:
 
 @claim(
     "valley",
-    "each optimizer has one band of rates that work; below it training never gets there, above it it is unstable",
+    "each optimizer has one band of rates that work; below it training never gets there, above "
+    "it it is unstable",
     "one band each, 4 to 15 rates wide",
 )
 def valley(id: str, studies: Known) -> Verdict:
-    """The widest hole in any optimizer's band, in rates, at most one; and the band ends inside the grid."""
+    """The widest hole in any optimizer's band, in rates, at most one; and the band ends inside the
+    grid.
+    """
     grid = grid_of(studies)
     if grid is None:
         return unsaid(id, HOLE, NO_GRID)
@@ -95,7 +116,11 @@ def valley(id: str, studies: Known) -> Verdict:
     never = [name for name, row in rows.items() if (row == -1).all()]
     unknown = [name for name, row in rows.items() if (row == 0).any()]
     edge = [name for name, row in rows.items() if row[0] == 1 or row[-1] == 1]
-    wrong = [name for name, row in rows.items() if name not in (*never, *unknown) and not _ends_as_claimed(grid, name)]
+    wrong = [
+        name
+        for name, row in rows.items()
+        if name not in (*never, *unknown) and not _ends_as_claimed(grid, name)
+    ]
     worst = grid.optimizers[int(np.argmax([least for least, _ in found]))]
     if never:
         verdict, reason = FAILS, f"{never[0]} works nowhere"
@@ -106,26 +131,47 @@ def valley(id: str, studies: Known) -> Verdict:
     elif edge:
         verdict, reason = UNDECIDED, f"the band of {', '.join(edge)} reaches the grid's edge"
     elif wrong:
-        verdict, reason = FAILS, f"above its band {wrong[0]} mostly runs out of time, or below it mostly breaks"
+        verdict, reason = (
+            FAILS,
+            f"above its band {wrong[0]} mostly runs out of time, or below it mostly breaks",
+        )
     elif not grid.all_six:
         verdict, reason = UNDECIDED, "not all six optimizers were tried"
     else:
-        verdict, reason = HOLDS, f"the widest hole is {counted(low, 'rate')}; trials run out of time below the bands and break above them"
+        verdict, reason = (
+            HOLDS,
+            (
+                f"the widest hole is {counted(low, 'rate')}; trials run out of time below the "
+                "bands "
+                "and break above them"
+            ),
+        )
     if verdict == FAILS and grid.seeds < intervals.FEWEST_SEEDS:
         verdict, reason = UNDECIDED, f"{reason}; {counted(grid.seeds, 'seed')}, and it may be luck"
     return Verdict(id, verdict, float(low), float(low), float(high), HOLE, reason + about(grid))
 
 
 def _ends_as_claimed(grid: Grid, optimizer: str) -> bool:
-    """Whether most trials below the optimizer's band run out of time and most above it diverge or get stuck."""
+    """Whether most trials below the optimizer's band run out of time and most above it diverge or
+    get stuck.
+    """
     i = grid.optimizers.index(optimizer)
     band = np.flatnonzero(grid.state[i] == 1)
     below, above = grid.outcomes[i, : band[0]], grid.outcomes[i, band[-1] + 1 :]
-    broken = [(np.isin(part, [Outcome.DIVERGED, Outcome.STUCK])).mean() if part.size else None for part in (below, above)]
-    return (broken[0] is None or broken[0] < MAJORITY) and (broken[1] is None or broken[1] > MAJORITY)
+    broken = [
+        (np.isin(part, [Outcome.DIVERGED, Outcome.STUCK])).mean() if part.size else None
+        for part in (below, above)
+    ]
+    return (broken[0] is None or broken[0] < MAJORITY) and (
+        broken[1] is None or broken[1] > MAJORITY
+    )
 
 
-@claim("no-universal-rate", "no learning rate works for all optimizers", "at most 3 of 6 optimizers at any one rate")
+@claim(
+    "no-universal-rate",
+    "no learning rate works for all optimizers",
+    "at most 3 of 6 optimizers at any one rate",
+)
 def no_universal_rate(id: str, studies: Known) -> Verdict:
     """The most optimizers that work at any one rate, fewer than all six."""
     threshold = len(OPTIMIZERS) - 0.5
@@ -135,9 +181,16 @@ def no_universal_rate(id: str, studies: Known) -> Verdict:
     working, possible = (grid.state == 1).sum(axis=0), (grid.state >= 0).sum(axis=0)
     absent = len(OPTIMIZERS) - len(grid.optimizers)
     # An optimizer that was not tried may work everywhere, unless another is known to fail there.
-    high = int((possible + absent).max()) if (possible == len(grid.optimizers)).any() else int(possible.max())
+    high = (
+        int((possible + absent).max())
+        if (possible == len(grid.optimizers)).any()
+        else int(possible.max())
+    )
     top = int(np.argmax(working))
-    reason = f"at {grid.rates[top]:.3g} {working[top]} of {len(grid.optimizers)} optimizers work, nowhere more{about(grid)}"
+    reason = (
+        f"at {grid.rates[top]:.3g} {working[top]} of {len(grid.optimizers)} optimizers "
+        f"work, nowhere more{about(grid)}"
+    )
     return held(id, float(working[top]), float(working[top]), high, threshold, reason, above=False)
 
 
@@ -160,27 +213,47 @@ def order_of_magnitude(id: str, studies: Known) -> Verdict:
         return float(times.max() / times.min()) if len(times) else 1.0
 
     value, least, most = over_seeds(grid, spread, spread)
-    reason = f"the slowest rate that works takes {value:.1f} times the fastest ({few(grid)}){about(grid)}"
+    reason = (
+        f"the slowest rate that works takes {value:.1f} times the fastest "
+        f"({few(grid)}){about(grid)}"
+    )
     return held(id, value, least, math.inf if open_.any() else most, MAGNITUDE, reason)
 
 
-@claim("wide-union", "rates from 0.001 to 30 succeed with at least one optimizer", "4.6e-5 to 46 with at least one")
+@claim(
+    "wide-union",
+    "rates from 0.001 to 30 succeed with at least one optimizer",
+    "4.6e-5 to 46 with at least one",
+)
 def wide_union(id: str, studies: Known) -> Verdict:
     """The share of the rates from 0.001 to 30 at which an optimizer works, at least 95 %."""
     grid = grid_of(studies)
     low_rate, high_rate = UNION_RATES
     if grid is None or grid.rates[0] > low_rate or grid.rates[-1] < high_rate:
-        return unsaid(id, UNION, NO_GRID if grid is None else f"the grid does not reach from {low_rate:g} to {high_rate:g}")
+        return unsaid(
+            id,
+            UNION,
+            NO_GRID
+            if grid is None
+            else f"the grid does not reach from {low_rate:g} to {high_rate:g}",
+        )
     inside = (grid.rates >= low_rate * 0.999) & (grid.rates <= high_rate * 1.001)
-    working, possible = (grid.state[:, inside] == 1).any(axis=0), (grid.state[:, inside] >= 0).any(axis=0)
+    state = grid.state[:, inside]
+    working, possible = (state == 1).any(axis=0), (state >= 0).any(axis=0)
     value, high = round(float(working.mean()), 6), round(float(possible.mean()), 6)
     without = grid.rates[inside][np.logical_not(working)]
     reason = f"{int(working.sum())} of {int(inside.sum())} rates work with some optimizer"
-    reason += f"; not {', '.join(f'{rate:.3g}' for rate in without[:4])}{' ...' if len(without) > 4 else ''}" if len(without) else ""
+    if len(without):
+        more = " ..." if len(without) > 4 else ""
+        reason += f"; not {', '.join(f'{rate:.3g}' for rate in without[:4])}{more}"
     if not grid.all_six:
         high, reason = 1.0, f"{reason}; not all six optimizers were tried"
     elif grid.seeds < intervals.FEWEST_SEEDS and abs(high - UNION) <= 2 / len(working):
-        value_low, high, reason = 0.0, 1.0, f"{reason}; {counted(grid.seeds, 'seed')}, and two lucky trials would decide otherwise"
+        value_low, high, reason = (
+            0.0,
+            1.0,
+            f"{reason}; {counted(grid.seeds, 'seed')}, and two lucky trials would decide otherwise",
+        )
         return Verdict(id, UNDECIDED, value, value_low, high, UNION, reason + about(grid))
     return held(id, value, value, high, UNION, reason + about(grid))
 
@@ -194,7 +267,9 @@ def all_but_rmsprop(id: str, studies: Known) -> Verdict:
     """RMSProp's best time over the fastest optimizer's, above three, and every other's below."""
     grid = grid_of(studies)
     if grid is None or not grid.all_six:
-        return unsaid(id, REASONABLE, NO_GRID if grid is None else "not all six optimizers were tried")
+        return unsaid(
+            id, REASONABLE, NO_GRID if grid is None else "not all six optimizers were tried"
+        )
     rmsprop = grid.optimizers.index("rmsprop")
     rest = [i for i in range(len(grid.optimizers)) if i != rmsprop]
     if not np.isfinite(grid.high).any():
@@ -209,6 +284,15 @@ def all_but_rmsprop(id: str, studies: Known) -> Verdict:
         lambda low, high: ratio(float(bests(low)[rest].max()), bests(high).min()),
         lambda low, high: ratio(float(bests(high)[rest].max()), bests(low).min()),
     )
-    reason = f"RMSProp's best time is {words(value)} the fastest optimizer's, the slowest of the others' {words(slow)} ({few(grid)})"
-    verdict = HOLDS if low > REASONABLE > slow_high else FAILS if high < REASONABLE or slow_low > REASONABLE else UNDECIDED
+    reason = (
+        f"RMSProp's best time is {words(value)} the fastest optimizer's, the slowest of "
+        f"the others' {words(slow)} ({few(grid)})"
+    )
+    verdict = (
+        HOLDS
+        if low > REASONABLE > slow_high
+        else FAILS
+        if high < REASONABLE or slow_low > REASONABLE
+        else UNDECIDED
+    )
     return Verdict(id, verdict, value, low, high, REASONABLE, reason + about(grid))

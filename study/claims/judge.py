@@ -14,10 +14,20 @@ from study.errors import StudyError
 
 
 def table(found: Sequence[Verdict]) -> pd.DataFrame:
-    """The verdicts beside the published numbers: claim, verdict, statistic, low, high, threshold, published, reason."""
-    return pd.DataFrame([{"claim": v.id, "says": CLAIMS[v.id].text, **asdict(v), "published": CLAIMS[v.id].published} for v in found]).drop(
-        columns="id"
-    )
+    """The verdicts beside the published numbers: claim, verdict, statistic, low, high, threshold,
+    published, reason.
+    """
+    return pd.DataFrame(
+        [
+            {
+                "claim": v.id,
+                "says": CLAIMS[v.id].text,
+                **asdict(v),
+                "published": CLAIMS[v.id].published,
+            }
+            for v in found
+        ]
+    ).drop(columns="id")
 
 
 def judge(folders: str | Path | Sequence[str | Path], machine: str | None = None) -> list[Verdict]:

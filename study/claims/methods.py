@@ -14,25 +14,37 @@ from study.words import counted
 
 @claim(
     "tenth-rule",
-    "a tenth of the rate of least loss in a finder's sweep is a rate that works, for each optimizer",
+    "a tenth of the rate of least loss in a finder's sweep is a rate that works, for each "
+    "optimizer",
     "one figure, Adam on Fashion-MNIST",
 )
 def tenth_rule(id: str, studies: Known) -> Verdict:
     """The optimizers at which most seeds' picks train to the target, all six."""
     threshold = len(OPTIMIZERS) - 0.5
     rows = rows_of(studies, "contest")
-    mine = rows[(rows["method"] == "finder") & (rows["rule"] == "tenth")] if rows is not None else pd.DataFrame()
+    mine = (
+        rows[(rows["method"] == "finder") & (rows["rule"] == "tenth")]
+        if rows is not None
+        else pd.DataFrame()
+    )
     if mine.empty:
-        return unsaid(id, threshold, "no contest has the finder's tenth rule: such as `contest DIR`")
+        return unsaid(
+            id, threshold, "no contest has the finder's tenth rule: such as `contest DIR`"
+        )
     seeds = mine["seed"].nunique()
     reached = (mine["outcome"] == Outcome.REACHED).groupby(mine["optimizer"]).sum()
     failed = (mine["outcome"] != Outcome.REACHED).groupby(mine["optimizer"]).sum()
-    state = {name: (1 if 2 * reached[name] > seeds else -1 if 2 * failed[name] >= seeds else 0) for name in reached.index}
+    state = {
+        name: (1 if 2 * reached[name] > seeds else -1 if 2 * failed[name] >= seeds else 0)
+        for name in reached.index
+    }
     works = sum(value == 1 for value in state.values())
     possible = len(OPTIMIZERS) - sum(value == -1 for value in state.values())
     if seeds < intervals.FEWEST_SEEDS:
         return unsaid(id, threshold, f"{counted(seeds, 'seed')}: whether a pick works may be luck")
-    counts = ", ".join(f"{name} {reached[name]} of {seeds}" for name in OPTIMIZERS if name in reached.index)
+    counts = ", ".join(
+        f"{name} {reached[name]} of {seeds}" for name in OPTIMIZERS if name in reached.index
+    )
     return held(id, works, works, possible, threshold, f"picks that train to the target: {counts}")
 
 
@@ -42,10 +54,14 @@ def tenth_rule(id: str, studies: Known) -> Verdict:
     "1.91 to 1.64 %, its second run carrying on from the first",
 )
 def clr_gain(id: str, studies: Known) -> Verdict:
-    """The cycle's gain over the same run at a constant rate, less half of the second run's gain over the first, in points: above zero."""
+    """The cycle's gain over the same run at a constant rate, less half of the second run's gain
+    over the first, in points: above zero.
+    """
     rows = rows_of(studies, "cycles")
     if rows is None or rows["seed"].nunique() < intervals.FEWEST_SEEDS:
-        return unsaid(id, 0.0, f"no case study of {intervals.FEWEST_SEEDS} seeds: such as `cycles --out DIR`")
+        return unsaid(
+            id, 0.0, f"no case study of {intervals.FEWEST_SEEDS} seeds: such as `cycles --out DIR`"
+        )
     whole, cycle = (
         case_study.gain(rows, case_study.PUBLISHED, case_study.FIRST),
         case_study.gain(rows, case_study.PUBLISHED, case_study.CONTROL_ON),
@@ -64,10 +80,17 @@ def windows_equal(id: str, studies: Known) -> Verdict:
     """The largest difference of two windows' test errors in points, below a tenth of a point."""
     rows = rows_of(studies, "cycles")
     if rows is None or rows["seed"].nunique() < intervals.FEWEST_SEEDS:
-        return unsaid(id, case_study.EQUAL, f"no case study of {intervals.FEWEST_SEEDS} seeds: such as `cycles --out DIR`")
+        return unsaid(
+            id,
+            case_study.EQUAL,
+            f"no case study of {intervals.FEWEST_SEEDS} seeds: such as `cycles --out DIR`",
+        )
     pairs = case_study.windows(rows)
     most = max(pairs, key=lambda pair: abs(pair.mean))
     low = max(max(pair.low, -pair.high, 0.0) for pair in pairs)
     high = max(max(abs(pair.low), abs(pair.high)) for pair in pairs)
-    reason = f"the largest difference is {abs(most.mean):.2f} points of test error, over {most.count} seeds"
+    reason = (
+        f"the largest difference is {abs(most.mean):.2f} points of test error, over "
+        f"{most.count} seeds"
+    )
     return held(id, abs(most.mean), low, high, case_study.EQUAL, reason, above=False)

@@ -24,15 +24,20 @@ SURVIVES = 0.9
 
 
 SIZE_RANGE, FEWEST_WIDTHS = 4.0, 5
-"""A claim about sizes needs the largest so many times as wide as the smallest (the published ones 9.75), and so many widths."""
+"""A claim about sizes needs the largest so many times as wide as the smallest (the published ones
+9.75), and so many widths.
+"""
 
 
 TRANSFERS = 1.25
-"""The best rate at the smallest size is the best at the largest if it takes there at most this factor of the least time."""
+"""The best rate at the smallest size is the best at the largest if it takes there at most this
+factor of the least time.
+"""
 
 
 ENDS = 1.5
-"""Widths within this factor of the smallest, or of the largest, stand for it: single ones scatter."""
+"""Widths within this factor of the smallest, or of the largest, stand for it: single ones scatter.
+"""
 
 
 ABOVE_RATE, RATE_RANGE = 1e-3, 5.0
@@ -45,8 +50,10 @@ ENOUGH_ARRIVED = 0.8
 
 @dataclass(frozen=True)
 class Sizes:
-    """Seconds to the target of one optimizer's trials, (widths, rates, seeds), infinite where one did not arrive, NaN where it is not known
-    whether it would; its runs; and, of the same shape, which trials ran out of time."""
+    """Seconds to the target of one optimizer's trials, (widths, rates, seeds), infinite where one
+    did not arrive, NaN where it is not known whether it would; its runs; and, of the same shape,
+    which trials ran out of time.
+    """
 
     name: str
     optimizer: str
@@ -63,7 +70,9 @@ class Sizes:
 
 
 def sizes_of(studies: Known) -> Sizes | None:
-    """The study of the most widths, Adam's part of it if it has one; None if none spans enough. What was asked for decides."""
+    """The study of the most widths, Adam's part of it if it has one; None if none spans enough.
+    What was asked for decides.
+    """
     found = []
     for study in studies_in(studies):
         least, most = min(study.spec.widths), max(study.spec.widths)
@@ -71,23 +80,52 @@ def sizes_of(studies: Known) -> Sizes | None:
             found.append(study)
     if not found:
         return None
-    study = max(found, key=lambda study: (len(study.spec.widths), study.spec.seeds, len(study.spec.rates), study.spec.name))
-    spec, widths, rates = study.spec, np.array(sorted(study.spec.widths), float), np.array(sorted(study.spec.rates), float)
+    study = max(
+        found,
+        key=lambda study: (
+            len(study.spec.widths),
+            study.spec.seeds,
+            len(study.spec.rates),
+            study.spec.name,
+        ),
+    )
+    spec, widths, rates = (
+        study.spec,
+        np.array(sorted(study.spec.widths), float),
+        np.array(sorted(study.spec.rates), float),
+    )
     optimizer = "adam" if "adam" in spec.optimizers else spec.optimizers[0]
     shape = (len(widths), len(rates), spec.seeds)
     runs = study.runs[study.runs["optimizer"] == optimizer] if len(study.runs) else study.runs
     if runs.empty:
-        return Sizes(spec.name, optimizer, widths, rates, np.full(shape, math.nan), runs, np.zeros(shape, bool))
+        return Sizes(
+            spec.name,
+            optimizer,
+            widths,
+            rates,
+            np.full(shape, math.nan),
+            runs,
+            np.zeros(shape, bool),
+        )
     axes = (list(widths), [optimizer], list(rates), spec.seeds)
     seconds = tables.cube(runs, *axes)[:, 0]
-    capped = tables.on_axes(runs, (runs["outcome"] == Outcome.CAPPED).to_numpy(), *axes, missing=False)[:, 0]
+    capped = tables.on_axes(
+        runs, (runs["outcome"] == Outcome.CAPPED).to_numpy(), *axes, missing=False
+    )[:, 0]
     return Sizes(spec.name, optimizer, widths, rates, seconds, runs, capped)
 
 
-NO_SIZES = f"no study has {FEWEST_WIDTHS} widths, the largest {SIZE_RANGE:g} times the smallest: such as `run sizes`"
+NO_SIZES = (
+    f"no study has {FEWEST_WIDTHS} widths, the largest {SIZE_RANGE:g} times the "
+    "smallest: such as `run sizes`"
+)
 
 
-@claim("linear-size", "at a fixed rate, time grows linearly with model size", "R^2 0.74 to 0.98 at six rates")
+@claim(
+    "linear-size",
+    "at a fixed rate, time grows linearly with model size",
+    "R^2 0.74 to 0.98 at six rates",
+)
 def linear_size(id: str, studies: Known) -> Verdict:
     """The share of the rates at which time grows and a line is enough, above a half."""
     sizes = sizes_of(studies)
@@ -101,7 +139,12 @@ def linear_size(id: str, studies: Known) -> Verdict:
     for j, rate in enumerate(sizes.rates):
         times = sizes.seconds[:, j]
         row = by_rate.get(float(rate))
-        if np.isnan(times).any() or np.isfinite(times).mean() < ENOUGH_ARRIVED or row is None or not isinstance(row["shape"], str):
+        if (
+            np.isnan(times).any()
+            or np.isfinite(times).mean() < ENOUGH_ARRIVED
+            or row is None
+            or not isinstance(row["shape"], str)
+        ):
             shapes.append(f"{rate:g} not known")
         elif row["shape"] != "line" or row["k_high"] <= 0:
             no += 1
@@ -112,9 +155,15 @@ def linear_size(id: str, studies: Known) -> Verdict:
         else:
             shapes.append(f"{rate:g} too much scatter to say")
     count = len(sizes.rates)
-    low, high = intervals.share_interval(yes, count)[0], intervals.share_interval(count - no, count)[1]
+    low, high = (
+        intervals.share_interval(yes, count)[0],
+        intervals.share_interval(count - no, count)[1],
+    )
     value = yes / (yes + no) if yes + no else math.nan
-    reason = f"time against weights at each rate of {sizes.optimizer}: {', '.join(shapes)} (study {sizes.name})"
+    reason = (
+        f"time against weights at each rate of {sizes.optimizer}: {', '.join(shapes)} "
+        f"(study {sizes.name})"
+    )
     return held(id, value, low, high, MAJORITY, reason)
 
 
@@ -124,7 +173,9 @@ def linear_size(id: str, studies: Known) -> Verdict:
     "36 of 36 sizes at five rates, 31 of 36 at 0.01",
 )
 def rate_survives_scaling(id: str, studies: Known) -> Verdict:
-    """Of the rates that train the smallest size, the share of all sizes that they train, above 90 %."""
+    """Of the rates that train the smallest size, the share of all sizes that they train, above 90
+    %.
+    """
     sizes = sizes_of(studies)
     if sizes is None:
         return unsaid(id, SURVIVES, NO_SIZES)
@@ -143,8 +194,14 @@ def rate_survives_scaling(id: str, studies: Known) -> Verdict:
     low = intervals.share_interval(int((larger == 1).sum()), larger.size)[0]
     high = intervals.share_interval(int((larger >= 0).sum()), larger.size)[1]
     worst = int(np.argmin((larger == 1).sum(axis=0)))
-    reason = f"{int((larger == 1).sum())} of {larger.size} larger cells of the {int(starting.sum())} rates that train the smallest"
-    reason += f"; fewest at {sizes.rates[starting][worst]:g}, {int((larger[:, worst] == 1).sum())} of {len(larger)} sizes"
+    reason = (
+        f"{int((larger == 1).sum())} of {larger.size} larger cells of the "
+        f"{int(starting.sum())} rates that train the smallest"
+    )
+    reason += (
+        f"; fewest at {sizes.rates[starting][worst]:g}, "
+        f"{int((larger[:, worst] == 1).sum())} of {len(larger)} sizes"
+    )
     reason += f"; {short} trials ran out of a cap too short to tell" if short else ""
     reason += f"; {sizes.missing} trials are missing" if sizes.missing else ""
     return held(id, float((larger == 1).mean()), low, high, SURVIVES, reason)
@@ -156,15 +213,22 @@ def rate_survives_scaling(id: str, studies: Known) -> Verdict:
     "0.0005, 0.001 and 0.00146 at both",
 )
 def best_rate_transfers(id: str, studies: Known) -> Verdict:
-    """At the largest size, the time of the rate that is best at the smallest over the least time, below 1.25."""
+    """At the largest size, the time of the rate that is best at the smallest over the least time,
+    below 1.25.
+    """
     sizes = sizes_of(studies)
     if sizes is None or len(sizes.rates) < 2:
         return unsaid(id, TRANSFERS, NO_SIZES if sizes is None else "only one rate")
     small, large = sizes.widths <= ENDS * sizes.widths[0], sizes.widths * ENDS >= sizes.widths[-1]
-    ends = [sizes.seconds[mask].transpose(1, 0, 2) for mask in (small, large)]  # (rates, widths, seeds)
+    ends = [
+        sizes.seconds[mask].transpose(1, 0, 2) for mask in (small, large)
+    ]  # (rates, widths, seeds)
     if any(np.isnan(end).any() for end in ends):
         return unsaid(
-            id, TRANSFERS, f"{sum(int(np.isnan(end).sum()) for end in ends)} trials of the smallest and largest sizes are missing"
+            id,
+            TRANSFERS,
+            f"{sum(int(np.isnan(end).sum()) for end in ends)} trials of the smallest and "
+            "largest sizes are missing",
         )
     if min(end.shape[1] * end.shape[2] for end in ends) < intervals.FEWEST_SEEDS:
         return unsaid(id, TRANSFERS, "too few trials of the smallest or the largest sizes")
@@ -183,7 +247,8 @@ def best_rate_transfers(id: str, studies: Known) -> Verdict:
     low, high = intervals.between(penalty(*drawn))
     best = [float(sizes.rates[int(np.argmin(values))]) for values in medians]
     reason = (
-        f"best at the smallest sizes {best[0]:g}, at the largest {best[1]:g}; the first takes {value:.2f} times the second's time there"
+        f"best at the smallest sizes {best[0]:g}, at the largest {best[1]:g}; the first "
+        f"takes {value:.2f} times the second's time there"
     )
     return held(id, value, float(low), float(high), TRANSFERS, reason, above=False)
 
@@ -194,17 +259,31 @@ def best_rate_transfers(id: str, studies: Known) -> Verdict:
     "k 2.2e-6 at 0.001, 4.9e-6 s at 0.005; R^2 0.95, 0.85, 0.74",
 )
 def variance_above(id: str, studies: Known) -> Verdict:
-    """The largest rate's median time, and its scatter about the line, each over those of the least rate from 0.001 up: both above one."""
+    """The largest rate's median time, and its scatter about the line, each over those of the least
+    rate from 0.001 up: both above one.
+    """
     sizes = sizes_of(studies)
     if sizes is None:
         return unsaid(id, 1.0, NO_SIZES)
     above = np.flatnonzero(sizes.rates >= ABOVE_RATE * 0.999)
     if len(above) < 2 or sizes.rates[above[-1]] < RATE_RANGE * sizes.rates[above[0]]:
-        return unsaid(id, 1.0, f"the rates from {ABOVE_RATE:g} up span less than a factor of {RATE_RANGE:g}")
+        return unsaid(
+            id, 1.0, f"the rates from {ABOVE_RATE:g} up span less than a factor of {RATE_RANGE:g}"
+        )
     # The largest rate at which most sizes train: beyond it there is no time to compare.
-    working = [j for j in above if not np.isnan(sizes.seconds[:, j]).any() and np.isfinite(sizes.seconds[:, j]).mean() >= ENOUGH_ARRIVED]
+    working = [
+        j
+        for j in above
+        if not np.isnan(sizes.seconds[:, j]).any()
+        and np.isfinite(sizes.seconds[:, j]).mean() >= ENOUGH_ARRIVED
+    ]
     if np.isnan(sizes.seconds[:, above]).any():
-        return unsaid(id, 1.0, f"{int(np.isnan(sizes.seconds[:, above]).sum())} trials at rates from {ABOVE_RATE:g} up are missing")
+        return unsaid(
+            id,
+            1.0,
+            f"{int(np.isnan(sizes.seconds[:, above]).sum())} trials at rates from "
+            f"{ABOVE_RATE:g} up are missing",
+        )
     if len(working) < 2 or sizes.rates[working[-1]] < RATE_RANGE * sizes.rates[working[0]]:
         return unsaid(id, 1.0, f"too few trials arrived at the rates from {ABOVE_RATE:g} up")
     first, last = sizes.seconds[:, working[0]], sizes.seconds[:, working[-1]]
@@ -216,7 +295,9 @@ def variance_above(id: str, studies: Known) -> Verdict:
             x, y = np.repeat(n[widths], times.shape[1]), times.ravel()
             fine = np.isfinite(y)
             line = np.polyfit(x[fine] / n.max(), y[fine], 1)
-            sides.append((float(np.median(y)), float(np.std(y[fine] - np.polyval(line, x[fine] / n.max())))))
+            sides.append(
+                (float(np.median(y)), float(np.std(y[fine] - np.polyval(line, x[fine] / n.max()))))
+            )
         (time, scatter), (time_above, scatter_above) = sides
         return ratio(time_above, time), ratio(scatter_above, max(scatter, 1e-12))
 
@@ -224,5 +305,7 @@ def variance_above(id: str, studies: Known) -> Verdict:
     drawn = [compared(widths) for widths in intervals.draws(len(n), 400) if len(set(widths)) > 2]
     low, high = intervals.between(np.array([min(pair) for pair in drawn]))
     ends = f"{sizes.rates[working[0]]:g} to {sizes.rates[working[-1]]:g}"
-    reason = f"from {ends}: {slower:.2f} times the time, {wider:.2f} times the scatter about the line"
+    reason = (
+        f"from {ends}: {slower:.2f} times the time, {wider:.2f} times the scatter about the line"
+    )
     return held(id, min(slower, wider), float(low), float(high), 1.0, reason)

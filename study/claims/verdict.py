@@ -16,7 +16,9 @@ HOLDS, FAILS, UNDECIDED = "holds", "fails", "undecided"
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a claim: the statistic with its interval, the threshold that it is held against, and the reason in a sentence."""
+    """What became of a claim: the statistic with its interval, the threshold that it is held
+    against, and the reason in a sentence.
+    """
 
     id: str
     verdict: str
@@ -28,7 +30,10 @@ class Verdict:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; a number that there is not is null."""
-        return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in asdict(self).items()}
+        return {
+            key: None if isinstance(value, float) and not math.isfinite(value) else value
+            for key, value in asdict(self).items()
+        }
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,9 @@ class Claim:
 CLAIMS: dict[str, Claim] = {}
 
 
-def claim(id: str, text: str, published: str) -> Callable[[Callable[..., Verdict]], Callable[..., Verdict]]:
+def claim(
+    id: str, text: str, published: str
+) -> Callable[[Callable[..., Verdict]], Callable[..., Verdict]]:
     """Put a judging function among the `CLAIMS`."""
 
     def put(judge: Callable[..., Verdict]) -> Callable[..., Verdict]:

@@ -54,7 +54,12 @@ Folder = Annotated[Path, typer.Argument(metavar="DIR", help="a study's folder", 
 
 
 Out = Annotated[
-    str | None, typer.Option("--out", metavar="DIR", help="the study's folder itself; results/<machine>/<study> where it is not given")
+    str | None,
+    typer.Option(
+        "--out",
+        metavar="DIR",
+        help="the study's folder itself; results/<machine>/<study> where it is not given",
+    ),
 ]
 
 
@@ -63,7 +68,10 @@ Optimizers = Annotated[str | None, typer.Option(help="names separated by commas"
 
 Rates = Annotated[
     str | None,
-    typer.Option(help="published, LOW:HIGH:N (log-spaced), rates by commas, or auto[:DIR]: around the best of a stored grid"),
+    typer.Option(
+        help="published, LOW:HIGH:N (log-spaced), rates by commas, or auto[:DIR]: around the "
+        "best of a stored grid"
+    ),
 ]
 
 
@@ -76,7 +84,9 @@ Seeds = Annotated[str | None, typer.Option(metavar="N", help="number of seeds")]
 NetworkName = Annotated[str | None, typer.Option("--network", help="compact, tutorial or mlp")]
 
 
-Dataset = Annotated[str | None, typer.Option(help="mnist, fashion-mnist, or an .npz file with MNIST's four keys")]
+Dataset = Annotated[
+    str | None, typer.Option(help="mnist, fashion-mnist, or an .npz file with MNIST's four keys")
+]
 
 
 Target = Annotated[str | None, typer.Option(metavar="A", help="accuracy to reach, in (0, 1]")]
@@ -85,81 +95,153 @@ Target = Annotated[str | None, typer.Option(metavar="A", help="accuracy to reach
 Metric = Annotated[str | None, typer.Option(help="window, cumulative or validation")]
 
 
-Cap = Annotated[str | None, typer.Option(metavar="SECONDS", help="seconds of training after which a trial is given up, or none")]
+Cap = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SECONDS", help="seconds of training after which a trial is given up, or none"
+    ),
+]
 
 
-MaxSteps = Annotated[str | None, typer.Option(metavar="N", help="steps after which a trial is given up, or none")]
+MaxSteps = Annotated[
+    str | None, typer.Option(metavar="N", help="steps after which a trial is given up, or none")
+]
 
 
 Batch = Annotated[str | None, typer.Option(metavar="N", help="images a step")]
 
 
-CheckEvery = Annotated[str | None, typer.Option(metavar="N", help="steps between two looks at the accuracy")]
-
-
-Mode = Annotated[str | None, typer.Option(help="array (trials train together) or alone (one by one, by the clock)")]
-
-
-Hyper = Annotated[str | None, typer.Option(help="published (TensorFlow 1's hyper-parameters) or keras (Keras 3's)")]
-
-
-Prune = Annotated[str | None, typer.Option(help="none, or hopeless: give up early what, extrapolated generously, will miss the target")]
-
-
-Schedule = Annotated[
-    str | None, typer.Option(metavar="NAME[:ARGS]", help="how the rate changes over the steps, such as cosine:steps=2000; constant")
+CheckEvery = Annotated[
+    str | None, typer.Option(metavar="N", help="steps between two looks at the accuracy")
 ]
 
 
-ScaleDense = Annotated[bool | None, typer.Option("--scale-dense/--no-scale-dense", help="scale the first dense layer by the width too")]
+Mode = Annotated[
+    str | None,
+    typer.Option(help="array (trials train together) or alone (one by one, by the clock)"),
+]
+
+
+Hyper = Annotated[
+    str | None,
+    typer.Option(help="published (TensorFlow 1's hyper-parameters) or keras (Keras 3's)"),
+]
+
+
+Prune = Annotated[
+    str | None,
+    typer.Option(
+        help="none, or hopeless: give up early what, extrapolated generously, will miss the target"
+    ),
+]
+
+
+Schedule = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME[:ARGS]",
+        help="how the rate changes over the steps, such as cosine:steps=2000; constant",
+    ),
+]
+
+
+ScaleDense = Annotated[
+    bool | None,
+    typer.Option(
+        "--scale-dense/--no-scale-dense", help="scale the first dense layer by the width too"
+    ),
+]
 
 
 Workers = Annotated[
     str,
-    typer.Option(metavar="N", help="processes that train at the same time, or of a scheduler to wait for; auto: as the machine suggests"),
+    typer.Option(
+        metavar="N",
+        help="processes that train at the same time, or of a scheduler to wait for; auto: as "
+        "the machine suggests",
+    ),
 ]
 
 
-Backend = Annotated[str, typer.Option(help="who trains: loky (processes of this machine), dask or ray")]
+Backend = Annotated[
+    str, typer.Option(help="who trains: loky (processes of this machine), dask or ray")
+]
 
 
 Scheduler = Annotated[
-    str | None, typer.Option(metavar="ADDRESS", help="of a dask scheduler, tcp://HOST:PORT, or a Ray cluster, ray://HOST:PORT")
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="of a dask scheduler, tcp://HOST:PORT, or a Ray cluster, ray://HOST:PORT",
+    ),
 ]
 
 
 WaitQuiet = Annotated[
     str | None,
-    typer.Option("--wait-quiet", metavar="SECONDS", help="wait at most so long for other programs to end, before timing"),
+    typer.Option(
+        "--wait-quiet",
+        metavar="SECONDS",
+        help="wait at most so long for other programs to end, before timing",
+    ),
 ]
 
 
 HangLimit = Annotated[
-    str | None, typer.Option(metavar="SECONDS", help="end a trial, as failed, that comes to no check for so long, compilation included")
+    str | None,
+    typer.Option(
+        metavar="SECONDS",
+        help="end a trial, as failed, that comes to no check for so long, compilation included",
+    ),
 ]
 
 
-Memory = Annotated[str | None, typer.Option(metavar="SIZE", help="memory to fill at most, such as 8GB; half of what is free if not given")]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="memory to fill at most, such as 8GB; half of what is free if not given",
+    ),
+]
 
 
-Of = Annotated[str | None, typer.Option("--machine", metavar="NAME", help="the machine whose trials to take, where there are several")]
+Of = Annotated[
+    str | None,
+    typer.Option(
+        "--machine",
+        metavar="NAME",
+        help="the machine whose trials to take, where there are several",
+    ),
+]
 
 
 EngineName = Annotated[str, typer.Option("--engine", help="what trains: tensorflow or jax")]
 
 
 DeviceName = Annotated[
-    str | None, typer.Option("--device", metavar="NAME", help="cpu, gpu or gpu:N; the GPUs where there are any if not given")
+    str | None,
+    typer.Option(
+        "--device",
+        metavar="NAME",
+        help="cpu, gpu or gpu:N; the GPUs where there are any if not given",
+    ),
 ]
 
 
-Precision = Annotated[str, typer.Option(help="of products: float32, tf32 (GPUs), or default, which is tf32 where a GPU has it")]
+Precision = Annotated[
+    str,
+    typer.Option(
+        help="of products: float32, tf32 (GPUs), or default, which is tf32 where a GPU has it"
+    ),
+]
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
-Folders = Annotated[list[Path], typer.Argument(metavar="DIR...", help="studies' folders", parser=path_of)]
+Folders = Annotated[
+    list[Path], typer.Argument(metavar="DIR...", help="studies' folders", parser=path_of)
+]
 
 
 Optimizer = Annotated[str, typer.Option(help=", ".join(OPTIMIZERS))]
@@ -171,4 +253,9 @@ Width = Annotated[str | None, typer.Option(help="multiplier of the filters")]
 Seed = Annotated[str, typer.Option(metavar="S", help="of the initial weights and the batches")]
 
 
-Files = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="write the numbers and a figure there", parser=path_of)]
+Files = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", metavar="DIR", help="write the numbers and a figure there", parser=path_of
+    ),
+]

@@ -13,8 +13,9 @@ from study.errors import Terminated
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """SIGTERM raises `Terminated` inside, so that it stops as cleanly as Ctrl-C, and a second of either, while that is done, changes
-    nothing; does nothing in a thread."""
+    """SIGTERM raises `Terminated` inside, so that it stops as cleanly as Ctrl-C, and a second of
+    either, while that is done, changes nothing; does nothing in a thread.
+    """
 
     def stop(number: int, frame: FrameType | None) -> None:
         for each in before:

@@ -1,4 +1,6 @@
-"""Images and labels: MNIST as the package carries it, Fashion-MNIST where the machine has it, or a file of the user's."""
+"""Images and labels: MNIST as the package carries it, Fashion-MNIST where the machine has it, or a
+file of the user's.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,8 @@ MNIST_MD5 = {
 
 @dataclass(frozen=True)
 class Images:
-    """A data set split for the study: images (N, 28, 28) of bytes, labels (N,) of 0 to 9, and the MD5 of it all.
+    """A data set split for the study: images (N, 28, 28) of bytes, labels (N,) of 0 to 9, and the
+    MD5 of it all.
 
     `pixels` turns bytes into the numbers in [0, 1] that networks see.
     """
@@ -48,28 +51,46 @@ def pixels(images: Bytes) -> NDArray[np.float32]:
 
 
 def load(name: str = "mnist") -> Images:
-    """The named data set, checked and split: all but the first 5,000 training images to train on (55,000 for MNIST), those 5,000 for
-    validation, and the test images.
+    """The named data set, checked and split: all but the first 5,000 training images to train on
+    (55,000 for MNIST), those 5,000 for validation, and the test images.
 
     Args:
-        name: `mnist`, `fashion-mnist`, or the path of an `.npz` file with the keys x_train, y_train, x_test, y_test.
+        name: `mnist`, `fashion-mnist`, or the path of an `.npz` file with the keys x_train,
+            y_train, x_test, y_test.
 
     Raises:
-        StudyError: the file is missing, truncated, of the wrong shape or dtype, or (for the named sets) of the wrong checksum.
+        StudyError: the file is missing, truncated, of the wrong shape or dtype, or (for the named
+            sets) of the wrong checksum.
     """
     arrays: Arrays
     if name == "mnist":
         with resources.as_file(resources.files("study.data") / "mnist.npz") as path:
-            arrays = read_npz(path, help="restore it from the project's repository (git checkout -- study/data/mnist.npz)")
-            verify(arrays, MNIST_MD5, f"{path}", "restore it from the project's repository (git checkout -- study/data/mnist.npz)")
+            arrays = read_npz(
+                path,
+                help="restore it from the project's repository (git checkout -- "
+                "study/data/mnist.npz)",
+            )
+            verify(
+                arrays,
+                MNIST_MD5,
+                f"{path}",
+                "restore it from the project's repository (git checkout -- study/data/mnist.npz)",
+            )
     elif name == "fashion-mnist":
         arrays = read_fashion()
     else:
-        arrays = read_npz(Path(name), help="give a file saved with numpy.savez(path, x_train=..., y_train=..., x_test=..., y_test=...)")
+        arrays = read_npz(
+            Path(name),
+            help="give a file saved with numpy.savez(path, x_train=..., y_train=..., "
+            "x_test=..., y_test=...)",
+        )
     check(arrays, name)
     held = VALIDATION
     if len(arrays["x_train"]) < 2 * held:
-        raise StudyError(f"{name}: x_train holds {len(arrays['x_train'])} images, expected at least {2 * held} (5,000 are held out)")
+        raise StudyError(
+            f"{name}: x_train holds {len(arrays['x_train'])} images, expected at least "
+            f"{2 * held} (5,000 are held out)"
+        )
     digest = hashlib.md5("".join(_md5(arrays[key]) for key in KEYS).encode()).hexdigest()
     return Images(
         name=name,
@@ -84,15 +105,23 @@ def load(name: str = "mnist") -> Images:
 
 
 def check(arrays: Arrays, where: str) -> None:
-    """Raise `StudyError` unless the arrays are images (N, 28, 28) and labels (N,) of bytes, labels 0 to 9, as many of each."""
+    """Raise `StudyError` unless the arrays are images (N, 28, 28) and labels (N,) of bytes, labels
+    0 to 9, as many of each.
+    """
     for part in ("train", "test"):
         x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
         if x.ndim != 3 or x.shape[1:] != (28, 28) or len(x) == 0:
             raise StudyError(f"{where}: x_{part} has the shape {x.shape}, expected (N, 28, 28)")
         if y.shape != x.shape[:1]:
-            raise StudyError(f"{where}: y_{part} has the shape {y.shape}, expected ({len(x)},), a label for each image")
+            raise StudyError(
+                f"{where}: y_{part} has the shape {y.shape}, expected ({len(x)},), a label for "
+                "each image"
+            )
         for key, array in ((f"x_{part}", x), (f"y_{part}", y)):
             if array.dtype != np.uint8:
-                raise StudyError(f"{where}: {key} has the dtype {array.dtype}, expected uint8: save it as {key}.astype('uint8'), 0 to 255")
+                raise StudyError(
+                    f"{where}: {key} has the dtype {array.dtype}, expected uint8: save it as "
+                    f"{key}.astype('uint8'), 0 to 255"
+                )
         if y.max() > 9:
             raise StudyError(f"{where}: y_{part} holds the label {y.max()}, expected 0 to 9")

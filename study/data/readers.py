@@ -34,10 +34,15 @@ FASHION_FILES = {
 KERAS_HOME = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
 
 
-FASHION_FOLDERS = (Path("/usr/share/datasets/fashion-mnist"), KERAS_HOME / "datasets" / "fashion-mnist")
+FASHION_FOLDERS = (
+    Path("/usr/share/datasets/fashion-mnist"),
+    KERAS_HOME / "datasets" / "fashion-mnist",
+)
 
 
-FASHION_HELP = "install Debian's dataset-fashion-mnist, or connect once so that Keras can download it"
+FASHION_HELP = (
+    "install Debian's dataset-fashion-mnist, or connect once so that Keras can download it"
+)
 
 
 KEYS = ("x_train", "y_train", "x_test", "y_test")
@@ -63,23 +68,35 @@ def read_npz(path: Path, help: str) -> dict[str, Bytes]:
             raise ValueError("it holds files that are no arrays")
     except FileNotFoundError:
         raise StudyError(f"no file {path}: {help}") from None
-    except Exception as error:  # a damaged archive raises a dozen kinds, from zipfile, zlib, tokenize and numpy
+    except (
+        Exception
+    ) as error:  # a damaged archive raises a dozen kinds, from zipfile, zlib, tokenize and numpy
         why = "pickled data is never loaded" if "pickle" in str(error) else first_line(error)
-        raise StudyError(f"{path} is not a whole .npz file of plain arrays ({why}): {help}") from None
+        raise StudyError(
+            f"{path} is not a whole .npz file of plain arrays ({why}): {help}"
+        ) from None
     missing = [key for key in KEYS if key not in found]
     if missing:
-        raise StudyError(f"{path} lacks {', '.join(missing)}: expected the keys {', '.join(KEYS)}; {help}")
+        raise StudyError(
+            f"{path} lacks {', '.join(missing)}: expected the keys {', '.join(KEYS)}; {help}"
+        )
     return found
 
 
-def read_fashion(folders: tuple[Path, ...] = FASHION_FOLDERS, download: Callable[[], Arrays] | None = None) -> Arrays:
-    """Fashion-MNIST from the first folder that has its four IDX files (gzipped or not), else by Keras's download.
+def read_fashion(
+    folders: tuple[Path, ...] = FASHION_FOLDERS, download: Callable[[], Arrays] | None = None
+) -> Arrays:
+    """Fashion-MNIST from the first folder that has its four IDX files (gzipped or not), else by
+    Keras's download.
 
     Raises:
         StudyError: nowhere to be had, or damaged.
     """
     for folder in folders:
-        found = {key: next((p for p in (folder / f"{name}.gz", folder / name) if p.is_file()), None) for key, name in FASHION_FILES.items()}
+        found = {
+            key: next((p for p in (folder / f"{name}.gz", folder / name) if p.is_file()), None)
+            for key, name in FASHION_FILES.items()
+        }
         if all(found.values()):
             arrays = {key: read_idx(path) for key, path in found.items() if path is not None}
             verify(arrays, FASHION_MD5, str(folder), FASHION_HELP)
@@ -87,7 +104,10 @@ def read_fashion(folders: tuple[Path, ...] = FASHION_FOLDERS, download: Callable
     try:
         arrays = dict((download or _keras_fashion)())
     except Exception as error:  # Keras raises plain Exception when the network is away
-        raise StudyError(f"fashion-mnist is not on this machine and not to be downloaded ({first_line(error)}): {FASHION_HELP}") from None
+        raise StudyError(
+            "fashion-mnist is not on this machine and not to be downloaded "
+            f"({first_line(error)}): {FASHION_HELP}"
+        ) from None
     verify(arrays, FASHION_MD5, "Keras's fashion-mnist", FASHION_HELP)
     return arrays
 
@@ -100,7 +120,8 @@ def _keras_fashion() -> Arrays:
 
 
 def read_idx(path: Path) -> Bytes:
-    """The array of bytes in an IDX file, gzipped where the name ends in `.gz` (LeCun's format: 0 0 8 rank, then sizes, then bytes).
+    """The array of bytes in an IDX file, gzipped where the name ends in `.gz` (LeCun's format: 0 0
+    8 rank, then sizes, then bytes).
 
     Raises:
         StudyError: not such a file, or cut short.
@@ -117,7 +138,10 @@ def read_idx(path: Path) -> Bytes:
     try:
         return body.reshape(shape)
     except ValueError:
-        raise StudyError(f"{path} holds {body.size} bytes of data, expected {shape}: it is truncated; {FASHION_HELP}") from None
+        raise StudyError(
+            f"{path} holds {body.size} bytes of data, expected {shape}: it is truncated; "
+            f"{FASHION_HELP}"
+        ) from None
 
 
 def verify(arrays: Arrays, expected: Mapping[str, str], where: str, help: str) -> None:
@@ -125,7 +149,10 @@ def verify(arrays: Arrays, expected: Mapping[str, str], where: str, help: str) -
     for key in KEYS:
         found = _md5(arrays[key])
         if found != expected[key]:
-            raise StudyError(f"{where}: the MD5 of {key} is {found}, expected {expected[key]}: the data is damaged; {help}")
+            raise StudyError(
+                f"{where}: the MD5 of {key} is {found}, expected {expected[key]}: the data is "
+                f"damaged; {help}"
+            )
 
 
 def _md5(array: Bytes) -> str:

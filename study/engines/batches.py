@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 
 def batch_order(seed: int, start: int, count: int, batch: int, images: int) -> NDArray[np.int32]:
-    """Indices (count, batch) of the images of steps start..start+count-1: a new shuffle every epoch, from the seed alone.
+    """Indices (count, batch) of the images of steps start..start+count-1: a new shuffle every
+    epoch, from the seed alone.
 
-    What is left of an epoch after its last whole batch is skipped, as a `drop_remainder` pipeline does.
+    What is left of an epoch after its last whole batch is skipped, as a `drop_remainder` pipeline
+    does.
     """
     per_epoch = images // batch
     rows = []

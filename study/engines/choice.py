@@ -53,7 +53,8 @@ class Setup:
         """The engine, its images on the device.
 
         Raises:
-            StudyError: the framework is not installed, sees no GPU where there is one, or lacks the precision.
+            StudyError: the framework is not installed, sees no GPU where there is one, or lacks the
+                precision.
         """
         try:
             backend = import_module(BACKENDS[self.engine])
@@ -61,7 +62,9 @@ class Setup:
             if (error.name or "").partition(".")[0] != self.engine:
                 raise
             where = {"tensorflow": "requirements.txt", "jax": "requirements-jax.txt"}[self.engine]
-            ways = f"pip install {self.engine}, or in the repository .venv/bin/pip install -r {where}"
+            ways = (
+                f"pip install {self.engine}, or in the repository .venv/bin/pip install -r {where}"
+            )
             raise StudyError(f"the engine {self.engine} is not installed: {ways}") from None
         from study.engines.lanes_engine import LanesEngine
 
@@ -70,12 +73,20 @@ class Setup:
             runs_on = backend.prepare(precision)
         except Exception as error:
             why = first_line(error) or type(error).__name__
-            raise StudyError(f"{self.engine} does not start on its device ({why}): give --device cpu, or mend it") from None
+            raise StudyError(
+                f"{self.engine} does not start on its device ({why}): give --device cpu, or mend it"
+            ) from None
         if gpus("uuid") and runs_on != "gpu":
             there = gpus("name")[0]
-            raise StudyError(f"{self.engine} does not see this machine's GPU ({there}): install its CUDA libraries, or give --device cpu")
+            raise StudyError(
+                f"{self.engine} does not see this machine's GPU ({there}): install its CUDA "
+                "libraries, or give --device cpu"
+            )
         if runs_on == "gpu" and not gpus("uuid"):
-            raise StudyError(f"{self.engine} would train on a GPU that nvidia-smi does not tell of: mend that, or give --device cpu")
+            raise StudyError(
+                f"{self.engine} would train on a GPU that nvidia-smi does not tell of: mend "
+                "that, or give --device cpu"
+            )
         return LanesEngine(images, backend, tune=runs_on == "gpu")
 
 

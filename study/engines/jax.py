@@ -1,4 +1,5 @@
-"""The backend of JAX, see `study.engines.framework.Backend`, of jax and numpy alone: for machines that have no TensorFlow.
+"""The backend of JAX, see `study.engines.framework.Backend`, of jax and numpy alone: for machines
+that have no TensorFlow.
 
 `xp` gives jax.numpy under the few of TensorFlow's names that the lanes are written in.
 """
@@ -20,7 +21,9 @@ from study.engines.framework import Body, Tensor
 from study.machine.processor import schedulable_cores, usable_cores
 from study.machine.versions import THREADS
 
-os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # GPU memory as it is needed, not all at once
+os.environ.setdefault(
+    "XLA_PYTHON_CLIENT_PREALLOCATE", "false"
+)  # GPU memory as it is needed, not all at once
 
 
 NAME = "jax"
@@ -43,7 +46,9 @@ def _constant(value: Any, kind: Any = None) -> Tensor:
 def _conv2d(x: Tensor, w: Tensor, strides: int, padding: str) -> Tensor:
     groups = x.shape[-1] // w.shape[2]
     numbers = ("NHWC", "HWIO", "NHWC")
-    return lax.conv_general_dilated(x, w, (strides, strides), padding, dimension_numbers=numbers, feature_group_count=groups)
+    return lax.conv_general_dilated(
+        x, w, (strides, strides), padding, dimension_numbers=numbers, feature_group_count=groups
+    )
 
 
 xp: Any = SimpleNamespace(
@@ -76,11 +81,17 @@ xp: Any = SimpleNamespace(
 def prepare(precision: str) -> str:
     """See `Backend.prepare`; memory is taken as it is needed by the environment variable above."""
     cores = usable_cores()
-    if THREADS[NAME] not in os.environ and cores < schedulable_cores():  # a quota of processor time, which XLA does not look for
+    if (
+        THREADS[NAME] not in os.environ and cores < schedulable_cores()
+    ):  # a quota of processor time, which XLA does not look for
         os.environ[THREADS[NAME]] = str(cores)
-        jax.devices()  # the client that reads it is made now; processes that are started later are to decide for themselves
+        # The client that reads it is made now; processes that are started later are to decide for
+        # themselves.
+        jax.devices()
         del os.environ[THREADS[NAME]]
-    jax.config.update("jax_default_matmul_precision", {"float32": "highest", "tf32": "tensorfloat32"}[precision])
+    jax.config.update(
+        "jax_default_matmul_precision", {"float32": "highest", "tf32": "tensorfloat32"}[precision]
+    )
     return str(jax.default_backend())
 
 
@@ -95,7 +106,8 @@ def convolve(x: Tensor, w: Tensor) -> Tensor:
 
 
 def uniform(shape: tuple[int, ...], seed: Tensor) -> Tensor:
-    """See `Backend.uniform`: those of TensorFlow's `stateless_uniform`, bit for bit, so that a trial drops the same units on either engine.
+    """See `Backend.uniform`: those of TensorFlow's `stateless_uniform`, bit for bit, so that a
+    trial drops the same units on either engine.
 
     Philox-4x32-10 (Salmon et al. 2011).
     """
@@ -104,7 +116,9 @@ def uniform(shape: tuple[int, ...], seed: Tensor) -> Tensor:
     k0, k1, c2, c3 = _philox((first, zero, second, zero), (0x3EC8F720, 0x02461E29))
     size = math.prod(shape)
     count = jnp.arange(-(-size // 4), dtype=jnp.uint32)
-    bits = jnp.stack(_philox((count, jnp.zeros_like(count), c2, c3), (k0, k1)), axis=1).reshape(-1)[:size]
+    bits = jnp.stack(_philox((count, jnp.zeros_like(count), c2, c3), (k0, k1)), axis=1).reshape(-1)[
+        :size
+    ]
     return (lax.bitcast_convert_type(bits & 0x7FFFFF | 0x3F800000, jnp.float32) - 1).reshape(shape)
 
 
@@ -126,7 +140,9 @@ def _philox(counter: tuple[Tensor, ...], key: tuple[Any, Any]) -> tuple[Tensor, 
     return c0, c1, c2, c3
 
 
-def value_and_gradient(function: Callable[[Tensor], tuple[Tensor, Tensor]], w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def value_and_gradient(
+    function: Callable[[Tensor], tuple[Tensor, Tensor]], w: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     """See `Backend.value_and_gradient`."""
     value, pull, extra = jax.vjp(function, w, has_aux=True)
     return value, extra, pull(jnp.ones_like(value))[0]
@@ -154,4 +170,6 @@ def steps(body: Body, state: Any, count: Tensor, most: int, lanes: int) -> Any:
         state, (x, y) = body(i, state)
         return state, first.at[i].set(x), second.at[i].set(y)
 
-    return lax.fori_loop(0, count, step, (state, jnp.zeros((most, lanes)), jnp.zeros((most, lanes))))
+    return lax.fori_loop(
+        0, count, step, (state, jnp.zeros((most, lanes)), jnp.zeros((most, lanes)))
+    )

@@ -1,12 +1,15 @@
-"""The Learner of lanes: K networks of one width and seed, trained together in one compiled program on shared batches.
+"""The Learner of lanes: K networks of one width and seed, trained together in one compiled program
+on shared batches.
 
-The weights of all lanes are one array (K, n), and so is each optimizer slot; a lane is a row. The first convolution is one ordinary
-convolution of the shared images with K times the filters, the second a grouped one, the dense layers batched matrix products. Lanes'
-losses are summed, never averaged, and nothing mixes rows.
+The weights of all lanes are one array (K, n), and so is each optimizer slot; a lane is a row. The
+first convolution is one ordinary convolution of the shared images with K times the filters, the
+second a grouped one, the dense layers batched matrix products. Lanes' losses are summed, never
+averaged, and nothing mixes rows.
 
-Pooling comes before bias and ReLU (max(x) + b = max(x + b), and ReLU is monotone: the same function, a quarter of the work). A narrow
-second convolution is folded: 2x2 blocks of pixels become channels, so that 5x5 over I channels turns into 3x3 over 4 I with the four
-places of a pooling window side by side in the output. That is 1.44 times the arithmetic at three times the speed.
+Pooling comes before bias and ReLU (max(x) + b = max(x + b), and ReLU is monotone: the same
+function, a quarter of the work). A narrow second convolution is folded: 2x2 blocks of pixels become
+channels, so that 5x5 over I channels turns into 3x3 over 4 I with the four places of a pooling
+window side by side in the output. That is 1.44 times the arithmetic at three times the speed.
 """
 
 from __future__ import annotations
@@ -35,14 +38,18 @@ EVALUATION_BATCH = 500
 
 
 COMMONEST = 0.4
-"""Where one class is a larger share of the images than this, a network that answers the same for every image is not called stuck:
-its luck over a window could bring it near the targets, from 0.5 up, at which lanes are examined."""
+"""Where one class is a larger share of the images than this, a network that answers the same for
+every image is not called stuck: its luck over a window could bring it near the targets, from 0.5
+up, at which lanes are examined.
+"""
 
 
 @dataclass(frozen=True)
 class State:
-    """All that a step changes, as immutable tensors: slots (w, a, b) of (K, n), each lane's optimizer (K, 1) and last rate (K,), and the
-    number of steps taken (with the seed it fixes the place in the batch order and the dropout masks)."""
+    """All that a step changes, as immutable tensors: slots (w, a, b) of (K, n), each lane's
+    optimizer (K, 1) and last rate (K,), and the number of steps taken (with the seed it fixes the
+    place in the batch order and the dropout masks).
+    """
 
     slots: tuple[Tensor, Tensor, Tensor]
     kind: Tensor
@@ -52,7 +59,9 @@ class State:
 
 @dataclass(frozen=True)
 class DeviceImages:
-    """A data set on the device, pixels from 0 to 255 and int32 labels, and the backend whose device it is."""
+    """A data set on the device, pixels from 0 to 255 and int32 labels, and the backend whose device
+    it is.
+    """
 
     backend: Backend
     x_train: Tensor
@@ -85,7 +94,8 @@ class DeviceImages:
 
 
 class Lanes:
-    """A `Learner` of lanes in a backend's arrays, one lane a trial and padding up to the array's size; see `study.engines.learner.Learner`.
+    """A `Learner` of lanes in a backend's arrays, one lane a trial and padding up to the array's
+    size; see `study.engines.learner.Learner`.
 
     Args:
         trials: trials that differ in optimizer and learning rate alone.
@@ -95,14 +105,24 @@ class Lanes:
         StudyError: the batch is larger than the training set.
     """
 
-    def __init__(self, trials: Sequence[Trial], images: DeviceImages, form: str | None = None) -> None:
+    def __init__(
+        self, trials: Sequence[Trial], images: DeviceImages, form: str | None = None
+    ) -> None:
         trial, xp = trials[0], images.backend.xp
-        self.images, self.seed, self.batch, self.hyper = images, trial.seed, trial.batch, trial.hyper
+        self.images, self.seed, self.batch, self.hyper = (
+            images,
+            trial.seed,
+            trial.batch,
+            trial.hyper,
+        )
         if self.batch > len(images.y_train):
-            raise StudyError(f"batch {self.batch} is more than the {len(images.y_train)} training images")
+            raise StudyError(
+                f"batch {self.batch} is more than the {len(images.y_train)} training images"
+            )
         self.network = network_of(trial)
         self.form = form or usual_form(images.backend, self.network)
-        # An array computes all six rules, so that arrays of any trials share one program; a trial alone is to cost what it costs alone.
+        # An array computes all six rules, so that arrays of any trials share one program; a trial
+        # alone is to cost what it costs alone.
         self.optimizers = OPTIMIZERS if len(trials) > 1 else (trial.optimizer,)
         self.lanes = array_size(len(trials))
         lanes = padded(trials, self.lanes)
@@ -110,7 +130,12 @@ class Lanes:
         starts = [[RULES[self.hyper][t.optimizer].start] for t in lanes]
         w = np.tile(self.network.initial_weights(self.seed), (self.lanes, 1))
         a = np.broadcast_to(np.array(starts, np.float32), w.shape)
-        self.state = State((xp.constant(w), xp.constant(a), xp.zeros_like(w)), xp.constant(kind, xp.int32), xp.zeros(self.lanes), 0)
+        self.state = State(
+            (xp.constant(w), xp.constant(a), xp.zeros_like(w)),
+            xp.constant(kind, xp.int32),
+            xp.zeros(self.lanes),
+            0,
+        )
 
     def prepare(self) -> None:
         """See `Learner.prepare`: one step, the first of its program if need be, and back."""
@@ -121,16 +146,25 @@ class Lanes:
     def advance(self, rates: Floats, momenta: Floats | None = None) -> tuple[Floats, Floats]:
         """See `Learner.advance`."""
         rates = np.asarray(rates, np.float32)
-        momenta = np.full(rates.shape, MOMENTUM, np.float32) if momenta is None else np.asarray(momenta, np.float32)
+        momenta = (
+            np.full(rates.shape, MOMENTUM, np.float32)
+            if momenta is None
+            else np.asarray(momenta, np.float32)
+        )
         most = self.images.backend.MOST or len(rates)
-        parts = [self._advance(rates[i : i + most], momenta[i : i + most]) for i in range(0, len(rates), most)]
+        parts = [
+            self._advance(rates[i : i + most], momenta[i : i + most])
+            for i in range(0, len(rates), most)
+        ]
         losses, correct = (np.concatenate(values) for values in zip(*parts, strict=True))
         return losses, correct
 
     def _advance(self, rates: Floats, momenta: Floats) -> tuple[Floats, Floats]:
         """Some steps in one call of the program."""
         backend, xp = self.images.backend, self.images.backend.xp
-        program = training(backend, self.network, self.lanes, self.batch, self.hyper, self.optimizers, self.form)
+        program = training(
+            backend, self.network, self.lanes, self.batch, self.hyper, self.optimizers, self.form
+        )
         images, state, count = self.images, self.state, len(rates)
         missing = (backend.MOST or count) - count
 
@@ -140,7 +174,9 @@ class Lanes:
         slots, losses, correct = program(
             images.x_train,
             images.y_train,
-            xp.constant(filled(batch_order(self.seed, state.step, count, self.batch, len(images.y_train)))),
+            xp.constant(
+                filled(batch_order(self.seed, state.step, count, self.batch, len(images.y_train)))
+            ),
             xp.constant(filled(rates)),
             xp.constant(filled(momenta)),
             state.kind,
@@ -149,33 +185,49 @@ class Lanes:
             xp.constant(state.step),
             xp.constant(self.seed),
         )
-        self.state = replace(state, slots=slots, rates=xp.constant(rates[-1], xp.float32), step=state.step + count)
+        self.state = replace(
+            state, slots=slots, rates=xp.constant(rates[-1], xp.float32), step=state.step + count
+        )
         np.asarray(slots[0][0, 0])  # the last update, not just the last loss, is waited for
         return np.asarray(losses)[:count], np.asarray(correct)[:count]
 
     def evaluate(self, test: bool = False) -> Floats:
         """See `Learner.evaluate`."""
         images = self.images
-        x, y = (images.x_test, images.y_test) if test else (images.x_validation, images.y_validation)
-        right = list(self._read(x, y, self.state.slots[0]))  # all asked of the device before the first is waited for
-        accuracy: Floats = np.concatenate([np.asarray(correct)[:, seen] for correct, _, seen in right], axis=1).mean(axis=1)
+        x, y = (
+            (images.x_test, images.y_test) if test else (images.x_validation, images.y_validation)
+        )
+        right = list(
+            self._read(x, y, self.state.slots[0])
+        )  # all asked of the device before the first is waited for
+        accuracy: Floats = np.concatenate(
+            [np.asarray(correct)[:, seen] for correct, _, seen in right], axis=1
+        ).mean(axis=1)
         return accuracy
 
     def stuck(self, lanes: Sequence[int]) -> Bools:
         """See `Learner.stuck`.
 
-        The proof: some ReLU layer gives zero for every training and validation image, so the network answers the same for all of them
-        and every gradient at or below that layer is exactly zero; and an update with that gradient changes none of those weights, bit
-        for bit (what momentum is left only decays, so no later update will). What lies above the layer sees a constant and learns at
-        most the commonest class.
+        The proof: some ReLU layer gives zero for every training and validation image, so the
+        network answers the same for all of them and every gradient at or below that layer is
+        exactly zero; and an update with that gradient changes none of those weights, bit for bit
+        (what momentum is left only decays, so no later update will). What lies above the layer sees
+        a constant and learns at most the commonest class.
         """
         xp = self.images.backend.xp
-        sets = ((self.images.x_train, self.images.y_train), (self.images.x_validation, self.images.y_validation))
+        sets = (
+            (self.images.x_train, self.images.y_train),
+            (self.images.x_validation, self.images.y_validation),
+        )
         if any(float(np.bincount(np.asarray(y)).max()) > COMMONEST * len(y) for _, y in sets):
-            return np.zeros(len(lanes), bool)  # one answer for all images would already be a good score
+            return np.zeros(
+                len(lanes), bool
+            )  # one answer for all images would already be a good score
         places = padded(lanes, array_size(len(lanes)))
         w, a, b = (xp.gather(slot, places) for slot in self.state.slots)
-        ends = np.cumsum(self.network.sizes)[1:-1:2]  # weights up to and with the bias of each hidden layer
+        ends = np.cumsum(self.network.sizes)[
+            1:-1:2
+        ]  # weights up to and with the bias of each hidden layer
         dead = np.ones((len(ends), len(places)), bool)
         for _, greatest, _ in chain.from_iterable(self._read(x, y, w) for x, y in sets):
             dead &= np.asarray(greatest) <= 0
@@ -183,7 +235,9 @@ class Lanes:
                 break
         rule = mixed([RULES[self.hyper][name] for name in self.optimizers])
         rates, t = xp.gather(self.state.rates, places)[:, None], xp.constant(self.state.step + 1.0)
-        moved, _, _ = rule(xp, xp.gather(self.state.kind, places), w, a, b, xp.zeros_like(w), rates, t)
+        moved, _, _ = rule(
+            xp, xp.gather(self.state.kind, places), w, a, b, xp.zeros_like(w), rates, t
+        )
         still = np.asarray(moved) == np.asarray(w)
         frozen = np.array([still[:, :end].all(axis=1) for end in ends])
         proved: Bools = (dead & frozen).any(axis=0)[: len(lanes)]
@@ -201,17 +255,24 @@ class Lanes:
         """See `Learner.take`."""
         xp = self.images.backend.xp
         kept = xp.constant(list(lanes), xp.int32)
-        w, a, b, kind, rates = (xp.gather(part, kept) for part in (*self.state.slots, self.state.kind, self.state.rates))
+        w, a, b, kind, rates = (
+            xp.gather(part, kept) for part in (*self.state.slots, self.state.kind, self.state.rates)
+        )
         self.restore(State((w, a, b), kind, rates, self.state.step))
 
     def _read(self, x: Tensor, y: Tensor, w: Tensor) -> Iterator[tuple[Tensor, Tensor, Bools]]:
         """`reading` over a whole set, batch by batch."""
         backend = self.images.backend
         lanes = int(w.shape[0])
-        # Without a gradient the convolutions are as good as products over patches, and take less memory.
-        batch = min(EVALUATION_BATCH, MOST_ELEMENTS // (SIDE**2 * lanes * max(1, *self.network.filters, 1)))
+        # Without a gradient the convolutions are as good as products over patches, and take less
+        # memory.
+        batch = min(
+            EVALUATION_BATCH, MOST_ELEMENTS // (SIDE**2 * lanes * max(1, *self.network.filters, 1))
+        )
         program = reading(backend, self.network, lanes, batch, folded_or_grouped(self.network))
         for begin in range(0, len(y), batch):
             chosen = np.arange(begin, begin + batch)
-            correct, greatest = program(x, y, backend.xp.constant(np.minimum(chosen, len(y) - 1), backend.xp.int32), w)
+            correct, greatest = program(
+                x, y, backend.xp.constant(np.minimum(chosen, len(y) - 1), backend.xp.int32), w
+            )
             yield correct, greatest, chosen < len(y)

@@ -29,7 +29,8 @@ class LanesEngine:
     Args:
         images: the data set.
         backend: the framework.
-        tune: time the forms of the second convolution, once for each network and array size, and take the fastest; else the processors'.
+        tune: time the forms of the second convolution, once for each network and array size, and
+            take the fastest; else the processors'.
     """
 
     def __init__(self, images: Images, backend: Backend, tune: bool = False) -> None:
@@ -41,9 +42,14 @@ class LanesEngine:
         return Lanes(trials, self.images, self.form(trials))
 
     def form(self, trials: Sequence[Trial], clock: Callable[[], float] = time.perf_counter) -> str:
-        """The form of the second convolution for these trials; the usual one unless another takes less than `CLEARLY` of its time."""
+        """The form of the second convolution for these trials; the usual one unless another takes
+        less than `CLEARLY` of its time.
+        """
         network = network_of(trials[0])
-        key, usual = (network, array_size(len(trials)), trials[0].batch), usual_form(self.images.backend, network)
+        key, usual = (
+            (network, array_size(len(trials)), trials[0].batch),
+            usual_form(self.images.backend, network),
+        )
         if self.tune and network.filters and key not in self.forms:
             patches = key[1] * trials[0].batch * (SIDE // 2 * KERNEL) ** 2 * network.filters[0]
             forms = [form for form in FORMS if form != "patches" or patches < MOST_ELEMENTS]
@@ -54,8 +60,12 @@ class LanesEngine:
         return self.forms.get(key, usual)
 
 
-def _seconds(trials: Sequence[Trial], images: DeviceImages, form: str, clock: Callable[[], float]) -> float:
-    """Seconds of a step in that form, the least of a few rounds; infinite where it cannot be computed, for want of memory perhaps."""
+def _seconds(
+    trials: Sequence[Trial], images: DeviceImages, form: str, clock: Callable[[], float]
+) -> float:
+    """Seconds of a step in that form, the least of a few rounds; infinite where it cannot be
+    computed, for want of memory perhaps.
+    """
     try:
         learner = Lanes(trials, images, form)
         learner.prepare()

@@ -29,24 +29,32 @@ def array_size(lanes: int) -> int:
 
 
 def padded(items: Sequence[T], size: int) -> list[T]:
-    """The items, then the first again until there are `size`: padding lanes repeat a lane that trains anyway."""
+    """The items, then the first again until there are `size`: padding lanes repeat a lane that
+    trains anyway.
+    """
     return [*items, *[items[0]] * (size - len(items))]
 
 
 class Learner(Protocol):
-    """K models in lockstep: same width, seed, initial weights and batches; rates and update rules differ. No operation mixes lanes."""
+    """K models in lockstep: same width, seed, initial weights and batches; rates and update rules
+    differ. No operation mixes lanes.
+    """
 
     lanes: int
     """K, the lanes in the array."""
 
     def prepare(self) -> None:
-        """Compile for the present number of lanes where that is still to be done, and change nothing: what comes before the clock."""
+        """Compile for the present number of lanes where that is still to be done, and change
+        nothing: what comes before the clock.
+        """
         ...
 
     def advance(self, rates: Floats, momenta: Floats | None = None) -> tuple[Floats, Floats]:
-        """Take T steps at `rates` (T, K); return losses (T, K) and fractions of the batch classified right (T, K), device finished.
+        """Take T steps at `rates` (T, K); return losses (T, K) and fractions of the batch
+        classified right (T, K), device finished.
 
-        `momenta` (T, K) are Momentum's coefficients, 0.5 where they are not given; lanes of other optimizers have none.
+        `momenta` (T, K) are Momentum's coefficients, 0.5 where they are not given; lanes of other
+        optimizers have none.
         """
         ...
 
@@ -55,7 +63,9 @@ class Learner(Protocol):
         ...
 
     def stuck(self, lanes: Sequence[int]) -> Bools:
-        """Which of the given lanes can provably never learn again, at a rate that never rises; one truth value each."""
+        """Which of the given lanes can provably never learn again, at a rate that never rises; one
+        truth value each.
+        """
         ...
 
     def snapshot(self) -> Any:
@@ -67,7 +77,7 @@ class Learner(Protocol):
         ...
 
     def take(self, lanes: Sequence[int]) -> None:
-        """Keep the lanes at these indices, slots included, in this order; an index may come twice."""
+        """Keep the lanes at these indices, slots included, in this order; one may come twice."""
         ...
 
 
@@ -75,9 +85,13 @@ CHUNK = 50
 """Steps that a search's learner takes at once: one that has ended costs at most so many more."""
 
 
-def advance_finite(learner: Learner, rates: Floats, momenta: Floats | None = None) -> Iterator[tuple[Floats, Floats, Bools]]:
-    """Take T steps at `rates` (T, K), `CHUNK` at a time; yield each chunk's losses and fractions classified right, as `Learner.advance`
-    has them, and which lanes' losses were all finite so far, (K,)."""
+def advance_finite(
+    learner: Learner, rates: Floats, momenta: Floats | None = None
+) -> Iterator[tuple[Floats, Floats, Bools]]:
+    """Take T steps at `rates` (T, K), `CHUNK` at a time; yield each chunk's losses and fractions
+    classified right, as `Learner.advance` has them, and which lanes' losses were all finite so far,
+    (K,).
+    """
     finite: Bools = np.ones(learner.lanes, bool)
     for begin in range(0, len(rates), CHUNK):
         chunk = slice(begin, begin + CHUNK)
@@ -87,7 +101,7 @@ def advance_finite(learner: Learner, rates: Floats, momenta: Floats | None = Non
 
 
 def held(row: Sequence[float], steps: int, lanes: int) -> Floats:
-    """Rates (steps, lanes) that stay: the row's, padded. A view, so that many steps take no memory."""
+    """Rates (steps, lanes) that stay: the row's, padded. A view, which takes no memory."""
     return np.broadcast_to(np.array(padded(row, lanes), float), (steps, lanes))
 
 

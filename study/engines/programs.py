@@ -12,9 +12,19 @@ from study.spec.networks import CLASSES, SIDE, Network
 
 
 @lru_cache(maxsize=64)
-def training(backend: Backend, network: Network, lanes: int, batch: int, hyper: str, optimizers: tuple[str, ...], form: str) -> Any:
-    """The compiled program that takes T steps: (images, labels, order (T, B), rates (T, K), momenta (T, K), kind (K, 1), slots, start,
-    seed) -> slots, losses (T, K), correct (T, K), where slots are (w, a, b), each (K, n), and start is the number of steps taken before."""
+def training(
+    backend: Backend,
+    network: Network,
+    lanes: int,
+    batch: int,
+    hyper: str,
+    optimizers: tuple[str, ...],
+    form: str,
+) -> Any:
+    """The compiled program that takes T steps: (images, labels, order (T, B), rates (T, K), momenta
+    (T, K), kind (K, 1), slots, start, seed) -> slots, losses (T, K), correct (T, K), where slots
+    are (w, a, b), each (K, n), and start is the number of steps taken before.
+    """
     xp, logits = backend.xp, forward(backend, network, lanes, batch, form)
     update = backend.fused(partial(mixed([RULES[hyper][name] for name in optimizers]), xp))
     keep = 1 - network.dropout
@@ -43,11 +53,16 @@ def training(backend: Backend, network: Network, lanes: int, batch: int, hyper: 
                 z, _ = logits(w, x, mask)
                 log_p = xp.nn.log_softmax(z)
                 right = xp.cast(classified(xp, z, y), xp.float32)
-                return -xp.reduce_mean(xp.reduce_sum(log_p * xp.one_hot(y, CLASSES), axis=2), axis=1), xp.reduce_mean(right, axis=1)
+                return -xp.reduce_mean(
+                    xp.reduce_sum(log_p * xp.one_hot(y, CLASSES), axis=2), axis=1
+                ), xp.reduce_mean(right, axis=1)
 
             value, correct, g = backend.value_and_gradient(loss, w)
             t = xp.cast(start + i + 1, xp.float32)
-            return update(kind, w, a, b, g, rates[i][:, None], t, momenta[i][:, None]), (value, correct)
+            return update(kind, w, a, b, g, rates[i][:, None], t, momenta[i][:, None]), (
+                value,
+                correct,
+            )
 
         return backend.steps(body, slots, count, order.shape[0], lanes)
 
@@ -66,13 +81,17 @@ def training(backend: Backend, network: Network, lanes: int, batch: int, hyper: 
 
 
 def _images(backend: Backend) -> tuple[Any, Any]:
-    return backend.shaped(None, SIDE, SIDE, dtype=backend.pixels()), backend.shaped(None, dtype="int32")
+    return backend.shaped(None, SIDE, SIDE, dtype=backend.pixels()), backend.shaped(
+        None, dtype="int32"
+    )
 
 
 @lru_cache(maxsize=64)
 def reading(backend: Backend, network: Network, lanes: int, batch: int, form: str) -> Any:
-    """The compiled program that looks at images without training: (images (N, 28, 28), labels (N,), chosen (batch,), w (K, n)) -> which
-    of the chosen images each lane classifies right (K, batch), and the greatest activation of each lane's hidden layers (layers, K)."""
+    """The compiled program that looks at images without training: (images (N, 28, 28), labels (N,),
+    chosen (batch,), w (K, n)) -> which of the chosen images each lane classifies right (K, batch),
+    and the greatest activation of each lane's hidden layers (layers, K).
+    """
     xp, logits = backend.xp, forward(backend, network, lanes, batch, form)
 
     def program(images: Tensor, labels: Tensor, chosen: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
@@ -80,4 +99,9 @@ def reading(backend: Backend, network: Network, lanes: int, batch: int, form: st
         greatest = [xp.reduce_max(h, axis=(1, 2)) for h in hidden]
         return classified(xp, z, xp.gather(labels, chosen)), xp.stack(greatest)
 
-    return backend.compiled(program, *_images(backend), backend.shaped(batch, dtype="int32"), backend.shaped(lanes, network.weights))
+    return backend.compiled(
+        program,
+        *_images(backend),
+        backend.shaped(batch, dtype="int32"),
+        backend.shaped(lanes, network.weights),
+    )

@@ -1,4 +1,6 @@
-"""The backend of TensorFlow, see `study.engines.framework.Backend`: device, compilation, gradient, the step loop, the convolution."""
+"""The backend of TensorFlow, see `study.engines.framework.Backend`: device, compilation, gradient,
+the step loop, the convolution.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ from study.machine.versions import THREADS, settle_onednn
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what a library writes to standard error by itself out of sight, unless it fails: TensorFlow greets at any log level."""
+    """Keep what a library writes to standard error by itself out of sight, unless it fails:
+    TensorFlow greets at any log level.
+    """
     sys.stderr.flush()
     with tempfile.TemporaryFile() as hidden:
         saved = os.dup(2)
@@ -43,7 +47,9 @@ with _quiet():
     import tensorflow as tf
 
 
-tf.get_logger().setLevel("ERROR")  # it takes a first trace of the next program for a retrace of the last, and says so
+tf.get_logger().setLevel(
+    "ERROR"
+)  # it takes a first trace of the next program for a retrace of the last, and says so
 
 
 NAME = "tensorflow"
@@ -62,11 +68,15 @@ def prepare(precision: str) -> str:
     """See `Backend.prepare`."""
     gpus = _gpus()
     cores = usable_cores()
-    if THREADS[NAME] not in os.environ and cores < schedulable_cores():  # a quota of processor time, which TensorFlow does not look for
+    if (
+        THREADS[NAME] not in os.environ and cores < schedulable_cores()
+    ):  # a quota of processor time, which TensorFlow does not look for
         with suppress(RuntimeError):
             tf.config.threading.set_intra_op_parallelism_threads(cores)
     for gpu in gpus:
-        with suppress(RuntimeError):  # the caller's own tensors came first and took the device as they wished
+        with suppress(
+            RuntimeError
+        ):  # the caller's own tensors came first and took the device as they wished
             tf.config.experimental.set_memory_growth(gpu, True)
     tf.config.experimental.enable_tensor_float_32_execution(precision == "tf32")
     return "gpu" if gpus else "cpu"
@@ -81,7 +91,8 @@ def _gpus() -> Any:
 def fused(function: Callable[..., Any]) -> Any:
     """`function` of tensors compiled by XLA into few passes over memory, its gradient likewise.
 
-    Worth it for elementwise chains and re-layouts alone: XLA's convolution gradients on a CPU are several times slower than oneDNN's.
+    Worth it for elementwise chains and re-layouts alone: XLA's convolution gradients on a CPU are
+    several times slower than oneDNN's.
     """
     forward = tf.function(function, jit_compile=True)
 
@@ -90,7 +101,9 @@ def fused(function: Callable[..., Any]) -> Any:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(inputs)
             outputs = function(*inputs)
-        return tape.gradient(outputs, inputs, gradients, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        return tape.gradient(
+            outputs, inputs, gradients, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
 
     @tf.custom_gradient
     def operation(*inputs: Tensor) -> Any:
@@ -100,11 +113,13 @@ def fused(function: Callable[..., Any]) -> Any:
 
 
 def convolve(x: Tensor, w: Tensor) -> Tensor:
-    """Same-padded grouped convolution: x (B, H, W, K I), w (h, w, I, K O) -> (B, H, W, K O); h and w odd.
+    """Same-padded grouped convolution: x (B, H, W, K I), w (h, w, I, K O) -> (B, H, W, K O); h and
+    w odd.
 
-    `tf.nn.conv2d` takes the grouped filter itself (Keras's grouped convolution goes through XLA on a CPU). The gradient of x is a
-    convolution with the flipped filter, half as long as the library's own for narrow groups. Where this TensorFlow has no gradient of a
-    grouped convolution, each group is convolved by itself.
+    `tf.nn.conv2d` takes the grouped filter itself (Keras's grouped convolution goes through XLA on
+    a CPU). The gradient of x is a convolution with the flipped filter, half as long as the
+    library's own for narrow groups. Where this TensorFlow has no gradient of a grouped convolution,
+    each group is convolved by itself.
     """
     lanes = x.shape[-1] // w.shape[2]
     if lanes > 1 and not differentiates_groups():
@@ -115,14 +130,17 @@ def convolve(x: Tensor, w: Tensor) -> Tensor:
 
 @cache
 def differentiates_groups() -> bool:
-    """Whether this TensorFlow has the gradient of a grouped convolution on this device, tried once on a tiny one.
+    """Whether this TensorFlow has the gradient of a grouped convolution on this device, tried once
+    on a tiny one.
 
     Its own kernels for processors have none; oneDNN's and cuDNN's do.
     """
     with tf.init_scope():  # not part of the program that asks
         x, w = tf.ones([1, 2, 2, 2]), tf.ones([1, 1, 1, 2])
         try:
-            tf.raw_ops.Conv2DBackpropFilter(input=x, filter_sizes=w.shape, out_backprop=x, strides=[1, 1, 1, 1], padding="SAME")
+            tf.raw_ops.Conv2DBackpropFilter(
+                input=x, filter_sizes=w.shape, out_backprop=x, strides=[1, 1, 1, 1], padding="SAME"
+            )
         except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
             return False
         return True
@@ -136,8 +154,17 @@ def _convolve_groups(x: Tensor, w: Tensor) -> Any:
 
     def gradient(upstream: Tensor) -> tuple[Tensor, Tensor]:
         flipped = tf.reshape(w[::-1, ::-1], [height, width, inputs, lanes, outputs // lanes])
-        flipped = tf.reshape(tf.transpose(flipped, [0, 1, 4, 3, 2]), [height, width, outputs // lanes, lanes * inputs])
-        of_w = tf.raw_ops.Conv2DBackpropFilter(input=x, filter_sizes=w.shape, out_backprop=upstream, strides=[1, 1, 1, 1], padding="SAME")
+        flipped = tf.reshape(
+            tf.transpose(flipped, [0, 1, 4, 3, 2]),
+            [height, width, outputs // lanes, lanes * inputs],
+        )
+        of_w = tf.raw_ops.Conv2DBackpropFilter(
+            input=x,
+            filter_sizes=w.shape,
+            out_backprop=upstream,
+            strides=[1, 1, 1, 1],
+            padding="SAME",
+        )
         return tf.nn.conv2d(upstream, flipped, 1, "SAME"), of_w
 
     return tf.nn.conv2d(x, w, 1, "SAME"), gradient
@@ -148,7 +175,9 @@ def uniform(shape: tuple[int, ...], seed: Tensor) -> Tensor:
     return tf.random.stateless_uniform(shape, seed)
 
 
-def value_and_gradient(function: Callable[[Tensor], tuple[Tensor, Tensor]], w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def value_and_gradient(
+    function: Callable[[Tensor], tuple[Tensor, Tensor]], w: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     """See `Backend.value_and_gradient`."""
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(w)
@@ -177,7 +206,11 @@ def steps(body: Body, state: Any, count: Tensor, most: Any, lanes: int) -> Any:
 
     def step(i: Tensor, state: Tensor, stacks: Any) -> Any:
         state, results = body(i, state)
-        return i + 1, state, [stack.write(i, result) for stack, result in zip(stacks, results, strict=True)]
+        return (
+            i + 1,
+            state,
+            [stack.write(i, result) for stack, result in zip(stacks, results, strict=True)],
+        )
 
     _, state, stacks = tf.while_loop(lambda i, *_: i < count, step, (tf.constant(0), state, stacks))
     return state, *(stack.stack() for stack in stacks)

@@ -13,15 +13,21 @@ from study.spec.trial import Trial
 from study.storage.step_times import Calibration, StepTime
 
 NEAR = 1.1
-"""Another array size than the usual one is taken where it is faster by more than this factor, and by more than the noise of both."""
+"""Another array size than the usual one is taken where it is faster by more than this factor, and
+by more than the noise of both.
+"""
 
 
 INTERVAL = 20.0
-"""Seconds that the steps between two checks of an array may take: the wait of a Ctrl-C, and of the progress bar."""
+"""Seconds that the steps between two checks of an array may take: the wait of a Ctrl-C, and of the
+progress bar.
+"""
 
 
 GUESS = (2e-3, 3e-4, 150e9)
-"""Before anything is measured: overhead of a step alone and of a lane's in an array, seconds, and arithmetic a second, of two cores."""
+"""Before anything is measured: overhead of a step alone and of a lane's in an array, seconds, and
+arithmetic a second, of two cores.
+"""
 
 
 def array_times(trial: Trial, times: Calibration, use: Resources) -> dict[int, float]:
@@ -30,8 +36,9 @@ def array_times(trial: Trial, times: Calibration, use: Resources) -> dict[int, f
 
 
 def array_readings(trial: Trial, times: Calibration, use: Resources) -> dict[int, StepTime]:
-    """The step time of a lane by the size of the array: as measured, else that of the measured width that is nearest in arithmetic, in
-    proportion; empty if none was measured."""
+    """The step time of a lane by the size of the array: as measured, else that of the measured
+    width that is nearest in arithmetic, in proportion; empty if none was measured.
+    """
     known = times.arrays(trial, use.jobs)
     if known:
         return known
@@ -40,9 +47,13 @@ def array_readings(trial: Trial, times: Calibration, use: Resources) -> dict[int
         return {}
     work = network_of(trial).multiply_adds
     near = min(others, key=lambda other: abs(math.log(network_of(other).multiply_adds / work)))
-    factor = (times.seconds(trial) or _guess(trial, lanes=1)) / (times.seconds(near) or _guess(near, lanes=1))
+    factor = (times.seconds(trial) or _guess(trial, lanes=1)) / (
+        times.seconds(near) or _guess(near, lanes=1)
+    )
     return {
-        size: replace(time, seconds=factor * time.seconds, low=factor * time.low, high=factor * time.high)
+        size: replace(
+            time, seconds=factor * time.seconds, low=factor * time.low, high=factor * time.high
+        )
         for size, time in times.arrays(near, use.jobs).items()
     }
 
@@ -50,7 +61,9 @@ def array_readings(trial: Trial, times: Calibration, use: Resources) -> dict[int
 def _guess(trial: Trial, lanes: int) -> float:
     """Overhead and arithmetic: three times a forward pass, two operations a multiply-add."""
     alone, lane, rate = GUESS
-    return (alone if lanes == 1 else lane) + 6 * network_of(trial).multiply_adds * trial.batch / rate
+    return (alone if lanes == 1 else lane) + 6 * network_of(
+        trial
+    ).multiply_adds * trial.batch / rate
 
 
 def _together(pending: Sequence[Trial]) -> list[list[Trial]]:
@@ -62,18 +75,25 @@ def _together(pending: Sequence[Trial]) -> list[list[Trial]]:
 
 
 def lanes_for(trial: Trial, times: Calibration, use: Resources) -> int:
-    """Lanes per array, as far as memory and `INTERVAL` allow: the usual number, or a size that a quiet machine was measured to train
-    faster by more than noise."""
+    """Lanes per array, as far as memory and `INTERVAL` allow: the usual number, or a size that a
+    quiet machine was measured to train faster by more than noise.
+    """
     most = most_lanes(trial, times, use)
     usual = max(size for size in LANE_SIZES if size <= min(most, usual_lanes(trial)))
-    known = {size: time for size, time in array_readings(trial, times, use).items() if size <= most and time.quiet is not False}
+    known = {
+        size: time
+        for size, time in array_readings(trial, times, use).items()
+        if size <= most and time.quiet is not False
+    }
     if not known:
         return usual
     least = min(time.seconds for time in known.values())
     best = min(size for size, time in known.items() if time.seconds <= NEAR * least)
     if usual not in known:
         return best
-    faster = NEAR * known[best].seconds < known[usual].seconds and known[best].high < known[usual].low
+    faster = (
+        NEAR * known[best].seconds < known[usual].seconds and known[best].high < known[usual].low
+    )
     return best if faster else usual
 
 
@@ -84,8 +104,10 @@ def usual_lanes(trial: Trial) -> int:
 
 
 def most_lanes(trial: Trial, times: Calibration, use: Resources) -> int:
-    """The largest array whose memory fits and whose checks come within `INTERVAL`; 1 if none does."""
-    driver = PROCESS_BYTES if use.jobs > 1 else 0.0  # it measures step times and trains the curves, with a TensorFlow of its own
+    """The largest array that fits into memory with checks within `INTERVAL`; 1 if none does."""
+    driver = (
+        PROCESS_BYTES if use.jobs > 1 else 0.0
+    )  # it measures step times and trains the curves, with a TensorFlow of its own
     fits = ((use.memory - driver) / use.jobs - PROCESS_BYTES) / lane_bytes(trial)
     step = times.seconds(trial)
     quick = INTERVAL / (trial.check_every * step) if step else math.inf
@@ -93,17 +115,24 @@ def most_lanes(trial: Trial, times: Calibration, use: Resources) -> int:
 
 
 def lane_bytes(trial: Trial) -> float:
-    """Memory that a lane of an array takes at its peak, bytes: activations with their gradients, weights with slots, old and new; twice,
-    since looking at images without training takes five times the batch (measured: 1.6 to 1.9 times)."""
+    """Memory that a lane of an array takes at its peak, bytes: activations with their gradients,
+    weights with slots, old and new; twice, since looking at images without training takes five
+    times the batch (measured: 1.6 to 1.9 times).
+    """
     net = network_of(trial)
     first, second = net.filters or (0, 0)
-    activations = 4 * trial.batch * (SIDE**2 * first * 3 + (SIDE // 2) ** 2 * second * 6 + net.dense * 3)
+    activations = (
+        4 * trial.batch * (SIDE**2 * first * 3 + (SIDE // 2) ** 2 * second * 6 + net.dense * 3)
+    )
     return 2.0 * (activations + 4 * net.weights * 8)
 
 
-def unprobed(pending: Sequence[Trial], times: Calibration, use: Resources) -> dict[Trial, list[int]]:
-    """The array sizes to measure, for one trial of each network of which nothing is known where there is a choice. Of many widths the
-    smallest, a middle one and the largest stand for all."""
+def unprobed(
+    pending: Sequence[Trial], times: Calibration, use: Resources
+) -> dict[Trial, list[int]]:
+    """The array sizes to measure, for one trial of each network of which nothing is known where
+    there is a choice. Of many widths the smallest, a middle one and the largest stand for all.
+    """
     kinds: dict[tuple[object, ...], dict[float, list[Trial]]] = {}
     for trials in _together(pending):
         first = trials[0]
@@ -117,7 +146,9 @@ def unprobed(pending: Sequence[Trial], times: Calibration, use: Resources) -> di
             continue
         for width in dict.fromkeys((order[0], order[len(order) // 2], order[-1])):
             trials = widths[width]
-            sizes = probes(trials[0], min(len(trials), math.ceil(len(pending) / use.jobs)), times, use)
+            sizes = probes(
+                trials[0], min(len(trials), math.ceil(len(pending) / use.jobs)), times, use
+            )
             if len(sizes) > 1 and not times.arrays(trials[0], use.jobs):
                 chosen[trials[0]] = sizes
     return chosen

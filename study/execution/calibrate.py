@@ -29,10 +29,11 @@ def calibrate(
     patience: float = 0.0,
     warn: Callable[[list[str]], None] = lambda sentences: None,
 ) -> Calibration:
-    """Measure the step times that the spec needs and this machine lacks; with `again`, take another reading of those that it has, too.
+    """Measure the step times that the spec needs and this machine lacks; with `again`, take another
+    reading of those that it has, too.
 
-    `patience` is how many seconds to wait for a quiet machine first; `warn` is told of readings that differ much from what was known, and
-    of a machine that was busy.
+    `patience` is how many seconds to wait for a quiet machine first; `warn` is told of readings
+    that differ much from what was known, and of a machine that was busy.
     """
     site = site_of(factory)
     folder = folder_of(spec, out, site)
@@ -40,7 +41,11 @@ def calibrate(
         times = calibration_of(folder, out is None, site)
         if again:
             times.forget_arrays(spec.trials())
-        missing = list({key_of(trial): trial for trial in spec.trials()}.values()) if again else times.missing(spec.trials())
+        missing = (
+            list({key_of(trial): trial for trial in spec.trials()}.values())
+            if again
+            else times.missing(spec.trials())
+        )
         if missing:
             warn(measure(times, missing, lambda: factory(data.load(spec.dataset)), patience))
     return times
@@ -54,8 +59,8 @@ def verify(
     factory: EngineFactory = TENSORFLOW,
     warn: Callable[[list[str]], None] = lambda sentences: None,
 ) -> tuple[list[verification.Check], dict[str, float | int]]:
-    """Train `count` stored trials of mode array again alone; return the comparisons and their summary. Nothing is stored; `warn` is told
-    if the machine was busy meanwhile.
+    """Train `count` stored trials of mode array again alone; return the comparisons and their
+    summary. Nothing is stored; `warn` is told if the machine was busy meanwhile.
 
     Raises:
         StudyError: no such study, another machine's, or nothing in it to verify.
@@ -63,15 +68,34 @@ def verify(
     store = Store(folder)
     spec = store.spec()
     mine = site_of(factory)
-    runs = [run for run in store.runs() if run.seconds_source == "reconstructed" and run.fingerprint == mine.machine.fingerprint]
-    chosen = verification.choose([run for run in runs if (run.engine, run.precision) == (mine.engine, mine.precision)], count, seed)
+    runs = [
+        run
+        for run in store.runs()
+        if run.seconds_source == "reconstructed" and run.fingerprint == mine.machine.fingerprint
+    ]
+    chosen = verification.choose(
+        [run for run in runs if (run.engine, run.precision) == (mine.engine, mine.precision)],
+        count,
+        seed,
+    )
     if not chosen:
         there = f"{mine.machine.name} with {mine.engine} in {mine.precision}"
-        raise StudyError(f"{folder} holds no trial of mode array that was run on this machine ({there}): nothing to verify")
+        raise StudyError(
+            f"{folder} holds no trial of mode array that was run on this machine ({there}): "
+            "nothing to verify"
+        )
     with tqdm(total=len(chosen), desc="alone", leave=False) as bar:
         engine, meter = factory(data.load(spec.dataset)), Meter()
         checks = verification.verify(chosen, engine, lambda _: bar.update(1))
     load = meter.read()
     if not load.quiet:
-        warn([f"the machine is busy ({load}), so the trials took longer alone than they do on a quiet one"])
+        warn(
+            [
+                (
+                    f"the machine is busy ({load}), so the trials took longer alone than they "
+                    "do on "
+                    "a quiet one"
+                )
+            ]
+        )
     return checks, verification.summary(checks)

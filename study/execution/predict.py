@@ -1,4 +1,6 @@
-"""A study that was stored anywhere, on this machine: its steps x the step times measured here, nothing trained."""
+"""A study that was stored anywhere, on this machine: its steps x the step times measured here,
+nothing trained.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ from study.training import verification
 from study.training.stopwatch import Stopwatch
 
 MOST_MEASURING = 40.0
-"""Guessed seconds that a prediction spends on step times: with the start and the compiler it takes about a minute."""
+"""Guessed seconds that a prediction spends on step times: with the start and the compiler it takes
+about a minute.
+"""
 
 
 def predict(
@@ -37,11 +41,13 @@ def predict(
     factory: EngineFactory = TENSORFLOW,
     warn: Callable[[list[str]], None] = lambda sentences: None,
 ) -> tuple[pd.DataFrame, list[verification.Check]]:
-    """What the trials of a study, stored on any machine, take on this one: their steps x step times measured here, see `predicted`.
+    """What the trials of a study, stored on any machine, take on this one: their steps x step times
+    measured here, see `predicted`.
 
-    Of many or large widths some are measured, and the others' step times drawn from theirs by the arithmetic. Step times are kept in
-    results/<machine>/calibration.json unless the machine is busy, which `warn` is told; nothing is added to the study. `count` of the
-    trials are trained here and come back as checks against the prediction.
+    Of many or large widths some are measured, and the others' step times drawn from theirs by the
+    arithmetic. Step times are kept in results/<machine>/calibration.json unless the machine is
+    busy, which `warn` is told; nothing is added to the study. `count` of the trials are trained
+    here and come back as checks against the prediction.
 
     Raises:
         StudyError: no such study, or one that does not tell its steps.
@@ -62,9 +68,20 @@ def predict(
     steps = {key: _step_time(trial, times, kinds.values()) for key, trial in kinds.items()}
     result = predicted(table, steps)
     told = result[(result["outcome_here"] != "open") & (result["seconds_here"] > 0)].set_index("id")
-    ends = dict(zip(told.index, zip(told["outcome_here"], told["seconds_here"].astype(float), strict=True), strict=True))
+    ends = dict(
+        zip(
+            told.index,
+            zip(told["outcome_here"], told["seconds_here"].astype(float), strict=True),
+            strict=True,
+        )
+    )
     here = [
-        replace(run, step_seconds=steps[run.trial.width, run.trial.optimizer], outcome=Outcome(ends[run.id][0]), seconds=ends[run.id][1])
+        replace(
+            run,
+            step_seconds=steps[run.trial.width, run.trial.optimizer],
+            outcome=Outcome(ends[run.id][0]),
+            seconds=ends[run.id][1],
+        )
         for run in runs
         if run.id in ends
     ]
@@ -75,16 +92,22 @@ def predict(
 
 
 def _spread(trials: Sequence[Trial], most: float) -> list[Trial]:
-    """The trials, or of each optimizer's widths as many, from the smallest up, as can be measured in so many guessed seconds."""
+    """The trials, or of each optimizer's widths as many, from the smallest up, as can be measured
+    in so many guessed seconds.
+    """
     names = list(dict.fromkeys(trial.optimizer for trial in trials))
     chosen: list[Trial] = []
     for name in names:
-        mine = sorted((trial for trial in trials if trial.optimizer == name), key=lambda trial: trial.width)
+        mine = sorted(
+            (trial for trial in trials if trial.optimizer == name), key=lambda trial: trial.width
+        )
         count = len(mine)
         picked = mine
         while count > 2 and sum(map(measuring_seconds, picked)) > most / len(names):
             count -= 1
-            picked = list(dict.fromkeys(mine[round(i * (len(mine) - 1) / (count - 1))] for i in range(count)))
+            picked = list(
+                dict.fromkeys(mine[round(i * (len(mine) - 1) / (count - 1))] for i in range(count))
+            )
         while len(picked) > 1 and sum(map(measuring_seconds, picked)) > most / len(names):
             picked = picked[:-1]
         chosen += picked
@@ -92,13 +115,23 @@ def _spread(trials: Sequence[Trial], most: float) -> list[Trial]:
 
 
 def _step_time(trial: Trial, times: Calibration, like: Iterable[Trial]) -> float:
-    """The trial's step time, or one on the line through those of its optimizer's two nearest widths, by their arithmetic."""
+    """The trial's step time, or one on the line through those of its optimizer's two nearest
+    widths, by their arithmetic.
+    """
     known = times.seconds(trial)
     if known is not None:
         return known
-    found = {network_of(other).multiply_adds: times.seconds(other) for other in like if other.optimizer == trial.optimizer}
+    found = {
+        network_of(other).multiply_adds: times.seconds(other)
+        for other in like
+        if other.optimizer == trial.optimizer
+    }
     work = network_of(trial).multiply_adds
-    points = sorted((abs(math.log(other / work)), other, seconds) for other, seconds in found.items() if seconds is not None)
+    points = sorted(
+        (abs(math.log(other / work)), other, seconds)
+        for other, seconds in found.items()
+        if seconds is not None
+    )
     (_, a, at_a), *rest = points
     if not rest:
         return at_a * work / a

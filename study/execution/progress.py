@@ -20,9 +20,19 @@ from study.words import counted
 
 
 class Bar:
-    """The progress bar: trials done, what is happening, the longest that is left, and what has been found so far."""
+    """The progress bar: trials done, what is happening, the longest that is left, and what has been
+    found so far.
+    """
 
-    def __init__(self, total: int, stored: Sequence[Run], todo: Plan, use: Resources, enabled: bool, distant: bool = False) -> None:
+    def __init__(
+        self,
+        total: int,
+        stored: Sequence[Run],
+        todo: Plan,
+        use: Resources,
+        enabled: bool,
+        distant: bool = False,
+    ) -> None:
         self.use = use
         self.distant = distant  # do others train, of whose checks nothing comes?
         self.counts: Counter[str] = Counter()
@@ -31,7 +41,9 @@ class Bar:
         self.most: dict[str, float] = {}  # the longest that each pending trial can take
         self.left = 0.0  # their sum
         self.lane: dict[str, float] = {}  # seconds a lane's step that those rest on
-        self.arrays: dict[int, tuple[Progress, Trial]] = {}  # the latest look at each array in training, and one of its trials
+        self.arrays: dict[
+            int, tuple[Progress, Trial]
+        ] = {}  # the latest look at each array in training, and one of its trials
         self.assumed, self.seconds = 0.0, 0.0  # of the steps taken so far
         self.bar = tqdm(
             total=total,
@@ -54,10 +66,14 @@ class Bar:
         """Training begins, or begins again: remember the budget of every pending trial."""
         self.arrays = {}
         self.most = {trial.id: most_seconds(trial, times, self.use) for trial in todo.pending}
-        self.lane = {trials[0].id: lane_seconds(trials[0], times, self.use) for trials in todo.groups}
+        self.lane = {
+            trials[0].id: lane_seconds(trials[0], times, self.use) for trials in todo.groups
+        }
         self.left = sum(self.most.values())
         if todo.pending:
-            self.note("training, told when an array ends" if self.distant else "compiling", self.left)
+            self.note(
+                "training, told when an array ends" if self.distant else "compiling", self.left
+            )
 
     def step(self, array: int, progress: Progress, trials: Sequence[Trial]) -> None:
         """An array of the study has come to a check."""
@@ -68,7 +84,9 @@ class Bar:
         self.assumed += first.check_every * max(1, len(progress.alive)) * self.lane[first.id]
         self.seconds += progress.seconds / self.use.jobs
         pace = self.seconds / self.assumed if first.mode == "array" else 1.0
-        done = sum(self.lane[of.id] * look.step * len(look.alive) for look, of in self.arrays.values())
+        done = sum(
+            self.lane[of.id] * look.step * len(look.alive) for look, of in self.arrays.values()
+        )
         left = pace * (self.left - done)
         lanes = sum(len(look.alive) for look, _ in self.arrays.values())
         deepest = max((look.step for look, _ in self.arrays.values()), default=progress.step)
@@ -84,7 +102,10 @@ class Bar:
         self._count(run)
         self.bar.update(1)
         if not self.arrays:
-            self.note("training, told when an array ends" if self.distant else "training", max(0.0, self.left))
+            self.note(
+                "training, told when an array ends" if self.distant else "training",
+                max(0.0, self.left),
+            )
 
     def note(self, doing: str, left: float | None = None) -> None:
         """Say what is happening and how long it can still take."""
@@ -95,10 +116,15 @@ class Bar:
             parts.append(" ".join(f"{count} {name}" for name, count in sorted(self.counts.items())))
         if self.best is not None:
             trial = self.best.trial
-            parts.append(f"fastest: {trial.optimizer} {trial.learning_rate:g} in {self.best.seconds:.2f} s")
+            parts.append(
+                f"fastest: {trial.optimizer} {trial.learning_rate:g} in {self.best.seconds:.2f} s"
+            )
         elif self.nearest is not None:
             trial = self.nearest.trial
-            seen = f"nearest: {trial.optimizer} {trial.learning_rate:g} with {100 * (self.nearest.best_accuracy or 0):.1f} %"
+            seen = (
+                f"nearest: {trial.optimizer} {trial.learning_rate:g} with "
+                f"{100 * (self.nearest.best_accuracy or 0):.1f} %"
+            )
             parts.append(f"none reached {100 * trial.target:g} % yet, {seen}")
         self.bar.set_postfix_str(", ".join(parts), refresh=False)
         self.bar.update(0)
@@ -113,7 +139,11 @@ class Bar:
 
     def _count(self, run: Run) -> None:
         self.counts[run.outcome.value] += 1
-        if run.outcome is Outcome.REACHED and (self.best is None or run.seconds < self.best.seconds):
+        if run.outcome is Outcome.REACHED and (
+            self.best is None or run.seconds < self.best.seconds
+        ):
             self.best = run
-        if run.best_accuracy is not None and (self.nearest is None or run.best_accuracy > (self.nearest.best_accuracy or 0)):
+        if run.best_accuracy is not None and (
+            self.nearest is None or run.best_accuracy > (self.nearest.best_accuracy or 0)
+        ):
             self.nearest = run

@@ -12,7 +12,9 @@ from study.machine.nvidia import free_memory
 from study.spec.study import StudySpec
 
 PROBES = (4, 16, 64)
-"""Array sizes whose speed is measured. Four times apart, so that noise seldom decides between two of them."""
+"""Array sizes whose speed is measured. Four times apart, so that noise seldom decides between two
+of them.
+"""
 
 
 GPU_PROBES = (16, 64, 288)
@@ -20,8 +22,9 @@ GPU_PROBES = (16, 64, 288)
 
 
 USUAL_LANES = ((1e7, 16), (math.inf, 4))
-"""Lanes of an array unless a measurement says otherwise, for networks of up to so many multiply-adds: 16 for the compact network and its
-like, 4 for the tutorial network's."""
+"""Lanes of an array unless a measurement says otherwise, for networks of up to so many
+multiply-adds: 16 for the compact network and its like, 4 for the tutorial network's.
+"""
 
 
 MEMORY_SHARE = 0.5
@@ -34,8 +37,10 @@ PROCESS_BYTES = 1.2e9
 
 @dataclass(frozen=True)
 class Resources:
-    """What a run may use: processes that train at the same time, bytes of memory for all of them together, and the seconds that an array
-    may be expected to take; `probes` are the array sizes to measure."""
+    """What a run may use: processes that train at the same time, bytes of memory for all of them
+    together, and the seconds that an array may be expected to take; `probes` are the array sizes to
+    measure.
+    """
 
     jobs: int
     memory: float
@@ -43,35 +48,54 @@ class Resources:
     probes: tuple[int, ...] = PROBES
 
 
-def resources(spec: StudySpec, pending: int, machine: Machine, jobs: int | None = None, memory: float | None = None) -> Resources:
+def resources(
+    spec: StudySpec,
+    pending: int,
+    machine: Machine,
+    jobs: int | None = None,
+    memory: float | None = None,
+) -> Resources:
     """What a run of so many pending trials may use, by the machine where the user does not say.
 
-    On a CPU several processes of few threads train arrays faster than one process of all threads: nothing waits for the slowest thread.
-    A GPU takes one, and so do trials timed alone.
+    On a CPU several processes of few threads train arrays faster than one process of all threads:
+    nothing waits for the slowest thread. A GPU takes one, and so do trials timed alone.
     """
     budget = memory if memory is not None else MEMORY_SHARE * free_memory()
     if jobs is None:
         arrays = 1 if spec.mode == "alone" else math.ceil(pending / USUAL_LANES[0][1])
-        jobs = max(1, min(len(machine.gpus) or min(machine.cores, int(budget / PROCESS_BYTES) - 1), arrays))
+        jobs = max(
+            1, min(len(machine.gpus) or min(machine.cores, int(budget / PROCESS_BYTES) - 1), arrays)
+        )
         jobs = jobs if may_start_processes() else 1
     elif jobs > 1 and not may_start_processes():
         raise StudyError(
-            f"workers {jobs}: joblib may start no processes here (JOBLIB_MULTIPROCESSING=0, or no semaphores), so it must be 1"
+            f"workers {jobs}: joblib may start no processes here (JOBLIB_MULTIPROCESSING=0, or "
+            "no semaphores), so it must be 1"
         )
     if memory is not None and memory < PROCESS_BYTES and not machine.gpus:
         least = PROCESS_BYTES / 1e9
-        raise StudyError(f"memory {memory / 1e9:g}GB is less than the {least:g}GB that one process takes before its first array")
+        raise StudyError(
+            f"memory {memory / 1e9:g}GB is less than the {least:g}GB that one process takes "
+            "before its first array"
+        )
     if machine.gpus and jobs > len(machine.gpus):
-        raise StudyError(f"workers {jobs}: this machine has {len(machine.gpus)} GPUs, and each takes one worker")
+        raise StudyError(
+            f"workers {jobs}: this machine has {len(machine.gpus)} GPUs, and each takes one worker"
+        )
     if jobs > 1 and len(set(machine.gpus)) > 1:
-        raise StudyError(f"the GPUs differ ({', '.join(machine.gpus)}), and seconds would not compare: choose one with --device gpu:N")
+        raise StudyError(
+            f"the GPUs differ ({', '.join(machine.gpus)}), and seconds would not compare: "
+            "choose one with --device gpu:N"
+        )
     if machine.gpus:
         return Resources(jobs, budget * jobs if memory is None else budget, probes=GPU_PROBES)
     return Resources(jobs, budget)
 
 
 def may_start_processes() -> bool:
-    """Whether joblib may start processes here: it may not where the system has no semaphores, or the user forbids it."""
+    """Whether joblib may start processes here: it may not where the system has no semaphores, or
+    the user forbids it.
+    """
     import joblib
 
     return bool(joblib.effective_n_jobs(2) > 1)

@@ -23,29 +23,42 @@ RESULTS = Path("results")
 def folder_of(spec: StudySpec, out: str | Path | None, site: Site | None = None) -> Path:
     """The study's folder: `out` itself, else results/<machine>/<study>."""
     if out == "":
-        raise StudyError("the folder given as --out is an empty text: name a folder, or leave the option out")
-    return Path(out) if out is not None else RESULTS / (site or this_site()).machine.name / spec.name
+        raise StudyError(
+            "the folder given as --out is an empty text: name a folder, or leave the option out"
+        )
+    return (
+        Path(out) if out is not None else RESULTS / (site or this_site()).machine.name / spec.name
+    )
 
 
 def calibration_of(folder: Path, shared: bool, site: Site | None = None) -> Calibration:
-    """The site's step times as the study knows them, this machine's if none is named: its own file first, then, for a study under
-    results/<machine>, its siblings'."""
+    """The site's step times as the study knows them, this machine's if none is named: its own file
+    first, then, for a study under results/<machine>, its siblings'.
+    """
     paths = [folder / "calibration.json", *([folder.parent / "calibration.json"] if shared else [])]
     site = site or this_site()
     return Calibration(paths, site.machine, site.software)
 
 
-def rates_around(what: str, spec: StudySpec, out: str | Path | None) -> tuple[tuple[float, ...], Path]:
-    """The rates that `auto` stands for, and the study that they come from: six around the best rate of the spec's optimizer.
+def rates_around(
+    what: str, spec: StudySpec, out: str | Path | None
+) -> tuple[tuple[float, ...], Path]:
+    """The rates that `auto` stands for, and the study that they come from: six around the best rate
+    of the spec's optimizer.
 
-    `auto:DIR` takes the study in DIR; `auto` this machine's `article`, `tutorial` or `quick`, the first of the same network, data, batch,
-    hyper-parameters and schedule in which all of the optimizer's trials have ended. A study stored in `out` already keeps its rates.
+    `auto:DIR` takes the study in DIR; `auto` this machine's `article`, `tutorial` or `quick`, the
+    first of the same network, data, batch, hyper-parameters and schedule in which all of the
+    optimizer's trials have ended. A study stored in `out` already keeps its rates.
 
     Raises:
-        StudyError: several optimizers, no such study, or one in which the optimizer arrived nowhere.
+        StudyError: several optimizers, no such study, or one in which the optimizer arrived
+            nowhere.
     """
     if len(spec.optimizers) != 1:
-        raise StudyError(f"rates {what} are around one optimizer's best, and the study has {', '.join(spec.optimizers)}: name one")
+        raise StudyError(
+            f"rates {what} are around one optimizer's best, and the study has "
+            f"{', '.join(spec.optimizers)}: name one"
+        )
     mine, named = folder_of(spec, out), what.partition(":")[2]
     if named:
         Store(Path(named)).spec()  # refuses what is no study
@@ -59,77 +72,142 @@ def rates_around(what: str, spec: StudySpec, out: str | Path | None) -> tuple[tu
             continue
         there = Store(folder).spec()
         runs = tables.load(folder)
-        whole = len(runs) and (runs["optimizer"] == spec.optimizers[0]).sum() >= len(there) / len(there.optimizers)
-        if whole and all(getattr(there, field) == getattr(spec, field) for field in ("network", "dataset", "batch", "hyper", "schedule")):
+        whole = len(runs) and (runs["optimizer"] == spec.optimizers[0]).sum() >= len(there) / len(
+            there.optimizers
+        )
+        if whole and all(
+            getattr(there, field) == getattr(spec, field)
+            for field in ("network", "dataset", "batch", "hyper", "schedule")
+        ):
             return tables.rates_around(runs, spec.optimizers[0]), folder
-    wanted = f"a finished grid study of the {spec.network} network with {spec.optimizers[0]} in {here}"
-    raise StudyError(f"rates auto need {wanted}: run article (or tutorial) first, or name a study's folder, as in auto:DIR")
+    wanted = (
+        f"a finished grid study of the {spec.network} network with {spec.optimizers[0]} in {here}"
+    )
+    raise StudyError(
+        f"rates auto need {wanted}: run article (or tutorial) first, or name a study's folder, "
+        "as in auto:DIR"
+    )
 
 
 def sensible(spec: StudySpec, workers: int | None, silence: float | None) -> None:
-    """Raise `StudyError` at a number of workers that the mode, or the watch over them, cannot have."""
+    """Raise `StudyError` at a number of workers that the mode or the watch cannot have."""
     if workers is not None and workers < 1:
         raise StudyError(f"workers {workers} must be at least 1")
     if spec.mode == "alone" and workers is not None and workers > 1:
         raise StudyError(f"mode alone takes the machine to itself: --workers {workers} must be 1")
     if silence is not None and (spec.mode == "alone" or workers == 1):
-        raise StudyError("a hang is ended with its worker process: --hang-limit needs mode array and two workers at least")
+        raise StudyError(
+            "a hang is ended with its worker process: --hang-limit needs mode array and two "
+            "workers at least"
+        )
 
 
 def _belongs(store: Store, stored: Sequence[Run], spec: StudySpec, site: Site) -> None:
-    """Raise `StudyError` if the folder holds trials under another protocol, or of another engine or precision."""
+    """Raise `StudyError` if the folder holds trials under another protocol, or of another engine or
+    precision.
+    """
     if store.spec_path.exists():
         there = store.spec()
         different = there.differences(spec)
         if different:
-            listed = "; ".join(f"{name} is {getattr(there, name)} there, {getattr(spec, name)} here" for name in different)
-            raise StudyError(f"{store.folder} holds a study under another protocol ({listed}): give another --out")
+            listed = "; ".join(
+                f"{name} is {getattr(there, name)} there, {getattr(spec, name)} here"
+                for name in different
+            )
+            raise StudyError(
+                f"{store.folder} holds a study under another protocol ({listed}): give another "
+                "--out"
+            )
     elif stored:
-        raise StudyError(f"{store.folder} holds runs but no {store.spec_path.name} that says of what: restore it, or give another --out")
-    other = next((run for run in stored if (run.engine, run.precision) != (site.engine, site.precision)), None)
+        raise StudyError(
+            f"{store.folder} holds runs but no {store.spec_path.name} that says of what: "
+            "restore it, or give another --out"
+        )
+    other = next(
+        (run for run in stored if (run.engine, run.precision) != (site.engine, site.precision)),
+        None,
+    )
     if other and other.fingerprint == site.machine.fingerprint:
-        what = f"{other.engine} in {other.precision}, and this would be {site.engine} in {site.precision}"
-        raise StudyError(f"{store.folder} holds trials of {what}: give another --out, --engine or --precision")
+        what = (
+            f"{other.engine} in {other.precision}, and this would be {site.engine} in "
+            f"{site.precision}"
+        )
+        raise StudyError(
+            f"{store.folder} holds trials of {what}: give another --out, --engine or --precision"
+        )
 
 
 def busy(times: Calibration, trials: Sequence[Trial]) -> list[str]:
-    """A sentence where the step times of these trials were measured on a machine that was not quiet."""
-    used = [time for trial in trials if trial.mode == "array" and (time := times.times.get(key_of(trial))) and time.quiet is False]
+    """A sentence where the step times of these trials were measured on a machine that was not
+    quiet.
+    """
+    used = [
+        time
+        for trial in trials
+        if trial.mode == "array"
+        and (time := times.times.get(key_of(trial)))
+        and time.quiet is False
+    ]
     if not used:
         return []
     most, cores = max(time.others or 0.0 for time in used), times.machine.cores
     # A step cannot take less than its processor seconds shared by all cores.
-    factors = [cores * time.seconds / time.processor_seconds for time in used if time.processor_seconds]
+    factors = [
+        cores * time.seconds / time.processor_seconds for time in used if time.processor_seconds
+    ]
     factor = f" (at most {max(factors):.1f} times)" if factors else ""
     return [
-        f"the machine is busy: other programs took {most:.1f} of its {cores} cores while step times were measured, so the seconds of "
-        f"these trials may be too long{factor}; their steps are right. --wait-quiet SECONDS waits for a quiet machine, and calibrate "
+        f"the machine is busy: other programs took {most:.1f} of its {cores} cores while step "
+        "times were measured, so the seconds of "
+        f"these trials may be too long{factor}; their steps are right. --wait-quiet SECONDS "
+        "waits for a quiet machine, and calibrate "
         "--again takes another reading later"
     ]
 
 
 def changes(stored: Sequence[Run], site: Site) -> list[str]:
-    """Sentences on what is another machine or software at the site now than when trials were stored, or slow by the user's choice."""
+    """Sentences on what is another machine or software at the site now than when trials were
+    stored, or slow by the user's choice.
+    """
     said = []
     machine = site.machine
-    old = [run.machine for run in stored if run.fingerprint == machine.old_fingerprint != machine.fingerprint]
+    old = [
+        run.machine
+        for run in stored
+        if run.fingerprint == machine.old_fingerprint != machine.fingerprint
+    ]
     if old:
         said.append(
-            f"{len(old)} trials are stored of a machine that an older version called {old[0]}: that version did not tell kinds of "
-            "processor apart, so it may be this machine or not, and their seconds are not pooled with new ones"
+            f"{len(old)} trials are stored of a machine that an older version called {old[0]}: "
+            "that version did not tell kinds of "
+            "processor apart, so it may be this machine or not, and their seconds are not "
+            "pooled with new ones"
         )
-    foreign = sorted({run.machine for run in stored if run.fingerprint not in (machine.fingerprint, machine.old_fingerprint)})
+    foreign = sorted(
+        {
+            run.machine
+            for run in stored
+            if run.fingerprint not in (machine.fingerprint, machine.old_fingerprint)
+        }
+    )
     if foreign:
         said.append(
-            f"trials of {', '.join(foreign)} are stored here, and this machine is {machine.name}: each row keeps its machine, and a table "
+            f"trials of {', '.join(foreign)} are stored here, and this machine is "
+            f"{machine.name}: each row keeps its machine, and a table "
             "is of one (--machine)"
         )
-    other = sorted({run.software for run in stored if run.fingerprint == machine.fingerprint} - {site.software})
+    other = sorted(
+        {run.software for run in stored if run.fingerprint == machine.fingerprint} - {site.software}
+    )
     if other:
-        said.append(f"trials are stored that ran on {', '.join(other)}, and this is {site.software}: step times are not the same ones")
+        said.append(
+            f"trials are stored that ran on {', '.join(other)}, and this is {site.software}: "
+            "step times are not the same ones"
+        )
     if site.versions.get("onednn") == "off":
         said.append(
-            f"TensorFlow computes without oneDNN ({ONEDNN} is {os.environ.get(ONEDNN)}): a step takes about three times as long, and the "
+            f"TensorFlow computes without oneDNN ({ONEDNN} is {os.environ.get(ONEDNN)}): a step "
+            "takes about three times as long, and the "
             "convolutions of the lanes of an array are computed one after another"
         )
     return said
@@ -140,9 +218,17 @@ def _claim(store: Store, spec: StudySpec, digest: str, site: Site, pending: bool
     if store.spec_path.exists():
         stored = store.digest()
         if stored is None:
-            raise StudyError(f"{store.spec_path} does not tell the MD5 of its data any more: restore it, or give another --out")
+            raise StudyError(
+                f"{store.spec_path} does not tell the MD5 of its data any more: restore it, or "
+                "give another --out"
+            )
         if stored != digest:
-            raise StudyError(f"{store.folder} was run on other data (MD5 {stored}, now {digest}): give another --out")
+            raise StudyError(
+                f"{store.folder} was run on other data (MD5 {stored}, now {digest}): give "
+                "another --out"
+            )
     store.write(store.spec_path, {"schema": SCHEMA, "dataset_md5": digest, "spec": spec.to_json()})
     if pending or not store.machine():
-        store.write(store.folder / "machine.json", {**site.machine.to_json(), "versions": site.versions})
+        store.write(
+            store.folder / "machine.json", {**site.machine.to_json(), "versions": site.versions}
+        )

@@ -38,7 +38,9 @@ SPENT_EVERY = 60.0
 """Seconds between two lines of `spent.jsonl`."""
 
 
-def crew_of(todo: Plan, use: Resources, dataset: str, factory: EngineFactory, here: Here) -> Here | Workers:
+def crew_of(
+    todo: Plan, use: Resources, dataset: str, factory: EngineFactory, here: Here
+) -> Here | Workers:
     """Who trains the plan on this machine: this process, or several where there is enough to do."""
     return Workers(use.jobs, dataset, factory) if use.jobs > 1 and todo.pending else here
 
@@ -52,7 +54,8 @@ def train_pending(
     bar: Bar,
     ended: Callable[[Run], None] = lambda run: None,
 ) -> dict[str, float]:
-    """Train what the plan holds into the store, each run on the disk before the next is awaited; return other processes' seconds by part.
+    """Train what the plan holds into the store, each run on the disk before the next is awaited;
+    return other processes' seconds by part.
 
     Args:
         store: open for writing.
@@ -81,13 +84,24 @@ def train_pending(
     return parts
 
 
-def _train(crew: Here | Workers | Cluster, todo: Plan, times: Calibration, context: Context, emit: Emit, bar: Bar) -> dict[str, float]:
-    """Train the plan's groups, and after a hang what it left; return the seconds of other processes by part."""
+def _train(
+    crew: Here | Workers | Cluster,
+    todo: Plan,
+    times: Calibration,
+    context: Context,
+    emit: Emit,
+    bar: Bar,
+) -> dict[str, float]:
+    """Train the plan's groups, and after a hang what it left; return the seconds of other processes
+    by part.
+    """
     ended: set[str] = set()
     hung: list[Run] = []
 
     def sift(run: Run, finish: Finish | None) -> None:
-        """Keep back what an array's hang says of its trials: it hangs as a whole, and each has yet to be tried alone."""
+        """Keep back what an array's hang says of its trials: it hangs as a whole, and each has yet
+        to be tried alone.
+        """
         if run.error is not None and run.error.startswith(HUNG):
             hung.append(run)
             if run.lanes > 1:
@@ -97,23 +111,33 @@ def _train(crew: Here | Workers | Cluster, todo: Plan, times: Calibration, conte
 
     try:
         jobs = [(list(trials), step_times_of(trials, times)) for trials in todo.groups]
-        return crew.train(jobs, context, sift, lambda i, progress: bar.step(i, progress, todo.groups[i]))
+        return crew.train(
+            jobs, context, sift, lambda i, progress: bar.step(i, progress, todo.groups[i])
+        )
     except StudyError:
         if not hung:
             raise
     alone = [run.trial for run in hung if run.id not in ended]
     again = f", and {len(alone)} trials are tried again alone" if alone else ""
     bar.say(f"no check in {context.silence:g} s: a worker was ended{again}")
-    rest = [tuple(trial for trial in trials if trial.id not in ended and trial not in alone) for trials in todo.groups]
+    rest = [
+        tuple(trial for trial in trials if trial.id not in ended and trial not in alone)
+        for trials in todo.groups
+    ]
     groups = (*filter(None, rest), *((trial,) for trial in alone))
-    todo = replace(todo, groups=groups, pending=tuple(trial for trials in groups for trial in trials))
+    todo = replace(
+        todo, groups=groups, pending=tuple(trial for trials in groups for trial in trials)
+    )
     bar.start(todo, times)
     return _train(crew, todo, times, context, emit, bar)
 
 
-def measure(times: Calibration, trials: Sequence[Trial], engine: Callable[[], Engine], patience: float = 0.0) -> list[str]:
-    """Add the trials' step times to `times`, behind a progress bar, once the machine is quiet or `patience` seconds have passed; return
-    what there is to tell of them."""
+def measure(
+    times: Calibration, trials: Sequence[Trial], engine: Callable[[], Engine], patience: float = 0.0
+) -> list[str]:
+    """Add the trials' step times to `times`, behind a progress bar, once the machine is quiet or
+    `patience` seconds have passed; return what there is to tell of them.
+    """
     with tqdm(total=1, bar_format="{desc} {percentage:3.0f}% {bar} {elapsed}", leave=False) as bar:
 
         def watch(done: int, total: int) -> None:
@@ -128,7 +152,9 @@ def measure(times: Calibration, trials: Sequence[Trial], engine: Callable[[], En
 
 def settled(factory: EngineFactory) -> EngineFactory:
     """The same engine at one precision, whatever GPU a worker pins."""
-    return Setup(factory.engine, site_of(factory).precision) if isinstance(factory, Setup) else factory
+    return (
+        Setup(factory.engine, site_of(factory).precision) if isinstance(factory, Setup) else factory
+    )
 
 
 def once(factory: EngineFactory, images: data.Images, stopwatch: Stopwatch) -> Callable[[], Engine]:
@@ -144,8 +170,12 @@ def once(factory: EngineFactory, images: data.Images, stopwatch: Stopwatch) -> C
     return engine
 
 
-def _spender(store: Store, stopwatch: Stopwatch, jobs: int) -> Callable[[dict[str, float], float], None]:
-    """A function that stores where the time went since it last did, if that is at least so many seconds: a killed process leaves it."""
+def _spender(
+    store: Store, stopwatch: Stopwatch, jobs: int
+) -> Callable[[dict[str, float], float], None]:
+    """A function that stores where the time went since it last did, if that is at least so many
+    seconds: a killed process leaves it.
+    """
     written: dict[str, float] = {}
 
     def spend(in_workers: dict[str, float], least: float) -> None:
@@ -155,13 +185,16 @@ def _spender(store: Store, stopwatch: Stopwatch, jobs: int) -> Callable[[dict[st
             return
         written.update(parts)
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        append_line(store.spent_path, {"at": now, "jobs": jobs, "seconds": since, "in_workers": in_workers})
+        append_line(
+            store.spent_path, {"at": now, "jobs": jobs, "seconds": since, "in_workers": in_workers}
+        )
 
     return spend
 
 
 def step_times_of(trials: Sequence[Trial], times: Calibration) -> list[float] | None:
-    """The trials' step times, all of them measured by now; None in mode alone, where the clock itself is read.
+    """The trials' step times, all of them measured by now; None in mode alone, where the clock
+    itself is read.
 
     Raises:
         StudyError: one is not known.
@@ -172,6 +205,9 @@ def step_times_of(trials: Sequence[Trial], times: Calibration) -> list[float] | 
     for trial in trials:
         seconds = times.seconds(trial)
         if seconds is None:
-            raise StudyError(f"the step time of {trial.optimizer} at width {trial.width:g} is not known: run calibrate first")
+            raise StudyError(
+                f"the step time of {trial.optimizer} at width {trial.width:g} is not known: run "
+                "calibrate first"
+            )
         found.append(seconds)
     return found

@@ -35,7 +35,10 @@ def train(
     first = ARMS[0]
     alone = engine.learner([trial_of(first, seed, dataset)])
     rows += _epochs(alone, [first], seed, images, watch)
-    for arms in ([arm for arm in ARMS[1:] if not arm.carries_on], [arm for arm in ARMS if arm.carries_on]):
+    for arms in (
+        [arm for arm in ARMS[1:] if not arm.carries_on],
+        [arm for arm in ARMS if arm.carries_on],
+    ):
         learner = engine.learner([trial_of(arms[0], seed, dataset)])
         if arms[0].carries_on:
             learner.restore(alone.snapshot())
@@ -44,15 +47,26 @@ def train(
     return rows
 
 
-def _epochs(learner: Learner, arms: Sequence[Arm], seed: int, images: int, watch: Callable[[str, int], None]) -> Iterator[dict[str, Any]]:
+def _epochs(
+    learner: Learner, arms: Sequence[Arm], seed: int, images: int, watch: Callable[[str, int], None]
+) -> Iterator[dict[str, Any]]:
     """The rows of arms that are the learner's lanes."""
     steps = images // arms[0].batch
     learner.prepare()
     for epoch in range(EPOCHS):
         at = np.arange(epoch * steps, (epoch + 1) * steps)
-        rates: Floats = np.stack([arm.rate * parse.parse(arm.schedule).factor(at, np) * np.ones(steps) for arm in arms], axis=1)
+        rates: Floats = np.stack(
+            [arm.rate * parse.parse(arm.schedule).factor(at, np) * np.ones(steps) for arm in arms],
+            axis=1,
+        )
         learner.advance(rates)
         watch(" | ".join(arm.name for arm in arms), epoch + 1)
         for arm, accuracy in zip(arms, learner.evaluate(test=True), strict=True):
             error = round(1 - float(accuracy), 6)
-            yield {"arm": arm.name, "seed": seed, "epoch": epoch + 1, "steps": (epoch + 1) * steps, "test_error": error}
+            yield {
+                "arm": arm.name,
+                "seed": seed,
+                "epoch": epoch + 1,
+                "steps": (epoch + 1) * steps,
+                "test_error": error,
+            }

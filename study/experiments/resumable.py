@@ -1,4 +1,6 @@
-"""The case study of cycles and the contest in their folders: what is missing is trained, and then the tables are written."""
+"""The case study of cycles and the contest in their folders: what is missing is trained, and then
+the tables are written.
+"""
 
 from __future__ import annotations
 
@@ -33,10 +35,14 @@ from study.training.group import Context
 from study.training.stopwatch import Stopwatch
 
 
-def run_cycles(out: Path, seeds: int, dataset: str = "mnist", *, factory: EngineFactory = TENSORFLOW) -> pd.DataFrame:
-    """Train every arm with every seed that `out` lacks, measure the step times, and write `cycles.csv`, and its summary.
+def run_cycles(
+    out: Path, seeds: int, dataset: str = "mnist", *, factory: EngineFactory = TENSORFLOW
+) -> pd.DataFrame:
+    """Train every arm with every seed that `out` lacks, measure the step times, and write
+    `cycles.csv`, and its summary.
 
-    A seed's rows are on the disk before the next seed begins; rerunning goes on where it was stopped.
+    A seed's rows are on the disk before the next seed begins; rerunning goes on where it was
+    stopped.
 
     Args:
         out: the folder; `cycles.jsonl` in it is the source of truth.
@@ -50,7 +56,10 @@ def run_cycles(out: Path, seeds: int, dataset: str = "mnist", *, factory: Engine
     store, site = Store(out), site_of(factory)
     with store.writing():
         asked: dict[str, Any] = {"dataset": dataset, "width": 1.0, "epochs": case_study.EPOCHS}
-        if (site.engine, site.precision) != ("tensorflow", "float32"):  # which older folders do not tell
+        if (site.engine, site.precision) != (
+            "tensorflow",
+            "float32",
+        ):  # which older folders do not tell
             asked |= {"engine": site.engine, "precision": site.precision}
         store.settle("cycles.json", asked, "case study")
         images = data.load(dataset)
@@ -60,7 +69,9 @@ def run_cycles(out: Path, seeds: int, dataset: str = "mnist", *, factory: Engine
         engine = once(factory, images, Stopwatch())
         times = calibration_of(out, shared=False, site=site)
         kinds = times.missing([case_study.trial_of(arm, 0, dataset) for arm in case_study.ARMS])
-        with tqdm(total=len(missing) * case_study.EPOCHS * 3, desc="cycles", disable=not missing) as bar:
+        with tqdm(
+            total=len(missing) * case_study.EPOCHS * 3, desc="cycles", disable=not missing
+        ) as bar:
 
             def watch(arms: str, epoch: int) -> None:
                 bar.set_postfix_str(f"{arms[:40]}, epoch {epoch}")
@@ -93,11 +104,13 @@ def run_contest(
 ) -> pd.DataFrame:
     """Let every method pick, train at every pick, and write `contest.csv`; return it.
 
-    Picks (`picks.jsonl`) and runs (`runs.jsonl`) are on the disk as they come; rerunning goes on where it was stopped. The searches run in
-    this process, the trials at the picks as a study's do; their step times are the grid's.
+    Picks (`picks.jsonl`) and runs (`runs.jsonl`) are on the disk as they come; rerunning goes on
+    where it was stopped. The searches run in this process, the trials at the picks as a study's do;
+    their step times are the grid's.
 
     Args:
-        grid: the folder of a grid study: the protocol, the bounds of the rates, the step times, the truth.
+        grid: the folder of a grid study: the protocol, the bounds of the rates, the step times, the
+            truth.
         out: the contest's folder.
         seeds: how many, 0 to N - 1.
         methods: names out of `contest.METHODS`.
@@ -106,18 +119,28 @@ def run_contest(
         factory: makes the engine.
 
     Raises:
-        StudyError: the grid is no study, or one of several widths or without step times; or another process is on `out`.
+        StudyError: the grid is no study, or one of several widths or without step times; or another
+            process is on `out`.
     """
     spec = Store(grid).spec()
     runs = tables.comparable(tables.load(grid), grid)
     if len(spec.widths) > 1:
         raise StudyError(f"{grid} has {len(spec.widths)} widths: a contest needs a grid of one")
     if runs["step_seconds"].isna().any() or runs["steps"].isna().any():
-        raise StudyError(f"{grid} does not tell steps and step times: a contest needs a grid that was trained by this program")
+        raise StudyError(
+            f"{grid} does not tell steps and step times: a contest needs a grid that was "
+            "trained by this program"
+        )
     if spec.schedule != "constant":
-        raise StudyError(f"{grid} trained under the schedule {spec.schedule}: a contest needs a grid at constant rates")
+        raise StudyError(
+            f"{grid} trained under the schedule {spec.schedule}: a contest needs a grid at "
+            "constant rates"
+        )
     if runs["learning_rate"].nunique() < 3 or not (runs["outcome"] == Outcome.REACHED).any():
-        raise StudyError(f"{grid} holds too little truth: a contest needs a grid of several rates, some of which reach the target")
+        raise StudyError(
+            f"{grid} holds too little truth: a contest needs a grid of several rates, some of "
+            "which reach the target"
+        )
     step_seconds = runs.groupby(runs["optimizer"].astype(str))["step_seconds"].median()
     sensible(spec, workers, silence)
     refuse_links(grid)
@@ -125,7 +148,10 @@ def run_contest(
     factory, site = settled(factory), site_of(factory)
     there = runs["engine"].iloc[0], runs["precision"].iloc[0]
     if there != (site.engine, site.precision):
-        raise StudyError(f"{grid} was trained by {' in '.join(there)}, and this would be {site.engine} in {site.precision}: take the same")
+        raise StudyError(
+            f"{grid} was trained by {' in '.join(there)}, and this would be {site.engine} in "
+            f"{site.precision}: take the same"
+        )
     with store.writing():
         asked = {"grid": str(grid), "protocol": {**spec.to_json(), "seeds": 0}, "budget": budget}
         store.settle("contest.json", asked, "contest")
@@ -135,19 +161,34 @@ def run_contest(
         engine = once(factory, images, stopwatch)
         picks = contests.read_picks(out)
         have = {(pick.seed, pick.method) for pick in picks}
-        todo = [(seed, name) for seed in range(seeds) for name in methods if (seed, name) not in have]
+        todo = [
+            (seed, name) for seed in range(seeds) for name in methods if (seed, name) not in have
+        ]
         low, high = float(runs["learning_rate"].min()), float(runs["learning_rate"].max())
         with tqdm(total=len(todo), desc="searches", disable=not todo) as bar:
             for seed, name in todo:
                 bar.set_postfix_str(f"{name}, seed {seed}")
                 base = replace(spec.trials()[0], seed=seed, prune="none")
-                trials = {optimizer: replace(base, optimizer=optimizer, learning_rate=low) for optimizer in spec.optimizers}
-                found = list(contest.METHODS[name](contest.Task(engine(), trials, seed, low, high, budget)))
-                append_line(paper, {"seed": seed, "method": name, "picks": [asdict(pick) for pick in found]})
+                trials = {
+                    optimizer: replace(base, optimizer=optimizer, learning_rate=low)
+                    for optimizer in spec.optimizers
+                }
+                found = list(
+                    contest.METHODS[name](contest.Task(engine(), trials, seed, low, high, budget))
+                )
+                append_line(
+                    paper, {"seed": seed, "method": name, "picks": [asdict(pick) for pick in found]}
+                )
                 picks += found
                 bar.update(1)
-        picked = {trial.id: trial for pick in picks if (trial := contests.trial_of(pick, spec.trials()[0]))}
-        wanted = sorted(picked.values(), key=lambda trial: trial.learning_rate)  # an array's trials are neighbours
+        picked = {
+            trial.id: trial
+            for pick in picks
+            if (trial := contests.trial_of(pick, spec.trials()[0]))
+        }
+        wanted = sorted(
+            picked.values(), key=lambda trial: trial.learning_rate
+        )  # an array's trials are neighbours
         times = Calibration([grid / "calibration.json"], site.machine, site.software)
         times.pin((trial, float(step_seconds[trial.optimizer])) for trial in wanted)
         stored = [run for run in store.runs() if run.id in picked]
@@ -155,7 +196,14 @@ def run_contest(
         planned = plan(wanted, {run.id for run in stored}, times, use)
         with closing(Bar(len(wanted), stored, planned, use, enabled=bool(planned.pending))) as bar:
             crew = crew_of(planned, use, spec.dataset, factory, Here(engine, stopwatch))
-            train_pending(store, planned, times, crew, Context(spec.name, site, use.jobs, silence=silence), bar)
+            train_pending(
+                store,
+                planned,
+                times,
+                crew,
+                Context(spec.name, site, use.jobs, silence=silence),
+                bar,
+            )
     table = contests.table(grid, out)
     table.to_csv(out / "contest.csv", index=False, float_format="%.6g")
     contests.summary(table).to_csv(out / "contest-summary.csv", index=False, float_format="%.6g")

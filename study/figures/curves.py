@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 
 def curves(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
-    """Validation accuracy over seconds of training, each optimizer at its best rate, from a little below the target up.
+    """Validation accuracy over seconds of training, each optimizer at its best rate, from a little
+    below the target up.
 
     Over seeds the curve is the median and the band reaches from the lowest to the highest.
 
@@ -38,7 +39,13 @@ def curves(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
         if tables.collapsed(mine, target).any():
             label += " (collapsed)"
         by_time = mine.groupby("seconds")["accuracy"]
-        axes.plot(by_time.median().index, 100 * by_time.median(), color=COLOURS[name], linewidth=1.6, label=label)
+        axes.plot(
+            by_time.median().index,
+            100 * by_time.median(),
+            color=COLOURS[name],
+            linewidth=1.6,
+            label=label,
+        )
         if mine["seed"].nunique() > 1:
             low, high = 100 * by_time.min(), 100 * by_time.max()
             axes.fill_between(low.index, low, high, color=COLOURS[name], alpha=0.15, linewidth=0)
@@ -46,7 +53,8 @@ def curves(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     axes.axhline(100 * target, color="0.5", linestyle=":", linewidth=1, label=kind)
     # What happens near the target is the point; the climb to it takes the first moments.
     axes.set_ylim(
-        100 * max(0.0, target - 2.5 * (1 - target)), 100 * min(1.0, max(target, float(table["accuracy"].max())) + (1 - target) / 3)
+        100 * max(0.0, target - 2.5 * (1 - target)),
+        100 * min(1.0, max(target, float(table["accuracy"].max())) + (1 - target) / 3),
     )
     axes.set_xlim(0, float(table["seconds"].max()))
     axes.yaxis.set_major_formatter(ticker.PercentFormatter(decimals=0))

@@ -12,7 +12,8 @@ from study.tables.case_study import ARMS, CONTROL, CONTROL_ON, FIRST, PUBLISHED,
 
 
 def cycles(rows: pd.DataFrame) -> Figure:
-    """The case study of cyclical rates: test error over the seconds of training, and at the end with intervals.
+    """The case study of cyclical rates: test error over the seconds of training, and at the end
+    with intervals.
 
     Args:
         rows: what `study.cycles.read` gives.
@@ -20,12 +21,30 @@ def cycles(rows: pd.DataFrame) -> Figure:
     figure = Drawing(figsize=(12.5, 5.2), layout="constrained")
     with sns.axes_style("whitegrid", {"grid.color": "0.93"}):
         left, right = figure.subplots(1, 2, width_ratios=(1, 1.25))
-    shown = {FIRST: "black", SCRATCH: "#2166ac", CONTROL: "#67a9cf", PUBLISHED: "#b2182b", CONTROL_ON: "#ef8a62"}
+    shown = {
+        FIRST: "black",
+        SCRATCH: "#2166ac",
+        CONTROL: "#67a9cf",
+        PUBLISHED: "#b2182b",
+        CONTROL_ON: "#ef8a62",
+    }
     before = rows[rows["arm"] == FIRST].groupby("epoch")["seconds"].median().max()
     for arm, colour in shown.items():
-        mine = rows[rows["arm"] == arm].groupby("epoch").agg(seconds=("seconds", "median"), error=("test_error", "median"))
+        mine = (
+            rows[rows["arm"] == arm]
+            .groupby("epoch")
+            .agg(seconds=("seconds", "median"), error=("test_error", "median"))
+        )
         start = before if arm in (PUBLISHED, CONTROL_ON) else 0.0
-        left.plot(start + mine["seconds"], 100 * mine["error"], color=colour, marker="o", markersize=3.5, linewidth=1.5, label=arm)
+        left.plot(
+            start + mine["seconds"],
+            100 * mine["error"],
+            color=colour,
+            marker="o",
+            markersize=3.5,
+            linewidth=1.5,
+            label=arm,
+        )
     left.set_yscale("log")
     left.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 3, 5)))
     left.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g} %"))
@@ -36,7 +55,12 @@ def cycles(rows: pd.DataFrame) -> Figure:
     table = summary(rows)[::-1].reset_index(drop=True)
     last = rows[rows["epoch"] == rows["epoch"].max()]
     for place, row in enumerate(table.itertuples()):
-        arm, middle, low, high = str(row.arm), float(str(row.error)), float(str(row.low)), float(str(row.high))
+        arm, middle, low, high = (
+            str(row.arm),
+            float(str(row.error)),
+            float(str(row.low)),
+            float(str(row.high)),
+        )
         colour = shown.get(arm, "0.4")
         own = 100 * last[last["arm"] == arm]["test_error"]
         right.scatter(own, [place] * len(own), s=9, color=colour, alpha=0.35)
@@ -46,5 +70,9 @@ def cycles(rows: pd.DataFrame) -> Figure:
     right.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g} %"))
     right.set_xlabel(f"test error after {rows['epoch'].max()} epochs: seeds, mean, 95 % interval")
     seeds = rows["seed"].nunique()
-    _headline(figure, f"Cyclical rates and their controls\nperceptron 784-784-10, Adam, {len(ARMS)} ways of training, {seeds} seeds")
+    _headline(
+        figure,
+        f"Cyclical rates and their controls\nperceptron 784-784-10, Adam, {len(ARMS)} ways of "
+        f"training, {seeds} seeds",
+    )
     return figure

@@ -22,11 +22,14 @@ if TYPE_CHECKING:
 
 
 MOST_WIDTHS = 2
-"""Valleys drawn of a study of sizes, the smallest's and the largest's; its figures of size show them all."""
+"""Valleys drawn of a study of sizes, the smallest's and the largest's; its figures of size show
+them all.
+"""
 
 
 def draw(runs: pd.DataFrame, stored: pd.DataFrame) -> dict[str, Figure]:
-    """Every figure of a study, by the name of its file; of a study of few widths each width has its own valley and envelope.
+    """Every figure of a study, by the name of its file; of a study of few widths each width has its
+    own valley and envelope.
 
     Args:
         runs: the study's runs.
@@ -59,15 +62,21 @@ def draw(runs: pd.DataFrame, stored: pd.DataFrame) -> dict[str, Figure]:
     return drawn
 
 
-def write(folder: str | Path, out: str | Path | None = None, machine: str | None = None) -> list[Path]:
-    """Draw every figure of a stored study into `figures/`, each as PNG and SVG; return the PNGs' paths.
+def write(
+    folder: str | Path, out: str | Path | None = None, machine: str | None = None
+) -> list[Path]:
+    """Draw every figure of a stored study into `figures/`, each as PNG and SVG; return the PNGs'
+    paths.
 
     Raises:
         StudyError: no runs, or runs that must not share a figure.
     """
     refuse_links(Path(folder))
     runs = tables.load(folder, machine)
-    return save(draw(runs, tables.curves_of(tables.curves(folder), runs)), Path(out) if out is not None else Path(folder) / "figures")
+    return save(
+        draw(runs, tables.curves_of(tables.curves(folder), runs)),
+        Path(out) if out is not None else Path(folder) / "figures",
+    )
 
 
 def save(drawn: Mapping[str, Figure], out: Path) -> list[Path]:

@@ -18,7 +18,8 @@ HERE, THERE, NEVER = "#1b7837", "0.75", "#b2182b"
 
 
 def lineage(done: Population, title: str) -> Figure:
-    """Rate against step, a line a member, with a branch from the parent where it was copied; the best member's line is thick.
+    """Rate against step, a line a member, with a branch from the parent where it was copied; the
+    best member's line is thick.
 
     Args:
         done: a finished population.
@@ -32,10 +33,17 @@ def lineage(done: Population, title: str) -> Figure:
             if k:
                 parent = done.rounds[k - 1].members[member.parent].rate
                 copied = member.parent != i
-                above.plot([begin, begin], [parent, member.rate], color="#d6604d" if copied else "0.7", linewidth=0.9 if copied else 0.4)
+                above.plot(
+                    [begin, begin],
+                    [parent, member.rate],
+                    color="#d6604d" if copied else "0.7",
+                    linewidth=0.9 if copied else 0.4,
+                )
     line = done.lineage()
     steps = [step for start, _ in line for step in (start, start + done.ready)]
-    above.plot(steps, [member.rate for _, member in line for _ in range(2)], color="#2166ac", linewidth=2.4)
+    above.plot(
+        steps, [member.rate for _, member in line for _ in range(2)], color="#2166ac", linewidth=2.4
+    )
     above.set_yscale("log")
     above.set_ylabel("learning rate")
     handles = [
@@ -48,15 +56,27 @@ def lineage(done: Population, title: str) -> Figure:
     scores = np.array([round_.scores for round_ in done.rounds])
     parents = np.array([[member.parent for member in round_.members] for round_ in done.rounds])
     for k in range(1, len(at)):  # from the parent's accuracy, so that no copy looks like learning
-        below.plot(at[k - 1 : k + 1], 100 * np.stack([scores[k - 1][parents[k]], scores[k]]), color="0.7", linewidth=0.8)
-    line_scores = [round_.scores[place] for round_, place in zip(done.rounds, done.places(), strict=True)]
-    below.plot(at, 100 * np.array(line_scores), color="#2166ac", linewidth=2.4, marker="o", markersize=3)
+        below.plot(
+            at[k - 1 : k + 1],
+            100 * np.stack([scores[k - 1][parents[k]], scores[k]]),
+            color="0.7",
+            linewidth=0.8,
+        )
+    line_scores = [
+        round_.scores[place] for round_, place in zip(done.rounds, done.places(), strict=True)
+    ]
+    below.plot(
+        at, 100 * np.array(line_scores), color="#2166ac", linewidth=2.4, marker="o", markersize=3
+    )
     below.yaxis.set_major_formatter(ticker.PercentFormatter(decimals=0))
     below.set_ylabel("validation accuracy")
     below.set_xlabel("steps of each member")
     below.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
     below.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
-    _headline(figure, f"A population of {len(done.rounds[0].members)} and the schedule that it found\n{title}")
+    _headline(
+        figure,
+        f"A population of {len(done.rounds[0].members)} and the schedule that it found\n{title}",
+    )
     return figure
 
 

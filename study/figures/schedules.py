@@ -49,7 +49,9 @@ RISES = (
 
 
 def schedules(shown: Iterable[str | Schedule], steps: int, title: str) -> Figure:
-    """The factor on the learning rate against the step, a panel a schedule, under the text that it is called by."""
+    """The factor on the learning rate against the step, a panel a schedule, under the text that it
+    is called by.
+    """
     shapes = [parse(shape) for shape in shown]
     rows = math.ceil(len(shapes) / 3)
     room = ConstrainedLayoutEngine(wspace=0.06)  # for the numbers at the ends of the axes
@@ -60,18 +62,32 @@ def schedules(shown: Iterable[str | Schedule], steps: int, title: str) -> Figure
         _rate(axes, shape, 1.0, steps, color="C0", linewidth=1.8)
         name, _, arguments = str(shape).partition(":")
         axes.set_title(name, fontsize=10.5, loc="left", pad=16, fontweight="bold")
-        axes.text(0, 1.03, arguments, transform=axes.transAxes, fontsize=8, color="0.35", family="monospace")
+        axes.text(
+            0,
+            1.03,
+            arguments,
+            transform=axes.transAxes,
+            fontsize=8,
+            color="0.35",
+            family="monospace",
+        )
         axes.set_ylim(bottom=0)
         axes.set_xticks([0, steps / 2, steps])
         axes.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
     for axes in panels[len(shapes) :]:
         axes.set_visible(False)
     figure.supxlabel("step", fontsize=10)
-    _headline(figure, f"{title}\nlearning rate, as a share of the one that a study or an optimizer is given; below a name, its arguments")
+    _headline(
+        figure,
+        f"{title}\nlearning rate, as a share of the one that a study or an optimizer is given; "
+        "below a name, its arguments",
+    )
     return figure
 
 
-def decay(lines: Mapping[str, str | Schedule], learning_rate: float, steps: int, title: str) -> Figure:
+def decay(
+    lines: Mapping[str, str | Schedule], learning_rate: float, steps: int, title: str
+) -> Figure:
     """The learning rate against the step of one or a few schedules, each by its label."""
     figure, (axes,) = _figure(1, size=(8, 4.2))
     for label, shape in lines.items():
@@ -86,14 +102,31 @@ def decay(lines: Mapping[str, str | Schedule], learning_rate: float, steps: int,
 
 
 def every_schedule() -> dict[str, Figure]:
-    """What schedules look like, by the name of the file: those that decay, those that rise, and the article's two decays."""
-    smooth, steps = "exponential:rate=0.96,steps=100", "exponential:rate=0.96,steps=100,staircase=true"
+    """What schedules look like, by the name of the file: those that decay, those that rise, and the
+    article's two decays.
+    """
+    smooth, steps = (
+        "exponential:rate=0.96,steps=100",
+        "exponential:rate=0.96,steps=100,staircase=true",
+    )
     pieces = "piecewise:boundaries=10000/12000,factors=1/0.5/0.1"
     return {
         "schedules-decay": schedules(DECAYS, 1000, "Schedules that decay"),
-        "schedules-rise": schedules(RISES, 1000, "Schedules that rise: cycles, restarts, one-cycle, ramps, warm-up"),
-        "decay-exponential": decay({"smooth": smooth, "staircase": steps}, 0.1, 1000, "Exponential decay: 0.1 x 0.96^(step / 100)"),
-        "decay-piecewise": decay({"rate": pieces}, 1.0, 20_000, "Piecewise constant: 1.0 to step 10,000, 0.5 to 12,000, then 0.1"),
+        "schedules-rise": schedules(
+            RISES, 1000, "Schedules that rise: cycles, restarts, one-cycle, ramps, warm-up"
+        ),
+        "decay-exponential": decay(
+            {"smooth": smooth, "staircase": steps},
+            0.1,
+            1000,
+            "Exponential decay: 0.1 x 0.96^(step / 100)",
+        ),
+        "decay-piecewise": decay(
+            {"rate": pieces},
+            1.0,
+            20_000,
+            "Piecewise constant: 1.0 to step 10,000, 0.5 to 12,000, then 0.1",
+        ),
     }
 
 

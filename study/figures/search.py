@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from study.search.staircase import Staircase
 
 
-RULE_MARKERS = dict(zip(("tenth", "steepest", "valley", "slide", "rise", "fall"), "osD^<>", strict=True))
+RULE_MARKERS = dict(
+    zip(("tenth", "steepest", "valley", "slide", "rise", "fall"), "osD^<>", strict=True)
+)
 
 
 OF_ACCURACY = ("rise", "fall")
@@ -28,7 +30,8 @@ SWEEP_ENDS = {"end": "to its end", "threshold": "stopped as the loss rose", "div
 
 
 def sweep(found: Sweep, what: str = "") -> Figure:
-    """A sweep of the learning rate: each batch's loss, the smoothed loss, the accuracy where there is one, and every rule's rate on it.
+    """A sweep of the learning rate: each batch's loss, the smoothed loss, the accuracy where there
+    is one, and every rule's rate on it.
 
     Args:
         found: the sweep.
@@ -36,21 +39,37 @@ def sweep(found: Sweep, what: str = "") -> Figure:
     """
     if not len(found.rates):
         raise StudyError("the sweep has no point to draw: its first loss was not finite")
-    picks = {rule: found.pick(rule).rate for rule in RULE_MARKERS if len(found.accuracy) or rule not in OF_ACCURACY}
+    picks = {
+        rule: found.pick(rule).rate
+        for rule in RULE_MARKERS
+        if len(found.accuracy) or rule not in OF_ACCURACY
+    }
     rows = 2 if len(found.accuracy) else 1
     figure, panels = _figure(rows, size=(9.5, 3 + 2.2 * rows), height_ratios=(1.6, 1)[:rows])
-    panels[0].scatter(found.rates, found.losses, s=12, color="0.6", linewidths=0, label="loss of a batch")
-    panels[0].plot(found.rates, found.smoothed, color="black", linewidth=1.6, label="smoothed (lags some 50 steps)")
+    panels[0].scatter(
+        found.rates, found.losses, s=12, color="0.6", linewidths=0, label="loss of a batch"
+    )
+    panels[0].plot(
+        found.rates,
+        found.smoothed,
+        color="black",
+        linewidth=1.6,
+        label="smoothed (lags some 50 steps)",
+    )
     start = float(found.losses[: max(5, len(found.losses) // 10)].mean())
     bottom = float(found.losses.min())
     top = max(start + 0.5 * (start - bottom), float(np.quantile(found.losses, 0.9)) + 1e-9)
-    panels[0].set_ylim(bottom - 0.05 * (top - bottom), top)  # the blow-up would leave the valley no room
+    panels[0].set_ylim(
+        bottom - 0.05 * (top - bottom), top
+    )  # the blow-up would leave the valley no room
     panels[0].set_ylabel("loss")
     if rows == 2:
         panels[1].scatter(found.rates, 100 * found.accuracy, s=7, color="0.55", linewidths=0)
         panels[1].yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g} %"))
         panels[1].set_ylabel("accuracy of a batch")
-    for (rule, rate), colour in zip(picks.items(), sns.color_palette("colorblind", len(picks)), strict=True):
+    for (rule, rate), colour in zip(
+        picks.items(), sns.color_palette("colorblind", len(picks)), strict=True
+    ):
         axes = panels[-1] if rule in OF_ACCURACY else panels[0]
         if rate is None:
             axes.plot([], [], linestyle="none", label=f"{rule}: none")
@@ -58,7 +77,13 @@ def sweep(found: Sweep, what: str = "") -> Figure:
         axes.axvline(rate, color=colour, linewidth=1, linestyle=":")
         on_axis = rule in OF_ACCURACY
         height = 0 if on_axis else np.interp(rate, found.rates, found.smoothed)
-        style: dict[str, Any] = {"marker": RULE_MARKERS[rule], "markersize": 8, "linestyle": "none", "clip_on": False, "zorder": 4}
+        style: dict[str, Any] = {
+            "marker": RULE_MARKERS[rule],
+            "markersize": 8,
+            "linestyle": "none",
+            "clip_on": False,
+            "zorder": 4,
+        }
         if on_axis:
             style["transform"] = axes.get_xaxis_transform()
         axes.plot([rate], [height], color=colour, label=f"{rule}: {rate:.3g}", **style)
@@ -67,13 +92,20 @@ def sweep(found: Sweep, what: str = "") -> Figure:
     if found.scale == "log":
         panels[-1].set_xscale("log")
     panels[-1].set_xlabel("learning rate")
-    sizes = f"{len(found.rates)} of {found.steps} steps from {found.rates[0]:.3g} to {found.rates[-1]:.3g}, {SWEEP_ENDS[found.stopped]}"
-    _headline(figure, f"Loss under a rising learning rate\n{' · '.join([*([what] if what else []), sizes])}")
+    sizes = (
+        f"{len(found.rates)} of {found.steps} steps from {found.rates[0]:.3g} to "
+        f"{found.rates[-1]:.3g}, {SWEEP_ENDS[found.stopped]}"
+    )
+    _headline(
+        figure,
+        f"Loss under a rising learning rate\n{' · '.join([*([what] if what else []), sizes])}",
+    )
     return figure
 
 
 def staircase(found: Staircase, what: str = "") -> Figure:
-    """A staircase search: each unit's loss at its rate, what each rate led to, and the rate picked; what was not finite at the top.
+    """A staircase search: each unit's loss at its rate, what each rate led to, and the rate picked;
+    what was not finite at the top.
 
     Args:
         found: the search.
@@ -84,10 +116,20 @@ def staircase(found: Staircase, what: str = "") -> Figure:
     finite = [row for row in found.rows if row.loss < math.inf]
     whole = [end for end in ends if end.loss < math.inf]
     axes.scatter(
-        [row.rate for row in finite], [row.loss for row in finite], s=8, color="0.7", linewidths=0, label="loss of an epoch or step"
+        [row.rate for row in finite],
+        [row.loss for row in finite],
+        s=8,
+        color="0.7",
+        linewidths=0,
+        label="loss of an epoch or step",
     )
     style: dict[str, Any] = {"color": "black", "linewidth": 1.4, "marker": "o", "markersize": 3.5}
-    axes.plot([end.rate for end in whole], [end.loss for end in whole], **style, label="where each rate ended")
+    axes.plot(
+        [end.rate for end in whole],
+        [end.loss for end in whole],
+        **style,
+        label="where each rate ended",
+    )
     least = min((row.loss for row in finite), default=0.0)
     fall = finite[0].loss - least if finite else 0.0
     if fall > 0:  # a blow-up would leave the rest no room
@@ -95,17 +137,25 @@ def staircase(found: Staircase, what: str = "") -> Figure:
     lost = [end.rate for end in ends if end.loss == math.inf]
     if lost:
         top: dict[str, Any] = {"linestyle": "none", "marker": "x", "color": "C3", "clip_on": False}
-        axes.plot(lost, [1] * len(lost), transform=axes.get_xaxis_transform(), label="not finite", **top)
+        axes.plot(
+            lost, [1] * len(lost), transform=axes.get_xaxis_transform(), label="not finite", **top
+        )
     pick = found.pick()
     if pick.rate is not None:
-        axes.axvline(pick.rate, color="C0", linestyle=":", linewidth=1.4, label=f"picked: {pick.rate:.3g}")
+        axes.axvline(
+            pick.rate, color="C0", linestyle=":", linewidth=1.4, label=f"picked: {pick.rate:.3g}"
+        )
     else:
         axes.plot([], [], linestyle="none", label="no rate picked: the loss\nnever fell enough")
     axes.set_xscale("log")
     axes.set_xlabel("learning rate")
     axes.set_ylabel("loss")
     _legend(axes)
-    how = "every rate from the same weights" if found.fresh else "weights carried on from rate to rate"
+    how = (
+        "every rate from the same weights"
+        if found.fresh
+        else "weights carried on from rate to rate"
+    )
     sizes = f"{len(ends)} rates, {found.rows[-1].step:,} steps, {how}"
     _headline(figure, f"The staircase search\n{' · '.join([*([what] if what else []), sizes])}")
     return figure

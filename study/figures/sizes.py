@@ -10,7 +10,16 @@ from matplotlib.figure import Figure
 
 from study import tables
 from study.errors import StudyError
-from study.figures.style import COLOURS, LABELS, _figure, _headline, _legend, _seconds_axis, _subtitle, _target
+from study.figures.style import (
+    COLOURS,
+    LABELS,
+    _figure,
+    _headline,
+    _legend,
+    _seconds_axis,
+    _subtitle,
+    _target,
+)
 from study.storage.records import Outcome
 
 if TYPE_CHECKING:
@@ -25,11 +34,13 @@ MOST_NAMED = 8
 
 
 def size(runs: pd.DataFrame, rate: float | None = None) -> Figure:
-    """Time against weights at one rate, with its line; a trial that did not arrive stands at its cap.
+    """Time against weights at one rate, with its line; a trial that did not arrive stands at its
+    cap.
 
     Args:
         runs: of several widths.
-        rate: the learning rate; where None, the one of the most arrivals, and among those of the least time.
+        rate: the learning rate; where None, the one of the most arrivals, and among those of the
+            least time.
 
     Raises:
         StudyError: fewer than three widths, or no such rate.
@@ -49,12 +60,20 @@ def size(runs: pd.DataFrame, rate: float | None = None) -> Figure:
         colour = COLOURS[name]
         trials = mine[mine["optimizer"] == row.optimizer]
         arrived = trials["outcome"] == Outcome.REACHED
-        axes.scatter(trials["weights"][arrived], trials["seconds"][arrived], color=colour, s=22, label=f"{LABELS[name]}: a trial")
+        axes.scatter(
+            trials["weights"][arrived],
+            trials["seconds"][arrived],
+            color=colour,
+            s=22,
+            label=f"{LABELS[name]}: a trial",
+        )
         _line(axes, row, trials["weights"], colour)
         if not arrived.all():
             caps = tables.budget(trials)[~arrived]
             style = {"marker": "^", "facecolors": "none", "edgecolors": colour, "s": 26}
-            axes.scatter(trials["weights"][~arrived], caps, **style, label="did not arrive (at its cap)")
+            axes.scatter(
+                trials["weights"][~arrived], caps, **style, label="did not arrive (at its cap)"
+            )
     _weights_axis(axes)
     axes.set_ylabel(f"seconds of training to {_target(runs)}")
     axes.set_ylim(bottom=0)
@@ -64,7 +83,8 @@ def size(runs: pd.DataFrame, rate: float | None = None) -> Figure:
 
 
 def sizes(runs: pd.DataFrame) -> Figure:
-    """Time against weights at every rate, each with its line: the medians of the seeds, with their quartiles.
+    """Time against weights at every rate, each with its line: the medians of the seeds, with their
+    quartiles.
 
     Raises:
         StudyError: fewer than three widths, or several optimizers.
@@ -80,7 +100,13 @@ def sizes(runs: pd.DataFrame) -> Figure:
     axes.scatter(here["weights"], here["seconds"], s=16, c=[colours[rate] for rate in here["rate"]])
     if here["seeds"].max() > 1:
         low, high = (here[name].clip(upper=cap) for name in ("seconds_q25", "seconds_q75"))
-        axes.vlines(here["weights"], low, high, colors=[colours[rate] for rate in here["rate"]], linewidth=0.8)
+        axes.vlines(
+            here["weights"],
+            low,
+            high,
+            colors=[colours[rate] for rate in here["rate"]],
+            linewidth=0.8,
+        )
     _censored(axes, lost["weights"], cap, [colours[rate] for rate in lost["rate"]])
     for row in lines.itertuples():
         rate: Any = row.rate
@@ -111,7 +137,15 @@ def size_valley(runs: pd.DataFrame) -> Figure:
         seconds = mine["seconds"].replace(float("inf"), float("nan"))
         _censored(axes, mine[seconds.isna()]["rate"], cap, colour)
         label = f"{width:g}x: {int(mine['weights'].iloc[0]):,} weights" if width in named else None
-        axes.plot(mine["rate"], seconds, color=colour, linewidth=1.4, marker="o", markersize=3.5, label=label)
+        axes.plot(
+            mine["rate"],
+            seconds,
+            color=colour,
+            linewidth=1.4,
+            marker="o",
+            markersize=3.5,
+            label=label,
+        )
     _seconds_axis(axes, cells["seconds"].replace(float("inf"), float("nan")).dropna(), cap)
     axes.set_xlabel("learning rate")
     axes.set_ylabel(f"seconds of training to {_target(runs)}")
@@ -121,7 +155,8 @@ def size_valley(runs: pd.DataFrame) -> Figure:
 
 
 def slopes(runs: pd.DataFrame) -> Figure:
-    """k of time = c + k n against learning rate, with 95 % intervals: by least squares, and with the censored trials used.
+    """k of time = c + k n against learning rate, with 95 % intervals: by least squares, and with
+    the censored trials used.
 
     Raises:
         StudyError: fewer than three widths, or several optimizers.
@@ -129,14 +164,33 @@ def slopes(runs: pd.DataFrame) -> Figure:
     _one_optimizer(runs)
     lines = tables.sizes(runs).dropna(subset=["k", "shape"])
     figure, (axes,) = _figure(1, size=(9.5, 5))
-    ways = {"": ("least squares, arrivals alone", "black", 0.98), "tobit_": ("with censored trials", "C0", 1.02)}
+    ways = {
+        "": ("least squares, arrivals alone", "black", 0.98),
+        "tobit_": ("with censored trials", "C0", 1.02),
+    }
     for method, (label, colour, shift) in ways.items():
         k, low, high = (1e6 * lines[f"{method}{name}"] for name in ("k", "k_low", "k_high"))
         errors = [(k - low).clip(lower=0), (high - k).clip(lower=0)]
-        axes.errorbar(shift * lines["rate"], k, yerr=errors, fmt="o", color=colour, capsize=3, markersize=5, label=label)
+        axes.errorbar(
+            shift * lines["rate"],
+            k,
+            yerr=errors,
+            fmt="o",
+            color=colour,
+            capsize=3,
+            markersize=5,
+            label=label,
+        )
     axes.axhline(0, color="0.5", linewidth=1)
     if lines.empty:
-        axes.text(0.5, 0.5, "too few sizes arrived for a line", transform=axes.transAxes, ha="center", color="0.4")
+        axes.text(
+            0.5,
+            0.5,
+            "too few sizes arrived for a line",
+            transform=axes.transAxes,
+            ha="center",
+            color="0.4",
+        )
     else:
         axes.set_xscale("log")
     axes.set_xlabel("learning rate")
@@ -147,7 +201,8 @@ def slopes(runs: pd.DataFrame) -> Figure:
 
 
 def size_parts(runs: pd.DataFrame) -> Figure:
-    """The two factors of time against weights: steps to the target at each rate, and seconds of a step.
+    """The two factors of time against weights: steps to the target at each rate, and seconds of a
+    step.
 
     Raises:
         StudyError: several optimizers.
@@ -160,7 +215,15 @@ def size_parts(runs: pd.DataFrame) -> Figure:
     for rate, colour in zip(rates, _shades(len(rates)), strict=True):
         mine = cells[(cells["rate"] == rate) & (cells["steps"] < float("inf"))]
         label = f"{rate:g}" if rate in named else None
-        above.plot(mine["weights"], mine["steps"], color=colour, linewidth=1.2, marker="o", markersize=3, label=label)
+        above.plot(
+            mine["weights"],
+            mine["steps"],
+            color=colour,
+            linewidth=1.2,
+            marker="o",
+            markersize=3,
+            label=label,
+        )
     above.set_yscale("log")
     above.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
     above.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
@@ -168,11 +231,16 @@ def size_parts(runs: pd.DataFrame) -> Figure:
     above.set_ylabel("steps to the target")
     _legend(above, "learning rate")
     per_size = cells.groupby("weights")["step_seconds"].median()
-    below.plot(per_size.index, 1e3 * per_size, color="black", linewidth=1.4, marker="o", markersize=3.5)
+    below.plot(
+        per_size.index, 1e3 * per_size, color="black", linewidth=1.4, marker="o", markersize=3.5
+    )
     below.set_ylabel("milliseconds a step, alone")
     below.set_ylim(bottom=0)
     _weights_axis(below)
-    _headline(figure, f"The two factors of training time: steps, and the time of a step\n{_subtitle(runs)}")
+    _headline(
+        figure,
+        f"The two factors of training time: steps, and the time of a step\n{_subtitle(runs)}",
+    )
     return figure
 
 
@@ -183,14 +251,19 @@ def _line(axes: Axes, row: Any, weights: pd.Series, colour: Any, label: str | No
         return
     ends = [float(weights.min()), float(weights.max())]
     grid = [ends[0] + (ends[1] - ends[0]) * i / 50 for i in range(51)]
-    words = label or f"c + k n: {row.c:.2g} s and {1e6 * row.k:.3g} s\nper million weights (R² {row.r2:.2f})"
+    words = (
+        label
+        or f"c + k n: {row.c:.2g} s and {1e6 * row.k:.3g} s\nper million weights (R² {row.r2:.2f})"
+    )
     axes.plot(grid, [row.c + row.k * n for n in grid], color=colour, linewidth=1.6, label=words)
 
 
 def _censored(axes: Axes, places: pd.Series, cap: float, colour: Any) -> None:
     """Cells that did not arrive, at the cap: hollow triangles, of one colour or each of its own."""
     if len(places):
-        axes.scatter(places, [cap] * len(places), s=20, marker="^", facecolors="none", edgecolors=colour)
+        axes.scatter(
+            places, [cap] * len(places), s=20, marker="^", facecolors="none", edgecolors=colour
+        )
 
 
 def _shades(count: int) -> list[Any]:
@@ -210,7 +283,9 @@ def _one_optimizer(runs: pd.DataFrame) -> None:
     names = sorted(set(runs["optimizer"].astype(str)))
     if len(names) > 1:
         select = f"runs[runs.optimizer == '{names[0]}']"
-        raise StudyError(f"the runs have the optimizers {', '.join(names)}: draw one at a time, such as {select}")
+        raise StudyError(
+            f"the runs have the optimizers {', '.join(names)}: draw one at a time, such as {select}"
+        )
 
 
 def _weights_axis(axes: Axes) -> None:

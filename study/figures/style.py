@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-LABELS = {"sgd": "SGD", "momentum": "Momentum", "adam": "Adam", "adagrad": "Adagrad", "adadelta": "Adadelta", "rmsprop": "RMSProp"}
+LABELS = {
+    "sgd": "SGD",
+    "momentum": "Momentum",
+    "adam": "Adam",
+    "adagrad": "Adagrad",
+    "adadelta": "Adadelta",
+    "rmsprop": "RMSProp",
+}
 
 
 COLOURS = dict(zip(OPTIMIZERS, sns.color_palette("colorblind", 6), strict=True))
@@ -38,7 +45,9 @@ class Drawing(Figure):
         return buffer.getvalue()
 
 
-def _figure(rows: int, size: tuple[float, float], height_ratios: tuple[float, ...] = (1,)) -> tuple[Figure, list[Axes]]:
+def _figure(
+    rows: int, size: tuple[float, float], height_ratios: tuple[float, ...] = (1,)
+) -> tuple[Figure, list[Axes]]:
     """A figure of panels on one x-axis, in the study's style; no window, no global state."""
     figure = Drawing(figsize=size, layout="constrained")
     with sns.axes_style("whitegrid", {"grid.color": "0.93"}):
@@ -51,7 +60,10 @@ def _one_width(runs: pd.DataFrame) -> None:
     widths = sorted(set(tables.comparable(runs)["width"]))
     if len(widths) > 1:
         listed = ", ".join(f"{width:g}" for width in widths)
-        raise StudyError(f"the runs have the widths {listed}: draw one at a time, such as runs[runs.width == {widths[0]:g}]")
+        raise StudyError(
+            f"the runs have the widths {listed}: draw one at a time, such as runs[runs.width == "
+            f"{widths[0]:g}]"
+        )
 
 
 def _seconds_axis(axes: Axes, arrived: pd.Series, cap: float) -> None:
@@ -60,10 +72,14 @@ def _seconds_axis(axes: Axes, arrived: pd.Series, cap: float) -> None:
     axes.set_yscale("log")
     low = float(arrived.min()) if len(arrived) else cap / 10
     axes.set_ylim(low / 1.25, cap * 1.1)
-    axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 3, 4, 5, 6, 8) if cap < 20 * low else (1, 2, 5)))
+    axes.yaxis.set_major_locator(
+        ticker.LogLocator(subs=(1, 2, 3, 4, 5, 6, 8) if cap < 20 * low else (1, 2, 5))
+    )
     axes.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_minor_locator(ticker.NullLocator())  # the style shows none, and placing them takes half the drawing
+        axis.set_minor_locator(
+            ticker.NullLocator()
+        )  # the style shows none, and placing them takes half the drawing
 
 
 def _legend(axes: Axes, title: str | None = None) -> None:
@@ -74,7 +90,15 @@ def _legend(axes: Axes, title: str | None = None) -> None:
 def _note(axes: Axes, height: float, text: str) -> None:
     """Words at the right end of a horizontal line."""
     place = ("axes fraction", "data")
-    axes.annotate(text, (1, height), xycoords=place, xytext=(-4, 3), textcoords="offset points", ha="right", fontsize=8)
+    axes.annotate(
+        text,
+        (1, height),
+        xycoords=place,
+        xytext=(-4, 3),
+        textcoords="offset points",
+        ha="right",
+        fontsize=8,
+    )
 
 
 def _budget(runs: pd.DataFrame) -> str:
@@ -82,7 +106,11 @@ def _budget(runs: pd.DataFrame) -> str:
 
 
 def _target(runs: pd.DataFrame) -> str:
-    kind = {"window": "training accuracy", "cumulative": "cumulative training accuracy", "validation": "validation accuracy"}
+    kind = {
+        "window": "training accuracy",
+        "cumulative": "cumulative training accuracy",
+        "validation": "validation accuracy",
+    }
     return f"{100 * runs['target'].iloc[0]:g} % {kind[runs['metric'].iloc[0]]}"
 
 
@@ -91,13 +119,23 @@ def _subtitle(runs: pd.DataFrame) -> str:
     how = "steps x step time alone" if first["mode"] == "array" else "read off the clock"
     multiples = sorted(set(runs["width"]))
     named = ", ".join(f"{width:g}" for width in multiples)
-    schedule = "" if first["schedule"] == "constant" else f"\nschedule of the rate: {first['schedule']}"
+    schedule = (
+        "" if first["schedule"] == "constant" else f"\nschedule of the rate: {first['schedule']}"
+    )
     kind = " (kind of processor not told)" if tables.kind_unknown(runs) else ""
     noise = tables.busy(runs)
-    widths = "" if multiples == [1] else f", width {named}" if len(multiples) < 5 else f", {len(multiples)} widths to {multiples[-1]:g}"
+    widths = (
+        ""
+        if multiples == [1]
+        else f", width {named}"
+        if len(multiples) < 5
+        else f", {len(multiples)} widths to {multiples[-1]:g}"
+    )
     return (
-        f"{first['network']} network{widths}, {Path(first['dataset']).name}, batch {first['batch']}, {len(runs)} trials, "
-        f"{counted(runs['seed'].nunique(), 'seed')} · {first['machine']}{kind} · seconds: {how}{schedule}" + (f"\n{noise}" if noise else "")
+        f"{first['network']} network{widths}, {Path(first['dataset']).name}, batch "
+        f"{first['batch']}, {len(runs)} trials, "
+        f"{counted(runs['seed'].nunique(), 'seed')} · {first['machine']}{kind} · seconds: "
+        f"{how}{schedule}" + (f"\n{noise}" if noise else "")
     )
 
 
@@ -106,4 +144,11 @@ def _headline(figure: Figure, text: str) -> None:
     title, *lines = text.split("\n")
     figure.suptitle(title + "\n" * len(lines), fontsize=13, x=0.01, ha="left", parse_math=False)
     for i, line in enumerate(lines):
-        figure.text(0.01, 1 - (0.36 + 0.15 * i) / figure.get_figheight(), line, fontsize=8.5, color="0.35", parse_math=False)
+        figure.text(
+            0.01,
+            1 - (0.36 + 0.15 * i) / figure.get_figheight(),
+            line,
+            fontsize=8.5,
+            color="0.35",
+            parse_math=False,
+        )

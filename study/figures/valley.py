@@ -41,29 +41,42 @@ ENDS = {
 
 
 def valley(runs: pd.DataFrame) -> Figure:
-    """Training time against learning rate, a curve an optimizer; above the cap, how each other trial ended.
+    """Training time against learning rate, a curve an optimizer; above the cap, how each other
+    trial ended.
 
-    Over seeds the curve is the median with a trial that did not arrive as infinite, the band holds the quartiles, and a dot is a trial.
+    Over seeds the curve is the median with a trial that did not arrive as infinite, the band holds
+    the quartiles, and a dot is a trial.
     """
     _one_width(runs)
     trials = tables.valley(runs)
     cells = tables.cells(runs)
     names = list(trials["optimizer"].cat.categories)
-    figure, (above, axes) = _figure(2, height_ratios=(0.12 + 0.045 * len(names), 1), size=(9.5, 6.4))
+    figure, (above, axes) = _figure(
+        2, height_ratios=(0.12 + 0.045 * len(names), 1), size=(9.5, 6.4)
+    )
     cap = float(tables.budget(runs).max())
     arrived = trials[trials["outcome"] == Outcome.REACHED]
     several = trials["seed"].nunique() > 1
     for name in names:
         curve = cells[cells["optimizer"] == name]
-        seconds = curve["seconds"].replace(float("inf"), float("nan"))  # the line breaks at a rate that did not arrive
+        seconds = curve["seconds"].replace(
+            float("inf"), float("nan")
+        )  # the line breaks at a rate that did not arrive
         style = {"color": COLOURS[name], "marker": MARKERS[name], "markersize": 6, "linewidth": 1.8}
-        axes.plot(curve["rate"], seconds, **style, label=LABELS[name] if seconds.notna().any() else None)
+        axes.plot(
+            curve["rate"], seconds, **style, label=LABELS[name] if seconds.notna().any() else None
+        )
         if several:
-            ends = [curve[end].clip(upper=cap).where(seconds.notna()) for end in ("seconds_q25", "seconds_q75")]
+            ends = [
+                curve[end].clip(upper=cap).where(seconds.notna())
+                for end in ("seconds_q25", "seconds_q75")
+            ]
             axes.fill_between(curve["rate"], *ends, color=COLOURS[name], alpha=0.18, linewidth=0)
         dots = arrived[arrived["optimizer"] == name]
         if several:
-            axes.scatter(dots["rate"], dots["seconds"], color=COLOURS[name], s=10, alpha=0.5, linewidths=0)
+            axes.scatter(
+                dots["rate"], dots["seconds"], color=COLOURS[name], s=10, alpha=0.5, linewidths=0
+            )
     _seconds_axis(axes, arrived["seconds"], cap)
     axes.set_xlabel("learning rate")
     axes.set_ylabel(f"seconds of training to {_target(runs)}")
@@ -71,7 +84,15 @@ def valley(runs: pd.DataFrame) -> Figure:
         _legend(axes, "reached the target")
     else:
         (why,) = tables.unreached(runs)
-        axes.text(0.5, 0.5, textwrap.fill(why, 70), transform=axes.transAxes, ha="center", va="center", color="0.4")
+        axes.text(
+            0.5,
+            0.5,
+            textwrap.fill(why, 70),
+            transform=axes.transAxes,
+            ha="center",
+            va="center",
+            color="0.4",
+        )
 
     shown: dict[str, Any] = {}
     for row, name in enumerate(names):
@@ -79,8 +100,15 @@ def valley(runs: pd.DataFrame) -> Figure:
         for end, (marker, words) in ENDS.items():
             those = mine[mine["outcome"] == end]
             if len(those):
-                style = {"linestyle": "none", "marker": marker, "markersize": 5.5, "markerfacecolor": "none"}
-                above.plot(those["rate"], [row] * len(those), markeredgecolor=COLOURS[name], **style)
+                style = {
+                    "linestyle": "none",
+                    "marker": marker,
+                    "markersize": 5.5,
+                    "markerfacecolor": "none",
+                }
+                above.plot(
+                    those["rate"], [row] * len(those), markeredgecolor=COLOURS[name], **style
+                )
                 (shown[words],) = above.plot([], [], markeredgecolor="0.3", **style)
     above.set_yticks(range(len(names)), [LABELS[name] for name in names], fontsize=8)
     above.set_ylim(len(names) - 0.5, -0.5)
@@ -88,45 +116,82 @@ def valley(runs: pd.DataFrame) -> Figure:
     above.tick_params(axis="x", labelbottom=False)
     above.set_title(f"Did not arrive within {_budget(runs)}", fontsize=10, loc="left")
     if shown:
-        above.legend(list(shown.values()), list(shown), loc="upper left", bbox_to_anchor=(1.01, 1.05), frameon=False)
+        above.legend(
+            list(shown.values()),
+            list(shown),
+            loc="upper left",
+            bbox_to_anchor=(1.01, 1.05),
+            frameon=False,
+        )
     _headline(figure, f"The valley: training time against learning rate\n{_subtitle(runs)}")
     return figure
 
 
 def envelope(runs: pd.DataFrame) -> Figure:
-    """Fastest and slowest optimizer at each rate; where one does not arrive, the slowest is the cap."""
+    """Fastest and slowest optimizer at each rate; where one does not arrive, the slowest is the
+    cap.
+    """
     _one_width(runs)
     table = tables.envelope(runs)
     cap = float(tables.budget(runs).max())
     figure, (axes,) = _figure(1, size=(9.5, 5))
-    axes.fill_between(table["rate"], table["fastest_seconds"], table["slowest_seconds"], color="0.9", linewidth=0)
-    axes.plot(table["rate"], table["slowest_seconds"], color="0.45", linewidth=1.8, label="slowest optimizer")
+    axes.fill_between(
+        table["rate"], table["fastest_seconds"], table["slowest_seconds"], color="0.9", linewidth=0
+    )
+    axes.plot(
+        table["rate"],
+        table["slowest_seconds"],
+        color="0.45",
+        linewidth=1.8,
+        label="slowest optimizer",
+    )
     fastest = table["fastest_seconds"].where(table["arrived"] > 0)  # no line where none arrived
     axes.plot(table["rate"], fastest, color="black", linewidth=2.2, label="fastest optimizer")
     for name in dict.fromkeys(table["fastest_optimizer"].dropna()):
         mine = table[table["fastest_optimizer"] == name]
         style = {"color": COLOURS[name], "marker": MARKERS[name], "s": 52, "zorder": 3}
-        axes.scatter(mine["rate"], mine["fastest_seconds"], **style, label=f"fastest: {LABELS[name]}")
+        axes.scatter(
+            mine["rate"], mine["fastest_seconds"], **style, label=f"fastest: {LABELS[name]}"
+        )
     _seconds_axis(axes, fastest.dropna(), cap)
     axes.axhline(cap, color="0.5", linestyle=":", linewidth=1)
     _note(axes, cap, "given up")
     axes.set_xlabel("learning rate")
     axes.set_ylabel(f"seconds of training to {_target(runs)}")
     _legend(axes)
-    _headline(figure, f"The envelope: fastest and slowest of {runs['optimizer'].nunique()} optimizers\n{_subtitle(runs)}")
+    _headline(
+        figure,
+        f"The envelope: fastest and slowest of {runs['optimizer'].nunique()} "
+        f"optimizers\n{_subtitle(runs)}",
+    )
     return figure
 
 
 def profile(runs: pd.DataFrame) -> Figure:
-    """Share of an optimizer's rates that arrive within a multiple of the fastest time of all: what a rate picked blindly gives."""
+    """Share of an optimizer's rates that arrive within a multiple of the fastest time of all: what
+    a rate picked blindly gives.
+    """
     table = tables.profile(runs)
     figure, (axes,) = _figure(1, size=(9.5, 5))
     most = max(10.0, float(table["ratio"].max())) if len(table) else 10.0
     for name in [name for name in OPTIMIZERS if name in set(runs["optimizer"])]:
         mine = table[table["optimizer"] == name]
         end = float(mine["share"].max()) if len(mine) else 0.0
-        style = {"color": COLOURS[name], "linewidth": 1.8, "marker": MARKERS[name], "markevery": [-1], "markersize": 6, "clip_on": False}
-        axes.step([1, *mine["ratio"], most], [0, *(100 * mine["share"]), 100 * end], where="post", **style, label=LABELS[name])
+        style = {
+            "color": COLOURS[name],
+            "linewidth": 1.8,
+            "marker": MARKERS[name],
+            "markevery": [-1],
+            "markersize": 6,
+            "clip_on": False,
+        }
+        axes.step(
+            [1, *mine["ratio"], most],
+            [0, *(100 * mine["share"]), 100 * end],
+            where="post",
+            **style,
+            label=LABELS[name],
+        )
     axes.set_xscale("log")
     axes.set_xlim(1, most)
     axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 3, 5)))

@@ -52,22 +52,45 @@ class Machine:
 
     @property
     def name(self) -> str:
-        """A folder name for a person to recognise: the GPU's name where there is one, else the CPU's, its vectors and its cores."""
+        """A folder name for a person to recognise: the GPU's name where there is one, else the
+        CPU's, its vectors and its cores.
+        """
         vectors = next((name for flag, name in NAMED_VECTORS.items() if flag in self.vectors), "")
         # A name without a number is that of a whole family: "AMD EPYC" may be any of ten kinds.
-        model = "" if re.search(r"\d", re.sub("@.*", "", self.cpu)) else ".".join(self.model.split(".")[:2])
-        text = f"{self.gpus[0]} x{len(self.gpus)}" if self.gpus else f"{self.cpu} {model} {vectors} {self.cores} cores"
-        return re.sub(r"[^a-z0-9]+", "-", re.sub(r"\((r|tm)\)|\bcpu\b|\bprocessor\b|@.*ghz", " ", text.lower())).strip("-")[:60]
+        model = (
+            ""
+            if re.search(r"\d", re.sub("@.*", "", self.cpu))
+            else ".".join(self.model.split(".")[:2])
+        )
+        text = (
+            f"{self.gpus[0]} x{len(self.gpus)}"
+            if self.gpus
+            else f"{self.cpu} {model} {vectors} {self.cores} cores"
+        )
+        return re.sub(
+            r"[^a-z0-9]+",
+            "-",
+            re.sub(r"\((r|tm)\)|\bcpu\b|\bprocessor\b|@.*ghz", " ", text.lower()),
+        ).strip("-")[:60]
 
     @property
     def fingerprint(self) -> str:
-        """8 hex digits of a hash of what decides its speed: processor with its model and vectors, cores, GPUs."""
-        facts = (self.cpu, self.cores, self.gpus, *((self.model, self.vectors) if self.model else ()))
+        """8 hex digits of a hash of what decides its speed: processor with its model and vectors,
+        cores, GPUs.
+        """
+        facts = (
+            self.cpu,
+            self.cores,
+            self.gpus,
+            *((self.model, self.vectors) if self.model else ()),
+        )
         return hashlib.sha256(repr(facts).encode()).hexdigest()[:8]
 
     @property
     def old_fingerprint(self) -> str:
-        """The fingerprint that older versions gave this machine and others whose processor has the same name."""
+        """The fingerprint that older versions gave this machine and others whose processor has the
+        same name.
+        """
         return replace(self, model="", vectors=()).fingerprint
 
     def to_json(self) -> dict[str, Any]:
@@ -90,7 +113,9 @@ class Machine:
 
 @dataclass(frozen=True)
 class Site:
-    """Where trials train: a machine, the engine and its precision, and the versions of what their numbers depend on."""
+    """Where trials train: a machine, the engine and its precision, and the versions of what their
+    numbers depend on.
+    """
 
     machine: Machine
     versions: Mapping[str, str]
@@ -109,7 +134,14 @@ class Site:
 
 
 def software(engine: str, versions: Mapping[str, str], precision: str) -> str:
-    """An engine with its version, precision and settings, such as `tensorflow 2.21.0 float32 (oneDNN on)`; rows of older versions tell
-    no settings."""
-    told = [f"{words} {versions[name]}" for name, words in (("onednn", "oneDNN"), ("threads", "threads")) if name in versions]
-    return f"{engine} {versions.get(engine, 'none')} {precision}" + (f" ({', '.join(told)})" if told else "")
+    """An engine with its version, precision and settings, such as `tensorflow 2.21.0 float32
+    (oneDNN on)`; rows of older versions tell no settings.
+    """
+    told = [
+        f"{words} {versions[name]}"
+        for name, words in (("onednn", "oneDNN"), ("threads", "threads"))
+        if name in versions
+    ]
+    return f"{engine} {versions.get(engine, 'none')} {precision}" + (
+        f" ({', '.join(told)})" if told else ""
+    )

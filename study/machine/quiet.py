@@ -67,9 +67,13 @@ class Meter:
     def read(self) -> Load:
         """The load since the last reading."""
         before, self._before = self._before, self._now()
-        wall, busy, own = (now - then for now, then in zip(self._before[:3], before[:3], strict=True))
+        wall, busy, own = (
+            now - then for now, then in zip(self._before[:3], before[:3], strict=True)
+        )
         wall, own = max(wall, 1e-9), max(own, 0.0)
-        waited = None if before[3] is None or self._before[3] is None else self._before[3] - before[3]
+        waited = (
+            None if before[3] is None or self._before[3] is None else self._before[3] - before[3]
+        )
         pressure = None if waited is None else min(1.0, waited / wall)
         return Load(self.cores, own / wall, max(0.0, (busy - own) / wall), pressure)
 
@@ -78,11 +82,15 @@ class Meter:
 
 
 def _busy() -> float:
-    """Seconds that the processors which this process may use have been busy, or were kept by a hypervisor."""
+    """Seconds that the processors which this process may use have been busy, or were kept by a
+    hypervisor.
+    """
     every = psutil.cpu_times(percpu=True)
     own = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(len(every))
     fields = ("user", "nice", "system", "irq", "softirq", "steal", "interrupt", "dpc")
-    return sum(getattr(every[core], name, 0.0) for core in own if core < len(every) for name in fields)
+    return sum(
+        getattr(every[core], name, 0.0) for core in own if core < len(every) for name in fields
+    )
 
 
 def _taken_by(family: int) -> float:
@@ -110,7 +118,8 @@ def wait_until_quiet(
     meter: Meter | None = None,
     sleep: Callable[[float], object] = time.sleep,
 ) -> Load | None:
-    """Wait for a quiet machine, at most so many seconds; return the last look at it, None where there was no time for one.
+    """Wait for a quiet machine, at most so many seconds; return the last look at it, None where
+    there was no time for one.
 
     Args:
         most: seconds.

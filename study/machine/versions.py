@@ -22,11 +22,12 @@ THREADS = {"tensorflow": "TF_NUM_INTRAOP_THREADS", "jax": "NPROC"}
 
 
 def settle_onednn() -> str | None:
-    """Whether TensorFlow computes with oneDNN here, `on` or `off`; where nobody has decided, it is switched on for this process and
-    those that it starts.
+    """Whether TensorFlow computes with oneDNN here, `on` or `off`; where nobody has decided, it is
+    switched on for this process and those that it starts.
 
-    TensorFlow alone leaves it off on x86 processors without AVX-512 VNNI, AVX-VNNI or AMX, where it is three times as fast as
-    TensorFlow's own kernels all the same. None on other processors, where it is TensorFlow's to decide.
+    TensorFlow alone leaves it off on x86 processors without AVX-512 VNNI, AVX-VNNI or AMX, where it
+    is three times as fast as TensorFlow's own kernels all the same. None on other processors, where
+    it is TensorFlow's to decide.
     """
     if platform.machine().lower() not in ("x86_64", "amd64") or platform.system() == "Darwin":
         return None
@@ -34,7 +35,9 @@ def settle_onednn() -> str | None:
         os.environ[ONEDNN] = "1"
     on = os.environ[ONEDNN].lower() in ("1", "true")
     port = sys.modules.get("tensorflow.python.util._pywrap_util_port")
-    if port is not None:  # TensorFlow may have been imported by the caller, before there was a decision
+    if (
+        port is not None
+    ):  # TensorFlow may have been imported by the caller, before there was a decision
         on = bool(port.IsMklEnabled())
         os.environ[ONEDNN] = str(int(on))  # as the caller's, so that all processes compute alike
     return "on" if on else "off"
@@ -52,15 +55,19 @@ def versions_of(engine: str) -> tuple[tuple[str, str], ...]:
         except PackageNotFoundError:
             continue
     found += [("driver", driver) for driver in gpus("driver_version")[:1]]
-    settings = {"onednn": settle_onednn() if engine == "tensorflow" else None, "threads": os.environ.get(THREADS[engine])}
+    settings = {
+        "onednn": settle_onednn() if engine == "tensorflow" else None,
+        "threads": os.environ.get(THREADS[engine]),
+    }
     found += [(name, value) for name, value in settings.items() if value]
     return (*found, ("study", _commit()))
 
 
 def versions(engine: str = "tensorflow") -> dict[str, str]:
-    """Versions of Python, of the packages that the engine's numbers depend on, of the GPU's driver where there is one, and the project's
-    commit (its version where a wheel installed it); for TensorFlow also whether oneDNN is on, and the number of threads where it was
-    set."""
+    """Versions of Python, of the packages that the engine's numbers depend on, of the GPU's driver
+    where there is one, and the project's commit (its version where a wheel installed it); for
+    TensorFlow also whether oneDNN is on, and the number of threads where it was set.
+    """
     return dict(versions_of(engine))
 
 
@@ -71,7 +78,12 @@ def _commit() -> str:
             return version("learning-rate-study")
         return "unknown"
     try:
-        answer = subprocess.run(["git", "-C", str(root), "describe", "--always", "--dirty"], capture_output=True, text=True, timeout=20)
+        answer = subprocess.run(
+            ["git", "-C", str(root), "describe", "--always", "--dirty"],
+            capture_output=True,
+            text=True,
+            timeout=20,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return "unknown"
     return answer.stdout.strip() if answer.returncode == 0 else "unknown"

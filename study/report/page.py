@@ -1,4 +1,6 @@
-"""One self-contained HTML file on stored studies: the sections of `study.report_sections`, laid out by a template of `study/data`."""
+"""One self-contained HTML file on stored studies: the sections of `study.report_sections`, laid out
+by a template of `study/data`.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ LONGEST_NUMBER = 28
 
 
 def write(folders: Sequence[str | Path], out: str | Path, machine: str | None = None) -> Path:
-    """Write the report on these studies, and on the contests and case studies of cycles among the folders; return its path.
+    """Write the report on these studies, and on the contests and case studies of cycles among the
+    folders; return its path.
 
     Args:
         folders: of studies, contests and case studies of cycles.
@@ -33,8 +36,9 @@ def write(folders: Sequence[str | Path], out: str | Path, machine: str | None = 
         machine: whose trials of the studies to take, see `tables.load`.
 
     Raises:
-        StudyError: no study's folder, one that holds nothing of the kind or no finished trial, trials of several machines and none
-            named, a place that cannot be written to, or a section that failed.
+        StudyError: no study's folder, one that holds nothing of the kind or no finished trial,
+            trials of several machines and none named, a place that cannot be written to, or a
+            section that failed.
     """
     if not folders:
         raise StudyError("name at least one study's folder")
@@ -44,15 +48,25 @@ def write(folders: Sequence[str | Path], out: str | Path, machine: str | None = 
         raise StudyError("name at least one study's folder beside those of contests and cycles")
     out = Path(out)
     if out.is_dir():
-        raise StudyError(f"{out} is a folder: give --out the name of a file, such as {out / 'report.html'}")
+        raise StudyError(
+            f"{out} is a folder: give --out the name of a file, such as {out / 'report.html'}"
+        )
     try:
-        text = page(studies, list(ways.values()), rebuild([study.folder for study in studies], [str(way) for way in ways], machine))
+        text = page(
+            studies,
+            list(ways.values()),
+            rebuild([study.folder for study in studies], [str(way) for way in ways], machine),
+        )
     except StudyError:
         raise
     except Exception as error:
-        raise StudyError(f"the report could not be made: {type(error).__name__}: {error}") from error
+        raise StudyError(
+            f"the report could not be made: {type(error).__name__}: {error}"
+        ) from error
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(text, encoding="utf-8", errors="backslashreplace")  # a folder's name may be no Unicode
+    out.write_text(
+        text, encoding="utf-8", errors="backslashreplace"
+    )  # a folder's name may be no Unicode
     return out
 
 
@@ -66,7 +80,11 @@ def page(studies: Sequence[Study], ways: Sequence[claims.Rows], commands: Sequen
     """
     values: dict[str, Any] = {
         "studies": studies,
-        "notes": [f"{study.spec.name}: {sentence}" for study in studies for sentence in sections.notes(study)],
+        "notes": [
+            f"{study.spec.name}: {sentence}"
+            for study in studies
+            for sentence in sections.notes(study)
+        ],
         "summaries": [sections.summary(study) for study in studies],
         "best": [sections.best_rates(study) for study in studies],
         "drawings": [sections.drawings(study) for study in studies],
@@ -77,7 +95,11 @@ def page(studies: Sequence[Study], ways: Sequence[claims.Rows], commands: Sequen
         "enough": sections.ENOUGH,
     }
     environment = Environment(
-        loader=FileSystemLoader(DATA), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(DATA),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.tests["numeric"] = numeric
     return environment.get_template(TEMPLATE).render(values) + "\n"
@@ -88,8 +110,12 @@ def numeric(cell: str) -> bool:
     return cell[:1] in tuple("0123456789-+") and len(cell) < LONGEST_NUMBER
 
 
-def rebuild(names: Sequence[str], ways: Sequence[str] = (), machine: str | None = None) -> list[str]:
-    """The commands that make the page again, from studies, from what else was named, and of which machine."""
+def rebuild(
+    names: Sequence[str], ways: Sequence[str] = (), machine: str | None = None
+) -> list[str]:
+    """The commands that make the page again, from studies, from what else was named, and of which
+    machine.
+    """
     of = "" if machine is None else f" --machine {shlex.quote(machine)}"
     names = [shlex.quote(name) for name in names]
     listed = " ".join([*names, *(shlex.quote(way) for way in ways)])

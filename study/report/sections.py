@@ -1,4 +1,6 @@
-"""What each section of the report says, as plain values: texts, rows of texts, pictures. The template makes HTML of them."""
+"""What each section of the report says, as plain values: texts, rows of texts, pictures. The
+template makes HTML of them.
+"""
 
 from __future__ import annotations
 
@@ -22,19 +24,31 @@ ENOUGH = f"{fits.ENOUGH:g}"
 
 
 DPI = 150
-"""Dots an inch, as the figures' own files have: a picture opened at its full size is larger than the page's column."""
+"""Dots an inch, as the figures' own files have: a picture opened at its full size is larger than
+the page's column.
+"""
 
 
 ALT = {
-    "valley": "Seconds of training against learning rate, both logarithmic, a curve an optimizer; above it how each other trial ended",
+    "valley": (
+        "Seconds of training against learning rate, both logarithmic, a curve an "
+        "optimizer; above it how each other trial ended"
+    ),
     "envelope": "The fastest and the slowest optimizer's seconds at each learning rate",
     "profile": "Share of each optimizer's trials that arrive within a multiple of the fastest time",
-    "curves": "Validation accuracy against seconds of training, a curve an optimizer at its best rate",
-    "size": "Seconds of training against weights at one rate, a dot a trial, with its straight line",
+    "curves": (
+        "Validation accuracy against seconds of training, a curve an optimizer at its best rate"
+    ),
+    "size": (
+        "Seconds of training against weights at one rate, a dot a trial, with its straight line"
+    ),
     "sizes": "Seconds of training against weights at every rate, each with its straight line",
     "size-valley": "Seconds of training against learning rate, a curve for each model size",
     "slopes": "Seconds for each million weights more, against learning rate, with 95 % intervals",
-    "size-parts": "Steps to the target against weights at every rate; below, milliseconds of a step against weights",
+    "size-parts": (
+        "Steps to the target against weights at every rate; below, milliseconds of a "
+        "step against weights"
+    ),
 }
 """What each figure shows, for those who do not see it."""
 
@@ -47,8 +61,8 @@ Row = dict[str, str]
 class Study:
     """A study's folder, read once.
 
-    `folder` is as it was given; `runs` and `curves` are of the machine asked for, `versions` those of its first run, and `elsewhere` is
-    how many of the stored trials are another machine's.
+    `folder` is as it was given; `runs` and `curves` are of the machine asked for, `versions` those
+    of its first run, and `elsewhere` is how many of the stored trials are another machine's.
     """
 
     folder: str
@@ -72,7 +86,8 @@ def read(folder: str | Path, machine: str | None = None) -> Study:
         machine: whose trials to take, see `tables.load`.
 
     Raises:
-        StudyError: it holds no study, a line that cannot be read, no finished trial, or trials that must not share a table.
+        StudyError: it holds no study, a line that cannot be read, no finished trial, or trials that
+            must not share a table.
     """
     store = Store(Path(folder))
     spec, stored = store.spec(), store.runs()
@@ -100,7 +115,9 @@ def picture(figure: Figure, name: str, alt: str) -> Picture:
 
 @dataclass(frozen=True)
 class Summary:
-    """The head of a study: the protocol in words, how many trials are stored, and where they trained."""
+    """The head of a study: the protocol in words, how many trials are stored, and where they
+    trained.
+    """
 
     protocol: str
     stored: int
@@ -129,13 +146,22 @@ def protocol(spec: StudySpec) -> str:
         "validation": "validation accuracy",
     }
     widths = f"{len(spec.widths)} widths from {min(spec.widths):g} to {max(spec.widths):g}"
-    network = f"{spec.network} network ({widths})" if len(spec.widths) > 1 else f"{spec.network} network (width {spec.widths[0]:g})"
-    rates = f"{len(spec.rates)} learning rates from {float(min(spec.rates)):g} to {float(max(spec.rates)):g}"
+    network = (
+        f"{spec.network} network ({widths})"
+        if len(spec.widths) > 1
+        else f"{spec.network} network (width {spec.widths[0]:g})"
+    )
+    rates = (
+        f"{len(spec.rates)} learning rates from {float(min(spec.rates)):g} to "
+        f"{float(max(spec.rates)):g}"
+    )
     shape = "" if spec.schedule == "constant" else f" on the schedule {spec.schedule}"
     names = ", ".join(figures.LABELS[name] for name in spec.optimizers)
     return (
-        f"The {network} was trained on {Path(spec.dataset).name} in batches of {spec.batch} with {names} at {rates}{shape}, "
-        f"{_count(spec.seeds, 'seed')} each, until its {kinds[spec.metric]} reached {100 * spec.target:g} %, looked at every "
+        f"The {network} was trained on {Path(spec.dataset).name} in batches of {spec.batch} "
+        f"with {names} at {rates}{shape}, "
+        f"{_count(spec.seeds, 'seed')} each, until its {kinds[spec.metric]} reached "
+        f"{100 * spec.target:g} %, looked at every "
         f"{spec.check_every} steps; it was given up after {budget}."
     )
 
@@ -146,7 +172,9 @@ def notes(study: Study) -> list[str]:
 
 
 def best_rates(study: Study) -> list[Row]:
-    """The table of best rates, with intervals where there are seeds enough; of many widths the ends and the middle."""
+    """The table of best rates, with intervals where there are seeds enough; of many widths the ends
+    and the middle.
+    """
     table = tables.best(study.runs)
     if table["width"].nunique() > figures.MOST_WIDTHS:
         ends = sorted(set(table["width"]))
@@ -180,7 +208,9 @@ def drawings(study: Study) -> list[Picture]:
 
 @dataclass(frozen=True)
 class Lines:
-    """The fits of time against size: a row a rate, a sentence a row, and what shapes steps and step times have."""
+    """The fits of time against size: a row a rate, a sentence a row, and what shapes steps and step
+    times have.
+    """
 
     name: str
     rows: list[Row]
@@ -203,21 +233,32 @@ def lines(study: Study) -> Lines | None:
             "k, s per million": _interval(1e6 * row.k, 1e6 * row.k_low, 1e6 * row.k_high),
             "R²": _number(row.r2),
             "robust k": _number(1e6 * row.robust_k),
-            "censored k": _interval(1e6 * row.tobit_k, 1e6 * row.tobit_k_low, 1e6 * row.tobit_k_high),
-            "AICc of quadratic, power": "-" if math.isnan(row.k) else f"{row.quadratic:+.1f}, {row.power:+.1f}",
+            "censored k": _interval(
+                1e6 * row.tobit_k, 1e6 * row.tobit_k_low, 1e6 * row.tobit_k_high
+            ),
+            "AICc of quadratic, power": "-"
+            if math.isnan(row.k)
+            else f"{row.quadratic:+.1f}, {row.power:+.1f}",
             "shape": row.shape if isinstance(row.shape, str) else "-",
         }
         for row in _rows(table)
     ]
     measures = {"steps": "Steps", "step_seconds": "Seconds a step"}
-    shapes = [f"{words} against weights: {_shapes(runs, name)}." for name, words in measures.items() if runs[name].notna().any()]
+    shapes = [
+        f"{words} against weights: {_shapes(runs, name)}."
+        for name, words in measures.items()
+        if runs[name].notna().any()
+    ]
     return Lines(study.spec.name, rows, [fits.sentence(row) for row in _rows(table)], shapes)
 
 
 def _shapes(runs: pd.DataFrame, measure: str) -> str:
     """The shape of a measure against size at each rate."""
     found = [
-        f"{'' if math.isnan(row.rate) else f'at {row.rate:g} '}{row.shape} ({1e6 * row.k:.3g} per million, R² {row.r2:.2f})"
+        (
+            f"{'' if math.isnan(row.rate) else f'at {row.rate:g} '}{row.shape} ({1e6 * row.k:.3g} "
+            f"per million, R² {row.r2:.2f})"
+        )
         for row in _rows(tables.sizes(runs, t=measure).dropna(subset="k"))
     ]
     return ", ".join(found) or "too few arrived"
@@ -225,7 +266,9 @@ def _shapes(runs: pd.DataFrame, measure: str) -> str:
 
 @dataclass(frozen=True)
 class Choosing:
-    """A contest, or the case study of cycles: what it is called, what it says, its figure and its summary."""
+    """A contest, or the case study of cycles: what it is called, what it says, its figure and its
+    summary.
+    """
 
     head: str
     said: str
@@ -242,10 +285,16 @@ def choosing(found: claims.Rows) -> Choosing:
     else:
         table = contests.summary(found.table).drop(columns=["regret_q25", "regret_q75"])
         head = "Ways of choosing a rate"
-        said = "Regret is the time to the target at the pick over the time at the grid's best rate; none where most picks never arrive."
+        said = (
+            "Regret is the time to the target at the pick over the time at the grid's best "
+            "rate; none where most picks never arrive."
+        )
         drawn = figures.costs(found.table, table)
         alt = "Share of picks that train, their regret, and the seconds of the search"
-    rows = [{str(column): _cell(value) for column, value in row.items()} for row in table.to_dict("records")]
+    rows = [
+        {str(column): _cell(value) for column, value in row.items()}
+        for row in table.to_dict("records")
+    ]
     return Choosing(head, said, picture(drawn, head, alt), rows)
 
 
@@ -280,8 +329,12 @@ def _count(number: int, what: str) -> str:
 def _number(value: float) -> str:
     if math.isnan(value):
         return "-"
-    return "none" if math.isinf(value) else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return (
+        "none" if math.isinf(value) else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    )
 
 
 def _interval(value: float, low: float, high: float) -> str:
-    return _number(value) + ("" if math.isnan(low) or math.isnan(value) else f" [{_number(low)}, {_number(high)}]")
+    return _number(value) + (
+        "" if math.isnan(low) or math.isnan(value) else f" [{_number(low)}, {_number(high)}]"
+    )

@@ -1,6 +1,8 @@
-"""Searches for a rate at a fixed budget of steps: random search, successive halving, and Optuna's TPE with its Hyperband pruner.
+"""Searches for a rate at a fixed budget of steps: random search, successive halving, and Optuna's
+TPE with its Hyperband pruner.
 
-Each trains candidates for a while and keeps the one whose accuracy over its last steps is highest; none looks at the seconds to a target.
+Each trains candidates for a while and keeps the one whose accuracy over its last steps is highest;
+none looks at the seconds to a target.
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ from study.engines.learner import Floats, Learner, advance_finite, array_size, h
 from study.errors import StudyError
 
 LOOK = 50
-"""Steps that an accuracy is the mean of, and between two looks at it; at most two chunks of `learner.CHUNK`."""
+"""Steps that an accuracy is the mean of, and between two looks at it; at most two chunks of
+`learner.CHUNK`.
+"""
 
 
 CANDIDATES = 12
@@ -37,15 +41,20 @@ Make = Callable[[Sequence[float]], Learner]
 
 @dataclass(frozen=True)
 class Found:
-    """The rate that a search ends with, None where every candidate diverged; its score, and the steps of all candidates together."""
+    """The rate that a search ends with, None where every candidate diverged; its score, and the
+    steps of all candidates together.
+    """
 
     rate: float | None
     score: float
     steps: int
 
 
-def random_search(make: Make, low: float, high: float, budget: int, random: np.random.Generator) -> Found:
-    """Rates drawn log-uniformly, each trained for an equal share of the budget (Bergstra and Bengio 2012).
+def random_search(
+    make: Make, low: float, high: float, budget: int, random: np.random.Generator
+) -> Found:
+    """Rates drawn log-uniformly, each trained for an equal share of the budget (Bergstra and Bengio
+    2012).
 
     Args:
         make: makes learners.
@@ -59,8 +68,11 @@ def random_search(make: Make, low: float, high: float, budget: int, random: np.r
     return _best(rates, scores, each * CANDIDATES)
 
 
-def successive_halving(make: Make, low: float, high: float, budget: int, random: np.random.Generator, candidates: int) -> Found:
-    """Candidates train together; a third goes on, until as few as `KEEP` are left, each rung with an equal share of the budget.
+def successive_halving(
+    make: Make, low: float, high: float, budget: int, random: np.random.Generator, candidates: int
+) -> Found:
+    """Candidates train together; a third goes on, until as few as `KEEP` are left, each rung with
+    an equal share of the budget.
 
     Weights are carried on from rung to rung (Karnin et al. 2013, Jamieson and Talwalkar 2016).
 
@@ -84,7 +96,8 @@ def successive_halving(make: Make, low: float, high: float, budget: int, random:
 
 
 def optuna_search(make: Make, low: float, high: float, budget: int, seed: int) -> Found:
-    """Optuna asks for one rate after another until the budget is spent; a candidate trains for `MOST` steps unless it is pruned.
+    """Optuna asks for one rate after another until the budget is spent; a candidate trains for
+    `MOST` steps unless it is pruned.
 
     TPE proposes, Hyperband prunes (Akiba et al. 2019, Bergstra et al. 2011, Li et al. 2018).
 
@@ -98,11 +111,21 @@ def optuna_search(make: Make, low: float, high: float, budget: int, seed: int) -
     try:
         import optuna
     except ImportError:
-        raise StudyError("Optuna is not installed: pip install optuna, or leave the method out") from None
+        raise StudyError(
+            "Optuna is not installed: pip install optuna, or leave the method out"
+        ) from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    # Hyperband deals candidates to its brackets by the study's name, so a fixed one makes the search repeatable.
-    pruner = optuna.pruners.HyperbandPruner(min_resource=1, max_resource=MOST // LOOK, reduction_factor=3)
-    study = optuna.create_study(study_name="rates", direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed), pruner=pruner)
+    # Hyperband deals candidates to its brackets by the study's name, so a fixed one makes the
+    # search repeatable.
+    pruner = optuna.pruners.HyperbandPruner(
+        min_resource=1, max_resource=MOST // LOOK, reduction_factor=3
+    )
+    study = optuna.create_study(
+        study_name="rates",
+        direction="maximize",
+        sampler=optuna.samplers.TPESampler(seed=seed),
+        pruner=pruner,
+    )
     steps = 0
     while steps + LOOK <= budget:
         trial = study.ask()
@@ -117,8 +140,16 @@ def optuna_search(make: Make, low: float, high: float, budget: int, seed: int) -
             pruned = score < 0 or trial.should_prune()
             if pruned:
                 break
-        study.tell(trial, None if pruned else score, state=optuna.trial.TrialState.PRUNED if pruned else None)
-    done = [(trial.value, trial.params["rate"]) for trial in study.trials if trial.value is not None and trial.value >= 0]
+        study.tell(
+            trial,
+            None if pruned else score,
+            state=optuna.trial.TrialState.PRUNED if pruned else None,
+        )
+    done = [
+        (trial.value, trial.params["rate"])
+        for trial in study.trials
+        if trial.value is not None and trial.value >= 0
+    ]
     if not done:
         return Found(None, -1.0, steps)
     score, rate = max(done)
@@ -137,18 +168,25 @@ def _share(budget: int, candidates: int) -> int:
     """
     each = budget // candidates
     if each < LOOK:
-        raise StudyError(f"a budget of {budget} steps is less than {LOOK} for each of {candidates} candidates")
+        raise StudyError(
+            f"a budget of {budget} steps is less than {LOOK} for each of {candidates} candidates"
+        )
     return each
 
 
 def _train(learner: Learner, rates: Sequence[float], steps: int) -> list[float]:
-    """Train each lane at its rate; accuracies over the last `LOOK` steps, -1 for a loss that is not finite."""
+    """Train each lane at its rate; accuracies over the last `LOOK` steps, -1 for a loss that is not
+    finite.
+    """
     recent: deque[Floats] = deque(maxlen=2)
     for _, correct, finite in advance_finite(learner, held(rates, steps, learner.lanes)):
         recent.append(correct)
         fine = finite
     accuracy = np.concatenate(recent)[-LOOK:].mean(axis=0, dtype=np.float64)
-    return [float(value) if ok else -1.0 for value, ok in zip(accuracy[: len(rates)], fine, strict=False)]
+    return [
+        float(value) if ok else -1.0
+        for value, ok in zip(accuracy[: len(rates)], fine, strict=False)
+    ]
 
 
 def _best(rates: Sequence[float], scores: Sequence[float], steps: int) -> Found:

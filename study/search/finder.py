@@ -1,7 +1,9 @@
-"""The learning-rate finder: one short training under a rising rate, and the rules that read a rate off its curve, or say why they cannot.
+"""The learning-rate finder: one short training under a rising rate, and the rules that read a rate
+off its curve, or say why they cannot.
 
-A sweep is charged nothing to the weights: the learner goes back to where it was, bit for bit. The rules never guess: a curve that is too
-short, or that never fell by more than its noise explains, gives no rate and the reason.
+A sweep is charged nothing to the weights: the learner goes back to where it was, bit for bit. The
+rules never guess: a curve that is too short, or that never fell by more than its noise explains,
+gives no rate and the reason.
 """
 
 from __future__ import annotations
@@ -33,10 +35,11 @@ class Sweep:
         rates: the learning rate each batch was trained at.
         losses: the batch's own loss, as the weights stood before its step.
         smoothed: `smooth(losses)`.
-        accuracy: the share of the batch that was classified right; empty where the model tells none.
+        accuracy: the share of the batch that was classified right; empty where the model tells
+            none.
         scale: `log` or `linear`, how the rates rise.
-        stopped: `end` (all steps done), `threshold` (the smoothed loss was a multiple of its least) or `diverged` (a loss that is not
-            finite, and is left out here).
+        stopped: `end` (all steps done), `threshold` (the smoothed loss was a multiple of its least)
+            or `diverged` (a loss that is not finite, and is left out here).
         steps: steps that were asked for.
     """
 
@@ -52,9 +55,17 @@ class Sweep:
         """What the rule makes of this curve; an unknown rule raises `StudyError`."""
         choice("rule", rule, RULES)
         if self.steps < FEWEST:
-            return Pick(None, f"a sweep of {self.steps} steps says nothing: take at least {FEWEST}, better a few hundred")
+            return Pick(
+                None,
+                f"a sweep of {self.steps} steps says nothing: take at least {FEWEST}, better a "
+                "few hundred",
+            )
         if len(self.rates) < FEWEST:
-            return Pick(None, f"the sweep ended after {len(self.rates)} points, and {FEWEST} are needed: lower the rate it starts at")
+            return Pick(
+                None,
+                f"the sweep ended after {len(self.rates)} points, and {FEWEST} are needed: "
+                "lower the rate it starts at",
+            )
         return READERS[rule](self)
 
     def suggest(self, rule: str = "tenth") -> float | None:
@@ -78,8 +89,8 @@ class Course:
     Args:
         rates: the ramp, a rate a step.
         scale: how it rises, for the record.
-        stop: multiple of the least smoothed loss at which a smoothed loss ends the sweep, or None; no multiple of a least loss below zero
-            means anything, so there it waits.
+        stop: multiple of the least smoothed loss at which a smoothed loss ends the sweep, or None;
+            no multiple of a least loss below zero means anything, so there it waits.
     """
 
     def __init__(self, rates: Floats, scale: str, stop: float | None) -> None:
@@ -90,7 +101,9 @@ class Course:
         self._average, self._least = 0.0, math.inf
 
     def add(self, loss: float, accuracy: float | None = None) -> bool:
-        """Take in the next batch's loss, and its accuracy if there is one; return whether the sweep goes on."""
+        """Take in the next batch's loss, and its accuracy if there is one; return whether the sweep
+        goes on.
+        """
         if self.stopped:
             return False
         if not math.isfinite(loss):
@@ -112,11 +125,20 @@ class Course:
         """The sweep as far as it came."""
         losses = np.array(self.losses)
         rates = self.rates[: len(losses)]
-        return Sweep(rates, losses, smooth(losses), np.array(self.accuracy), self.scale, self.stopped or "end", len(self.rates))
+        return Sweep(
+            rates,
+            losses,
+            smooth(losses),
+            np.array(self.accuracy),
+            self.scale,
+            self.stopped or "end",
+            len(self.rates),
+        )
 
 
 def ramp(low: float, high: float, steps: int, scale: str = "log") -> Floats:
-    """The rates of steps i = 0..steps-1: low (high / low)^(i / steps), or low + (high - low) i / steps; `high` itself is never reached.
+    """The rates of steps i = 0..steps-1: low (high / low)^(i / steps), or low + (high - low) i /
+    steps; `high` itself is never reached.
 
     Raises:
         StudyError: not 0 < low < high, an unknown scale, or a number of steps below 1.
@@ -140,11 +162,18 @@ def stop_of(stop: object) -> float | None:
 
 
 def sweep(
-    learner: Learner, low: float = 1e-6, high: float = 10.0, steps: int = 200, scale: str = "log", stop: float | None = 4.0
+    learner: Learner,
+    low: float = 1e-6,
+    high: float = 10.0,
+    steps: int = 200,
+    scale: str = "log",
+    stop: float | None = 4.0,
 ) -> list[Sweep]:
-    """Train every lane under the same rising rate; return a sweep a lane, the learner being where it was.
+    """Train every lane under the same rising rate; return a sweep a lane, the learner being where
+    it was.
 
-    The range test of Smith 2017 (arXiv:1506.01186, section 3.3), on a logarithmic scale unless told otherwise.
+    The range test of Smith 2017 (arXiv:1506.01186, section 3.3), on a logarithmic scale unless told
+    otherwise.
 
     Args:
         learner: its lanes may have ended each in its own way; none disturbs another.
@@ -162,7 +191,9 @@ def sweep(
     before = learner.snapshot()
     try:
         learner.prepare()
-        for losses, correct, _ in advance_finite(learner, np.broadcast_to(rates[:, None], (len(rates), learner.lanes))):
+        for losses, correct, _ in advance_finite(
+            learner, np.broadcast_to(rates[:, None], (len(rates), learner.lanes))
+        ):
             for lane, course in enumerate(courses):
                 feed(course, losses[:, lane], correct[:, lane])
             if all(course.stopped for course in courses):

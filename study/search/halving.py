@@ -12,7 +12,9 @@ from study.validation import integer, number
 
 @dataclass(frozen=True)
 class Try:
-    """One rate tried: the first batch's loss, the mean of the last fifth of the losses, and whether training diverged."""
+    """One rate tried: the first batch's loss, the mean of the last fifth of the losses, and whether
+    training diverged.
+    """
 
     rate: float
     first: float
@@ -22,7 +24,9 @@ class Try:
 
 @dataclass(frozen=True)
 class Halving:
-    """The end of one lane: the first rate that did not diverge, or None if all did; every try, and the steps they took together."""
+    """The end of one lane: the first rate that did not diverge, or None if all did; every try, and
+    the steps they took together.
+    """
 
     rate: float | None
     tries: tuple[Try, ...]
@@ -34,14 +38,18 @@ TRIES = 40
 
 
 def halve(learner: Learner, start: float = 10.0, steps: int = 100) -> list[Halving]:
-    """Halve each lane's rate from `start` until it no longer diverges; return the end of each, the learner being where it was.
+    """Halve each lane's rate from `start` until it no longer diverges; return the end of each, the
+    learner being where it was.
 
-    Diverged is: a loss is not finite, or the mean of the last fifth of the losses is above the first batch's loss (the training made it
-    worse). Every try begins from the same weights and batches. What this finds is a rate that is not too large, within a factor of two,
-    and no more: a network whose units a large rate has killed answers the same for every image, is hardly worse than at first, and passes.
+    Diverged is: a loss is not finite, or the mean of the last fifth of the losses is above the
+    first batch's loss (the training made it worse). Every try begins from the same weights and
+    batches. What this finds is a rate that is not too large, within a factor of two, and no more: a
+    network whose units a large rate has killed answers the same for every image, is hardly worse
+    than at first, and passes.
 
     Args:
-        learner: all lanes are tried together, each at its own rate; one that has settled stays at its rate.
+        learner: all lanes are tried together, each at its own rate; one that has settled stays at
+            its rate.
         start: the first rate.
         steps: steps of a try.
 
@@ -60,18 +68,27 @@ def halve(learner: Learner, start: float = 10.0, steps: int = 100) -> list[Halvi
             losses, _ = learner.advance(np.tile(rates, (steps, 1)))
             first, last, worse = judge(losses)
             for lane in np.flatnonzero(trying):
-                tries[lane].append(Try(float(rates[lane]), float(first[lane]), float(last[lane]), bool(worse[lane])))
+                tries[lane].append(
+                    Try(
+                        float(rates[lane]), float(first[lane]), float(last[lane]), bool(worse[lane])
+                    )
+                )
             trying &= worse
             if not trying.any():
                 break
             rates[trying] /= 2
     finally:
         learner.restore(before)
-    return [Halving(None if trying[lane] else mine[-1].rate, tuple(mine), len(mine) * steps) for lane, mine in enumerate(tries)]
+    return [
+        Halving(None if trying[lane] else mine[-1].rate, tuple(mine), len(mine) * steps)
+        for lane, mine in enumerate(tries)
+    ]
 
 
 def judge(losses: Floats) -> tuple[Floats, Floats, Bools]:
-    """Of losses (T, K): the first, the mean of the last fifth, and whether the lane diverged, each (K,); see `halve`."""
+    """Of losses (T, K): the first, the mean of the last fifth, and whether the lane diverged, each
+    (K,); see `halve`.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
         first, last = losses[0], losses[-max(1, len(losses) // 5) :].mean(axis=0, dtype=np.float64)
         worse: Bools = ~np.isfinite(losses).all(axis=0) | ~(last <= first)

@@ -1,7 +1,8 @@
-"""Population-based training on lanes: members train side by side, and now and then the worst copy the best and change the copy's rate.
+"""Population-based training on lanes: members train side by side, and now and then the worst copy
+the best and change the copy's rate.
 
-Synchronous and seeded: every member takes as many steps, and the same seed gives the same lineage. What comes out is a schedule, not a
-rate (Jaderberg et al. 2017).
+Synchronous and seeded: every member takes as many steps, and the same seed gives the same lineage.
+What comes out is a schedule, not a rate (Jaderberg et al. 2017).
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ class Settings:
         ready: steps between two evolutions.
         rounds: evolutions, each after `ready` steps; the last leaves the members as they are.
         low, high: the prior: rates are drawn log-uniformly between them.
-        share: of the members, that copy (the worst) and are copied (the best); truncation selection.
+        share: of the members, that copy (the worst) and are copied (the best); truncation
+            selection.
         factors: a copy's rate is multiplied by one of them.
         resample: probability that a copy's rate is drawn anew from the prior instead.
         bounded: keep changed rates between `low` and `high`.
@@ -59,19 +61,27 @@ class Settings:
         number("low", self.low, low=0, high=1e12)
         number("high", self.high, low=0, high=1e12)
         if self.low > self.high:
-            raise StudyError(f"low {self.low:g} is above high {self.high:g}: the prior needs low <= high")
+            raise StudyError(
+                f"low {self.low:g} is above high {self.high:g}: the prior needs low <= high"
+            )
         number("share", self.share, low=0, high=0.5)
         if not 0 <= self.resample <= 1:
             raise StudyError(f"resample {self.resample} must be a probability, from 0 to 1")
         if not self.factors or not all(0 < factor < math.inf for factor in self.factors):
-            raise StudyError(f"factors {self.factors} must be positive numbers, such as 0.8 and 1.2")
+            raise StudyError(
+                f"factors {self.factors} must be positive numbers, such as 0.8 and 1.2"
+            )
         if self.momenta is not None and not 0 <= self.momenta[0] <= self.momenta[1] < 1:
-            raise StudyError(f"momenta {self.momenta} must be LOW and HIGH with 0 <= LOW <= HIGH < 1")
+            raise StudyError(
+                f"momenta {self.momenta} must be LOW and HIGH with 0 <= LOW <= HIGH < 1"
+            )
 
 
 @dataclass(frozen=True)
 class Member:
-    """A member between two evolutions: its rate, Momentum's coefficient, and the member that it was before, or is a copy of."""
+    """A member between two evolutions: its rate, Momentum's coefficient, and the member that it was
+    before, or is a copy of.
+    """
 
     rate: float
     momentum: float
@@ -82,7 +92,8 @@ class Member:
 class Round:
     """What happened between two evolutions.
 
-    The members, their validation accuracy at the end (NaN of one that diverged), and the steps each had taken by then.
+    The members, their validation accuracy at the end (NaN of one that diverged), and the steps each
+    had taken by then.
     """
 
     members: tuple[Member, ...]
@@ -92,7 +103,8 @@ class Round:
 
 @dataclass(frozen=True)
 class Population:
-    """A finished population: its rounds, what it took, and the accuracy on the test images of the member best on the validation set.
+    """A finished population: its rounds, what it took, and the accuracy on the test images of the
+    member best on the validation set.
 
     `steps` counts all members'; `seconds` is the training time of them all together.
     """
@@ -121,25 +133,46 @@ class Population:
         return found[::-1]
 
     def lineage(self) -> list[tuple[int, Member]]:
-        """What the best member and those that it came from were, as (step at which it began, member)."""
+        """What the best member and those that it came from were, as (step at which it began,
+        member).
+        """
         rounds = zip(self.rounds, self.places(), strict=True)
         return [(round_.step - self.ready, round_.members[place]) for round_, place in rounds]
 
     def schedule(self) -> str:
         """The best member's line as a piecewise schedule, on the rate that it began with."""
         line = self.lineage()
-        changes = [(step, member.rate) for (_, before), (step, member) in pairwise(line) if member.rate != before.rate]
+        changes = [
+            (step, member.rate)
+            for (_, before), (step, member) in pairwise(line)
+            if member.rate != before.rate
+        ]
         if not changes:
             return "constant"
         factors = [1.0, *(float(f"{rate / line[0][1].rate:.6g}") for _, rate in changes)]
-        boundaries = tuple(step - 1 for step, _ in changes)  # a boundary is the last step of what it ends
+        boundaries = tuple(
+            step - 1 for step, _ in changes
+        )  # a boundary is the last step of what it ends
         return str(Piecewise(boundaries=boundaries, factors=tuple(factors)))
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; a score that there is not is null."""
-        rounds = [{**asdict(round_), "scores": [None if math.isnan(x) else x for x in round_.scores]} for round_ in self.rounds]
-        best = {"best": self.best, "test_accuracy": self.test_accuracy} if self.survived else {"best": None, "test_accuracy": None}
-        return {**best, "rounds": rounds, "ready": self.ready, "steps": self.steps, "seconds": self.seconds}
+        rounds = [
+            {**asdict(round_), "scores": [None if math.isnan(x) else x for x in round_.scores]}
+            for round_ in self.rounds
+        ]
+        best = (
+            {"best": self.best, "test_accuracy": self.test_accuracy}
+            if self.survived
+            else {"best": None, "test_accuracy": None}
+        )
+        return {
+            **best,
+            "rounds": rounds,
+            "ready": self.ready,
+            "steps": self.steps,
+            "seconds": self.seconds,
+        }
 
 
 def first(settings: Settings, random: np.random.Generator) -> tuple[Member, ...]:
@@ -147,11 +180,18 @@ def first(settings: Settings, random: np.random.Generator) -> tuple[Member, ...]
     return tuple(Member(*_drawn(settings, random), parent=i) for i in range(settings.members))
 
 
-def evolve(members: Sequence[Member], scores: Sequence[float], settings: Settings, random: np.random.Generator) -> tuple[Member, ...]:
-    """The next members: each of the worst becomes a changed copy of one of the best, drawn evenly; the others stay.
+def evolve(
+    members: Sequence[Member],
+    scores: Sequence[float],
+    settings: Settings,
+    random: np.random.Generator,
+) -> tuple[Member, ...]:
+    """The next members: each of the worst becomes a changed copy of one of the best, drawn evenly;
+    the others stay.
 
-    Truncation selection: n = the share of the members, rounded, at most half. Scores that are not numbers are the worst; of equal ones
-    the earlier member is the better. A pure function of its arguments and the generator's state.
+    Truncation selection: n = the share of the members, rounded, at most half. Scores that are not
+    numbers are the worst; of equal ones the earlier member is the better. A pure function of its
+    arguments and the generator's state.
 
     Args:
         members: in order of their lanes.
@@ -160,7 +200,9 @@ def evolve(members: Sequence[Member], scores: Sequence[float], settings: Setting
         random: draws parents and changes.
     """
     count = min(math.floor(settings.share * len(members) + 0.5), len(members) // 2)
-    ranked = sorted(range(len(members)), key=lambda i: (-math.inf if math.isnan(scores[i]) else scores[i], -i))
+    ranked = sorted(
+        range(len(members)), key=lambda i: (-math.inf if math.isnan(scores[i]) else scores[i], -i)
+    )
     worst, best = ranked[:count], ranked[len(members) - count :]
     result = [replace(member, parent=i) for i, member in enumerate(members)]
     for i in sorted(worst):
@@ -189,13 +231,18 @@ def train(
     alive = np.ones(settings.members, bool)
     learner.prepare()
     for number_ in range(1, settings.rounds + 1):
-        rates, momenta = (held([getattr(m, what) for m in members], settings.ready, learner.lanes) for what in ("rate", "momentum"))
+        rates, momenta = (
+            held([getattr(m, what) for m in members], settings.ready, learner.lanes)
+            for what in ("rate", "momentum")
+        )
         begun = clock()
         for _, _, finite in advance_finite(learner, rates, momenta):
             fine = finite[: settings.members]
         seconds += clock() - begun
         alive &= fine
-        scores = np.where(alive, np.asarray(learner.evaluate(), float)[: settings.members], math.nan)
+        scores = np.where(
+            alive, np.asarray(learner.evaluate(), float)[: settings.members], math.nan
+        )
         rounds.append(Round(members, tuple(scores.tolist()), number_ * settings.ready))
         watch(rounds[-1])
         if number_ < settings.rounds:
@@ -210,7 +257,9 @@ def train(
 
 
 def _drawn(settings: Settings, random: np.random.Generator) -> tuple[float, float]:
-    """A rate, log-uniform, and a momentum, such that 1 - m is log-uniform: what matters of m is how many steps 1 / (1 - m) it adds up."""
+    """A rate, log-uniform, and a momentum, such that 1 - m is log-uniform: what matters of m is how
+    many steps 1 / (1 - m) it adds up.
+    """
     rate = math.exp(random.uniform(math.log(settings.low), math.log(settings.high)))
     if settings.momenta is None:
         return rate, MOMENTUM
@@ -218,8 +267,12 @@ def _drawn(settings: Settings, random: np.random.Generator) -> tuple[float, floa
     return rate, 1 - math.exp(random.uniform(math.log(1 - high), math.log(1 - low)))
 
 
-def _changed(member: Member, settings: Settings, random: np.random.Generator) -> tuple[float, float]:
-    """A copy's rate and momentum: each times one of the factors (of the momentum 1 - m), or all drawn anew."""
+def _changed(
+    member: Member, settings: Settings, random: np.random.Generator
+) -> tuple[float, float]:
+    """A copy's rate and momentum: each times one of the factors (of the momentum 1 - m), or all
+    drawn anew.
+    """
     if random.random() < settings.resample:
         return _drawn(settings, random)
     rate = member.rate * settings.factors[int(random.integers(len(settings.factors)))]
@@ -227,5 +280,7 @@ def _changed(member: Member, settings: Settings, random: np.random.Generator) ->
         rate = min(max(rate, settings.low), settings.high)
     if settings.momenta is None:
         return rate, member.momentum
-    momentum = 1 - (1 - member.momentum) * settings.factors[int(random.integers(len(settings.factors)))]
+    momentum = (
+        1 - (1 - member.momentum) * settings.factors[int(random.integers(len(settings.factors)))]
+    )
     return rate, min(max(momentum, settings.momenta[0]), settings.momenta[1])

@@ -20,7 +20,9 @@ SCALES = ("log", "linear")
 
 
 BETA = 0.98
-"""Of the smoothing: a loss counts for 1 / 50 at first, and for half as much 34 steps later, so that the average lags by some 50 steps."""
+"""Of the smoothing: a loss counts for 1 / 50 at first, and for half as much 34 steps later, so that
+the average lags by some 50 steps.
+"""
 
 
 FEWEST = 20
@@ -44,7 +46,9 @@ class Pick:
 
 
 def smooth(losses: Floats) -> Floats:
-    """Debiased exponential average: v <- 0.98 v + 0.02 loss; v / (1 - 0.98^n) (Kingma and Ba 2015, section 3)."""
+    """Debiased exponential average: v <- 0.98 v + 0.02 loss; v / (1 - 0.98^n) (Kingma and Ba 2015,
+    section 3).
+    """
     average, smoothed = 0.0, np.empty(len(losses))
     for i, loss in enumerate(losses):
         average = BETA * average + (1 - BETA) * loss
@@ -53,11 +57,15 @@ def smooth(losses: Floats) -> Floats:
 
 
 def noise(jumps: Floats) -> float:
-    """The standard deviation of a curve's noise from the steps d between its points, in which a trend hardly shows: sd(d) / sqrt(2), or
-    1.4826 median |d - median d| / sqrt(2) where that is more (Rousseeuw and Croux 1993)."""
+    """The standard deviation of a curve's noise from the steps d between its points, in which a
+    trend hardly shows: sd(d) / sqrt(2), or 1.4826 median |d - median d| / sqrt(2) where that is
+    more (Rousseeuw and Croux 1993).
+    """
     if not len(jumps):
         return 0.0
-    return max(float(jumps.std()), 1.4826 * float(np.median(np.abs(jumps - np.median(jumps))))) / math.sqrt(2)
+    return max(
+        float(jumps.std()), 1.4826 * float(np.median(np.abs(jumps - np.median(jumps))))
+    ) / math.sqrt(2)
 
 
 def start_points(count: int) -> int:
@@ -66,7 +74,9 @@ def start_points(count: int) -> int:
 
 
 def moved(distance: float, deviation: float, *counts: float) -> bool:
-    """Whether two means of so many points each differ by more than `CERTAIN` standard errors, and more than rounding."""
+    """Whether two means of so many points each differ by more than `CERTAIN` standard errors, and
+    more than rounding.
+    """
     return distance > CERTAIN * deviation * math.sqrt(sum(1 / count for count in counts))
 
 
@@ -78,37 +88,58 @@ def _fell(sweep: Sweep) -> Pick | None:
     # What comes after the least is the blow-up, whose jumps are no noise.
     deviation = noise(np.diff(sweep.losses[: max(least + 1, FEWEST)]))
     weights = BETA ** np.arange(least + 1)
-    averaged = weights.sum() ** 2 / (weights**2).sum()  # as many equally weighted points have the smoothed loss's variance
+    averaged = (
+        weights.sum() ** 2 / (weights**2).sum()
+    )  # as many equally weighted points have the smoothed loss's variance
     drop = start - float(sweep.smoothed[least])
     if drop > 1e-6 * abs(start) and moved(drop, deviation, first, averaged):
         return None
     return Pick(
-        None, f"the loss never fell by more than its noise explains (from {start:.4g} to {start - drop:.4g} at its least): take more steps"
+        None,
+        f"the loss never fell by more than its noise explains (from {start:.4g} to "
+        f"{start - drop:.4g} at its least): take more steps",
     )
 
 
 def _tenth(sweep: Sweep) -> Pick:
-    """A tenth of the rate of least smoothed loss (fastai's `minimum`; Géron, Hands-On Machine Learning)."""
+    """A tenth of the rate of least smoothed loss (fastai's `minimum`; Géron, Hands-On Machine
+    Learning).
+    """
     least = int(np.argmin(sweep.smoothed))
     if sweep.stopped == "end" and least >= len(sweep.rates) - LAST:
-        return Pick(None, "the loss was still falling at the end of the sweep: raise the rate it ends at")
+        return Pick(
+            None, "the loss was still falling at the end of the sweep: raise the rate it ends at"
+        )
     rate = float(sweep.rates[least])
-    return Pick(rate / 10, f"a tenth of {rate:.3g}, where the smoothed loss was least ({sweep.smoothed[least]:.4g})")
+    return Pick(
+        rate / 10,
+        f"a tenth of {rate:.3g}, where the smoothed loss was least ({sweep.smoothed[least]:.4g})",
+    )
 
 
 def _steepest(sweep: Sweep) -> Pick:
-    """Where the smoothed loss falls fastest by log rate, d loss / d log rate, between the sweep's first tenth and the least loss."""
+    """Where the smoothed loss falls fastest by log rate, d loss / d log rate, between the sweep's
+    first tenth and the least loss.
+    """
     first, least = sweep.steps // 10, int(np.argmin(sweep.smoothed))
     if least <= first:
-        return Pick(None, f"the loss was least within the first {first} points, before any slope could be told")
+        return Pick(
+            None,
+            f"the loss was least within the first {first} points, before any slope could be told",
+        )
     slopes = np.gradient(sweep.smoothed, np.log(sweep.rates))[first : least + 1]
     place = first + int(np.argmin(slopes))
-    return Pick(float(sweep.rates[place]), f"the smoothed loss fell fastest there, by {-np.log(10) * slopes.min():.3g} a decade of rate")
+    return Pick(
+        float(sweep.rates[place]),
+        f"the smoothed loss fell fastest there, by {-np.log(10) * slopes.min():.3g} a decade of "
+        "rate",
+    )
 
 
 def _valley(sweep: Sweep) -> Pick:
-    """About half-way along the longest strictly falling subsequence of the smoothed loss (fastai's `valley`, its approximation that the
-    subsequence is contiguous included)."""
+    """About half-way along the longest strictly falling subsequence of the smoothed loss (fastai's
+    `valley`, its approximation that the subsequence is contiguous included).
+    """
     rates, losses = _middle(sweep)
     if len(losses) < FEWEST:
         return _too_few(sweep, len(losses))
@@ -119,65 +150,99 @@ def _valley(sweep: Sweep) -> Pick:
     start = end - int(longest[end])
     third = (end - start) / 3
     place = max(0, start + int(third) + int(third / 2))
-    return Pick(float(rates[place]), f"half-way down the longest fall of the smoothed loss ({longest[end]} points)")
+    return Pick(
+        float(rates[place]),
+        f"half-way down the longest fall of the smoothed loss ({longest[end]} points)",
+    )
 
 
 def _slide(sweep: Sweep, apart: int = 15, threshold: float = 0.005) -> Pick:
-    """From the end of the curve backwards, the last rate at which the slopes a step, `apart` points apart, differ by more than
-    `threshold` (fastai's `slide`); none past the least loss, and none where they differ all the way back, as where losses are large."""
+    """From the end of the curve backwards, the last rate at which the slopes a step, `apart` points
+    apart, differ by more than `threshold` (fastai's `slide`); none past the least loss, and none
+    where they differ all the way back, as where losses are large.
+    """
     rates, losses = _middle(sweep)
     if len(losses) < FEWEST:
         return _too_few(sweep, len(losses))
     slopes = np.gradient(losses)
     differ = np.abs(slopes[apart:] - slopes[:-apart])[::-1] > threshold
     if not differ[0]:
-        return Pick(None, f"the curve's slope hardly changes at its end (by less than {threshold:g} a step over {apart} steps)")
+        return Pick(
+            None,
+            f"the curve's slope hardly changes at its end (by less than {threshold:g} a step "
+            f"over {apart} steps)",
+        )
     if differ.all():
-        return Pick(None, f"the slope differs by more than {threshold:g} a step all the way back: the rule is meant for losses near one")
+        return Pick(
+            None,
+            f"the slope differs by more than {threshold:g} a step all the way back: the rule is "
+            "meant for losses near one",
+        )
     rate = float(rates[len(differ) - int(np.argmin(differ))])
     least = float(sweep.rates[np.argmin(sweep.smoothed)])
     if rate >= least:
-        return Pick(None, f"the slope settles at {rate:.3g} only, past the rate of least loss ({least:.3g})")
+        return Pick(
+            None, f"the slope settles at {rate:.3g} only, past the rate of least loss ({least:.3g})"
+        )
     return Pick(rate, "where the slope, followed back from the curve's end, settles")
 
 
 def _middle(sweep: Sweep) -> tuple[Floats, Floats]:
-    """Rates and smoothed losses without the first tenth of the steps asked for and the last five points, as fastai's rules take them."""
+    """Rates and smoothed losses without the first tenth of the steps asked for and the last five
+    points, as fastai's rules take them.
+    """
     inside = slice(sweep.steps // 10, -LAST)
     return sweep.rates[inside], sweep.smoothed[inside]
 
 
 def _too_few(sweep: Sweep, left: int) -> Pick:
-    return Pick(None, f"without its ends the curve has {left} of {sweep.steps} points, and {FEWEST} are needed: start at a lower rate")
+    return Pick(
+        None,
+        f"without its ends the curve has {left} of {sweep.steps} points, and {FEWEST} are "
+        "needed: start at a lower rate",
+    )
 
 
 def _rise(sweep: Sweep) -> Pick:
-    """The lower bound of the range test: from where on the accuracy is above its start level (Smith 2017, section 3.3, by eye there)."""
+    """The lower bound of the range test: from where on the accuracy is above its start level (Smith
+    2017, section 3.3, by eye there).
+    """
     seen = _climb(sweep)
     if isinstance(seen, Pick):
         return seen
     rates, means, start, error, peak = seen
     low = np.flatnonzero(means[:peak] <= start + CERTAIN * error)
     place = int(low[-1]) + 1 if len(low) else 0
-    return Pick(float(rates[place]), f"from there on the accuracy is above the {start:.1%} of the start")
+    return Pick(
+        float(rates[place]), f"from there on the accuracy is above the {start:.1%} of the start"
+    )
 
 
 def _fall(sweep: Sweep) -> Pick:
-    """The upper bound of the range test: where the accuracy, having risen, is highest before it turns ragged or falls (Smith 2017)."""
+    """The upper bound of the range test: where the accuracy, having risen, is highest before it
+    turns ragged or falls (Smith 2017).
+    """
     seen = _climb(sweep)
     if isinstance(seen, Pick):
         return seen
     rates, means, _, error, peak = seen
     if sweep.stopped == "end" and means[peak] - means[peak:].min() <= CERTAIN * error:
-        return Pick(None, "the accuracy had not fallen at the end of the sweep: raise the rate it ends at")
-    return Pick(float(rates[peak]), f"the accuracy rose no further than the {means[peak]:.1%} there")
+        return Pick(
+            None, "the accuracy had not fallen at the end of the sweep: raise the rate it ends at"
+        )
+    return Pick(
+        float(rates[peak]), f"the accuracy rose no further than the {means[peak]:.1%} there"
+    )
 
 
 def _climb(sweep: Sweep) -> Pick | tuple[Floats, Floats, float, float, int]:
-    """Rates, means of the accuracy around each, the level they start from, the standard error of their difference from it, and the place
-    of the highest; or why there is no such thing."""
+    """Rates, means of the accuracy around each, the level they start from, the standard error of
+    their difference from it, and the place of the highest; or why there is no such thing.
+    """
     if len(sweep.accuracy) < len(sweep.rates):
-        return Pick(None, "the model tells no metric whose name ends in accuracy: compile it with one")
+        return Pick(
+            None, "the model tells no metric whose name ends in accuracy: compile it with one"
+        )
     first = start_points(len(sweep.rates))
     half = first // 2
     width = 2 * half + 1
@@ -185,8 +250,14 @@ def _climb(sweep: Sweep) -> Pick | tuple[Floats, Floats, float, float, int]:
     rates, start = sweep.rates[half : half + len(means)], float(sweep.accuracy[:first].mean())
     peak = int(np.argmax(means))
     deviation = noise(np.diff(sweep.accuracy))
-    if not means[peak] - start > 1e-6 or not moved(float(means[peak]) - start, deviation, first, width):
-        return Pick(None, f"the accuracy never rose by more than its noise explains (from {start:.1%} to {means[peak]:.1%} at most)")
+    if not means[peak] - start > 1e-6 or not moved(
+        float(means[peak]) - start, deviation, first, width
+    ):
+        return Pick(
+            None,
+            f"the accuracy never rose by more than its noise explains (from {start:.1%} to "
+            f"{means[peak]:.1%} at most)",
+        )
     return rates, means, start, deviation * math.sqrt(1 / first + 1 / width), peak
 
 
@@ -196,7 +267,12 @@ def _by_loss(rule: Callable[[Sweep], Pick]) -> Callable[[Sweep], Pick]:
 
 
 READERS: dict[str, Callable[[Sweep], Pick]] = {
-    **{name: _by_loss(rule) for name, rule in dict(tenth=_tenth, steepest=_steepest, valley=_valley, slide=_slide).items()},
+    **{
+        name: _by_loss(rule)
+        for name, rule in dict(
+            tenth=_tenth, steepest=_steepest, valley=_valley, slide=_slide
+        ).items()
+    },
     "rise": _rise,
     "fall": _fall,
 }

@@ -1,11 +1,15 @@
-"""The staircase search: rates climbed step by step, each held for a while (Microsoft's ai-edu, LearningRateSearcher).
+"""The staircase search: rates climbed step by step, each held for a while (Microsoft's ai-edu,
+LearningRateSearcher).
 
-As in the source, the weights are carried on from rate to rate, a stage stops at ten times its start unless told otherwise, and the rate
-at which one stage stops and the next starts comes twice. Two of its slips are not copied: rates are counted in whole numbers, where its
-summing of floats drops a decade's last one, and each is held for its own stage's repeats, where it counts by the epochs of the whole run.
+As in the source, the weights are carried on from rate to rate, a stage stops at ten times its start
+unless told otherwise, and the rate at which one stage stops and the next starts comes twice. Two of
+its slips are not copied: rates are counted in whole numbers, where its summing of floats drops a
+decade's last one, and each is held for its own stage's repeats, where it counts by the epochs of
+the whole run.
 
-Later rates start from better weights, so that a carried-on curve mixes the rate with the progress. `fresh`, which is ours, starts every
-rate from the same weights. The source reads the rate off by eye; `Staircase.pick` is ours.
+Later rates start from better weights, so that a carried-on curve mixes the rate with the progress.
+`fresh`, which is ours, starts every rate from the same weights. The source reads the rate off by
+eye; `Staircase.pick` is ours.
 """
 
 from __future__ import annotations
@@ -55,15 +59,22 @@ class Stage:
 
     def __post_init__(self) -> None:
         for field in ("start", "step"):
-            object.__setattr__(self, field, number(f"a stage's {field}", getattr(self, field), 0, 1e12))
+            object.__setattr__(
+                self, field, number(f"a stage's {field}", getattr(self, field), 0, 1e12)
+            )
         object.__setattr__(self, "repeats", integer("a stage's repeats", self.repeats, 1, 10**6))
-        stop = DECADE * self.start if self.stop is None else number("a stage's stop", self.stop, 0, 1e13)
+        stop = (
+            DECADE * self.start
+            if self.stop is None
+            else number("a stage's stop", self.stop, 0, 1e13)
+        )
         if stop < self.start:
             raise StudyError(f"a stage's stop {stop:g} must not be below its start {self.start:g}")
         object.__setattr__(self, "stop", stop)
         if (stop - self.start) / self.step >= MOST_RATES:
             raise StudyError(
-                f"a stage from {self.start:g} by {self.step:g} to {stop:g} has more than {MOST_RATES} rates: take a larger step"
+                f"a stage from {self.start:g} by {self.step:g} to {stop:g} has more than "
+                f"{MOST_RATES} rates: take a larger step"
             )
 
     @property
@@ -75,7 +86,12 @@ class Stage:
 
 
 SEARCHES = {
-    "coarse": (Stage(1e-4, 1e-4, 10), Stage(1e-3, 1e-3, 10), Stage(0.01, 0.01, 10), Stage(0.1, 0.1, 100)),
+    "coarse": (
+        Stage(1e-4, 1e-4, 10),
+        Stage(1e-3, 1e-3, 10),
+        Stage(0.01, 0.01, 10),
+        Stage(0.1, 0.1, 100),
+    ),
     "fine": (Stage(0.1, 0.1, 100), Stage(1.0, 0.01, 100, 1.1)),
 }
 """The source's first two tries."""
@@ -83,9 +99,11 @@ SEARCHES = {
 
 @dataclass(frozen=True)
 class Row:
-    """A unit: its rate, which repeat at that rate (from 1), steps taken so far in all, mean loss and accuracy of its batches.
+    """A unit: its rate, which repeat at that rate (from 1), steps taken so far in all, mean loss
+    and accuracy of its batches.
 
-    `place` counts the search's rates from 0; a rate may come twice. The loss is infinite where a batch's was not finite.
+    `place` counts the search's rates from 0; a rate may come twice. The loss is infinite where a
+    batch's was not finite.
     """
 
     place: int
@@ -98,7 +116,7 @@ class Row:
 
 @dataclass(frozen=True)
 class End:
-    """What a rate led to: the mean loss over the later half of its units, and how many those are."""
+    """What a rate led to: the mean loss over the later half of its units, and their number."""
 
     place: int
     rate: float
@@ -108,7 +126,9 @@ class End:
 
 @dataclass(frozen=True)
 class Staircase:
-    """A finished search of one lane; `fresh` tells whether every rate started from the same weights."""
+    """A finished search of one lane; `fresh` tells whether every rate started from the same
+    weights.
+    """
 
     rows: tuple[Row, ...]
     fresh: bool
@@ -118,18 +138,28 @@ class Staircase:
         return [_end(list(group)) for _, group in groupby(self.rows, key=lambda row: row.place)]
 
     def pick(self) -> Pick:
-        """The rate that led to the least loss, and the reason; None where no loss is below the first by more than the noise explains.
+        """The rate that led to the least loss, and the reason; None where no loss is below the
+        first by more than the noise explains.
 
-        Ours: the source goes by eye. Carried on, the loss falls as long as the rates are good, so that this is the last of them.
+        Ours: the source goes by eye. Carried on, the loss falls as long as the rates are good, so
+            that this is the last of them.
         """
         finite = [row for row in self.rows if math.isfinite(row.loss)]
         if not finite:
             return Pick(None, "the loss was not finite at any rate: start lower")
         ends = self.ends()
         best = min(ends, key=lambda end: end.loss)
-        start, deviation = finite[0].loss, _noise([row for row in finite if row.place <= best.place])
-        if not start - best.loss > 1e-6 * abs(start) or not moved(start - best.loss, deviation, 1, best.units):
-            return Pick(None, f"the loss never fell by more than its noise explains (it began at {start:.4g})")
+        start, deviation = (
+            finite[0].loss,
+            _noise([row for row in finite if row.place <= best.place]),
+        )
+        if not start - best.loss > 1e-6 * abs(start) or not moved(
+            start - best.loss, deviation, 1, best.units
+        ):
+            return Pick(
+                None,
+                f"the loss never fell by more than its noise explains (it began at {start:.4g})",
+            )
         how = "from the same weights" if self.fresh else "with the weights carried on"
         last = "; it is the last of all, and higher ones may do better" if best is ends[-1] else ""
         return Pick(best.rate, f"the rate that led to the least loss, {best.loss:.4g}, {how}{last}")
@@ -153,7 +183,10 @@ def parse(text: str) -> tuple[Stage, ...]:
     for part in text.split(","):
         fields = part.strip().split(":")
         if len(fields) not in (3, 4):
-            raise StudyError(f"search {part.strip()!r} must be {', '.join(SEARCHES)}, or stages that read START:STEP:REPEATS[:STOP],...")
+            raise StudyError(
+                f"search {part.strip()!r} must be {', '.join(SEARCHES)}, or stages that read "
+                "START:STEP:REPEATS[:STOP],..."
+            )
         stop = number("a stage's stop", fields[3], 0, 1e13) if len(fields) == 4 else None
         stages.append(Stage(fields[0], fields[1], fields[2], stop))  # type: ignore[arg-type]  # it turns digits into numbers
     return tuple(stages)
@@ -171,9 +204,11 @@ def search(
     fresh: bool = False,
     watch: Callable[[Row], None] = lambda row: None,
 ) -> list[Staircase]:
-    """Climb the stages' rates, all lanes together; return a staircase a lane, the learner being where it was.
+    """Climb the stages' rates, all lanes together; return a staircase a lane, the learner being
+    where it was.
 
-    A loss that is not finite ends a lane's search; with `fresh` it ends that rate, and the next starts from the first weights again.
+    A loss that is not finite ends a lane's search; with `fresh` it ends that rate, and the next
+    starts from the first weights again.
 
     Args:
         learner: the lanes.
@@ -193,7 +228,9 @@ def search(
     before = learner.snapshot()
     try:
         learner.prepare()
-        for place, (rate, repeats) in enumerate((rate, stage.repeats) for stage in stages for rate in stage.rates):
+        for place, (rate, repeats) in enumerate(
+            (rate, stage.repeats) for stage in stages for rate in stage.rates
+        ):
             if fresh:
                 learner.restore(before)
                 alive[:] = True
@@ -202,7 +239,10 @@ def search(
                     break
                 losses, correct = learner.advance(np.full((unit_steps, learner.lanes), rate))
                 with np.errstate(over="ignore", invalid="ignore"):
-                    means, right = losses.mean(axis=0, dtype=np.float64), correct.mean(axis=0, dtype=np.float64)
+                    means, right = (
+                        losses.mean(axis=0, dtype=np.float64),
+                        correct.mean(axis=0, dtype=np.float64),
+                    )
                 taken += unit_steps
                 for lane in np.flatnonzero(alive):
                     alive[lane] = np.isfinite(means[lane])
@@ -225,7 +265,9 @@ def _later(rows: Sequence[Row]) -> list[float]:
 
 
 def _noise(rows: Sequence[Row]) -> float:
-    """The noise of a unit's loss, from the later halves of the rates where those are enough: the other steps have the fall in them."""
+    """The noise of a unit's loss, from the later halves of the rates where those are enough: the
+    other steps have the fall in them.
+    """
     halves = [_later(list(group)) for _, group in groupby(rows, key=lambda row: row.place)]
     within = np.concatenate([np.diff(half) for half in halves])
     return noise(within if len(within) >= 3 else np.diff([row.loss for row in rows]))

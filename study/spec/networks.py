@@ -1,4 +1,6 @@
-"""The networks at any width: shapes, counts and initial weights. Facts and numpy; the arithmetic of training is in `lanes`."""
+"""The networks at any width: shapes, counts and initial weights. Facts and numpy; the arithmetic of
+training is in `lanes`.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +24,12 @@ KERNEL = 5
 
 @dataclass(frozen=True)
 class Network:
-    """conv 5x5, ReLU, 2x2 max-pool; conv 5x5, ReLU, 2x2 max-pool; dense, ReLU, dropout; dense 10. Same padding, biases everywhere.
+    """conv 5x5, ReLU, 2x2 max-pool; conv 5x5, ReLU, 2x2 max-pool; dense, ReLU, dropout; dense 10.
+    Same padding, biases everywhere.
 
     Args:
-        filters: filters of the two convolutions; empty for a perceptron, which has the two dense layers alone.
+        filters: filters of the two convolutions; empty for a perceptron, which has the two dense
+            layers alone.
         dense: units of the first dense layer.
         dropout: share of that layer's outputs dropped in training.
     """
@@ -36,12 +40,19 @@ class Network:
 
     @cached_property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Shapes of the weight arrays in Keras's order and layout: kernel, bias of each layer from the first."""
+        """Shapes of the weight arrays in Keras's order and layout: kernel, bias of each layer from
+        the first.
+        """
         flat = SIDE**2
         convolutions: tuple[tuple[int, ...], ...] = ()
         if self.filters:
             first, second = self.filters
-            convolutions = ((KERNEL, KERNEL, 1, first), (first,), (KERNEL, KERNEL, first, second), (second,))
+            convolutions = (
+                (KERNEL, KERNEL, 1, first),
+                (first,),
+                (KERNEL, KERNEL, first, second),
+                (second,),
+            )
             flat = (SIDE // 4) ** 2 * second
         return (*convolutions, (flat, self.dense), (self.dense,), (self.dense, CLASSES), (CLASSES,))
 
@@ -57,12 +68,17 @@ class Network:
 
     @property
     def multiply_adds(self) -> int:
-        """Multiplications (each with its addition) that classify one image; a training step takes about three times as many an image."""
+        """Multiplications (each with its addition) that classify one image; a training step takes
+        about three times as many an image.
+        """
         *convolutions, dense, last = self.sizes[::2]
-        return sum((SIDE >> i) ** 2 * kernel for i, kernel in enumerate(convolutions)) + dense + last
+        return (
+            sum((SIDE >> i) ** 2 * kernel for i, kernel in enumerate(convolutions)) + dense + last
+        )
 
     def initial_weights(self, seed: int) -> NDArray[np.float32]:
-        """Glorot-uniform kernels, U(-l, l) with l = sqrt(6 / (fan in + fan out)), and zero biases, as one flat array (n,).
+        """Glorot-uniform kernels, U(-l, l) with l = sqrt(6 / (fan in + fan out)), and zero biases,
+        as one flat array (n,).
 
         The same seed gives the same weights on every machine (Glorot and Bengio 2010).
         """
@@ -78,15 +94,21 @@ class Network:
         return np.concatenate(parts)
 
 
-BASE = {"compact": Network((2, 4), 15, 0.0), "tutorial": Network((32, 64), 1024, 0.4), "mlp": Network((), 784, 0.0)}
-"""The networks at width 1: `compact` has the article's "roughly 3,400 weights", `tutorial` is what the published code trained, `mlp` is the
-784-784-10 of the case study of cyclical rates."""
+BASE = {
+    "compact": Network((2, 4), 15, 0.0),
+    "tutorial": Network((32, 64), 1024, 0.4),
+    "mlp": Network((), 784, 0.0),
+}
+"""The networks at width 1: `compact` has the article's "roughly 3,400 weights", `tutorial` is what
+the published code trained, `mlp` is the 784-784-10 of the case study of cyclical rates.
+"""
 
 
 @cache
 def network(name: str, width: float = 1.0, scale_dense: bool = False) -> Network:
-    """The named network with its filters, and on request its first dense layer (the perceptron's always), multiplied by `width` (halves
-    round up, at least 1)."""
+    """The named network with its filters, and on request its first dense layer (the perceptron's
+    always), multiplied by `width` (halves round up, at least 1).
+    """
     base = BASE[name]
 
     def scaled(count: int) -> int:

@@ -14,29 +14,51 @@ from study.spec.study import StudySpec, check_keys
 from study.validation import choice
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "smoke": dict(optimizers=("sgd", "adam"), rates=(0.003, 0.03, 300.0), target=0.6, cap=None, max_steps=300),
+    "smoke": dict(
+        optimizers=("sgd", "adam"), rates=(0.003, 0.03, 300.0), target=0.6, cap=None, max_steps=300
+    ),
     "quick": dict(rates="1e-4:100:19", target=0.95, cap=None, max_steps=3000),
     "article": dict(rates="published", target=0.97, cap=120.0),
     "tutorial": dict(rates="published", target=0.97, cap=120.0, network="tutorial"),
-    "sizes-quick": dict(optimizers=("adam",), rates=(0.002, 0.005, 0.01), widths=(1.0, 1.5, 2.0, 3.0, 4.0, 5.0), target=0.96, cap=60.0),
-    "sizes": dict(optimizers=("adam",), rates=PUBLISHED_SIZE_RATES, widths=PUBLISHED_WIDTHS, target=0.96, cap=240.0),
+    "sizes-quick": dict(
+        optimizers=("adam",),
+        rates=(0.002, 0.005, 0.01),
+        widths=(1.0, 1.5, 2.0, 3.0, 4.0, 5.0),
+        target=0.96,
+        cap=60.0,
+    ),
+    "sizes": dict(
+        optimizers=("adam",),
+        rates=PUBLISHED_SIZE_RATES,
+        widths=PUBLISHED_WIDTHS,
+        target=0.96,
+        cap=240.0,
+    ),
 }
-"""Named studies: `smoke` takes seconds, `quick` minutes on two cores, `article` is the published grid, `tutorial` the same on the network
-that the published code trained; `sizes` is the published study of model size, `sizes-quick` one of minutes."""
+"""Named studies: `smoke` takes seconds, `quick` minutes on two cores, `article` is the published
+grid, `tutorial` the same on the network that the published code trained; `sizes` is the published
+study of model size, `sizes-quick` one of minutes.
+"""
 
 
-ON_GPU: dict[str, dict[str, Any]] = {"sizes-quick": dict(network="tutorial"), "sizes": dict(network="tutorial")}
+ON_GPU: dict[str, dict[str, Any]] = {
+    "sizes-quick": dict(network="tutorial"),
+    "sizes": dict(network="tutorial"),
+}
 """What presets take instead on a machine with a GPU."""
 
 
 def preset(name: str, gpu: bool = False) -> StudySpec:
-    """The preset of that name; with `gpu`, as it is on a machine with one. An unknown name raises `StudyError`."""
+    """The preset of that name; with `gpu`, as it is on a machine with one. An unknown name raises
+    `StudyError`.
+    """
     values = PRESETS[choice("preset", name, tuple(PRESETS))]
     return StudySpec(name=name, **{**values, **(ON_GPU.get(name, {}) if gpu else {})})
 
 
 def spec_from(values: Mapping[str, Any], name: str = "study") -> StudySpec:
-    """A spec from plain values (a TOML file's, a `spec.json`'s): the fields of `StudySpec`, and `preset` to start from.
+    """A spec from plain values (a TOML file's, a `spec.json`'s): the fields of `StudySpec`, and
+    `preset` to start from.
 
     Raises:
         StudyError: an unknown key, or a value out of range.
@@ -52,12 +74,15 @@ def read_spec(path: Path) -> StudySpec:
     """The spec in a TOML file; the study is named after the file unless it says otherwise.
 
     Raises:
-        StudyError: the file is missing or is not TOML, or holds a key or value that is not a spec's.
+        StudyError: the file is missing or is not TOML, or holds a key or value that is not a
+            spec's.
     """
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise StudyError(f"no file {path}: give a preset ({', '.join(PRESETS)}) or a TOML file") from None
+        raise StudyError(
+            f"no file {path}: give a preset ({', '.join(PRESETS)}) or a TOML file"
+        ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise StudyError(f"{path} cannot be read as TOML: {why}") from None

@@ -1,4 +1,6 @@
-"""Is it hopeless? A trial's accuracy so far, extrapolated generously: a lossy way of stopping, for those who choose it by name."""
+"""Is it hopeless? A trial's accuracy so far, extrapolated generously: a lossy way of stopping, for
+those who choose it by name.
+"""
 
 from __future__ import annotations
 
@@ -12,26 +14,36 @@ EARLIEST = 0.1
 
 
 TAKE_OFF = 8.0
-"""A trial that is not yet half-way (accuracy below half the target) needs at least so many times its present steps to arrive."""
+"""A trial that is not yet half-way (accuracy below half the target) needs at least so many times
+its present steps to arrive.
+"""
 
 
 GENEROUS = 2.0
-"""The error is taken to fall so many times as steeply, on logarithmic scales, as it did over the last doubling of the steps."""
+"""The error is taken to fall so many times as steeply, on logarithmic scales, as it did over the
+last doubling of the steps.
+"""
 
 
 CLOSE = 1.5
-"""A trial whose least error so far is within so many times the target's is never given up: one lucky check more and it arrives."""
+"""A trial whose least error so far is within so many times the target's is never given up: one
+lucky check more and it arrives.
+"""
 
 
 WINDOW = 0.1
-"""Share of the checks so far, at either end of the last doubling, that an accuracy is averaged over."""
+"""Share of the checks so far, at either end of the last doubling, that an accuracy is averaged
+over.
+"""
 
 
 def hopeless(accuracies: Sequence[float], last: float, target: float) -> bool:
-    """Whether a trial with these accuracies, one a check, misses the target by its last check, under assumptions in its favour.
+    """Whether a trial with these accuracies, one a check, misses the target by its last check,
+    under assumptions in its favour.
 
-    error(n) = error(now) (now / n)^(GENEROUS b), with b the slope -d log error / d log n over the last doubling of n; less sqrt(2 ln m)
-    standard deviations of the recent checks, what the best of the m checks to come may gain by luck.
+    error(n) = error(now) (now / n)^(GENEROUS b), with b the slope -d log error / d log n over the
+    last doubling of n; less sqrt(2 ln m) standard deviations of the recent checks, what the best of
+    the m checks to come may gain by luck.
 
     Args:
         accuracies: at checks 1, 2, ... so far, in [0, 1].
@@ -42,7 +54,10 @@ def hopeless(accuracies: Sequence[float], last: float, target: float) -> bool:
     if now < 10 or now < EARLIEST * last or last == math.inf:
         return False
     width = max(3, round(WINDOW * now))
-    recent, before = np.array(accuracies[-width:]), np.array(accuracies[now // 2 - width : now // 2] or accuracies[:width])
+    recent, before = (
+        np.array(accuracies[-width:]),
+        np.array(accuracies[now // 2 - width : now // 2] or accuracies[:width]),
+    )
     if recent.max() < target / 2:
         return TAKE_OFF * now > last
     if 1 - max(accuracies) < CLOSE * (1 - target):

@@ -10,7 +10,8 @@ from study.errors import StudyError
 from study.spec.trial import HIGHEST_RATE, LOWEST_RATE
 from study.validation import number, sequence
 
-# The published sweep's grid, 10^(k/6) for k = -36..12: k = 0 is missing there, so a reproduction leaves it out too.
+# The published sweep's grid, 10^(k/6) for k = -36..12: k = 0 is missing there, so a reproduction
+# leaves it out too.
 PUBLISHED_RATES = tuple(float(f"{10 ** (k / 6):.6g}") for k in range(-36, 13) if k != 0)
 
 
@@ -21,7 +22,8 @@ PUBLISHED_WIDTHS = tuple(k / 4 for k in range(4, 40))
 
 
 def parse_rates(rates: object) -> tuple[float, ...]:
-    """Learning rates from `"published"`, `"LOW:HIGH:N"` (N log-spaced, both ends included), `"a,b,c"`, or numbers.
+    """Learning rates from `"published"`, `"LOW:HIGH:N"` (N log-spaced, both ends included),
+    `"a,b,c"`, or numbers.
 
     Raises:
         StudyError: not such a thing, or a rate that is not a positive finite number.
@@ -34,9 +36,16 @@ def parse_rates(rates: object) -> tuple[float, ...]:
             try:
                 low, high, count = float(parts[0]), float(parts[1]), int(parts[2])
             except (ValueError, IndexError):
-                raise StudyError(f"rates {rates!r} must read LOW:HIGH:N, such as 1e-4:10:16") from None
+                raise StudyError(
+                    f"rates {rates!r} must read LOW:HIGH:N, such as 1e-4:10:16"
+                ) from None
             if len(parts) != 3 or not (0 < low < high < math.inf) or not 2 <= count <= 10_000:
-                raise StudyError(f"rates {rates!r} must read LOW:HIGH:N with 0 < LOW < HIGH and 2 <= N <= 10000")
+                raise StudyError(
+                    f"rates {rates!r} must read LOW:HIGH:N with 0 < LOW < HIGH and 2 <= N <= 10000"
+                )
             return tuple(float(f"{rate:.6g}") for rate in np.geomspace(low, high, count))
         rates = rates.split(",")
-    return tuple(number("learning rate", rate, low=LOWEST_RATE, high=HIGHEST_RATE) for rate in sequence("rates", rates))
+    return tuple(
+        number("learning rate", rate, low=LOWEST_RATE, high=HIGHEST_RATE)
+        for rate in sequence("rates", rates)
+    )

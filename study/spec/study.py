@@ -11,11 +11,24 @@ from typing import Any, cast
 from study.errors import StudyError
 from study.spec.rates import parse_rates
 from study.spec.schedules.parse import parse
-from study.spec.trial import DATASETS, HYPERS, METRICS, MODES, MOST_SEEDS, NETWORKS, OPTIMIZERS, PRUNES, WIDEST, Trial
+from study.spec.trial import (
+    DATASETS,
+    HYPERS,
+    METRICS,
+    MODES,
+    MOST_SEEDS,
+    NETWORKS,
+    OPTIMIZERS,
+    PRUNES,
+    WIDEST,
+    Trial,
+)
 from study.validation import choice, integer, number, sequence
 
 GRID = ("optimizers", "rates", "widths", "seeds")
-"""The fields of a spec that may change between two runs of one study: they add or drop trials, and alter none."""
+"""The fields of a spec that may change between two runs of one study: they add or drop trials, and
+alter none.
+"""
 
 
 @dataclass(frozen=True)
@@ -29,22 +42,23 @@ class StudySpec:
         widths: multipliers of the number of filters (of the mlp: of its hidden units).
         seeds: how many seeds, 0 to N - 1; the same for every optimizer and rate.
         network: `"compact"`, `"tutorial"` or `"mlp"`.
-        scale_dense: scale the first dense layer by the width too (the article's words; its code scaled the filters alone).
+        scale_dense: scale the first dense layer by the width too (the article's words; its code
+            scaled the filters alone).
         dataset: `"mnist"`, `"fashion-mnist"` or a path of an `.npz` file with MNIST's four keys.
         hyper: `"published"` (TensorFlow 1's hyper-parameters) or `"keras"` (Keras 3's).
         target: accuracy to reach, in (0, 1].
-        metric: accuracy held against the target: `"window"` (training, the last `check_every` steps), `"cumulative"` (training, since
-            the first step) or `"validation"`.
+        metric: accuracy held against the target: `"window"` (training, the last `check_every`
+            steps), `"cumulative"` (training, since the first step) or `"validation"`.
         cap: seconds of training after which a trial is given up, or None ("none" in a file).
         max_steps: steps after which a trial is given up, or None ("none" in a file).
         batch: images a step.
         check_every: steps between two looks at the accuracy.
-        mode: `"array"` (lanes train together, seconds = steps x step time measured alone) or `"alone"` (one by one, seconds read off
-            the clock).
-        prune: `"none"`, or `"hopeless"`: a trial whose accuracy, extrapolated generously, misses the target is given up early, at the
-            risk of giving up one that would have arrived.
-        schedule: how the learning rate changes over the steps, `NAME[:key=value,...]`, see `study.spec.schedules`; its factor
-            1 stands for the trial's rate.
+        mode: `"array"` (lanes train together, seconds = steps x step time measured alone) or
+            `"alone"` (one by one, seconds read off the clock).
+        prune: `"none"`, or `"hopeless"`: a trial whose accuracy, extrapolated generously, misses
+            the target is given up early, at the risk of giving up one that would have arrived.
+        schedule: how the learning rate changes over the steps, `NAME[:key=value,...]`, see
+            `study.spec.schedules`; its factor 1 stands for the trial's rate.
 
     Raises:
         StudyError: a value is out of its range.
@@ -73,11 +87,24 @@ class StudySpec:
         def put(field: str, value: object) -> None:
             object.__setattr__(self, field, value)
 
-        if not isinstance(self.name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", self.name):
-            raise StudyError(f"name {self.name!r} must be 1 to 64 letters, digits, '.', '_' or '-', and begin with a letter or digit")
-        put("optimizers", tuple(choice("optimizer", o, OPTIMIZERS) for o in sequence("optimizers", self.optimizers)))
+        if not isinstance(self.name, str) or not re.fullmatch(
+            r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", self.name
+        ):
+            raise StudyError(
+                f"name {self.name!r} must be 1 to 64 letters, digits, '.', '_' or '-', and "
+                "begin with a letter or digit"
+            )
+        put(
+            "optimizers",
+            tuple(
+                choice("optimizer", o, OPTIMIZERS) for o in sequence("optimizers", self.optimizers)
+            ),
+        )
         put("rates", parse_rates(self.rates))
-        put("widths", tuple(number("width", w, low=0, high=WIDEST) for w in sequence("widths", self.widths)))
+        put(
+            "widths",
+            tuple(number("width", w, low=0, high=WIDEST) for w in sequence("widths", self.widths)),
+        )
         for field in ("optimizers", "rates", "widths"):
             values = getattr(self, field)
             if not values:
@@ -97,11 +124,16 @@ class StudySpec:
         if not isinstance(self.scale_dense, bool):
             raise StudyError(f"scale_dense {self.scale_dense!r} must be true or false")
         if self.dataset not in DATASETS and not str(self.dataset).endswith(".npz"):
-            raise StudyError(f"unknown dataset {self.dataset!r}: one of {', '.join(DATASETS)}, or the path of an .npz file")
+            raise StudyError(
+                f"unknown dataset {self.dataset!r}: one of {', '.join(DATASETS)}, or the path "
+                "of an .npz file"
+            )
         put("dataset", str(self.dataset))
         put("target", number("target", self.target, low=0, high=1))
         for field in ("cap", "max_steps"):
-            if getattr(self, field) == "none":  # how a command line or a TOML file takes a preset's budget away
+            if (
+                getattr(self, field) == "none"
+            ):  # how a command line or a TOML file takes a preset's budget away
                 put(field, None)
         if self.cap is not None:
             put("cap", number("cap", self.cap, low=0, high=1e7))
@@ -110,9 +142,15 @@ class StudySpec:
         if self.max_steps is not None:
             put("max_steps", integer("max_steps", self.max_steps, low=1, high=10**9))
             if self.max_steps < self.check_every:
-                raise StudyError(f"max_steps {self.max_steps} is less than check_every {self.check_every}: no accuracy would ever be read")
+                raise StudyError(
+                    f"max_steps {self.max_steps} is less than check_every {self.check_every}: "
+                    "no accuracy would ever be read"
+                )
         if self.cap is None and self.max_steps is None:
-            raise StudyError("a study needs a cap (seconds), max_steps, or both: without one a trial that never learns would never end")
+            raise StudyError(
+                "a study needs a cap (seconds), max_steps, or both: without one a trial that "
+                "never learns would never end"
+            )
 
     def trials(self) -> list[Trial]:
         """All trials in a fixed order: width, seed, optimizer, rate."""
@@ -142,8 +180,14 @@ class StudySpec:
         return asdict(self)
 
     def differences(self, other: StudySpec) -> list[str]:
-        """Names of the fields outside the grid in which two specs differ: trials of the two must not share a study."""
-        return [f.name for f in fields(self) if f.name not in (*GRID, "name") and getattr(self, f.name) != getattr(other, f.name)]
+        """Names of the fields outside the grid in which two specs differ: trials of the two must
+        not share a study.
+        """
+        return [
+            f.name
+            for f in fields(self)
+            if f.name not in (*GRID, "name") and getattr(self, f.name) != getattr(other, f.name)
+        ]
 
 
 SPEC_FIELDS = tuple(f.name for f in fields(StudySpec))

@@ -35,7 +35,9 @@ PROTOCOL_VERSION = 1
 
 @dataclass(frozen=True)
 class Trial:
-    """One training of one configuration with one seed: every field can change its result, so all of them make its `id`."""
+    """One training of one configuration with one seed: every field can change its result, so all of
+    them make its `id`.
+    """
 
     optimizer: str
     learning_rate: float
@@ -57,10 +59,15 @@ class Trial:
 
     @cached_property
     def id(self) -> str:
-        """The trial's identity: 16 hex digits of a hash of its fields and the protocol version; a field of `LATER` counts where it is
-        not what it always was before it came."""
+        """The trial's identity: 16 hex digits of a hash of its fields and the protocol version; a
+        field of `LATER` counts where it is not what it always was before it came.
+        """
         values = {name: getattr(self, name) for name in TRIAL_FIELDS}
-        values = {name: value for name, value in values.items() if name not in LATER or value != LATER[name]}
+        values = {
+            name: value
+            for name, value in values.items()
+            if name not in LATER or value != LATER[name]
+        }
         text = json.dumps([PROTOCOL_VERSION, values], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

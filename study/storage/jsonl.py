@@ -34,7 +34,9 @@ def append(path: Path, text: bytes) -> None:
 
 def replace(path: Path, text: bytes) -> None:
     """Put the text in the place of what the file holds, whole or not at all."""
-    draft = path.with_suffix(f".{os.getpid()}.tmp")  # several studies may write one file of step times
+    draft = path.with_suffix(
+        f".{os.getpid()}.tmp"
+    )  # several studies may write one file of step times
     try:
         draft.unlink(missing_ok=True)
         append(draft, text)
@@ -44,7 +46,9 @@ def replace(path: Path, text: bytes) -> None:
 
 
 def whole_lines(path: Path) -> list[bytes]:
-    """The lines of a file, none if there is no file; a last one without its end is being written or torn, and is left out."""
+    """The lines of a file, none if there is no file; a last one without its end is being written or
+    torn, and is left out.
+    """
     try:
         return path.read_bytes().split(b"\n")[:-1]
     except FileNotFoundError:
@@ -72,14 +76,16 @@ def read_rows(path: Path, reader: Callable[[Row], T]) -> Iterator[T]:
     """What `reader` makes of each line of a file.
 
     Raises:
-        StudyError: a line is not a JSON object, or not what the reader expects; the sentence names it.
+        StudyError: a line is not a JSON object, or not what the reader expects; the sentence names
+            it.
     """
     for number, line in enumerate(whole_lines(path), start=1):
         try:
             yield reader(json_object(line))
         except StudyError as error:
             raise StudyError(
-                f"{path}, line {number}: {error}; mend or remove the line (`run --repair` moves a study's bad lines aside)"
+                f"{path}, line {number}: {error}; mend or remove the line (`run --repair` moves "
+                "a study's bad lines aside)"
             ) from None
 
 

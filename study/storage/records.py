@@ -19,7 +19,13 @@ SCHEMA = 1
 """Goes up when a reader of `runs.jsonl` must be told; readers accept every older number."""
 
 
-ADDED: dict[str, Any] = {"device": None, "engine": "tensorflow", "precision": "float32", "processor": None, "quiet": None}
+ADDED: dict[str, Any] = {
+    "device": None,
+    "engine": "tensorflow",
+    "precision": "float32",
+    "processor": None,
+    "quiet": None,
+}
 """Fields that came after the first stored runs, with what those are taken to hold."""
 
 
@@ -37,23 +43,30 @@ class Outcome(StrEnum):
     DIVERGED = "diverged"
     """The loss stopped being a finite number."""
     STUCK = "stuck"
-    """The trial can provably never learn again: a layer is dead on every image and nothing can move its weights."""
+    """The trial can provably never learn again: a layer is dead on every image and nothing can move
+    its weights.
+    """
     PRUNED = "pruned"
-    """Given up before its budget was spent, as hopeless: a choice the user made, and a censored time."""
+    """Given up before its budget was spent, as hopeless: a choice the user made, and a censored
+    time.
+    """
     FAILED = "failed"
     """An error ended the trial; its text is kept."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A finished trial: what was run, what happened, and where. Immutable; never dropped from a table.
+    """A finished trial: what was run, what happened, and where. Immutable; never dropped from a
+    table.
 
-    `seconds` is training time alone: read off the clock (`seconds_source` is `measured`) or steps x `step_seconds` (`reconstructed`).
-    `steps` is None where a foreign source does not tell them; `accuracy` and `best_accuracy` are the metric's at the last and the best
-    check, None where no check was made. `jobs` is how many processes trained at once; `device` is the GPU's UUID, or `cpu`;
-    `precision` that of products on it, `float32` or `tf32`. `processor` is its model (see `machine.Processor`), None in rows whose
-    machines were told apart by the processor's name alone. `quiet` says whether the machine was as good as free while the step time was
-    measured, or in mode alone while the trial trained; None where nobody looked.
+    `seconds` is training time alone: read off the clock (`seconds_source` is `measured`) or steps x
+    `step_seconds` (`reconstructed`). `steps` is None where a foreign source does not tell them;
+    `accuracy` and `best_accuracy` are the metric's at the last and the best check, None where no
+    check was made. `jobs` is how many processes trained at once; `device` is the GPU's UUID, or
+    `cpu`; `precision` that of products on it, `float32` or `tf32`. `processor` is its model (see
+    `machine.Processor`), None in rows whose machines were told apart by the processor's name alone.
+    `quiet` says whether the machine was as good as free while the step time was measured, or in
+    mode alone while the trial trained; None where nobody looked.
     """
 
     trial: Trial
@@ -95,24 +108,46 @@ class Run:
         trial = {f.name: getattr(self.trial, f.name) for f in fields(Trial)}
         trial["cap_seconds"] = trial.pop("cap")
         rest = {f.name: getattr(self, f.name) for f in fields(Run) if f.name != "trial"}
-        return {"schema": SCHEMA, "id": self.id, **trial, **rest, "outcome": self.outcome.value, "versions": dict(self.versions)}
+        return {
+            "schema": SCHEMA,
+            "id": self.id,
+            **trial,
+            **rest,
+            "outcome": self.outcome.value,
+            "versions": dict(self.versions),
+        }
 
     @staticmethod
     def from_json(row: Mapping[str, Any]) -> Run:
         """The run in a row of `runs.jsonl`.
 
         Raises:
-            StudyError: a schema newer than this program, a missing field, a value of the wrong type, or an id that is not its fields'.
+            StudyError: a schema newer than this program, a missing field, a value of the wrong
+                type, or an id that is not its fields'.
         """
         if not isinstance(row.get("schema"), int) or not 1 <= row["schema"] <= SCHEMA:
-            raise StudyError(f"schema {row.get('schema')!r} is not one this version reads (1 to {SCHEMA})")
+            raise StudyError(
+                f"schema {row.get('schema')!r} is not one this version reads (1 to {SCHEMA})"
+            )
         try:
             row = {**LATER, **ADDED, **row}
-            trial = Trial(**{f.name: _typed("cap_seconds" if f.name == "cap" else f.name, f.type, row) for f in fields(Trial)})
-            rest = {f.name: _typed(f.name, f.type, row) for f in fields(Run) if f.name not in ("trial", "outcome")}
+            trial = Trial(
+                **{
+                    f.name: _typed("cap_seconds" if f.name == "cap" else f.name, f.type, row)
+                    for f in fields(Trial)
+                }
+            )
+            rest = {
+                f.name: _typed(f.name, f.type, row)
+                for f in fields(Run)
+                if f.name not in ("trial", "outcome")
+            }
             _sensible(trial)
             if trial.id != row["id"]:
-                raise StudyError(f"the id {row['id']!r} is not that of its fields ({trial.id}): the row was altered")
+                raise StudyError(
+                    f"the id {row['id']!r} is not that of its fields ({trial.id}): the row was "
+                    "altered"
+                )
             return Run(trial=trial, outcome=Outcome(row["outcome"]), **rest)
         except KeyError as error:
             raise StudyError(f"the field {error} is missing") from None
@@ -135,7 +170,13 @@ def _protocol(values: tuple[tuple[str, Any], ...]) -> None:
     StudySpec(**dict(values))
 
 
-TYPES: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float), "bool": bool, "None": type(None)}
+TYPES: dict[str, type | tuple[type, ...]] = {
+    "str": str,
+    "int": int,
+    "float": (int, float),
+    "bool": bool,
+    "None": type(None),
+}
 
 
 @cache
@@ -150,15 +191,24 @@ def _typed(name: str, annotation: Any, row: Mapping[str, Any]) -> Any:
     if kinds == ("Mapping[str, str]",):
         fine = isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
     else:
-        fine = any(isinstance(value, TYPES[kind]) and (kind == "bool" or not isinstance(value, bool)) for kind in kinds)
-    if not fine or (isinstance(value, float) and not math.isfinite(value)) or (isinstance(value, int) and abs(value) >= 2**63):
+        fine = any(
+            isinstance(value, TYPES[kind]) and (kind == "bool" or not isinstance(value, bool))
+            for kind in kinds
+        )
+    if (
+        not fine
+        or (isinstance(value, float) and not math.isfinite(value))
+        or (isinstance(value, int) and abs(value) >= 2**63)
+    ):
         raise StudyError(f"the field '{name}' is {value!r}, expected {annotation}")
     return float(value) if "float" in kinds and value is not None else value
 
 
 @dataclass(frozen=True)
 class Finish:
-    """The end of one lane: `lane` is its place in the rates given to `race`; `accuracies` and `losses` hold one value a check."""
+    """The end of one lane: `lane` is its place in the rates given to `race`; `accuracies` and
+    `losses` hold one value a check.
+    """
 
     lane: int
     outcome: Outcome

@@ -1,12 +1,14 @@
-"""The folder of a study: append a run, read the runs, know what remains. `runs.jsonl` is the source of truth.
+"""The folder of a study: append a run, read the runs, know what remains. `runs.jsonl` is the source
+of truth.
 
-    spec.json      what was asked for            machine.json      where
-    runs.jsonl     one finished trial a line     checks.jsonl      accuracy and loss at every check of each
-    curves.jsonl   validation curves             spent.jsonl       where the time of each process went
+    spec.json      what was asked for            machine.json      where runs.jsonl     one finished
+    trial a line     checks.jsonl      accuracy and loss at every check of each curves.jsonl
+    validation curves             spent.jsonl       where the time of each process went
 
-Lines are only ever appended (but for the few curves, replaced as a whole), each flushed to the disk before the next trial is awaited.
-A process killed in the middle of a line leaves it torn; the next writer cuts it off. Any other bad line is named, and moved aside on
-request. One writer at a time, by a lock that the system drops when the process dies.
+Lines are only ever appended (but for the few curves, replaced as a whole), each flushed to the disk
+before the next trial is awaited. A process killed in the middle of a line leaves it torn; the next
+writer cuts it off. Any other bad line is named, and moved aside on request. One writer at a time,
+by a lock that the system drops when the process dies.
 """
 
 from __future__ import annotations
@@ -24,12 +26,24 @@ from study.errors import StudyError
 from study.spec.presets import spec_from
 from study.spec.study import SPEC_FIELDS, StudySpec
 from study.spec.trial import LATER
-from study.storage.jsonl import Row, _readable, append, append_line, json_object, read_rows, repair, replace, whole_lines
+from study.storage.jsonl import (
+    Row,
+    _readable,
+    append,
+    append_line,
+    json_object,
+    read_rows,
+    repair,
+    replace,
+    whole_lines,
+)
 from study.storage.records import SCHEMA, Finish, Outcome, Run
 
 
 class Store:
-    """A study's folder. Reading needs no lock and writes nothing; writing goes inside `with store.writing():`."""
+    """A study's folder. Reading needs no lock and writes nothing; writing goes inside `with
+    store.writing():`.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -50,7 +64,8 @@ class Store:
         """Hold the study's lock, with torn last lines cut off.
 
         Raises:
-            StudyError: another process holds it, the folder cannot be written, or a link in it leads out of it.
+            StudyError: another process holds it, the folder cannot be written, or a link in it
+                leads out of it.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -59,7 +74,8 @@ class Store:
             lock.acquire(timeout=0)
         except Timeout:
             raise StudyError(
-                f"another process is running the study in {self.folder}: wait for it, stop it, or give another --out"
+                f"another process is running the study in {self.folder}: wait for it, stop it, "
+                "or give another --out"
             ) from None
         except OSError as error:
             raise StudyError(f"cannot write to {self.folder}: {error.strerror or error}") from None
@@ -71,7 +87,7 @@ class Store:
             lock.release()
 
     def append(self, run: Run, finish: Finish | None = None) -> None:
-        """Put a finished trial on the disk: its checks first, so that a stored run always has them."""
+        """Put a finished trial on the disk, its checks first: a stored run always has them."""
         if finish is not None:
             append_line(
                 self.checks_path,
@@ -85,7 +101,8 @@ class Store:
         append_line(self.runs_path, run.to_json())
 
     def runs(self) -> list[Run]:
-        """The stored runs in the order in which they ended, one a trial; one that failed gives way to a later one.
+        """The stored runs in the order in which they ended, one a trial; one that failed gives way
+        to a later one.
 
         Raises:
             StudyError: a line other than a torn last one is not a run; the sentence names it.
@@ -106,7 +123,10 @@ class Store:
 
     def write_curves(self, curves: Sequence[Mapping[str, Any]]) -> None:
         """Put the validation curves in the place of those that are stored, whole or not at all."""
-        replace(self.curves_path, "".join(json.dumps(curve, allow_nan=False) + "\n" for curve in curves).encode())
+        replace(
+            self.curves_path,
+            "".join(json.dumps(curve, allow_nan=False) + "\n" for curve in curves).encode(),
+        )
 
     def checks(self) -> dict[str, Row]:
         """Accuracy and loss at every check, by the trial's id.
@@ -125,7 +145,8 @@ class Store:
         return list(read_rows(self.spent_path, _spent))
 
     def set_aside(self) -> dict[Path, int]:
-        """Move the lines that cannot be read into a file beside their own, such as `runs.jsonl.bad`; return how many by that file.
+        """Move the lines that cannot be read into a file beside their own, such as
+        `runs.jsonl.bad`; return how many by that file.
 
         They are on the disk there before they are gone here, so that none is ever lost.
         """
@@ -143,7 +164,9 @@ class Store:
         return moved
 
     def machine(self) -> Row:
-        """What machine.json tells: facts of the machine that the study was last run on, and versions; nothing where it cannot be read."""
+        """What machine.json tells: facts of the machine that the study was last run on, and
+        versions; nothing where it cannot be read.
+        """
         try:
             found = json.loads((self.folder / "machine.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -163,7 +186,8 @@ class Store:
         """Put what was asked for into the small file `name`.
 
         Raises:
-            StudyError: the file holds something else, so that the folder is another `what`'s, or it cannot be read.
+            StudyError: the file holds something else, so that the folder is another `what`'s, or it
+                cannot be read.
         """
         path = self.folder / name
         if self._small(path) not in (None, json.loads(json.dumps(asked))):
@@ -178,7 +202,8 @@ class Store:
             return None
         except (OSError, StudyError) as error:
             raise StudyError(
-                f"{path} cannot be read ({getattr(error, 'strerror', None) or error}): restore it, or give another --out"
+                f"{path} cannot be read ({getattr(error, 'strerror', None) or error}): restore "
+                "it, or give another --out"
             ) from None
 
     def spec(self) -> StudySpec:
@@ -190,18 +215,28 @@ class Store:
         try:
             values = json.loads(self.spec_path.read_text(encoding="utf-8"))
             if not isinstance(values["schema"], int) or not 1 <= values["schema"] <= SCHEMA:
-                raise StudyError(f"schema {values['schema']!r} is not one this version reads (1 to {SCHEMA})")
-            missing = [field for field in SPEC_FIELDS if field not in values["spec"] and field not in LATER]
+                raise StudyError(
+                    f"schema {values['schema']!r} is not one this version reads (1 to {SCHEMA})"
+                )
+            missing = [
+                field for field in SPEC_FIELDS if field not in values["spec"] and field not in LATER
+            ]
             if missing:
                 raise StudyError(f"the spec has no {missing[0]}: restore the file")
             return spec_from(values["spec"])
         except (FileNotFoundError, NotADirectoryError):
-            raise StudyError(f"{self.folder} holds no study (no {self.spec_path.name} in it): give a study's folder") from None
+            raise StudyError(
+                f"{self.folder} holds no study (no {self.spec_path.name} in it): give a study's "
+                "folder"
+            ) from None
         except StudyError as error:
             raise StudyError(f"{self.spec_path}: {error}") from None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             what = getattr(error, "strerror", None) or "it holds no spec"
-            raise StudyError(f"{self.spec_path} cannot be read ({what}): restore it, or run the study's command on another --out") from None
+            raise StudyError(
+                f"{self.spec_path} cannot be read ({what}): restore it, or run the study's "
+                "command on another --out"
+            ) from None
 
     def write(self, path: Path, value: object) -> None:
         """Write a small JSON file whole or not at all."""
@@ -209,23 +244,32 @@ class Store:
 
 
 def refuse_links(folder: Path) -> None:
-    """Raise `StudyError` if a link in the folder, its tables or its figures leads out of it: what is written would land elsewhere."""
+    """Raise `StudyError` if a link in the folder, its tables or its figures leads out of it: what
+    is written would land elsewhere.
+    """
     home = folder.resolve()
-    for path in (path for part in (".", "tables", "figures") for path in folder.joinpath(part).glob("*")):
+    for path in (
+        path for part in (".", "tables", "figures") for path in folder.joinpath(part).glob("*")
+    ):
         try:
             inside = not path.is_symlink() or path.resolve().is_relative_to(home)
         except RuntimeError:  # it leads back to itself
             inside = False
         if not inside:
-            raise StudyError(f"{path} is a link that leads out of {folder}, or nowhere: remove it, or give another --out")
+            raise StudyError(
+                f"{path} is a link that leads out of {folder}, or nowhere: remove it, or give "
+                "another --out"
+            )
 
 
 def _with(row: Row, text: Sequence[str], number: Sequence[str], numbers: Sequence[str]) -> Row:
-    """The row, if it has these fields: texts, numbers, and lists of numbers as long as each other."""
+    """The row, if it has these fields: texts, numbers, and lists of numbers of one length."""
     fine = (
         all(isinstance(row.get(name), str) for name in text)
         and all(_numeric(row.get(name)) for name in number)
-        and all(isinstance(row.get(name), list) and all(map(_numeric, row[name])) for name in numbers)
+        and all(
+            isinstance(row.get(name), list) and all(map(_numeric, row[name])) for name in numbers
+        )
         and len({len(row[name]) for name in numbers}) == 1
     )
     if not fine:
@@ -234,7 +278,11 @@ def _with(row: Row, text: Sequence[str], number: Sequence[str], numbers: Sequenc
 
 
 def _numeric(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+    return (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and abs(value) <= sys.float_info.max
+    )
 
 
 def _check(row: Row) -> Row:

@@ -1,10 +1,31 @@
 """Stored runs to tables."""
 
-from study.tables.best_rates import AROUND, MARGIN, Wanted, best, cube, on_axes, rates_around, wanted
+from study.tables.best_rates import (
+    AROUND,
+    MARGIN,
+    Wanted,
+    best,
+    cube,
+    on_axes,
+    rates_around,
+    wanted,
+)
 from study.tables.cells import cells, valley
 from study.tables.cost import costs, hindsight, predicted
 from study.tables.files import SIZE_TABLES, TABLES, write
-from study.tables.load import CELL, SAME, budget, checks, comparable, curves, curves_of, elsewhere, frame, load, of_machine
+from study.tables.load import (
+    CELL,
+    SAME,
+    budget,
+    checks,
+    comparable,
+    curves,
+    curves_of,
+    elsewhere,
+    frame,
+    load,
+    of_machine,
+)
 from study.tables.summaries import envelope, profile, sizes
 from study.tables.warnings import COLLAPSE, busy, collapsed, kind_unknown, unreached, warnings
 

@@ -22,12 +22,15 @@ from study.tables.load import comparable, frame
 
 
 def best(runs: pd.DataFrame) -> pd.DataFrame:
-    """One row a (width, optimizer): rates tried and that arrived, lowest and highest of those, the best rate with its seconds and steps.
+    """One row a (width, optimizer): rates tried and that arrived, lowest and highest of those, the
+    best rate with its seconds and steps.
 
-    A rate arrived if its median time over seeds is finite; the best is the one of least median seconds, at which `seeds_arrived` of the
-    seeds did. `at_edge` says that the best rate is the lowest or highest tried, so that a better one may lie beyond. `decades` is the
-    width of the valley, decades of rate within twice the best time. `best_low` and `best_high`, `seconds_low` and `seconds_high`,
-    `decades_low` and `decades_high` are bootstrap intervals over the seeds, NaN with fewer than three or with trials missing.
+    A rate arrived if its median time over seeds is finite; the best is the one of least median
+    seconds, at which `seeds_arrived` of the seeds did. `at_edge` says that the best rate is the
+    lowest or highest tried, so that a better one may lie beyond. `decades` is the width of the
+    valley, decades of rate within twice the best time. `best_low` and `best_high`, `seconds_low`
+    and `seconds_high`, `decades_low` and `decades_high` are bootstrap intervals over the seeds, NaN
+    with fewer than three or with trials missing.
     """
     rows = []
     runs = comparable(runs)
@@ -52,26 +55,44 @@ def best(runs: pd.DataFrame) -> pd.DataFrame:
             "share": len(arrived) / len(group),
             "decades": math.nan,
         }
-        row |= {f"{name}_{end}": math.nan for name in ("best", "seconds", "decades") for end in ("low", "high")}
+        row |= {
+            f"{name}_{end}": math.nan
+            for name in ("best", "seconds", "decades")
+            for end in ("low", "high")
+        }
         if len(arrived):
             top = arrived.iloc[int(arrived["seconds"].to_numpy().argmin())]
             edge = len(group) > 1 and top["rate"] in (group["rate"].min(), group["rate"].max())
             row |= {"best_rate": top["rate"], "seconds": top["seconds"], "steps": top["steps"]}
             row |= {"seeds_arrived": int(top["arrived"]), "at_edge": bool(edge)}
             rates = group["rate"].to_numpy(float)
-            row["decades"] = float(intervals.valley_decades(rates, group["seconds"].to_numpy(float)))
-            row |= _best_intervals(rates, cube(by_width[width], [width], [optimizer], list(rates), seeds)[0, 0])
+            row["decades"] = float(
+                intervals.valley_decades(rates, group["seconds"].to_numpy(float))
+            )
+            row |= _best_intervals(
+                rates, cube(by_width[width], [width], [optimizer], list(rates), seeds)[0, 0]
+            )
         rows.append(row)
     table = pd.DataFrame(rows)
     table["optimizer"] = pd.Categorical(table["optimizer"], runs["optimizer"].cat.categories)
     return table
 
 
-def cube(runs: pd.DataFrame, widths: Sequence[float], optimizers: Sequence[str], rates: Sequence[float], seeds: int) -> Floats:
-    """Seconds to the target, (widths, optimizers, rates, seeds): infinite where a trial did not arrive, NaN where it is not known whether
-    it would have: missing, failed with an error, or pruned."""
+def cube(
+    runs: pd.DataFrame,
+    widths: Sequence[float],
+    optimizers: Sequence[str],
+    rates: Sequence[float],
+    seeds: int,
+) -> Floats:
+    """Seconds to the target, (widths, optimizers, rates, seeds): infinite where a trial did not
+    arrive, NaN where it is not known whether it would have: missing, failed with an error, or
+    pruned.
+    """
     known = ~runs["outcome"].isin([Outcome.FAILED, Outcome.PRUNED])
-    times = runs["seconds"].where(runs["outcome"] == Outcome.REACHED, math.inf).where(known, math.nan)
+    times = (
+        runs["seconds"].where(runs["outcome"] == Outcome.REACHED, math.inf).where(known, math.nan)
+    )
     return on_axes(runs, times.to_numpy(float), widths, optimizers, rates, seeds, missing=math.nan)
 
 
@@ -84,7 +105,9 @@ def on_axes(
     seeds: int,
     missing: Any,
 ) -> NDArray[Any]:
-    """A value a run laid out as (widths, optimizers, rates, seeds), `missing` where there is no run."""
+    """A value a run laid out as (widths, optimizers, rates, seeds), `missing` where there is no
+    run.
+    """
     found = np.full((len(widths), len(optimizers), len(rates), seeds), missing, dtype=values.dtype)
     axes: dict[str, list[Any]] = {
         "width": list(widths),
@@ -92,14 +115,18 @@ def on_axes(
         "learning_rate": list(rates),
         "seed": list(range(seeds)),
     }
-    places = np.array([pd.Index(values).get_indexer(runs[name].astype(object)) for name, values in axes.items()])
+    places = np.array(
+        [pd.Index(values).get_indexer(runs[name].astype(object)) for name, values in axes.items()]
+    )
     inside = (places >= 0).all(axis=0)
     found[tuple(places[:, inside])] = values[inside]
     return found
 
 
 def _best_intervals(rates: Floats, seconds: Floats) -> dict[str, float]:
-    """Intervals of the best rate, its seconds and the valley's width: seeds are resampled, the same for all rates: they are paired."""
+    """Intervals of the best rate, its seconds and the valley's width: seeds are resampled, the same
+    for all rates: they are paired.
+    """
     seeds = seconds.shape[1]
     if seeds < intervals.FEWEST_SEEDS or np.isnan(seconds).any():
         return {}
@@ -111,11 +138,17 @@ def _best_intervals(rates: Floats, seconds: Floats) -> dict[str, float]:
         "decades": intervals.valley_decades(rates, drawn),
     }
     ends = {name: intervals.between(values) for name, values in found.items() if len(values)}
-    return {f"{name}_{end}": float(value) for name, pair in ends.items() for end, value in zip(("low", "high"), pair, strict=True)}
+    return {
+        f"{name}_{end}": float(value)
+        for name, pair in ends.items()
+        for end, value in zip(("low", "high"), pair, strict=True)
+    }
 
 
 AROUND = (0.1, 0.215, 0.464, 1.0, 1.47, 2.15)
-"""Three steps of a third of a decade below the best rate and two of a sixth above it, where the valley's wall is near."""
+"""Three steps of a third of a decade below the best rate and two of a sixth above it, where the
+valley's wall is near.
+"""
 
 
 def rates_around(runs: pd.DataFrame, optimizer: str) -> tuple[float, ...]:
@@ -125,19 +158,30 @@ def rates_around(runs: pd.DataFrame, optimizer: str) -> tuple[float, ...]:
         StudyError: it arrived nowhere.
     """
     mine = runs[runs["optimizer"] == optimizer]
-    found = best(mine[mine["width"] == mine["width"].min()])["best_rate"].dropna() if len(mine) else pd.Series(dtype=float)
+    found = (
+        best(mine[mine["width"] == mine["width"].min()])["best_rate"].dropna()
+        if len(mine)
+        else pd.Series(dtype=float)
+    )
     if found.empty:
-        raise StudyError(f"{optimizer} reached the target at no rate of that study: there is no best rate to go around")
+        raise StudyError(
+            f"{optimizer} reached the target at no rate of that study: there is no best rate to "
+            "go around"
+        )
     return tuple(float(f"{factor * found.iloc[0]:.3g}") for factor in AROUND)
 
 
 MARGIN = 1.25
-"""All curves run for so many times the slowest optimizer's best time, so that what follows the target is seen too."""
+"""All curves run for so many times the slowest optimizer's best time, so that what follows the
+target is seen too.
+"""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """Curves to train: a seed's trials train as lanes of one array, each for `span` seconds of its own step time."""
+    """Curves to train: a seed's trials train as lanes of one array, each for `span` seconds of its
+    own step time.
+    """
 
     groups: list[list[Trial]]
     step_seconds: list[float]
@@ -145,7 +189,8 @@ class Wanted:
 
 
 def wanted(store: Store, runs: list[Run]) -> Wanted | None:
-    """The curves of the runs' best rates (of the first width, all seeds); None where nothing arrived or they are stored already.
+    """The curves of the runs' best rates (of the first width, all seeds); None where nothing
+    arrived or they are stored already.
 
     In an array a lane repeats its trial step by step; every curve spans the same seconds.
     """
@@ -164,6 +209,8 @@ def wanted(store: Store, runs: list[Run]) -> Wanted | None:
     seeds = sorted({run.trial.seed for run in runs})
     groups = [[replace(run.trial, seed=seed) for run in chosen] for seed in seeds]
     stored = {row["id"]: row["span"] for row in store.curves()}
-    if set(stored) == {trial.id for trials in groups for trial in trials} and all(math.isclose(value, span) for value in stored.values()):
+    if set(stored) == {trial.id for trials in groups for trial in trials} and all(
+        math.isclose(value, span) for value in stored.values()
+    ):
         return None
     return Wanted(groups, [run.step_seconds or 0.0 for run in chosen], span)

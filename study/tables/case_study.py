@@ -1,8 +1,11 @@
-"""The published case study of cyclical rates, with its missing controls: how much of the gain is the cycle's?
+"""The published case study of cyclical rates, with its missing controls: how much of the gain is
+the cycle's?
 
-An article trained a perceptron 784-784-10 with Adam for 10 epochs at batch 200 and the constant rate 0.001, then 10 more epochs at batch
-2,000 with a triangular cycle from 0.001 to 0.006, and gave the cycle credit for the lower error and the shorter time. Here the second run
-also starts from scratch, and each run at batch 2,000 has its constant twin. A second set of arms compares windows of the cycle.
+An article trained a perceptron 784-784-10 with Adam for 10 epochs at batch 200 and the constant
+rate 0.001, then 10 more epochs at batch 2,000 with a triangular cycle from 0.001 to 0.006, and gave
+the cycle credit for the lower error and the shorter time. Here the second run also starts from
+scratch, and each run at batch 2,000 has its constant twin. A second set of arms compares windows of
+the cycle.
 """
 
 from __future__ import annotations
@@ -25,11 +28,15 @@ EPOCHS = 10
 
 
 LOW, HIGH = 0.001, 0.006
-"""The article's bounds, and CLR's defaults; half a cycle is 2,000 steps there, so 10 epochs at batch 2,000 end within its first rise."""
+"""The article's bounds, and CLR's defaults; half a cycle is 2,000 steps there, so 10 epochs at
+batch 2,000 end within its first rise.
+"""
 
 
 HALF = 45
-"""Steps of half a cycle where the windows are compared: three whole cycles in 10 epochs of MNIST at batch 2,000."""
+"""Steps of half a cycle where the windows are compared: three whole cycles in 10 epochs of MNIST at
+batch 2,000.
+"""
 
 
 FIRST = "constant, batch 200"
@@ -62,7 +69,9 @@ EQUAL = 0.1
 
 @dataclass(frozen=True)
 class Arm:
-    """One way of training: its batch, its schedule below the peak rate, and whether it goes on from where the first arm ended."""
+    """One way of training: its batch, its schedule below the peak rate, and whether it goes on from
+    where the first arm ended.
+    """
 
     name: str
     batch: int
@@ -89,13 +98,15 @@ ARMS = (
 
 def trial_of(arm: Arm, seed: int, dataset: str) -> Trial:
     """The arm as a trial: a perceptron with Adam, at the arm's batch and peak rate."""
-    spec = StudySpec(optimizers=("adam",), rates=(arm.rate,), network="mlp", dataset=dataset, batch=arm.batch)
+    spec = StudySpec(
+        optimizers=("adam",), rates=(arm.rate,), network="mlp", dataset=dataset, batch=arm.batch
+    )
     return replace(spec.trials()[0], seed=seed)
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row an arm at its last epoch: mean test error over the seeds in percent with a 95 % interval (Student's t), seconds
-    with the quartiles of their measurement.
+    """One row an arm at its last epoch: mean test error over the seeds in percent with a 95 %
+    interval (Student's t), seconds with the quartiles of their measurement.
 
     Args:
         rows: what `train` gives, with a column `seconds`.
@@ -105,15 +116,28 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
     for arm in ARMS:
         mine = last[last["arm"] == arm.name]
         error = intervals.mean(100 * mine["test_error"].to_numpy(float))
-        row = {"arm": arm.name, "batch": arm.batch, "seeds": error.count, "error": error.mean, "low": error.low, "high": error.high}
+        row = {
+            "arm": arm.name,
+            "batch": arm.batch,
+            "seeds": error.count,
+            "error": error.mean,
+            "low": error.low,
+            "high": error.high,
+        }
         found.append({**row, "steps": int(mine["steps"].iloc[0])})
-        found[-1] |= {name: float(mine[name].median()) for name in ("seconds", "seconds_low", "seconds_high") if name in mine}
+        found[-1] |= {
+            name: float(mine[name].median())
+            for name in ("seconds", "seconds_low", "seconds_high")
+            if name in mine
+        }
     return pd.DataFrame(found).replace([np.inf, -np.inf], np.nan)
 
 
 def final(rows: pd.DataFrame) -> pd.DataFrame:
     """Test errors at the end in points: a row a seed, a column an arm, NaN where one is missing."""
-    last = rows[rows["epoch"] == rows["epoch"].max()].pivot_table(index="seed", columns="arm", values="test_error")
+    last = rows[rows["epoch"] == rows["epoch"].max()].pivot_table(
+        index="seed", columns="arm", values="test_error"
+    )
     errors: pd.DataFrame = 100 * last.reindex(columns=[arm.name for arm in ARMS])
     return errors
 
@@ -126,49 +150,73 @@ def gain(rows: pd.DataFrame, arm: str, over: str) -> intervals.Mean:
 
 def windows(rows: pd.DataFrame) -> list[intervals.Mean]:
     """The differences of the windows' errors, pair by pair, in points."""
-    return [gain(rows, f"three cycles, {a}", f"three cycles, {b}") for a, b in combinations(WINDOWS, 2)]
+    return [
+        gain(rows, f"three cycles, {a}", f"three cycles, {b}") for a, b in combinations(WINDOWS, 2)
+    ]
 
 
 def conclusion(rows: pd.DataFrame) -> str:
     """How much of the published gain is the cycle's, and whether windows differ, in sentences."""
-    whole, cycle, scratch = gain(rows, PUBLISHED, FIRST), gain(rows, PUBLISHED, CONTROL_ON), gain(rows, SCRATCH, CONTROL)
+    whole, cycle, scratch = (
+        gain(rows, PUBLISHED, FIRST),
+        gain(rows, PUBLISHED, CONTROL_ON),
+        gain(rows, SCRATCH, CONTROL),
+    )
     peak = gain(rows, PEAK, CONTROL)
     most = max(abs(pair.mean) for pair in windows(rows))
     return (
-        f"The second run of the article lowers the error by {_points(whole)}; against ten more epochs at batch 2,000 without a cycle, "
-        f"{_points(cycle)} of that are the cycle's; from scratch it gains {_points(scratch)} over its constant twin, "
+        f"The second run of the article lowers the error by {_points(whole)}; against ten more "
+        "epochs at batch 2,000 without a cycle, "
+        f"{_points(cycle)} of that are the cycle's; from scratch it gains {_points(scratch)} "
+        "over its constant twin, "
         f"and its peak rate held constant {_points(peak)} ({whole.count} seeds). "
         f"The largest difference between two windows is {most:.2f} points."
     )
 
 
 def _points(found: intervals.Mean) -> str:
-    mean, low, high = (f"{round(value, 2) + 0.0:.2f}" for value in (found.mean, found.low, found.high))  # + 0: no minus before a zero
+    mean, low, high = (
+        f"{round(value, 2) + 0.0:.2f}" for value in (found.mean, found.low, found.high)
+    )  # + 0: no minus before a zero
     return f"{mean} points ({low} to {high})"
 
 
 def seed_rows(row: Row) -> Row:
     """The row of `cycles.jsonl`, if it holds the rows of a seed, else a `StudyError`."""
     rows = row.get("rows")
-    if not isinstance(row.get("seed"), int) or not isinstance(rows, list) or not all(isinstance(one, dict) for one in rows):
+    if (
+        not isinstance(row.get("seed"), int)
+        or not isinstance(rows, list)
+        or not all(isinstance(one, dict) for one in rows)
+    ):
         raise StudyError("expected a seed and its rows")
     return row
 
 
 def read(folder: str | Path) -> pd.DataFrame:
-    """The rows of the case study in a folder: arm, seed, epoch, steps, test_error, and seconds, the steps x the median step
-    time alone, with `seconds_low` and `seconds_high` at its quartiles.
+    """The rows of the case study in a folder: arm, seed, epoch, steps, test_error, and seconds, the
+    steps x the median step time alone, with `seconds_low` and `seconds_high` at its quartiles.
 
     Raises:
         StudyError: the folder holds none.
     """
     folder = Path(folder)
-    rows = pd.DataFrame([row for rows in read_rows(folder / FILE, seed_rows) for row in rows["rows"]])
+    rows = pd.DataFrame(
+        [row for rows in read_rows(folder / FILE, seed_rows) for row in rows["rows"]]
+    )
     if rows.empty:
         raise StudyError(f"{folder} holds no case study of cycles (no {FILE} in it)")
-    times = {time_.batch: time_ for time_ in step_times.read(folder / "calibration.json") if time_.lanes == 1}
+    times = {
+        time_.batch: time_
+        for time_ in step_times.read(folder / "calibration.json")
+        if time_.lanes == 1
+    }
     batch = rows["arm"].map({arm.name: arm.batch for arm in ARMS})
     ends = {"seconds": "seconds", "seconds_low": "low", "seconds_high": "high"}
     return rows.assign(
-        **{name: rows["steps"] * batch.map({size: getattr(time_, end) for size, time_ in times.items()}) for name, end in ends.items()}
+        **{
+            name: rows["steps"]
+            * batch.map({size: getattr(time_, end) for size, time_ in times.items()})
+            for name, end in ends.items()
+        }
     )

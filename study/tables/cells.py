@@ -13,17 +13,22 @@ from study.tables.load import CELL, comparable
 
 
 def valley(runs: pd.DataFrame) -> pd.DataFrame:
-    """Every trial of the valley figure: optimizer, rate, outcome, seconds, steps, seed, width, and whether the machine was quiet."""
+    """Every trial of the valley figure: optimizer, rate, outcome, seconds, steps, seed, width, and
+    whether the machine was quiet.
+    """
     table = comparable(runs).rename(columns={"learning_rate": "rate"})
-    return table[["optimizer", "rate", "outcome", "seconds", "steps", "seed", "width", "quiet"]].reset_index(drop=True)
+    return table[
+        ["optimizer", "rate", "outcome", "seconds", "steps", "seed", "width", "quiet"]
+    ].reset_index(drop=True)
 
 
 def cells(runs: pd.DataFrame) -> pd.DataFrame:
     """One row a (width, optimizer, rate), over its seeds with a censored time as infinite.
 
-    Columns: seeds, arrived; seconds and steps, the medians; seconds_low, seconds_high, a bootstrap interval of the median; seconds_q25,
-    seconds_q75, the quartiles; expected_seconds, the expected running time (all seconds spent / arrivals: what restarting until one
-    arrives costs; Hansen et al. 2009); weights, multiply_adds, step_seconds.
+    Columns: seeds, arrived; seconds and steps, the medians; seconds_low, seconds_high, a bootstrap
+    interval of the median; seconds_q25, seconds_q75, the quartiles; expected_seconds, the expected
+    running time (all seconds spent / arrivals: what restarting until one arrives costs; Hansen et
+    al. 2009); weights, multiply_adds, step_seconds.
     """
     runs = comparable(runs)
     arrived = runs["outcome"] == Outcome.REACHED
@@ -44,7 +49,9 @@ def cells(runs: pd.DataFrame) -> pd.DataFrame:
         multiply_adds=("multiply_adds", "first"),
         step_seconds=("step_seconds", "median"),
     ).reset_index()
-    table["expected_seconds"] = (table.pop("spent") / table["arrived"]).where(table["arrived"] > 0, math.inf)
+    table["expected_seconds"] = (table.pop("spent") / table["arrived"]).where(
+        table["arrived"] > 0, math.inf
+    )
     order = timed.assign(place=grouped.ngroup()).sort_values(["place", "seconds"])
     for seeds, mine in order.groupby(order["place"].map(table["seeds"])):
         values = mine["seconds"].to_numpy(float).reshape(-1, int(seeds))

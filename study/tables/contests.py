@@ -22,9 +22,11 @@ PICKS, TABLE = "picks.jsonl", "contest.csv"
 
 @dataclass(frozen=True)
 class Pick:
-    """What a method picked for an optimizer with a seed, and the steps that it took: a rate, or none and why.
+    """What a method picked for an optimizer with a seed, and the steps that it took: a rate, or
+    none and why.
 
-    `schedule` is what the rate is multiplied by over time, where a method finds more than one number.
+    `schedule` is what the rate is multiplied by over time, where a method finds more than one
+    number.
     """
 
     optimizer: str
@@ -41,7 +43,14 @@ def trial_of(pick: Pick, base: Trial) -> Trial | None:
     """The trial at a pick under the grid's protocol; None where nothing was picked."""
     if pick.rate is None:
         return None
-    return replace(base, optimizer=pick.optimizer, learning_rate=pick.rate, seed=pick.seed, schedule=pick.schedule, prune="none")
+    return replace(
+        base,
+        optimizer=pick.optimizer,
+        learning_rate=pick.rate,
+        seed=pick.seed,
+        schedule=pick.schedule,
+        prune="none",
+    )
 
 
 def read_picks(folder: str | Path) -> list[Pick]:
@@ -63,10 +72,11 @@ def _picks(row: Row) -> list[Pick]:
 def table(grid: str | Path, folder: str | Path) -> pd.DataFrame:
     """One row a pick, beside what the grid knows.
 
-    Columns: optimizer, method, rule, seed, rate, schedule, search_steps, search_seconds (steps x step time alone), outcome (`none` where
-    nothing was picked), seconds_to_target (infinite where it did not arrive), regret (over the grid's best time for the seed, or the
-    median over its seeds where it has not that seed), total_seconds (search and training, the whole budget where it did not arrive),
-    grid_seconds (what the grid's trials of the optimizer took for a seed), reason.
+    Columns: optimizer, method, rule, seed, rate, schedule, search_steps, search_seconds (steps x
+    step time alone), outcome (`none` where nothing was picked), seconds_to_target (infinite where
+    it did not arrive), regret (over the grid's best time for the seed, or the median over its seeds
+    where it has not that seed), total_seconds (search and training, the whole budget where it did
+    not arrive), grid_seconds (what the grid's trials of the optimizer took for a seed), reason.
     """
     base = Store(Path(grid)).spec().trials()[0]
     runs = comparable(load(grid), grid)
@@ -74,8 +84,14 @@ def table(grid: str | Path, folder: str | Path) -> pd.DataFrame:
     reached = runs["outcome"] == Outcome.REACHED
     names = runs["optimizer"].astype(str)
     best = runs["seconds"].where(reached, math.inf).groupby([names, runs["seed"]]).min()
-    typical, took = best.groupby(level=0).median(), runs.groupby([names, "seed"])["seconds"].sum().groupby(level=0).median()
-    step, budget = runs.groupby(names)["step_seconds"].median(), budget_table(runs).groupby(names).max()
+    typical, took = (
+        best.groupby(level=0).median(),
+        runs.groupby([names, "seed"])["seconds"].sum().groupby(level=0).median(),
+    )
+    step, budget = (
+        runs.groupby(names)["step_seconds"].median(),
+        budget_table(runs).groupby(names).max(),
+    )
     rows = []
     for pick in read_picks(folder):
         trial, name = trial_of(pick, base), pick.optimizer
@@ -109,8 +125,9 @@ def table(grid: str | Path, folder: str | Path) -> pd.DataFrame:
 
 
 def summary(picks: pd.DataFrame) -> pd.DataFrame:
-    """One row a method and rule over optimizers and seeds: picks, of which none was found and of which arrived; medians of search_steps
-    and search_seconds, of the regret (infinite where more than half failed) with its quartiles; and total over the grid's cost.
+    """One row a method and rule over optimizers and seeds: picks, of which none was found and of
+    which arrived; medians of search_steps and search_seconds, of the regret (infinite where more
+    than half failed) with its quartiles; and total over the grid's cost.
     """
     rows = []
     for (method, rule), mine in picks.groupby(["method", "rule"], sort=False):
@@ -143,4 +160,6 @@ def read(folder: str | Path) -> pd.DataFrame:
     try:
         return pd.read_csv(path, keep_default_na=True)
     except FileNotFoundError:
-        raise StudyError(f"{folder} holds no contest (no {path.name} in it): run contest first") from None
+        raise StudyError(
+            f"{folder} holds no contest (no {path.name} in it): run contest first"
+        ) from None

@@ -17,17 +17,22 @@ from study.tables.load import budget
 def costs(runs: pd.DataFrame, spent: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """What the runs would have cost one by one, what they did cost, and the ratio.
 
-    `one_by_one_seconds`: arrivals at their seconds, every other trial at its whole budget, as the published procedure spends it;
-    `one_by_one_stopping_seconds`: the same with diverged and stuck trials ended when they are found out. `spent_seconds` is the wall time
-    of the processes that ran the study: calibration, compilation, training, evaluation and all that lay between; `cost_ratio` is the first
-    over `spent_seconds`.
+    `one_by_one_seconds`: arrivals at their seconds, every other trial at its whole budget, as the
+        published procedure spends it;
+    `one_by_one_stopping_seconds`: the same with diverged and stuck trials ended when they are found
+    out. `spent_seconds` is the wall time of the processes that ran the study: calibration,
+    compilation, training, evaluation and all that lay between; `cost_ratio` is the first over
+    `spent_seconds`.
 
     Args:
         runs: a study's runs.
         spent: the rows of its `spent.jsonl`.
     """
     taken, whole = runs["seconds"].astype(float), budget(runs)
-    reached, broken = runs["outcome"] == Outcome.REACHED, runs["outcome"].isin([Outcome.DIVERGED, Outcome.STUCK])
+    reached, broken = (
+        runs["outcome"] == Outcome.REACHED,
+        runs["outcome"].isin([Outcome.DIVERGED, Outcome.STUCK]),
+    )
     one_by_one = float(taken.where(reached, whole).sum())
     seconds = sum(sum(row["seconds"].values()) for row in spent)
     return {
@@ -39,46 +44,81 @@ def costs(runs: pd.DataFrame, spent: Iterable[Mapping[str, Any]]) -> dict[str, A
 
 
 def hindsight(runs: pd.DataFrame, checks: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
-    """One row an optimizer: what `prune="hopeless"` would have done to trials that were run without it.
+    """One row an optimizer: what `prune="hopeless"` would have done to trials that were run without
+    it.
 
-    Columns: trials, steps; pruned, the trials given up early; saved, the steps they would not have taken; lost, those that arrived.
+    Columns: trials, steps; pruned, the trials given up early; saved, the steps they would not have
+        taken; lost, those that arrived.
 
     Args:
-        runs: a study's runs; those that reached the target or were capped are looked at, the others cost next to nothing.
+        runs: a study's runs; those that reached the target or were capped are looked at, the others
+            cost next to nothing.
         checks: what `Store.checks` gives.
     """
-    looked = runs[runs["outcome"].isin([Outcome.REACHED, Outcome.CAPPED]) & runs["id"].isin(list(checks))]
+    looked = runs[
+        runs["outcome"].isin([Outcome.REACHED, Outcome.CAPPED]) & runs["id"].isin(list(checks))
+    ]
     last = (budget(looked) / looked["step_seconds"] / looked["check_every"] + 1e-9).astype(int)
     rows = []
     for id_, optimizer, steps, outcome, target, every, end in zip(
-        *(looked[name] for name in ("id", "optimizer", "steps", "outcome", "target", "check_every")), last, strict=True
+        *(
+            looked[name]
+            for name in ("id", "optimizer", "steps", "outcome", "target", "check_every")
+        ),
+        last,
+        strict=True,
     ):
         seen = checks[id_]["accuracy"]
         given_up = next((n for n in range(1, len(seen)) if hopeless(seen[:n], end, target)), None)
         saved = steps - given_up * every if given_up else 0
-        rows.append((optimizer, steps, given_up is not None, saved, given_up is not None and outcome == Outcome.REACHED))
+        rows.append(
+            (
+                optimizer,
+                steps,
+                given_up is not None,
+                saved,
+                given_up is not None and outcome == Outcome.REACHED,
+            )
+        )
     table = pd.DataFrame(rows, columns=["optimizer", "steps", "pruned", "saved", "lost"])
     table["optimizer"] = pd.Categorical(table["optimizer"], runs["optimizer"].cat.categories)
-    grouped = table.assign(trials=1).groupby("optimizer", observed=True)[["trials", "steps", "pruned", "saved", "lost"]]
+    grouped = table.assign(trials=1).groupby("optimizer", observed=True)[
+        ["trials", "steps", "pruned", "saved", "lost"]
+    ]
     return grouped.sum().astype(int).reset_index()
 
 
 def predicted(runs: pd.DataFrame, step_seconds: Mapping[tuple[float, str], float]) -> pd.DataFrame:
     """The same trials on another machine, whose step times these are: a row a run, nothing trained.
 
-    Columns: id, optimizer, rate, width, seed, outcome and seconds there; `steps`; `outcome_here`, `seconds_here` = steps x step time, at
-    most the cap; `at_least` where a trial that was capped there has more steps than that here: how it would end is not known (`open`).
+    Columns: id, optimizer, rate, width, seed, outcome and seconds there; `steps`; `outcome_here`,
+    `seconds_here` = steps x step time, at most the cap; `at_least` where a trial that was capped
+    there has more steps than that here: how it would end is not known (`open`).
 
     Raises:
         StudyError: the runs do not tell their steps.
     """
     if runs["steps"].isna().any():
-        raise StudyError("the study does not tell the steps of its trials, so nothing can be predicted from it")
-    step = pd.Series([step_seconds[key] for key in zip(runs["width"], runs["optimizer"].astype(str), strict=True)], index=runs.index)
+        raise StudyError(
+            "the study does not tell the steps of its trials, so nothing can be predicted from it"
+        )
+    step = pd.Series(
+        [
+            step_seconds[key]
+            for key in zip(runs["width"], runs["optimizer"].astype(str), strict=True)
+        ],
+        index=runs.index,
+    )
     seconds = runs["steps"] * step
     cap = runs["cap_seconds"].astype(float).fillna(math.inf)
-    more = (runs["outcome"] == "capped") & (seconds + runs["check_every"] * step <= cap) & runs["cap_seconds"].notna()
-    more &= ~(runs["steps"] + runs["check_every"] > runs["max_steps"].astype(float).fillna(math.inf))
+    more = (
+        (runs["outcome"] == "capped")
+        & (seconds + runs["check_every"] * step <= cap)
+        & runs["cap_seconds"].notna()
+    )
+    more &= ~(
+        runs["steps"] + runs["check_every"] > runs["max_steps"].astype(float).fillna(math.inf)
+    )
     late = seconds > cap
     columns = ["id", "optimizer", "learning_rate", "width", "seed", "outcome", "seconds", "steps"]
     table = runs[columns].rename(columns={"learning_rate": "rate"})

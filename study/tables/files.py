@@ -12,14 +12,21 @@ from study.tables.load import load
 from study.tables.summaries import envelope, profile, sizes
 
 TABLES = {"valley": valley, "cells": cells, "best": best, "envelope": envelope, "profile": profile}
-"""Every table that is written, by the name of its file; beside them the fits of sizes, where there are sizes to compare."""
+"""Every table that is written, by the name of its file; beside them the fits of sizes, where there
+are sizes to compare.
+"""
 
 
 SIZE_TABLES = {"sizes": "seconds", "sizes-steps": "steps", "sizes-step-time": "step_seconds"}
 """The fits that are written, by the name of the file, and what they fit."""
 
 
-def write(folder: str | Path, out: str | Path | None = None, by: str = "weights", machine: str | None = None) -> list[Path]:
+def write(
+    folder: str | Path,
+    out: str | Path | None = None,
+    by: str = "weights",
+    machine: str | None = None,
+) -> list[Path]:
     """Rebuild `tables/*.csv` from the stored runs of a study; return the paths.
 
     Args:
@@ -36,7 +43,11 @@ def write(folder: str | Path, out: str | Path | None = None, by: str = "weights"
     out = Path(out) if out is not None else Path(folder) / "tables"
     made = {name: make(runs) for name, make in TABLES.items()}
     if runs["width"].nunique() >= intervals.FEWEST_SIZES:
-        made |= {name: sizes(runs, by, measure) for name, measure in SIZE_TABLES.items() if runs[measure].notna().any()}
+        made |= {
+            name: sizes(runs, by, measure)
+            for name, measure in SIZE_TABLES.items()
+            if runs[measure].notna().any()
+        }
     out.mkdir(parents=True, exist_ok=True)
     for name, table in made.items():
         table.to_csv(out / f"{name}.csv", index=False, float_format="%.6g")

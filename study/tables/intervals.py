@@ -1,4 +1,4 @@
-"""Over seeds: intervals by resampling, with a censored time as infinite. Numbers in, numbers out."""
+"""Intervals over seeds by resampling, with a censored time as infinite."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ RESAMPLES = 1000
 
 
 FEWEST_SEEDS = 3
-"""Below so many an interval says nothing, and none is given. Over three seeds the interval of a median reaches from the least to the
-largest and covers in 75 % of cases, over four in 88 %, from five on in 92 to 95 %."""
+"""Below so many an interval says nothing, and none is given. Over three seeds the interval of a
+median reaches from the least to the largest and covers in 75 % of cases, over four in 88 %, from
+five on in 92 to 95 %.
+"""
 
 
 ENOUGH_SEEDS = 5
@@ -36,12 +38,13 @@ WITHIN = 2.0
 
 
 def draws(seeds: int, count: int = RESAMPLES) -> NDArray[np.int64]:
-    """Indices (count, seeds) of resamples with replacement; always the same for the same arguments."""
+    """Indices (count, seeds) of resamples with replacement; the same for the same arguments."""
     return np.random.default_rng([seeds, count]).integers(seeds, size=(count, seeds))
 
 
 def between(values: Floats) -> tuple[Any, Any]:
-    """The percentile interval over the last axis of resampled values at `CONFIDENCE`: two of the values, since some are infinite.
+    """The percentile interval over the last axis of resampled values at `CONFIDENCE`: two of the
+    values, since some are infinite.
 
     Efron and Tibshirani 1993, section 13.3.
     """
@@ -64,7 +67,8 @@ def median_intervals(values: Floats) -> tuple[Floats, Floats]:
     cells, seeds = values.shape
     if seeds < FEWEST_SEEDS:
         return np.full(cells, math.nan), np.full(cells, math.nan)
-    # In sorted values the median of a resample stands at the middle of its places, so that nothing is sorted a resample.
+    # In sorted values the median of a resample stands at the middle of its places, so that nothing
+    # is sorted a resample.
     places = np.sort(draws(seeds), axis=1)
     middle, order = places[:, [(seeds - 1) // 2, seeds // 2]], np.sort(values, axis=1)
     low, high = between((order[:, middle[:, 0]] + order[:, middle[:, 1]]) / 2)
@@ -84,8 +88,9 @@ def spans(rates: Floats) -> Floats:
 
 
 def edges(rates: Floats) -> Floats:
-    """Decimal logarithms of the ends (rates + 1,) of what each of the sorted rates stands for: half-way to its neighbours, and as far
-    beyond the outermost; a single rate stands for itself."""
+    """Decimal logarithms of the ends (rates + 1,) of what each of the sorted rates stands for:
+    half-way to its neighbours, and as far beyond the outermost; a single rate stands for itself.
+    """
     logs = np.log10(rates)
     half = np.diff(logs) / 2 if len(logs) > 1 else np.zeros(1)
     return np.append(logs[0] - half[0], logs + np.append(half, half[-1])[: len(logs)])
@@ -106,7 +111,9 @@ def valley_decades(rates: Floats, seconds: Floats) -> Floats:
 
 def share_interval(successes: int, total: int) -> tuple[float, float]:
     """Wilson's interval of a share at `CONFIDENCE`; (0, 1) of nothing (Wilson 1927, by scipy)."""
-    from scipy.stats import binomtest  # takes half a second to import, and most uses of this package do without
+    from scipy.stats import (
+        binomtest,
+    )  # takes half a second to import, and most uses of this package do without
 
     if total == 0:
         return 0.0, 1.0
@@ -129,7 +136,9 @@ def mean(values: Floats) -> Mean:
     from scipy import stats  # takes half a second to import
 
     if len(values) < 2:
-        return Mean(float(values.mean()) if len(values) else math.nan, -math.inf, math.inf, len(values))
+        return Mean(
+            float(values.mean()) if len(values) else math.nan, -math.inf, math.inf, len(values)
+        )
     half = float(stats.sem(values) * stats.t.ppf(0.5 + CONFIDENCE / 2, len(values) - 1))
     middle = float(values.mean())
     return Mean(middle, middle - half, middle + half, len(values))

@@ -16,12 +16,21 @@ CELL = ["width", "optimizer", "rate"]
 """What a cell is: its trials differ in the seed alone."""
 
 
-SAME = (*({"cap": "cap_seconds"}.get(name, name) for name in PROTOCOL if name != "check_every"), "engine", "precision", "fingerprint")
-"""Columns in which rows must agree to stand in one table: seconds of two machines or modes are not one measurement."""
+SAME = (
+    *({"cap": "cap_seconds"}.get(name, name) for name in PROTOCOL if name != "check_every"),
+    "engine",
+    "precision",
+    "fingerprint",
+)
+"""Columns in which rows must agree to stand in one table: seconds of two machines or modes are not
+one measurement.
+"""
 
 
 def frame(runs: Iterable[Run]) -> pd.DataFrame:
-    """One row a run, the fields of `runs.jsonl` as columns (`versions` as `software`), optimizers in their usual order."""
+    """One row a run, the fields of `runs.jsonl` as columns (`versions` as `software`), optimizers
+    in their usual order.
+    """
     rows = [run.to_json() for run in runs]
     table = pd.DataFrame(rows, columns=list(rows[0]) if rows else None)
     if table.empty:
@@ -30,7 +39,9 @@ def frame(runs: Iterable[Run]) -> pd.DataFrame:
     table = table.drop(columns=["versions", "schema"])
     for name in ("steps", "step_seconds"):  # not known of every source
         table[name] = pd.to_numeric(table[name])
-    table["optimizer"] = pd.Categorical(table["optimizer"], [name for name in OPTIMIZERS if name in set(table["optimizer"])])
+    table["optimizer"] = pd.Categorical(
+        table["optimizer"], [name for name in OPTIMIZERS if name in set(table["optimizer"])]
+    )
     return table.sort_values(["width", "optimizer", "learning_rate", "seed"], ignore_index=True)
 
 
@@ -42,7 +53,8 @@ def load(folder: str | Path, machine: str | None = None) -> pd.DataFrame:
         machine: name or fingerprint of the machine whose runs to take; every one's where None.
 
     Raises:
-        StudyError: the folder holds no study, or a line of it cannot be read, or it holds no run of that machine.
+        StudyError: the folder holds no study, or a line of it cannot be read, or it holds no run of
+            that machine.
     """
     store = Store(Path(folder))
     store.spec()
@@ -50,7 +62,8 @@ def load(folder: str | Path, machine: str | None = None) -> pd.DataFrame:
 
 
 def of_machine(runs: Sequence[Run], machine: str | None, folder: str | Path) -> list[Run]:
-    """Those of a folder's runs that the machine of this name or fingerprint trained; all of them where it is None.
+    """Those of a folder's runs that the machine of this name or fingerprint trained; all of them
+    where it is None.
 
     Raises:
         StudyError: there are none of that machine; the sentence names those that there are.
@@ -58,7 +71,9 @@ def of_machine(runs: Sequence[Run], machine: str | None, folder: str | Path) -> 
     found = [run for run in runs if machine in (None, run.machine, run.fingerprint)]
     if machine is not None and not found:
         there = ", ".join(sorted({f"{run.machine} ({run.fingerprint})" for run in runs}))
-        raise StudyError(f"{folder} holds no trial of the machine {machine!r}: {there or 'none has ended'}")
+        raise StudyError(
+            f"{folder} holds no trial of the machine {machine!r}: {there or 'none has ended'}"
+        )
     return found
 
 
@@ -74,29 +89,52 @@ def checks(folder: str | Path) -> pd.DataFrame:
 
 
 def curves(folder: str | Path) -> pd.DataFrame:
-    """Validation accuracy over training of each optimizer at its best rate, long: optimizer, learning_rate, width, seed, outcome, step,
-    seconds, accuracy, and the fingerprint of the machine where it is told."""
+    """Validation accuracy over training of each optimizer at its best rate, long: optimizer,
+    learning_rate, width, seed, outcome, step, seconds, accuracy, and the fingerprint of the machine
+    where it is told.
+    """
     parts = []
     for row in Store(Path(folder)).curves():
         part = pd.DataFrame({"accuracy": row["accuracy"]})
         part["step"] = (part.index + 1) * row["check_every"]
         part["seconds"] = part["step"] * row["step_seconds"]
-        parts.append(part.assign(**{name: row[name] for name in ("optimizer", "learning_rate", "width", "seed")}))
-        parts[-1]["outcome"], parts[-1]["fingerprint"] = row.get("outcome", ""), row.get("fingerprint", "")
-    columns = ["optimizer", "learning_rate", "width", "seed", "outcome", "step", "seconds", "accuracy", "fingerprint"]
+        parts.append(
+            part.assign(
+                **{name: row[name] for name in ("optimizer", "learning_rate", "width", "seed")}
+            )
+        )
+        parts[-1]["outcome"], parts[-1]["fingerprint"] = (
+            row.get("outcome", ""),
+            row.get("fingerprint", ""),
+        )
+    columns = [
+        "optimizer",
+        "learning_rate",
+        "width",
+        "seed",
+        "outcome",
+        "step",
+        "seconds",
+        "accuracy",
+        "fingerprint",
+    ]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
 def curves_of(stored: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Those of the stored curves that a machine of these runs trained, or that do not tell their machine."""
+    """Those of the stored curves that a machine of these runs trained, or that do not tell their
+    machine.
+    """
     return stored[stored["fingerprint"].isin([*(runs["fingerprint"] if len(runs) else []), ""])]
 
 
 def comparable(runs: pd.DataFrame, folder: str | Path = "") -> pd.DataFrame:
-    """The same runs, once it is sure that they may share a table, with those optimizers as categories that are there.
+    """The same runs, once it is sure that they may share a table, with those optimizers as
+    categories that are there.
 
     Raises:
-        StudyError: there are none, or they differ in machine, mode or protocol; the sentence names the column and its values.
+        StudyError: there are none, or they differ in machine, mode or protocol; the sentence names
+            the column and its values.
     """
     if runs.empty:
         where = f"{folder}: " if str(folder) else ""
@@ -113,11 +151,16 @@ def comparable(runs: pd.DataFrame, folder: str | Path = "") -> pd.DataFrame:
 
 
 def budget(runs: pd.DataFrame) -> pd.Series:
-    """Seconds after which each run would have been given up: its cap or its last check within max_steps x step time, whichever comes
-    first; what it took where neither is known."""
+    """Seconds after which each run would have been given up: its cap or its last check within
+    max_steps x step time, whichever comes first; what it took where neither is known.
+    """
     last = runs["max_steps"].astype(float) // runs["check_every"] * runs["check_every"]
     by_steps = last * runs["step_seconds"].astype(float)
-    return pd.concat([runs["cap_seconds"].astype(float), by_steps], axis=1).min(axis=1).fillna(runs["seconds"])
+    return (
+        pd.concat([runs["cap_seconds"].astype(float), by_steps], axis=1)
+        .min(axis=1)
+        .fillna(runs["seconds"])
+    )
 
 
 def elsewhere(folder: str | Path, runs: pd.DataFrame) -> int:

@@ -12,22 +12,27 @@ from study.tables.load import budget, comparable
 
 
 def profile(runs: pd.DataFrame) -> pd.DataFrame:
-    """Performance profile: the share of an optimizer's trials that arrive within `ratio` times the least seconds of all.
+    """Performance profile: the share of an optimizer's trials that arrive within `ratio` times the
+    least seconds of all.
 
-    The least is over every optimizer and rate of the same width and seed, so that the curve says what a rate drawn from the grid gives.
+    The least is over every optimizer and rate of the same width and seed, so that the curve says
+    what a rate drawn from the grid gives.
     Columns: optimizer, ratio, share; after Dolan and More 2002.
     """
     runs = comparable(runs)
     seconds = runs["seconds"].where(runs["outcome"] == Outcome.REACHED, math.inf)
     ratio = seconds / seconds.groupby([runs["width"], runs["seed"]]).transform("min")
-    table = pd.DataFrame({"optimizer": runs["optimizer"], "ratio": ratio}).sort_values(["optimizer", "ratio"], ignore_index=True)
+    table = pd.DataFrame({"optimizer": runs["optimizer"], "ratio": ratio}).sort_values(
+        ["optimizer", "ratio"], ignore_index=True
+    )
     grouped = table.groupby("optimizer", observed=True)
     table["share"] = (grouped.cumcount() + 1) / grouped["ratio"].transform("size")
     return table[table["ratio"] < math.inf].reset_index(drop=True)
 
 
 def sizes(runs: pd.DataFrame, n: str = "weights", t: str = "seconds") -> pd.DataFrame:
-    """One row a (optimizer, rate): the line of time against model size and how well it holds; see `fits.lines`.
+    """One row a (optimizer, rate): the line of time against model size and how well it holds; see
+    `fits.lines`.
 
     Raises:
         StudyError: fewer than three widths, or runs that must not share a table.
@@ -38,7 +43,8 @@ def sizes(runs: pd.DataFrame, n: str = "weights", t: str = "seconds") -> pd.Data
 
 
 def envelope(runs: pd.DataFrame) -> pd.DataFrame:
-    """One row a (width, rate): fastest and slowest median seconds over the optimizers, whose they are, and how many arrived.
+    """One row a (width, rate): fastest and slowest median seconds over the optimizers, whose they
+    are, and how many arrived.
 
     A rate at which an optimizer did not arrive counts as the cap, as in the published figure.
     """
@@ -59,7 +65,9 @@ def envelope(runs: pd.DataFrame) -> pd.DataFrame:
             "fastest_seconds": fastest["seconds"],
             "fastest_optimizer": fastest["optimizer"].astype(object).where(counts["arrived"] > 0),
             "slowest_seconds": slowest["seconds"],
-            "slowest_optimizer": slowest["optimizer"].astype(object).where(slowest["seconds"] < cap),
+            "slowest_optimizer": slowest["optimizer"]
+            .astype(object)
+            .where(slowest["seconds"] < cap),
             "arrived": counts["arrived"],
             "optimizers": counts["optimizers"],
             "width": fastest["width"],

@@ -16,11 +16,20 @@ COLLAPSE = 0.2
 
 def collapsed(curves: pd.DataFrame, target: float) -> pd.Series:
     """Whether each validation curve, by (optimizer, learning_rate, seed), was lost in the end."""
-    ends = curves.sort_values("step").groupby(["optimizer", "learning_rate", "seed"], observed=True).last()
+    ends = (
+        curves.sort_values("step")
+        .groupby(["optimizer", "learning_rate", "seed"], observed=True)
+        .last()
+    )
     return (ends["accuracy"] < target - COLLAPSE) | (ends["outcome"] == Outcome.DIVERGED)
 
 
-def warnings(runs: pd.DataFrame, spec: StudySpec | None = None, trained: pd.DataFrame | None = None, elsewhere: int = 0) -> list[str]:
+def warnings(
+    runs: pd.DataFrame,
+    spec: StudySpec | None = None,
+    trained: pd.DataFrame | None = None,
+    elsewhere: int = 0,
+) -> list[str]:
     """What these runs are too few, or too narrow, to say: sentences for the reader of a table.
 
     Args:
@@ -31,25 +40,40 @@ def warnings(runs: pd.DataFrame, spec: StudySpec | None = None, trained: pd.Data
     """
     table = best(runs)
     said = unreached(runs)
-    missing = len(spec) - int(runs["id"].isin([trial.id for trial in spec.trials()]).sum()) if spec is not None else 0
+    missing = (
+        len(spec) - int(runs["id"].isin([trial.id for trial in spec.trials()]).sum())
+        if spec is not None
+        else 0
+    )
     missing = max(0, missing - elsewhere)
     if elsewhere:
-        said.append(f"{elsewhere} more trials are stored of another machine: they are in no table with these")
+        said.append(
+            f"{elsewhere} more trials are stored of another machine: they are in no table with "
+            "these"
+        )
     if missing and spec is not None:
-        said.append(f"{missing} of {len(spec)} trials are missing: best rates are of what has ended so far, and the same command goes on")
+        said.append(
+            f"{missing} of {len(spec)} trials are missing: best rates are of what has ended so "
+            "far, and the same command goes on"
+        )
     said += filter(None, [busy(runs)])
     if kind_unknown(runs):
         machine = ", ".join(sorted(set(runs["machine"])))
-        said.append(f"the kind of processor of {machine} was not told apart when these trials were stored: the name may stand for several")
+        said.append(
+            f"the kind of processor of {machine} was not told apart when these trials were "
+            "stored: the name may stand for several"
+        )
     seeds = int(table["seeds"].max())
     if seeds < intervals.FEWEST_SEEDS:
         said.append(
-            f"{counted(seeds, 'seed')} a cell: no interval can be given, and a best rate may be luck; "
+            f"{counted(seeds, 'seed')} a cell: no interval can be given, and a best rate may be "
+            "luck; "
             f"take at least --seeds {intervals.FEWEST_SEEDS}"
         )
     elif seeds < intervals.ENOUGH_SEEDS:
         said.append(
-            f"{seeds} seeds a cell: an interval from the least to the largest covers in three cases of four; five seeds make it 95 %"
+            f"{seeds} seeds a cell: an interval from the least to the largest covers in three "
+            "cases of four; five seeds make it 95 %"
         )
     counts = runs.groupby(["width", "optimizer", "learning_rate"], observed=True)["seed"].nunique()
     uneven = int((counts < seeds).sum())
@@ -57,10 +81,16 @@ def warnings(runs: pd.DataFrame, spec: StudySpec | None = None, trained: pd.Data
         said.append(f"{uneven} of {len(counts)} cells have fewer seeds than the others")
     software = sorted(set(runs["software"]))
     if len(software) > 1:
-        said.append(f"the trials ran on different software ({', '.join(software)}): their step times are not of one kind")
+        said.append(
+            f"the trials ran on different software ({', '.join(software)}): their step times "
+            "are not of one kind"
+        )
     failed = int((runs["outcome"] == Outcome.FAILED).sum())
     if failed:
-        said.append(f"{failed} trials failed with an error and count as not arrived; --retry trains them again")
+        said.append(
+            f"{failed} trials failed with an error and count as not arrived; --retry trains "
+            "them again"
+        )
     edges = table[table["at_edge"]]
     if len(edges) and not missing:
         listed = ", ".join(dict.fromkeys(str(name) for name in edges["optimizer"]))
@@ -69,22 +99,35 @@ def warnings(runs: pd.DataFrame, spec: StudySpec | None = None, trained: pd.Data
         lost = collapsed(trained, float(runs["target"].iloc[0]))
         for optimizer, rate, seed in lost[lost].index:
             said.append(
-                f"{optimizer} at its best rate, {rate:.3g}, collapsed when it was trained again past the target (seed {seed}): "
+                f"{optimizer} at its best rate, {rate:.3g}, collapsed when it was trained again "
+                f"past the target (seed {seed}): "
                 "the rate is at the edge of what training survives"
             )
     wide = table[(table["best_high"] / table["best_low"]) > 10]
     if len(wide):
         listed = ", ".join(dict.fromkeys(str(name) for name in wide["optimizer"]))
-        said.append(f"the best rate of {listed} is uncertain by more than a factor of ten: more seeds would settle it")
+        said.append(
+            f"the best rate of {listed} is uncertain by more than a factor of ten: more seeds "
+            "would settle it"
+        )
     return said
 
 
 def busy(runs: pd.DataFrame) -> str:
-    """A sentence on runs whose seconds were measured on a machine that was not quiet; empty where there are none."""
+    """A sentence on runs whose seconds were measured on a machine that was not quiet; empty where
+    there are none.
+    """
     count = int(runs["quiet"].map(lambda quiet: quiet is False).sum())
     what = "the step times were measured" if (runs["mode"] == "array").all() else "they trained"
     which = f"all {count}" if count == len(runs) else f"{count} of {len(runs)}"
-    return f"other programs ran while {what}: the seconds of {which} trials may be too long, the steps are right" if count else ""
+    return (
+        (
+            f"other programs ran while {what}: the seconds of {which} trials may be too long, the "
+            "steps are right"
+        )
+        if count
+        else ""
+    )
 
 
 def kind_unknown(runs: pd.DataFrame) -> bool:
@@ -96,20 +139,29 @@ def unreached(runs: pd.DataFrame) -> list[str]:
     """Why no trial reached the target, and what would help; nothing where one did."""
     if runs.empty or (runs["outcome"] == Outcome.REACHED).any():
         return []
-    counts = ", ".join(f"{count} {name}" for name, count in sorted(runs["outcome"].value_counts().items()))
+    counts = ", ".join(
+        f"{count} {name}" for name, count in sorted(runs["outcome"].value_counts().items())
+    )
     target = float(runs["target"].iloc[0])
     said = f"no trial reached {100 * target:g} % ({counts})"
     seen = runs["best_accuracy"].astype(float)
     if seen.notna().any():
         top = runs.iloc[int(seen.fillna(-1).to_numpy().argmax())]
-        said += f"; the best was {top['optimizer']} at {top['learning_rate']:.3g} with {100 * top['best_accuracy']:.1f} %"
+        said += (
+            f"; the best was {top['optimizer']} at {top['learning_rate']:.3g} with "
+            f"{100 * top['best_accuracy']:.1f} %"
+        )
     capped = runs[runs["outcome"] == Outcome.CAPPED]
     if len(capped):
         steps = capped["steps"].astype(float).median()
         time_ = capped["step_seconds"].astype(float).median()
         said += f". The budget allowed {steps:,.0f} steps" if steps == steps else ""
         said += f" of {1e3 * time_:.3g} ms" if time_ == time_ else ""
-        more = f"--max-steps {2 * steps:.0f}" if runs["max_steps"].notna().any() else f"--cap {2 * runs['cap_seconds'].max():g}"
+        more = (
+            f"--max-steps {2 * steps:.0f}"
+            if runs["max_steps"].notna().any()
+            else f"--cap {2 * runs['cap_seconds'].max():g}"
+        )
         said += f": a larger one ({more}), or a lower --target, in another --out, would show more"
     else:
         said += ": other --rates would show more"

@@ -37,7 +37,10 @@ def train(
         stopwatch=stopwatch,
         watch=watch,
     )
-    return [_curve(end, trials[end.lane], span, step_seconds[end.lane]) for end in sorted(ends, key=lambda end: end.lane)]
+    return [
+        _curve(end, trials[end.lane], span, step_seconds[end.lane])
+        for end in sorted(ends, key=lambda end: end.lane)
+    ]
 
 
 def _curve(finish: Finish, trial: Trial, span: float, step_seconds: float) -> dict[str, Any]:

@@ -1,4 +1,6 @@
-"""One group of trials from an engine to runs: the only place where a Learner is raced and its end recorded."""
+"""One group of trials from an engine to runs: the only place where a Learner is raced and its end
+recorded.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,8 @@ HUNG = "hung"
 class Context:
     """What every run of one process records beside its trial.
 
-    With `silence`, a group that comes to no check for so many seconds takes its process with it, see `train`.
+    With `silence`, a group that comes to no check for so many seconds takes its process with it,
+    see `train`.
     """
 
     study: str
@@ -41,7 +44,15 @@ class Context:
     device: str | None = None
     silence: float | None = None
 
-    def run(self, trial: Trial, outcome: Outcome, started: str, lanes: int, step_seconds: float | None, **values: Any) -> Run:
+    def run(
+        self,
+        trial: Trial,
+        outcome: Outcome,
+        started: str,
+        lanes: int,
+        step_seconds: float | None,
+        **values: Any,
+    ) -> Run:
         """The record of a trial; in mode alone its step time is what the clock says of it."""
         net = network_of(trial)
         blank = {"steps": 0, "seconds": 0.0, "accuracy": None, "best_accuracy": None, "error": None}
@@ -81,9 +92,10 @@ def train(
 ) -> None:
     """Train one group and emit each trial's run as it ends.
 
-    Where the clock is read, no other timed job is on the device. An error halves the group and goes on with each half, until a trial that
-    fails by itself is recorded as failed with the error's text. A hang in TensorFlow cannot be interrupted: past `context.silence` the
-    trials that are left are emitted as failed and the process ends.
+    Where the clock is read, no other timed job is on the device. An error halves the group and goes
+    on with each half, until a trial that fails by itself is recorded as failed with the error's
+    text. A hang in TensorFlow cannot be interrupted: past `context.silence` the trials that are
+    left are emitted as failed and the process ends.
     """
     started = datetime.now(UTC).isoformat(timespec="seconds")
     left = set(range(len(trials)))
@@ -92,9 +104,14 @@ def train(
 
     def end(lane: int, outcome: Outcome, finish: Finish | None = None, **values: Any) -> None:
         own = step_seconds[lane] if step_seconds else None
-        timed = step_seconds is None and device.current() == device.CPU  # the clock is read, so the load is that of the training
+        timed = (
+            step_seconds is None and device.current() == device.CPU
+        )  # the clock is read, so the load is that of the training
         quiet = meter.read().quiet if timed else None
-        emit(context.run(trials[lane], outcome, started, len(trials), own, quiet=quiet, **values), finish)
+        emit(
+            context.run(trials[lane], outcome, started, len(trials), own, quiet=quiet, **values),
+            finish,
+        )
         left.discard(lane)
 
     def hung() -> None:
@@ -106,7 +123,10 @@ def train(
         watch(progress)
 
     try:
-        with nullcontext() if step_seconds else device.alone(), _supervised(context.silence, hung) as beat:
+        with (
+            nullcontext() if step_seconds else device.alone(),
+            _supervised(context.silence, hung) as beat,
+        ):
             with stopwatch.part("build"):
                 learner = engine.learner(trials)
             for finish in race(

@@ -9,7 +9,8 @@ from study.machine.clock import running
 
 
 class Stopwatch:
-    """Accumulates seconds by name; a part inside a part counts for the inner one alone, and the rest is `other`.
+    """Accumulates seconds by name; a part inside a part counts for the inner one alone, and the
+    rest is `other`.
 
     Args:
         clock: a monotonic clock, seconds.

@@ -21,7 +21,9 @@ ROUNDS = 9
 
 
 ROUND_SECONDS = 0.25
-"""A round times at least so many seconds of steps, and at least `FEWEST` and at most `check_every` steps."""
+"""A round times at least so many seconds of steps, and at least `FEWEST` and at most `check_every`
+steps.
+"""
 
 
 FEWEST = 4
@@ -40,7 +42,9 @@ def measure(
     engine: Engine,
     watch: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[str]:
-    """Time each trial's step alone and add the readings to `calibration`; see `step_times` and `Calibration.add`."""
+    """Time each trial's step alone and add the readings to `calibration`; see `step_times` and
+    `Calibration.add`.
+    """
     return calibration.take(trials, step_times(trials, engine, watch=watch)) if trials else []
 
 
@@ -50,8 +54,8 @@ def step_times(
     clock: Callable[[], float] = running,
     watch: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Rounds]:
-    """Time each trial's step alone, on a device that no other timed job has: warm-up first, then rounds that take the trials in turn, so
-    that a slow spell of the machine falls on all of them.
+    """Time each trial's step alone, on a device that no other timed job has: warm-up first, then
+    rounds that take the trials in turn, so that a slow spell of the machine falls on all of them.
 
     Args:
         trials: one for each step time wanted.
@@ -66,7 +70,12 @@ def step_times(
         return _step_times(trials, engine, clock, watch)
 
 
-def _step_times(trials: Sequence[Trial], engine: Engine, clock: Callable[[], float], watch: Callable[[int, int], None]) -> list[Rounds]:
+def _step_times(
+    trials: Sequence[Trial],
+    engine: Engine,
+    clock: Callable[[], float],
+    watch: Callable[[int, int], None],
+) -> list[Rounds]:
     total = len(trials) * (ROUNDS + 1)
     learners: list[tuple[Learner, int]] = []
     for done, trial in enumerate(trials):
@@ -80,8 +89,13 @@ def _step_times(trials: Sequence[Trial], engine: Engine, clock: Callable[[], flo
             raise
         except Exception as error:
             what = f"{trial.optimizer} on the {trial.network} network at width {trial.width:g}"
-            raise StudyError(f"the step time of {what} cannot be measured ({type(error).__name__}: {str(error)[:300]})") from error
-        learners.append((learner, min(trial.check_every, max(FEWEST, round(ROUND_SECONDS / max(step, 1e-9))))))
+            raise StudyError(
+                f"the step time of {what} cannot be measured ({type(error).__name__}: "
+                f"{str(error)[:300]})"
+            ) from error
+        learners.append(
+            (learner, min(trial.check_every, max(FEWEST, round(ROUND_SECONDS / max(step, 1e-9)))))
+        )
         watch(done + 1, total)
     found = [Rounds([], steps) for _, steps in learners]
     meter = Meter()
@@ -93,7 +107,9 @@ def _step_times(trials: Sequence[Trial], engine: Engine, clock: Callable[[], flo
     return [replace(one, load=load) for one in found]
 
 
-def time_round(rounds: Rounds, learner: Learner, steps: int, lanes: int, clock: Callable[[], float]) -> None:
+def time_round(
+    rounds: Rounds, learner: Learner, steps: int, lanes: int, clock: Callable[[], float]
+) -> None:
     """Add a round of the learner's steps, in seconds of one lane's."""
     begun, taken = clock(), time.process_time()
     learner.advance(_rates(steps, learner.lanes))
@@ -103,9 +119,14 @@ def time_round(rounds: Rounds, learner: Learner, steps: int, lanes: int, clock: 
 
 
 def probe(
-    trial: Trial, sizes: Sequence[int], engine: Engine, clock: Callable[[], float] = running, family: int | None = None
+    trial: Trial,
+    sizes: Sequence[int],
+    engine: Engine,
+    clock: Callable[[], float] = running,
+    family: int | None = None,
 ) -> dict[int, Rounds]:
-    """Time one lane's step in an array of each of the sizes: each warmed up, then in turn. A size that memory cannot hold is left out.
+    """Time one lane's step in an array of each of the sizes: each warmed up, then in turn. A size
+    that memory cannot hold is left out.
 
     Args:
         trial: trained in every lane.
@@ -127,8 +148,13 @@ def probe(
             raise
         except Exception as error:
             if not out_of_memory(error):
-                what = f"an array of {size} lanes on the {trial.network} network at width {trial.width:g}"
-                raise StudyError(f"{what} cannot be trained here ({type(error).__name__}: {str(error)[:300]})") from error
+                what = (
+                    f"an array of {size} lanes on the {trial.network} network at width "
+                    f"{trial.width:g}"
+                )
+                raise StudyError(
+                    f"{what} cannot be trained here ({type(error).__name__}: {str(error)[:300]})"
+                ) from error
             continue
         learners[size] = learner
     found = {size: Rounds([], PROBE_STEPS) for size in learners}
@@ -144,7 +170,8 @@ def out_of_memory(error: Exception) -> bool:
     """Whether an error of Python, TensorFlow or JAX says that memory did not suffice."""
     words = f"{type(error).__name__}: {error}".lower()
     return isinstance(error, MemoryError) or any(
-        sign in words for sign in ("resourceexhausted", "resource_exhausted", "out of memory", "oom when")
+        sign in words
+        for sign in ("resourceexhausted", "resource_exhausted", "out of memory", "oom when")
     )
 
 

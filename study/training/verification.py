@@ -1,4 +1,6 @@
-"""Is a reconstructed second a real one? Stored trials of mode array, trained again alone on this machine, by the clock."""
+"""Is a reconstructed second a real one? Stored trials of mode array, trained again alone on this
+machine, by the clock.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from study.training.loop import race
 
 @dataclass(frozen=True)
 class Check:
-    """A run, stored or predicted, and the same trial alone: outcome, steps, and seconds read off the clock."""
+    """A run, stored or predicted, and the same trial alone: outcome, steps, and seconds read off
+    the clock.
+    """
 
     run: Run
     outcome: str
@@ -27,26 +31,42 @@ class Check:
 
     @property
     def step_time_error(self) -> float:
-        """Relative error of the reconstructed seconds for the same steps: |stored step time / measured step time - 1|."""
+        """Relative error of the reconstructed seconds for the same steps: |stored step time /
+        measured step time - 1|.
+        """
         return abs((self.run.step_seconds or 0.0) / (self.seconds / self.steps) - 1)
 
 
 def choose(runs: Iterable[Run], count: int, seed: int) -> list[Run]:
-    """`count` runs spread over optimizers and outcomes: each draw comes from the pair that has had the fewest so far."""
+    """`count` runs spread over optimizers and outcomes: each draw comes from the pair that has had
+    the fewest so far.
+    """
     random = np.random.default_rng(seed)
     kinds: dict[tuple[str, str], list[Run]] = {}
     for run in sorted(runs, key=lambda run: run.id):
         trial = run.trial
-        if run.steps and last_check(trial.check_every, trial.cap, trial.max_steps, run.step_seconds) > 0:
+        if (
+            run.steps
+            and last_check(trial.check_every, trial.cap, trial.max_steps, run.step_seconds) > 0
+        ):
             kinds.setdefault((run.trial.optimizer, run.outcome.value), []).append(run)
     queues = [[group[i] for i in random.permutation(len(group))] for group in kinds.values()]
     queues = [queues[i] for i in random.permutation(len(queues))]
-    rounds = [queue[i] for i in range(max(map(len, queues), default=0)) for queue in queues if i < len(queue)]
+    rounds = [
+        queue[i]
+        for i in range(max(map(len, queues), default=0))
+        for queue in queues
+        if i < len(queue)
+    ]
     return rounds[:count]
 
 
-def verify(runs: Sequence[Run], engine: Engine, watch: Callable[[Check], object] = lambda check: None) -> list[Check]:
-    """Train each run's trial alone, to its target or for the steps that its budget came to; the clock is read and decides nothing."""
+def verify(
+    runs: Sequence[Run], engine: Engine, watch: Callable[[Check], object] = lambda check: None
+) -> list[Check]:
+    """Train each run's trial alone, to its target or for the steps that its budget came to; the
+    clock is read and decides nothing.
+    """
     checks = []
     with device.alone():
         for run in runs:
@@ -74,6 +94,7 @@ def summary(checks: Sequence[Check]) -> dict[str, float | int]:
         "trials": len(checks),
         "median_step_time_error": statistics.median(errors),
         "worst_step_time_error": max(errors),
-        "outcome_agreement": sum(check.outcome == check.run.outcome.value for check in checks) / len(checks),
+        "outcome_agreement": sum(check.outcome == check.run.outcome.value for check in checks)
+        / len(checks),
         "same_steps": sum(check.steps == check.run.steps for check in checks) / len(checks),
     }

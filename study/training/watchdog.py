@@ -12,7 +12,9 @@ from study.machine.clock import running
 
 @contextmanager
 def _supervised(silence: float | None, hung: Callable[[], None]) -> Iterator[Callable[[], object]]:
-    """Call `hung` and end this process when the function given is not called for `silence` seconds inside; never where that is None."""
+    """Call `hung` and end this process when the function given is not called for `silence` seconds
+    inside; never where that is None.
+    """
     if silence is None:
         yield lambda: None
         return

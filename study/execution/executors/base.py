@@ -29,9 +29,11 @@ Watch = Callable[[int, Progress], None]
 
 @dataclass(frozen=True)
 class Setting:
-    """What a worker needs to know before its first task: the data, what makes the engine, and how many workers share its machine.
+    """What a worker needs to know before its first task: the data, what makes the engine, and how
+    many workers share its machine.
 
-    `digest` is that of the data where the worker's could be another; `key` tells one driver's engine from another's.
+    `digest` is that of the data where the worker's could be another; `key` tells one driver's
+    engine from another's.
     """
 
     dataset: str

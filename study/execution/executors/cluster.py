@@ -1,11 +1,13 @@
 """Workers on other machines, through joblib to a dask scheduler or a Ray cluster that runs there.
 
-A task trains one array, or one trial alone, and returns its runs; the driver stores them before it awaits the next task's. A task whose
-worker dies is done again by another, whole: none of its runs had been returned.
+A task trains one array, or one trial alone, and returns its runs; the driver stores them before it
+awaits the next task's. A task whose worker dies is done again by another, whole: none of its runs
+had been returned.
 
-joblib has backends of its own for both. Dask's waits for ever for a task that dask has given up (every worker that tried it died, say) and
-keeps a large argument on one worker, with which it is lost; Ray's returns nothing before all is done, and hands out tasks in advance,
-whichever process is free. So `Futures` is a backend of ours: one future a task.
+joblib has backends of its own for both. Dask's waits for ever for a task that dask has given up
+(every worker that tried it died, say) and keeps a large argument on one worker, with which it is
+lost; Ray's returns nothing before all is done, and hands out tasks in advance, whichever process is
+free. So `Futures` is a backend of ours: one future a task.
 """
 
 from __future__ import annotations
@@ -69,7 +71,8 @@ class Futures(ParallelBackendBase):
 
 
 class Cluster(Elsewhere):
-    """The workers of a service, all on machines of one kind, which is `site`; `memory` is what one of them may find free, bytes.
+    """The workers of a service, all on machines of one kind, which is `site`; `memory` is what one
+    of them may find free, bytes.
 
     Args:
         backend: `dask` or `ray`.
@@ -107,10 +110,13 @@ class Cluster(Elsewhere):
         self.memory = free if self.site.machine.gpus else free / self.service.beside
 
     def times(self, what: str, other: str = "") -> None:
-        """Raise `StudyError` where a worker has but a part of its machine's cores, and so can time nothing alone."""
+        """Raise `StudyError` where a worker has but a part of its machine's cores, and so can time
+        nothing alone.
+        """
         if self.service.beside > 1 and not self.site.machine.gpus:
             raise StudyError(
-                f"{what} of {self.site.machine.name} are timed with the machine to themselves, and it has {self.service.beside} workers: "
+                f"{what} of {self.site.machine.name} are timed with the machine to themselves, "
+                f"and it has {self.service.beside} workers: "
                 f"start one a machine (--workers 1 where none were started){other}"
             )
 
@@ -121,11 +127,21 @@ class Cluster(Elsewhere):
             StudyError: the worker has but a part of its machine's cores.
         """
         self.times("step times", ", or measure on such a machine and bring its calibration.json")
-        return [rounds_from(*told) for told in self._answers([(_measure, (list(trials), self.patience))])]
+        return [
+            rounds_from(*told)
+            for told in self._answers([(_measure, (list(trials), self.patience))])
+        ]
 
-    def curves(self, wanted: best_rates.Wanted, watch: Callable[[Progress], None]) -> list[dict[str, Any]]:
+    def curves(
+        self, wanted: best_rates.Wanted, watch: Callable[[Progress], None]
+    ) -> list[dict[str, Any]]:
         """Train the validation curves and return their rows."""
-        return [row for (row,) in self._answers([(_curves, (trials, wanted.step_seconds, wanted.span)) for trials in wanted.groups])]
+        return [
+            row
+            for (row,) in self._answers(
+                [(_curves, (trials, wanted.step_seconds, wanted.span)) for trials in wanted.groups]
+            )
+        ]
 
     def close(self) -> None:
         """Let the workers go; what is not done is given up."""
@@ -137,11 +153,18 @@ class Cluster(Elsewhere):
         self._work(tasks, lambda index, *message: found[index].append(list(message)))
         return [message for messages in found for message in messages]
 
-    def _work(self, tasks: Sequence[tuple[Task, tuple[Any, ...]]], receive: Callable[..., None]) -> None:
-        calls = [delayed(gather)(index, task, arguments, self.setting) for index, (task, arguments) in enumerate(tasks)]
+    def _work(
+        self, tasks: Sequence[tuple[Task, tuple[Any, ...]]], receive: Callable[..., None]
+    ) -> None:
+        calls = [
+            delayed(gather)(index, task, arguments, self.setting)
+            for index, (task, arguments) in enumerate(tasks)
+        ]
         with parallel_config(backend=Futures(self.service)):
             # All at once, since workers may come that were not there at the start.
-            results = Parallel(batch_size=1, pre_dispatch="all", return_as="generator_unordered")(calls)
+            results = Parallel(batch_size=1, pre_dispatch="all", return_as="generator_unordered")(
+                calls
+            )
         for messages in self._each(results):
             for message in messages:
                 receive(*json.loads(message))
@@ -159,7 +182,8 @@ class Cluster(Elsewhere):
                     raise StudyError(*told.args) from None
                 why = first_line(told).rpartition("cancelled for reason: ")[2][:300]
                 raise StudyError(
-                    f"{self.backend} at {self.service.address} failed ({type(told).__name__}: {why}), its scheduler or "
+                    f"{self.backend} at {self.service.address} failed ({type(told).__name__}: "
+                    f"{why}), its scheduler or "
                     "its workers gone: what had ended is stored; run the same command to go on"
                 ) from None
             yield messages
@@ -171,14 +195,24 @@ def _introduce(engine: Callable[[], Engine], send: Send, factory: EngineFactory)
     send(site.machine.to_json(), site.versions, (site.engine, site.precision), free_memory())
 
 
-def _measure(engine: Callable[[], Engine], send: Send, trials: list[Trial], patience: float) -> None:
-    """Time steps alone, once the machine is quiet or that many seconds have passed, and send their rounds."""
+def _measure(
+    engine: Callable[[], Engine], send: Send, trials: list[Trial], patience: float
+) -> None:
+    """Time steps alone, once the machine is quiet or that many seconds have passed, and send their
+    rounds.
+    """
     wait_until_quiet(patience)
     for rounds in timing.step_times(trials, engine()):
         send(*told_of(rounds))
 
 
-def _curves(engine: Callable[[], Engine], send: Send, trials: list[Trial], step_seconds: list[float], span: float) -> None:
+def _curves(
+    engine: Callable[[], Engine],
+    send: Send,
+    trials: list[Trial],
+    step_seconds: list[float],
+    span: float,
+) -> None:
     """Train a seed's curves and send their rows."""
     for row in curves.train(trials, step_seconds, span, engine(), Stopwatch()):
         send(row)

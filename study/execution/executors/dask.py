@@ -17,14 +17,16 @@ from study.machine.here import this_site
 
 
 class Dask:
-    """The workers of a dask scheduler; without an address, of one that is started here and listens to this machine alone.
+    """The workers of a dask scheduler; without an address, of one that is started here and listens
+    to this machine alone.
 
     Args:
         address: as `dask scheduler` prints it, tcp://HOST:PORT.
         workers: how many to start, or to wait for.
 
     Raises:
-        StudyError: dask is not installed, nobody answers, too few workers come, or one has several threads.
+        StudyError: dask is not installed, nobody answers, too few workers come, or one has several
+            threads.
     """
 
     def __init__(self, address: str | None, workers: int | None) -> None:
@@ -34,30 +36,48 @@ class Dask:
             raise _missing("dask") from None
         if address is not None:
             _checked(address, ("tcp", "tls"))
-            if address.startswith("tls") and Security().get_connection_args("client").get("ssl_context") is None:
-                raise StudyError(f"scheduler {address} needs dask's TLS settings, and its configuration has none (distributed.comm.tls)")
-        # That a connection broke is told in a sentence of ours; some of these loggers have levels of their own.
-        for name in ("distributed", *(name for name in logging.root.manager.loggerDict if name.startswith("distributed."))):
+            if (
+                address.startswith("tls")
+                and Security().get_connection_args("client").get("ssl_context") is None
+            ):
+                raise StudyError(
+                    f"scheduler {address} needs dask's TLS settings, and its configuration has "
+                    "none (distributed.comm.tls)"
+                )
+        # That a connection broke is told in a sentence of ours; some of these loggers have levels
+        # of their own.
+        for name in (
+            "distributed",
+            *(name for name in logging.root.manager.loggerDict if name.startswith("distributed.")),
+        ):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self.cluster: Any = None
         self.waiting: set[Future[Any]] = set()
         if address is None:
             machine = this_site().machine
             workers = workers or len(machine.gpus) or machine.cores
-            local = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL}
+            local = {
+                "host": "127.0.0.1",
+                "dashboard_address": "127.0.0.1:0",
+                "silence_logs": logging.CRITICAL,
+            }
             self.cluster = LocalCluster(n_workers=workers, threads_per_worker=1, **local)
         self.address = self.cluster.scheduler_address if address is None else address
         try:
             self.client = Client(self.address, timeout=ARRIVAL, set_as_default=False)
         except (OSError, ValueError) as error:
-            raise StudyError(f"no dask scheduler answers at {address} ({first_line(error)}): start one, or mend the address") from None
+            raise StudyError(
+                f"no dask scheduler answers at {address} ({first_line(error)}): start one, or "
+                "mend the address"
+            ) from None
         try:
             _await(workers or 1, lambda: len(self.client.nthreads()), self.address)
             threads = self.client.nthreads()
             crowded = next((worker for worker, count in threads.items() if count > 1), None)
             if crowded:
                 raise StudyError(
-                    f"the dask worker at {crowded} has {threads[crowded]} threads: start workers with --nthreads 1, a training each"
+                    f"the dask worker at {crowded} has {threads[crowded]} threads: start "
+                    "workers with --nthreads 1, a training each"
                 )
         except BaseException:
             self.close()
@@ -67,7 +87,9 @@ class Dask:
         threading.Thread(target=self._watch, daemon=True).start()
 
     def _watch(self) -> None:
-        """Close the client, which ends every wait, when its workers are gone and no others come: the scheduler would wait for ever."""
+        """Close the client, which ends every wait, when its workers are gone and no others come:
+        the scheduler would wait for ever.
+        """
         seen = time.monotonic()
         with suppress(Exception):  # it was closed meanwhile
             while self.client.status == "running":
@@ -77,7 +99,9 @@ class Dask:
                     self.client.close()
                 time.sleep(1)
         time.sleep(GRACE)
-        for future in list(self.waiting):  # a client that closes does not always tell those who wait
+        for future in list(
+            self.waiting
+        ):  # a client that closes does not always tell those who wait
             with suppress(InvalidStateError):
                 future.set_exception(ConnectionError("no worker is left"))
 
@@ -98,7 +122,9 @@ class Dask:
                     future.set_result(value)
 
         asked.add_done_callback(settle)
-        future.add_done_callback(lambda _: asked.release())  # dask gives up a task that nobody holds any more
+        future.add_done_callback(
+            lambda _: asked.release()
+        )  # dask gives up a task that nobody holds any more
         return future
 
     def close(self) -> None:

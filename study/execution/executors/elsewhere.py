@@ -20,8 +20,11 @@ class Elsewhere(ABC):
 
     jobs: int
 
-    def train(self, groups: Sequence[Job], context: Context, emit: Emit, watch: Watch) -> dict[str, float]:
-        """Train the groups; `emit` each run as it comes and `watch` what checks come. Return the workers' seconds by part.
+    def train(
+        self, groups: Sequence[Job], context: Context, emit: Emit, watch: Watch
+    ) -> dict[str, float]:
+        """Train the groups; `emit` each run as it comes and `watch` what checks come. Return the
+        workers' seconds by part.
 
         Raises:
             StudyError: a worker died; what had ended before has been emitted.
@@ -43,7 +46,9 @@ class Elsewhere(ABC):
         return parts
 
     def probe(self, trial: Trial, sizes: Sequence[int]) -> dict[int, Rounds]:
-        """`calibration.probe` on all workers at once, since that is how they will train; the load is that of the busiest."""
+        """`calibration.probe` on all workers at once, since that is how they will train; the load
+        is that of the busiest.
+        """
         found: dict[int, list[Rounds]] = {}
 
         def receive(index: int, size: int, *told: Any) -> None:
@@ -55,11 +60,19 @@ class Elsewhere(ABC):
                 [value for one in some for value in one.seconds],
                 some[0].steps,
                 [value for one in some for value in one.processor],
-                max((one.load for one in some if one.load), key=lambda load: load.others, default=None),
+                max(
+                    (one.load for one in some if one.load),
+                    key=lambda load: load.others,
+                    default=None,
+                ),
             )
             for size, some in sorted(found.items())
         }
 
     @abstractmethod
-    def _work(self, tasks: Sequence[tuple[Task, tuple[Any, ...]]], receive: Callable[..., None]) -> None:
-        """Have the workers do the tasks, and call `receive(task's index, *message)` here for every message of each."""
+    def _work(
+        self, tasks: Sequence[tuple[Task, tuple[Any, ...]]], receive: Callable[..., None]
+    ) -> None:
+        """Have the workers do the tasks, and call `receive(task's index, *message)` here for every
+        message of each.
+        """

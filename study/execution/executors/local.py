@@ -39,15 +39,33 @@ class Here:
         with device.alone():
             return timing.probe(trial, sizes, self.engine(), self.stopwatch.clock)
 
-    def train(self, groups: Sequence[Job], context: Context, emit: Emit, watch: Watch) -> dict[str, float]:
-        """Train the groups one after another; `emit` each run as it comes and `watch` each group's checks. The seconds are on the
-        stopwatch; none are elsewhere."""
+    def train(
+        self, groups: Sequence[Job], context: Context, emit: Emit, watch: Watch
+    ) -> dict[str, float]:
+        """Train the groups one after another; `emit` each run as it comes and `watch` each group's
+        checks. The seconds are on the stopwatch; none are elsewhere.
+        """
         context = replace(context, device=device.current())
         for i, (trials, step_seconds) in enumerate(groups):
-            train(trials, step_seconds, self.engine(), context, emit, self.stopwatch, partial(watch, i))
+            train(
+                trials,
+                step_seconds,
+                self.engine(),
+                context,
+                emit,
+                self.stopwatch,
+                partial(watch, i),
+            )
         return {}
 
-    def curves(self, wanted: best_rates.Wanted, watch: Callable[[Progress], None]) -> list[dict[str, Any]]:
+    def curves(
+        self, wanted: best_rates.Wanted, watch: Callable[[Progress], None]
+    ) -> list[dict[str, Any]]:
         """Train the validation curves and return their rows."""
-        seeds = (curves.train(trials, wanted.step_seconds, wanted.span, self.engine(), self.stopwatch, watch) for trials in wanted.groups)
+        seeds = (
+            curves.train(
+                trials, wanted.step_seconds, wanted.span, self.engine(), self.stopwatch, watch
+            )
+            for trials in wanted.groups
+        )
         return [row for rows in seeds for row in rows]

@@ -26,7 +26,8 @@ GRACE = 1.0
 
 
 class Workers(Elsewhere):
-    """Processes of this machine that train and time arrays, each with its share of the cores; they stay up from call to call.
+    """Processes of this machine that train and time arrays, each with its share of the cores; they
+    stay up from call to call.
 
     Args:
         jobs: how many.
@@ -37,7 +38,9 @@ class Workers(Elsewhere):
     def __init__(self, jobs: int, dataset: str, factory: EngineFactory) -> None:
         self.jobs, self.setting = jobs, Setting(dataset, factory, jobs)
 
-    def _work(self, tasks: Sequence[tuple[Task, tuple[Any, ...]]], receive: Callable[..., None]) -> None:
+    def _work(
+        self, tasks: Sequence[tuple[Task, tuple[Any, ...]]], receive: Callable[..., None]
+    ) -> None:
         from joblib import Parallel, delayed, parallel_config
         from joblib.externals.loky import get_reusable_executor
 
@@ -46,13 +49,16 @@ class Workers(Elsewhere):
         with Listener(authkey=key) as listener:
             where = (listener.address, key)
             calls = [
-                delayed(_worker)(index, task, arguments, self.setting, where, os.getpid()) for index, (task, arguments) in enumerate(tasks)
+                delayed(_worker)(index, task, arguments, self.setting, where, os.getpid())
+                for index, (task, arguments) in enumerate(tasks)
             ]
 
             def everything() -> None:
                 try:
                     with parallel_config(backend="loky", n_jobs=self.jobs):
-                        inbox.put(sum(Parallel(batch_size=1, return_as="generator_unordered")(calls)))
+                        inbox.put(
+                            sum(Parallel(batch_size=1, return_as="generator_unordered")(calls))
+                        )
                 except BaseException as error:
                     inbox.put(error)
 
@@ -71,7 +77,8 @@ class Workers(Elsewhere):
                             raise error from None
                         name = type(error).__name__
                         raise StudyError(
-                            f"a worker process died ({name}): what had ended is stored; run the same command to go on"
+                            f"a worker process died ({name}): what had ended is stored; run the "
+                            "same command to go on"
                         ) from None
                     if isinstance(message, BaseException):
                         error = message
@@ -81,8 +88,11 @@ class Workers(Elsewhere):
                         received += 1
                         receive(*message)
             except BaseException:
-                # reuse=True, or the call would first wait for the very tasks that are to be stopped.
-                get_reusable_executor(reuse=True, kill_workers=True).shutdown(wait=False, kill_workers=True)
+                # reuse=True, or the call would first wait for the very tasks that are to be
+                # stopped.
+                get_reusable_executor(reuse=True, kill_workers=True).shutdown(
+                    wait=False, kill_workers=True
+                )
                 raise
 
     def close(self) -> None:
@@ -102,12 +112,23 @@ def _accept(listener: Listener, inbox: queue.Queue[Any]) -> None:
 
     with suppress(OSError):
         while True:
-            with suppress(AuthenticationError, EOFError, ConnectionError):  # one bad caller is no reason to hear no other
+            with suppress(
+                AuthenticationError, EOFError, ConnectionError
+            ):  # one bad caller is no reason to hear no other
                 threading.Thread(target=read, args=(listener.accept(),), daemon=True).start()
 
 
-def _worker(index: int, task: Task, arguments: tuple[Any, ...], setting: Setting, inbox: tuple[Any, bytes], driver: int) -> int:
-    """Do a task in a process of the driver's machine, sending it each message at once; return how many there were."""
+def _worker(
+    index: int,
+    task: Task,
+    arguments: tuple[Any, ...],
+    setting: Setting,
+    inbox: tuple[Any, bytes],
+    driver: int,
+) -> int:
+    """Do a task in a process of the driver's machine, sending it each message at once; return how
+    many there were.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if not _engines:
         threading.Thread(target=_die_with, args=(driver,), daemon=True).start()
@@ -124,7 +145,9 @@ def _worker(index: int, task: Task, arguments: tuple[Any, ...], setting: Setting
 
 
 def _connected(address: Any, key: bytes) -> Connection[Any, Any]:
-    """The connection to the driver; a handshake that fails is tried again, since a group of trials hangs on it."""
+    """The connection to the driver; a handshake that fails is tried again, since a group of trials
+    hangs on it.
+    """
     for _ in range(5):
         with suppress(AuthenticationError, EOFError, ConnectionError):
             return Client(address, authkey=key)
@@ -133,7 +156,7 @@ def _connected(address: Any, key: bytes) -> Connection[Any, Any]:
 
 
 def _die_with(driver: int) -> None:
-    """End this process when the driver is gone, killed perhaps: nobody would write what it finds."""
+    """End this process when the driver is gone: nobody would write what it finds."""
     while os.getppid() == driver:
         time.sleep(1)
     os._exit(1)

@@ -46,17 +46,28 @@ def _await(wanted: int, there: Callable[[], int], address: str) -> int:
     begun = time.monotonic()
     while (count := there()) < wanted:
         if time.monotonic() - begun > ARRIVAL:
-            raise StudyError(f"{count} of {wanted} workers have come to {address} in {ARRIVAL:g} s: start more, or lower --workers")
+            raise StudyError(
+                f"{count} of {wanted} workers have come to {address} in {ARRIVAL:g} s: start "
+                "more, or lower --workers"
+            )
         time.sleep(0.1)
     return count
 
 
 def _checked(address: str, schemes: Sequence[str]) -> None:
-    """Raise `StudyError` unless the address is SCHEME://HOST:PORT: dask and Ray wait long, or for ever, for what cannot be one."""
+    """Raise `StudyError` unless the address is SCHEME://HOST:PORT: dask and Ray wait long, or for
+    ever, for what cannot be one.
+    """
     found = re.fullmatch(r"(\w+)://([^/:\s]+|\[[^/\s]+\]):(\d{1,5})", address)
     if not found or found[1] not in schemes or not 0 < int(found[3]) < 2**16:
-        raise StudyError(f"scheduler {address!r} must be {' or '.join(f'{scheme}://HOST:PORT' for scheme in schemes)}")
+        raise StudyError(
+            f"scheduler {address!r} must be "
+            f"{' or '.join(f'{scheme}://HOST:PORT' for scheme in schemes)}"
+        )
 
 
 def _missing(backend: str) -> StudyError:
-    return StudyError(f"the backend {backend} is not installed: .venv/bin/pip install -r requirements-{backend}.txt")
+    return StudyError(
+        f"the backend {backend} is not installed: .venv/bin/pip install -r "
+        f"requirements-{backend}.txt"
+    )

@@ -36,23 +36,31 @@ _one_at_a_time = threading.Lock()
 
 
 def _engine(setting: Setting) -> Engine:
-    """This process's engine, kept for the driver's next task; its device and threads are settled before TensorFlow is imported."""
+    """This process's engine, kept for the driver's next task; its device and threads are settled
+    before TensorFlow is imported.
+    """
     if setting.key not in _engines:
-        # The whole machine's facts, all its GPUs', and the user's own settings, before one is pinned and threads are given out.
+        # The whole machine's facts, all its GPUs', and the user's own settings, before one is
+        # pinned and threads are given out.
         cores = site_of(setting.factory).machine.cores
         device.pin()
         for name in ("TF_NUM_INTEROP_THREADS", *THREADS.values()):
             os.environ.setdefault(name, str(max(1, cores // setting.beside)))
         images = data.load(setting.dataset)
         if setting.digest not in (None, images.digest):
-            raise StudyError(f"a worker's {setting.dataset} is other data (MD5 {images.digest}) than the study's (MD5 {setting.digest})")
+            raise StudyError(
+                f"a worker's {setting.dataset} is other data (MD5 {images.digest}) than the "
+                f"study's (MD5 {setting.digest})"
+            )
         _engines.clear()  # another driver's
         _engines[setting.key] = setting.factory(images)
     return _engines[setting.key]
 
 
 def gather(index: int, task: Task, arguments: tuple[Any, ...], setting: Setting) -> list[str]:
-    """Do a task in a process of any machine, and return its messages; checks, which are of use only at once, are left out."""
+    """Do a task in a process of any machine, and return its messages; checks, which are of use only
+    at once, are left out.
+    """
     messages: list[str] = []
 
     def send(*message: Any) -> None:
@@ -67,7 +75,9 @@ def gather(index: int, task: Task, arguments: tuple[Any, ...], setting: Setting)
 
 
 def _unwanted() -> bool:
-    """Has the driver gone, or given the task up in which this is called? Dask lets what runs in a thread run on, for nobody."""
+    """Has the driver gone, or given the task up in which this is called? Dask lets what runs in a
+    thread run on, for nobody.
+    """
     if "distributed" not in sys.modules:
         return False
     from distributed import get_worker
@@ -76,14 +86,24 @@ def _unwanted() -> bool:
     return bool(worker.state.tasks[worker.get_current_task()].state == "cancelled")
 
 
-def _train(engine: Callable[[], Engine], send: Send, trials: list[Trial], step_seconds: list[float] | None, context: Context) -> None:
+def _train(
+    engine: Callable[[], Engine],
+    send: Send,
+    trials: list[Trial],
+    step_seconds: list[float] | None,
+    context: Context,
+) -> None:
     """Train a group and send each run, each check, and where the time went."""
     site = context.site
     mine = this_site(site.engine, site.precision)
     if mine.kind != site.kind:
-        there, here = (f"{one.machine.name}, fingerprint {one.machine.fingerprint}, {one.software}" for one in (mine, site))
+        there, here = (
+            f"{one.machine.name}, fingerprint {one.machine.fingerprint}, {one.software}"
+            for one in (mine, site)
+        )
         raise StudyError(
-            f"a worker runs on another machine or {site.engine} ({there}) than the study ({here}), and seconds would not compare: give "
+            f"a worker runs on another machine or {site.engine} ({there}) than the study "
+            f"({here}), and seconds would not compare: give "
             "each kind of machine a study of its own"
         )
     stopwatch = Stopwatch()
@@ -96,21 +116,38 @@ def _train(engine: Callable[[], Engine], send: Send, trials: list[Trial], step_s
 
     with stopwatch.part("import"):
         made = engine()
-    train(trials, step_seconds, made, replace(context, device=device.current()), emit, stopwatch, watch)
+    train(
+        trials,
+        step_seconds,
+        made,
+        replace(context, device=device.current()),
+        emit,
+        stopwatch,
+        watch,
+    )
     send("parts", stopwatch.parts())
 
 
 def _probe(engine: Callable[[], Engine], send: Send, trial: Trial, sizes: list[int]) -> None:
-    """Time a lane's step in arrays of these sizes and send what was found; the parent's other children do the same."""
+    """Time a lane's step in arrays of these sizes and send what was found; the parent's other
+    children do the same.
+    """
     for size, rounds in timing.probe(trial, sizes, engine(), family=os.getppid()).items():
         send(size, *told_of(rounds))
 
 
 def told_of(rounds: Rounds) -> tuple[list[float], int, list[float], dict[str, Any] | None]:
     """Rounds as a message's values."""
-    return rounds.seconds, rounds.steps, rounds.processor, None if rounds.load is None else asdict(rounds.load)
+    return (
+        rounds.seconds,
+        rounds.steps,
+        rounds.processor,
+        None if rounds.load is None else asdict(rounds.load),
+    )
 
 
-def rounds_from(seconds: list[float], steps: int, processor: list[float], load: dict[str, Any] | None) -> Rounds:
+def rounds_from(
+    seconds: list[float], steps: int, processor: list[float], load: dict[str, Any] | None
+) -> Rounds:
     """The rounds that `told_of` told."""
     return Rounds(seconds, steps, processor, None if load is None else Load(**load))

@@ -1,4 +1,6 @@
-"""The learning-rate finder for a Keras model of the user's own: any compiled one, left exactly as it was found."""
+"""The learning-rate finder for a Keras model of the user's own: any compiled one, left exactly as
+it was found.
+"""
 
 from __future__ import annotations
 
@@ -31,40 +33,55 @@ def find_rate(
     seed: int = 0,
     sample_weight: Any = None,
 ) -> Sweep:
-    """Train a compiled Keras model under a rising learning rate, put everything back, and return the curve.
+    """Train a compiled Keras model under a rising learning rate, put everything back, and return
+    the curve.
 
-    Put back, bit for bit, also after an error or Ctrl-C: weights, normalisation statistics, seed generators, optimizer slots and
-    iterations, learning rate or schedule, metrics, the compiled training function, and the random states of Python, NumPy and Keras.
-    A model that was not built is built on the way, as `fit` would. The optimizer keeps its own hyper-parameters; only its rate is led.
+    Put back, bit for bit, also after an error or Ctrl-C: weights, normalisation statistics, seed
+    generators, optimizer slots and iterations, learning rate or schedule, metrics, the compiled
+    training function, and the random states of Python, NumPy and Keras. A model that was not built
+    is built on the way, as `fit` would. The optimizer keeps its own hyper-parameters; only its rate
+    is led.
 
-    What cannot be put back is what Keras does not know of: random state that a `PyDataset` or a function inside a data set keeps to itself,
-    and raw `tf.Variable`s outside the model's weights.
+    What cannot be put back is what Keras does not know of: random state that a `PyDataset` or a
+    function inside a data set keeps to itself, and raw `tf.Variable`s outside the model's weights.
 
     Args:
         model: functional, Sequential or subclassed, with its own `train_step` or without.
-        x: arrays (one, a list or a dict), a batched `tf.data.Dataset` or a `keras.utils.PyDataset`; started again when it ends. Arrays and
-            a PyDataset's batches are shuffled by `seed`. Of a `tf.data.Dataset` a copy is read, so that its shuffles go on as if nothing
-            had been; one that TensorFlow cannot copy is read itself, and its next epochs are then in another order.
+        x: arrays (one, a list or a dict), a batched `tf.data.Dataset` or a `keras.utils.PyDataset`;
+            started again when it ends. Arrays and a PyDataset's batches are shuffled by `seed`. Of
+            a `tf.data.Dataset` a copy is read, so that its shuffles go on as if nothing had been;
+            one that TensorFlow cannot copy is read itself, and its next epochs are then in another
+            order.
         y: targets, where x is arrays.
         batch_size: samples a batch, where x is arrays; whole batches only.
         low: rate of the first step.
         high: rate that the ramp ends short of.
-        steps: steps of the ramp; None takes an epoch's, at least 200 and at most 500, and 200 where the length is not known.
+        steps: steps of the ramp; None takes an epoch's, at least 200 and at most 500, and 200 where
+            the length is not known.
         scale: `log` or `linear`.
         stop: multiple of the least smoothed loss at which the sweep ends, or None.
         seed: of the order of batches.
         sample_weight: weights of the samples, where x is arrays.
 
     Raises:
-        StudyError: a model that is not compiled, data that is empty or cannot be read twice, or a value out of its range.
+        StudyError: a model that is not compiled, data that is empty or cannot be read twice, or a
+            value out of its range.
     """
     import keras
 
     if not isinstance(model, keras.Model):
         raise StudyError(f"the model is a {type(model).__name__}: give a Keras model")
     if not model.compiled or model.optimizer is None:
-        raise StudyError("the model is not compiled with an optimizer and a loss: call model.compile(...) first")
-    batches, length = _batches(x, y, sample_weight, integer("batch_size", batch_size, 1, 10**9), integer("seed", seed, 0, 2**63))
+        raise StudyError(
+            "the model is not compiled with an optimizer and a loss: call model.compile(...) first"
+        )
+    batches, length = _batches(
+        x,
+        y,
+        sample_weight,
+        integer("batch_size", batch_size, 1, 10**9),
+        integer("seed", seed, 0, 2**63),
+    )
     asked = min(LONGEST, max(SHORTEST, length or 0)) if steps is None else steps
     course = Course(ramp(low, high, asked, scale), scale, stop_of(stop))
     with _same_chances():
@@ -87,18 +104,33 @@ def _sweep(model: Any, course: Course, first: Batch, batches: Iterator[Batch]) -
             rate.assign(value)
             logs = model.train_on_batch(*batch, return_dict=True)
             if len(model.variables) > known:
-                raise StudyError("the model made weights in its first training step, which cannot be unmade: call it on a batch first")
+                raise StudyError(
+                    "the model made weights in its first training step, which cannot be unmade: "
+                    "call it on a batch first"
+                )
             if "loss" not in logs:
-                raise StudyError(f"the model's train_step tells no 'loss', only {', '.join(logs)}: name one so")
-            accuracy = next((float(value) for name, value in logs.items() if name == "acc" or name.endswith("accuracy")), None)
+                raise StudyError(
+                    f"the model's train_step tells no 'loss', only {', '.join(logs)}: name one so"
+                )
+            accuracy = next(
+                (
+                    float(value)
+                    for name, value in logs.items()
+                    if name == "acc" or name.endswith("accuracy")
+                ),
+                None,
+            )
             if not course.add(float(logs["loss"]), accuracy):
                 break
     return course.sweep()
 
 
 def _build(model: Any, batch: Batch) -> None:
-    """Make the weights, slots and metrics that the first step would make, so that they can be put back."""
-    # Keras offers this to nobody else; where it cannot, the model's own train_step may know how to call it.
+    """Make the weights, slots and metrics that the first step would make, so that they can be put
+    back.
+    """
+    # Keras offers this to nobody else; where it cannot, the model's own train_step may know how to
+    # call it.
     try:
         model._symbolic_build(data_batch=batch)
     except (RuntimeError, NotImplementedError, ValueError):
@@ -111,19 +143,31 @@ def _sensible(model: Any, batch: Batch) -> None:
     import keras
 
     x, y, _ = batch
-    if y is None and model._compile_loss is not None and type(model).train_step is keras.Model.train_step:
+    if (
+        y is None
+        and model._compile_loss is not None
+        and type(model).train_step is keras.Model.train_step
+    ):
         raise StudyError("there are no targets: give y, or a data set that yields pairs (x, y)")
-    sizes = {part.shape[0] if len(part.shape) else 0 for part in keras.tree.flatten((x, y)) if hasattr(part, "shape")}
+    sizes = {
+        part.shape[0] if len(part.shape) else 0
+        for part in keras.tree.flatten((x, y))
+        if hasattr(part, "shape")
+    }
     if 0 in sizes or len(sizes) > 1:
-        raise StudyError("an element of x is no batch of samples with as many targets: batch the data set first, as with .batch(32)")
+        raise StudyError(
+            "an element of x is no batch of samples with as many targets: batch the data set "
+            "first, as with .batch(32)"
+        )
 
 
 @contextmanager
 def _led_rate(optimizer: Any) -> Iterator[Any]:
-    """A variable that is the optimizer's learning rate, or that of the one it wraps; a schedule stands aside meanwhile.
+    """A variable that is the optimizer's learning rate, or that of the one it wraps; a schedule
+    stands aside meanwhile.
 
-    The optimizer itself is led and not a copy: a copy made of its configuration lacks what has no place there, such as the weights that
-    `exclude_from_weight_decay` was told of.
+    The optimizer itself is led and not a copy: a copy made of its configuration lacks what has no
+    place there, such as the weights that `exclude_from_weight_decay` was told of.
     """
     import keras
 

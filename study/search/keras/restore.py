@@ -12,8 +12,10 @@ import numpy as np
 
 @contextmanager
 def _unresolved_on_error(model: Any) -> Iterator[None]:
-    """After an error, forget what the model's metrics took the data to be, if they had seen none before: Keras settles which
-    accuracy `accuracy` is by the first targets, and it may be the targets that were wrong."""
+    """After an error, forget what the model's metrics took the data to be, if they had seen none
+    before: Keras settles which accuracy `accuracy` is by the first targets, and it may be the
+    targets that were wrong.
+    """
     metrics = model._compile_metrics
     unresolved = metrics is not None and not metrics.built
     try:
@@ -21,7 +23,9 @@ def _unresolved_on_error(model: Any) -> Iterator[None]:
     except BaseException:
         if unresolved:
             vars(model)["_compile_metrics"] = type(metrics)(  # as untracked as compile leaves it
-                metrics._user_metrics, metrics._user_weighted_metrics, output_names=metrics.output_names
+                metrics._user_metrics,
+                metrics._user_weighted_metrics,
+                output_names=metrics.output_names,
             )
         raise
 
@@ -50,13 +54,17 @@ def _same_chances() -> Iterator[None]:
 
 @contextmanager
 def _same_model(model: Any) -> Iterator[None]:
-    """Put back all variables of the model, its metrics and its optimizers, and the training function.
+    """Put back all variables of the model, its metrics and its optimizers, and the training
+    function.
 
-    Inside, the function is compiled anew: it must not have the schedule in it, and whatever random state the old one keeps must rest.
+    Inside, the function is compiled anew: it must not have the schedule in it, and whatever random
+    state the old one keeps must rest.
     """
     import keras
 
-    optimizers = [part for part in vars(model).values() if isinstance(part, keras.optimizers.Optimizer)]
+    optimizers = [
+        part for part in vars(model).values() if isinstance(part, keras.optimizers.Optimizer)
+    ]
     before = [(v, v.numpy().copy()) for owner in (model, *optimizers) for v in owner.variables]
     metrics = [(v, v.numpy().copy()) for v in model.metrics_variables]
     function, model.train_function = model.train_function, None

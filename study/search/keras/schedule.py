@@ -16,7 +16,14 @@ from keras.optimizers.schedules import (
 )
 
 from study.spec.schedules.base import Schedule
-from study.spec.schedules.decay import Cosine, CosineRestarts, Exponential, InverseTime, Piecewise, Polynomial
+from study.spec.schedules.decay import (
+    Cosine,
+    CosineRestarts,
+    Exponential,
+    InverseTime,
+    Piecewise,
+    Polynomial,
+)
 from study.spec.schedules.parse import parse
 from study.validation import number
 
@@ -33,7 +40,10 @@ class ScheduledRate(LearningRateSchedule):
     """
 
     def __init__(self, schedule: str | Schedule, learning_rate: float) -> None:
-        self.schedule, self.learning_rate = parse(schedule), number("learning rate", learning_rate, low=0, high=1e12)
+        self.schedule, self.learning_rate = (
+            parse(schedule),
+            number("learning rate", learning_rate, low=0, high=1e12),
+        )
 
     def __call__(self, step: Any) -> Any:
         """The rate at a step, the optimizer's `iterations` before the update."""
@@ -45,8 +55,8 @@ class ScheduledRate(LearningRateSchedule):
 
 
 def schedule(shape: str | Schedule, learning_rate: float) -> Any:
-    """A Keras schedule of that shape: Keras's own where it has one (cosine with its warm-up, five others without), else a
-    `ScheduledRate`.
+    """A Keras schedule of that shape: Keras's own where it has one (cosine with its warm-up, five
+    others without), else a `ScheduledRate`.
 
     Args:
         shape: a schedule, or its text, see `study.spec.schedules`.

@@ -1,4 +1,6 @@
-"""What a schedule is: a factor on the learning rate at each step, with checked arguments and a text form."""
+"""What a schedule is: a factor on the learning rate at each step, with checked arguments and a text
+form.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,8 @@ Flag = Annotated[bool, flag]
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """A shape of the learning rate; equal schedules have equal text, and `parse(str(schedule)) == schedule`.
+    """A shape of the learning rate; equal schedules have equal text, and `parse(str(schedule)) ==
+    schedule`.
 
     Args:
         warmup: steps of linear warm-up before it.
@@ -95,7 +98,9 @@ class Schedule:
         if not self.warmup:
             return self.shape(step, xp)
         # Until the warm-up is over the shape stands at its step 0.
-        return xp.divide(xp.minimum(step, self.warmup), self.warmup) * self.shape(xp.maximum(step - self.warmup, 0), xp)
+        return xp.divide(xp.minimum(step, self.warmup), self.warmup) * self.shape(
+            xp.maximum(step - self.warmup, 0), xp
+        )
 
     @property
     def rises(self) -> bool:
@@ -111,8 +116,17 @@ class Schedule:
 
     def __str__(self) -> str:
         warmup, *own = fields(self)
-        given = [(field.name, getattr(self, field.name)) for field in (*own, warmup) if getattr(self, field.name) != self._usual(field)]
-        return ":".join([self.name, *([",".join(f"{name}={_text(value)}" for name, value in given)] if given else [])])
+        given = [
+            (field.name, getattr(self, field.name))
+            for field in (*own, warmup)
+            if getattr(self, field.name) != self._usual(field)
+        ]
+        return ":".join(
+            [
+                self.name,
+                *([",".join(f"{name}={_text(value)}" for name, value in given)] if given else []),
+            ]
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +140,9 @@ class Constant(Schedule):
 
 
 def _checks(kind: type[Schedule]) -> dict[str, Check]:
-    """What checks each argument, by its name: the annotation of its type; own arguments first, `warmup` last."""
+    """What checks each argument, by its name: the annotation of its type; own arguments first,
+    `warmup` last.
+    """
     hints = get_type_hints(kind, include_extras=True)
     warmup, *own = fields(kind)
     return {field.name: hints[field.name].__metadata__[0] for field in (*own, warmup)}
@@ -134,7 +150,9 @@ def _checks(kind: type[Schedule]) -> dict[str, Check]:
 
 @cache
 def _ends(steps: int, t_mul: int) -> tuple[int, ...]:
-    """The steps at which cycles of length steps, steps t_mul, steps t_mul^2, ... end, up to `LAST_STEP`."""
+    """The steps at which cycles of length steps, steps t_mul, steps t_mul^2, ... end, up to
+    `LAST_STEP`.
+    """
     ends = [steps]
     while ends[-1] * t_mul + steps <= LAST_STEP:
         ends.append(ends[-1] * t_mul + steps)
@@ -152,7 +170,9 @@ def _periods(step: Array, steps: int, staircase: bool, xp: Any) -> Array:
 
 
 def _power(xp: Any, base: float, exponent: Array) -> Array:
-    """base^exponent, by the logarithm: in single precision a base near one is too coarse to be raised to a number of steps."""
+    """base^exponent, by the logarithm: in single precision a base near one is too coarse to be
+    raised to a number of steps.
+    """
     return xp.exp(xp.multiply(math.log(base), exponent))
 
 
@@ -162,7 +182,9 @@ def _half_cosine(x: Array, xp: Any) -> Array:
 
 
 def _text(value: Any) -> str:
-    """A value as it is written: the shortest digits that read back as the same number, lists with slashes."""
+    """A value as it is written: the shortest digits that read back as the same number, lists with
+    slashes.
+    """
     if isinstance(value, tuple):
         return "/".join(map(_text, value))
     if isinstance(value, bool):

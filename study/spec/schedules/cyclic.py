@@ -10,7 +10,16 @@ from itertools import pairwise
 from typing import Annotated, Any
 
 from study.errors import StudyError
-from study.spec.schedules.base import Array, Divisor, Fraction, Schedule, Share, Steps, _half_cosine, _power
+from study.spec.schedules.base import (
+    Array,
+    Divisor,
+    Fraction,
+    Schedule,
+    Share,
+    Steps,
+    _half_cosine,
+    _power,
+)
 from study.validation import choice
 
 WINDOWS: dict[str, Callable[[Array, Any], Array]] = {
@@ -18,7 +27,9 @@ WINDOWS: dict[str, Callable[[Array, Any], Array]] = {
     "welch": lambda x, xp: 1 - (1 - x) ** 2,
     "hann": lambda x, xp: xp.sin(math.pi / 2 * x) ** 2,
 }
-"""How a cycle rises from 0 at its ends to 1 in its middle, over x from 0 to 1 (Welch's is a parabola, Hann's a squared sine)."""
+"""How a cycle rises from 0 at its ends to 1 in its middle, over x from 0 to 1 (Welch's is a
+parabola, Hann's a squared sine).
+"""
 
 
 Window = Annotated[str, partial(choice, allowed=tuple(WINDOWS))]
@@ -28,7 +39,9 @@ ONE_CYCLE: dict[str, dict[str, float]] = {
     "smith": {"div": 10.0, "div_final": 1e4, "pct_start": 0.45},
     "fastai": {"div": 25.0, "div_final": 1e5, "pct_start": 0.25},
 }
-"""Constants of one-cycle by kind. Smith's papers give the form alone; its three numbers are those of Géron's implementation."""
+"""Constants of one-cycle by kind. Smith's papers give the form alone; its three numbers are those
+of Géron's implementation.
+"""
 
 
 Kind = Annotated[str, partial(choice, allowed=tuple(ONE_CYCLE))]
@@ -36,7 +49,8 @@ Kind = Annotated[str, partial(choice, allowed=tuple(ONE_CYCLE))]
 
 @dataclass(frozen=True, kw_only=True)
 class Triangular(Schedule):
-    """base + (1 - base) window(x) in cycles of 2 `half` steps, x from 0 up to 1 in the middle of a cycle and down again (Smith 2017).
+    """base + (1 - base) window(x) in cycles of 2 `half` steps, x from 0 up to 1 in the middle of a
+    cycle and down again (Smith 2017).
 
     Args:
         half: steps of half a cycle, the stepsize of the paper.
@@ -54,7 +68,9 @@ class Triangular(Schedule):
         return self.base + (1 - self.base) * WINDOWS[self.window](x, xp) * self._height(step, xp)
 
     def _height(self, step: Array, xp: Any) -> Array:
-        """What the amplitude is scaled by; the base never is (as in CLR's code; its paper lowers both bounds)."""
+        """What the amplitude is scaled by; the base never is (as in CLR's code; its paper lowers
+        both bounds).
+        """
         return 1.0
 
     def _climbs(self) -> bool:
@@ -63,7 +79,9 @@ class Triangular(Schedule):
 
 @dataclass(frozen=True, kw_only=True)
 class Triangular2(Triangular):
-    """`Triangular` whose amplitude halves after every cycle: base + (1 - base) window(x) / 2^i in cycle i from 0; the base stays."""
+    """`Triangular` whose amplitude halves after every cycle: base + (1 - base) window(x) / 2^i in
+    cycle i from 0; the base stays.
+    """
 
     name = "triangular2"
 
@@ -73,7 +91,9 @@ class Triangular2(Triangular):
 
 @dataclass(frozen=True, kw_only=True)
 class ExpRange(Triangular):
-    """`Triangular` whose amplitude falls at every step: base + (1 - base) window(x) gamma^t; the base stays."""
+    """`Triangular` whose amplitude falls at every step: base + (1 - base) window(x) gamma^t; the
+    base stays.
+    """
 
     name = "exp-range"
     gamma: Fraction
@@ -86,9 +106,10 @@ class ExpRange(Triangular):
 class OneCycle(Schedule):
     """One rise to the peak and one fall; it stays at its last value, 1 / div_final of the peak.
 
-    `smith`: linear from 1 / div up to the peak over the share `pct_start` of the steps, down as long again, and then on to 1 / div_final
-    (Smith and Topin 2018). `fastai`: a half-cosine from 1 / div to the peak over `pct_start`, and one to 1 / div_final over the rest.
-    A constant that is 0, as where it is not given, is the kind's own, see `ONE_CYCLE`. The peak falls on a whole step.
+    `smith`: linear from 1 / div up to the peak over the share `pct_start` of the steps, down as
+    long again, and then on to 1 / div_final (Smith and Topin 2018). `fastai`: a half-cosine from 1
+    / div to the peak over `pct_start`, and one to 1 / div_final over the rest. A constant that is
+    0, as where it is not given, is the kind's own, see `ONE_CYCLE`. The peak falls on a whole step.
     """
 
     name = "one-cycle"
@@ -105,7 +126,10 @@ class OneCycle(Schedule):
         super().__post_init__()
         if not all(low < high for (low, _), (high, _) in pairwise(self._knots())):
             less = "a pct_start below 0.5" if self.kind == "smith" else "a smaller pct_start"
-            raise StudyError(f"pct_start {self.pct_start:g} of {self.steps} steps leaves a phase no step: take more steps, or {less}")
+            raise StudyError(
+                f"pct_start {self.pct_start:g} of {self.steps} steps leaves a phase no step: "
+                f"take more steps, or {less}"
+            )
 
     def _usual(self, field: Field[Any]) -> Any:
         return ONE_CYCLE[self.kind].get(field.name, field.default)
@@ -113,12 +137,18 @@ class OneCycle(Schedule):
     def _knots(self) -> list[tuple[int, float]]:
         """The steps at which phases begin and end, with the factors there."""
         start, end, top = 1 / self.div, 1 / self.div_final, round(self.pct_start * self.steps)
-        return [(0, start), (top, 1.0), *([(2 * top, start)] if self.kind == "smith" else []), (self.steps, end)]
+        return [
+            (0, start),
+            (top, 1.0),
+            *([(2 * top, start)] if self.kind == "smith" else []),
+            (self.steps, end),
+        ]
 
     def shape(self, step: Array, xp: Any) -> Array:
         knots = self._knots()
         value: Array = knots[0][1]
-        # A phase that is over has x = 1 and gives its end, one that is to come has x = 0 and changes nothing.
+        # A phase that is over has x = 1 and gives its end, one that is to come has x = 0 and
+        # changes nothing.
         for (begin, _), (end, aim) in pairwise(knots):
             x = xp.divide(xp.minimum(xp.maximum(step - begin, 0), end - begin), end - begin)
             done = x if self.kind == "smith" else 1 - _half_cosine(x, xp)

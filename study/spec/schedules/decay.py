@@ -30,7 +30,9 @@ from study.validation import integer
 
 @dataclass(frozen=True, kw_only=True)
 class Exponential(Schedule):
-    """rate^(t / steps); with `staircase` the quotient is a whole number (TensorFlow 1's exponential_decay)."""
+    """rate^(t / steps); with `staircase` the quotient is a whole number (TensorFlow 1's
+    exponential_decay).
+    """
 
     name = "exponential"
     rate: Fraction
@@ -43,7 +45,9 @@ class Exponential(Schedule):
 
 @dataclass(frozen=True, kw_only=True)
 class InverseTime(Schedule):
-    """1 / (1 + rate t / steps); with `staircase` t / steps is a whole number (TensorFlow 1's inverse_time_decay)."""
+    """1 / (1 + rate t / steps); with `staircase` t / steps is a whole number (TensorFlow 1's
+    inverse_time_decay).
+    """
 
     name = "inverse-time"
     rate: Positive
@@ -56,7 +60,9 @@ class InverseTime(Schedule):
 
 @dataclass(frozen=True, kw_only=True)
 class Piecewise(Schedule):
-    """factors[0] up to and with step boundaries[0], factors[i] up to and with boundaries[i], the last one after (TensorFlow 1, Keras)."""
+    """factors[0] up to and with step boundaries[0], factors[i] up to and with boundaries[i], the
+    last one after (TensorFlow 1, Keras).
+    """
 
     name = "piecewise"
     boundaries: Boundaries
@@ -68,7 +74,10 @@ class Piecewise(Schedule):
         if not all(low < high for low, high in pairwise(self.boundaries)):
             raise StudyError(f"boundaries {listed} must rise")
         if len(self.factors) != len(self.boundaries) + 1:
-            raise StudyError(f"factors {_text(self.factors)} must be {len(self.boundaries) + 1}, one more than the boundaries {listed}")
+            raise StudyError(
+                f"factors {_text(self.factors)} must be {len(self.boundaries) + 1}, one more "
+                f"than the boundaries {listed}"
+            )
 
     def shape(self, step: Array, xp: Any) -> Array:
         return xp.take(xp.array(self.factors), _passed(self.boundaries, step - 1, xp))
@@ -79,7 +88,9 @@ class Piecewise(Schedule):
 
 @dataclass(frozen=True, kw_only=True)
 class Polynomial(Schedule):
-    """(1 - end) (1 - t / steps)^power + end, then `end`; with `cycle` over the first multiple of `steps` that t has not passed."""
+    """(1 - end) (1 - t / steps)^power + end, then `end`; with `cycle` over the first multiple of
+    `steps` that t has not passed.
+    """
 
     name = "polynomial"
     steps: Steps
@@ -89,7 +100,9 @@ class Polynomial(Schedule):
 
     def shape(self, step: Array, xp: Any) -> Array:
         if self.cycle:
-            left = 1 - xp.divide(step, self.steps * xp.maximum((step + self.steps - 1) // self.steps, 1))
+            left = 1 - xp.divide(
+                step, self.steps * xp.maximum((step + self.steps - 1) // self.steps, 1)
+            )
         else:
             left = xp.divide(xp.maximum(self.steps - step, 0), self.steps)
         return (1 - self.end) * left**self.power + self.end
@@ -100,21 +113,27 @@ class Polynomial(Schedule):
 
 @dataclass(frozen=True, kw_only=True)
 class Cosine(Schedule):
-    """(1 - alpha) (1 + cos(pi t / steps)) / 2 + alpha, then `alpha` (Loshchilov and Hutter 2017, without restarts)."""
+    """(1 - alpha) (1 + cos(pi t / steps)) / 2 + alpha, then `alpha` (Loshchilov and Hutter 2017,
+    without restarts).
+    """
 
     name = "cosine"
     steps: Steps
     alpha: Share = 0.0
 
     def shape(self, step: Array, xp: Any) -> Array:
-        return (1 - self.alpha) * _half_cosine(xp.divide(xp.minimum(step, self.steps), self.steps), xp) + self.alpha
+        return (1 - self.alpha) * _half_cosine(
+            xp.divide(xp.minimum(step, self.steps), self.steps), xp
+        ) + self.alpha
 
 
 @dataclass(frozen=True, kw_only=True)
 class CosineRestarts(Schedule):
-    """(1 - alpha) m_mul^i (1 + cos(pi x)) / 2 + alpha at the share x of cycle i, which is steps t_mul^i long.
+    """(1 - alpha) m_mul^i (1 + cos(pi x)) / 2 + alpha at the share x of cycle i, which is steps
+    t_mul^i long.
 
-    SGDR (Loshchilov and Hutter 2017), in Keras's form. Cycles are whole steps, so `t_mul` is a whole number.
+    SGDR (Loshchilov and Hutter 2017), in Keras's form. Cycles are whole steps, so `t_mul` is a
+    whole number.
     """
 
     name = "cosine-restarts"
@@ -129,9 +148,14 @@ class CosineRestarts(Schedule):
         else:
             ends = _ends(self.steps, self.t_mul)
             cycle = _passed(ends, step, xp)
-            length = xp.take(xp.array([ends[0], *(high - low for low, high in pairwise(ends))], dtype="int64"), cycle)
+            length = xp.take(
+                xp.array([ends[0], *(high - low for low, high in pairwise(ends))], dtype="int64"),
+                cycle,
+            )
             place = step - xp.take(xp.array([0, *ends[:-1]], dtype="int64"), cycle)
-        return (1 - self.alpha) * _power(xp, self.m_mul, cycle) * _half_cosine(xp.divide(place, length), xp) + self.alpha
+        return (1 - self.alpha) * _power(xp, self.m_mul, cycle) * _half_cosine(
+            xp.divide(place, length), xp
+        ) + self.alpha
 
     def _climbs(self) -> bool:
         return True

@@ -11,7 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 from study.errors import StudyError
 from study.spec.schedules.base import Constant, Schedule, _checks, _text
 from study.spec.schedules.cyclic import ExpRange, OneCycle, Triangular, Triangular2
-from study.spec.schedules.decay import Cosine, CosineRestarts, Exponential, InverseTime, Piecewise, Polynomial
+from study.spec.schedules.decay import (
+    Cosine,
+    CosineRestarts,
+    Exponential,
+    InverseTime,
+    Piecewise,
+    Polynomial,
+)
 from study.spec.schedules.ramps import GeometricRamp, LinearRamp
 from study.validation import choice
 
@@ -40,7 +47,8 @@ def parse(text: object) -> Schedule:
     """The schedule that a text names, `NAME[:key=value,key=value]`; a schedule is itself.
 
     Raises:
-        StudyError: an unknown name or key, a key that is missing or comes twice, or a value out of its range.
+        StudyError: an unknown name or key, a key that is missing or comes twice, or a value out of
+            its range.
     """
     if isinstance(text, Schedule):
         return text
@@ -55,26 +63,40 @@ def parse(text: object) -> Schedule:
             if choice("key", key, tuple(_checks(kind))) in given:
                 raise StudyError(f"{key} comes twice")
             given[key] = value
-        missing = [field.name for field in fields(kind) if field.default is MISSING and field.name not in given]
+        missing = [
+            field.name
+            for field in fields(kind)
+            if field.default is MISSING and field.name not in given
+        ]
         if missing:
-            raise StudyError(f"{' and '.join(missing)} must be given, as in {name}:{','.join(f'{key}=...' for key in missing)}")
+            raise StudyError(
+                f"{' and '.join(missing)} must be given, as in "
+                f"{name}:{','.join(f'{key}=...' for key in missing)}"
+            )
         return kind(**given)  # type: ignore[arg-type]  # a schedule checks and converts what it is made of
     except StudyError as error:
         raise StudyError(f"schedule {text!r}: {error}") from None
 
 
-def rates(schedule: Schedule, learning_rates: ArrayLike, start: int, count: int) -> NDArray[np.float64]:
+def rates(
+    schedule: Schedule, learning_rates: ArrayLike, start: int, count: int
+) -> NDArray[np.float64]:
     """The rates (T, K) of lanes of learning rates (K,) at the T = `count` steps from `start` on."""
     factors = schedule.factor(np.arange(start, start + count), np)
     return np.asarray(factors, np.float64)[:, None] * np.asarray(learning_rates, np.float64)
 
 
 def told() -> list[tuple[str, str, str]]:
-    """Each schedule's name, its arguments with what they are where they are not given, and what it is in a line."""
+    """Each schedule's name, its arguments with what they are where they are not given, and what it
+    is in a line.
+    """
     rows = []
     for name, kind in SCHEDULES.items():
         warmup, *own = fields(kind)
-        given = [field.name if field.default is MISSING else f"{field.name}={_shown(field.default)}" for field in (*own, warmup)]
+        given = [
+            field.name if field.default is MISSING else f"{field.name}={_shown(field.default)}"
+            for field in (*own, warmup)
+        ]
         rows.append((name, ", ".join(given), str(kind.__doc__).split("\n")[0]))
     return rows
 
