@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from tqdm import tqdm
 
-from study.execution.estimates import lane_seconds, most_seconds
+from study.execution.array_sizes import lane_seconds, most_seconds
 from study.execution.plan import Plan
 from study.execution.resources import Resources
 from study.spec.trial import Trial
