@@ -18,8 +18,6 @@ import tempfile
 import time
 from pathlib import Path
 
-from parabola import ParabolaEngine, calibrated
-
 from study.data.images import Images
 from study.execution import driver, study_folder
 from study.execution.plan import plan
@@ -27,6 +25,7 @@ from study.execution.request import Request
 from study.machine.here import this_site
 from study.spec.study import StudySpec
 from study.storage.store import Store
+from support.parabola import ParabolaEngine, calibrated
 
 CELLS = 500
 """5 optimizers x 100 rates; the rest are seeds."""

@@ -1,0 +1,481 @@
+"""What every Learner owes, held by all of them: parabolas, TensorFlow lanes, JAX lanes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from study.engines import jax as tensors_jax
+from study.engines import tensorflow as tensors
+from study.engines.batches import batch_order
+from study.engines.choice import BACKENDS, Setup
+from study.engines.convolutions import FORMS, usual_form
+from study.engines.forward import forward
+from study.engines.framework import Backend
+from study.engines.lanes import DeviceImages, Lanes
+from study.engines.lanes_engine import LanesEngine
+from study.engines.learner import Learner, array_size, padded
+from study.engines.programs import training
+from study.errors import StudyError
+from study.spec.networks import network_of
+from study.spec.study import StudySpec
+from study.spec.trial import HYPERS, OPTIMIZERS, Trial
+from study.storage.store import Store
+from support import keras_model
+from support.images import images
+from support.parabola import CURVATURE, Parabola, ParabolaEngine
+from support.paths import ROOT
+
+pytestmark = pytest.mark.kernels
+
+Floats = NDArray[Any]
+
+RATES = {
+    "compact": {
+        "sgd": 0.05,
+        "momentum": 0.05,
+        "adam": 0.001,
+        "adagrad": 0.02,
+        "adadelta": 0.5,
+        "rmsprop": 0.001,
+    },
+    "tutorial": {
+        "sgd": 0.02,
+        "momentum": 0.01,
+        "adam": 2e-4,
+        "adagrad": 0.01,
+        "adadelta": 0.2,
+        "rmsprop": 2e-4,
+    },
+}
+"""Rates at which each optimizer learns without chaos, so that rounding stays rounding."""
+
+
+@cache
+def on(backend: ModuleType) -> DeviceImages:
+    """Those images on the backend's device, which multiplies in float32: TF32 would be no rounding
+    error.
+    """
+    backend.prepare("float32")
+    return DeviceImages.of(images(), backend)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A Learner to be held to its word: what makes one, and the losses (steps,) that a trial's lane
+    has to have.
+    """
+
+    make: Callable[[Sequence[Trial]], Learner]
+    losses: Callable[[Trial, int], Floats]
+    spec: StudySpec
+    steps: int = 20
+    tolerance: float = 1e-4
+    """Of losses between programs that round differently."""
+
+    def trials(self, hyper: str = "published") -> list[Trial]:
+        """A trial for each optimizer, at its rate."""
+        first = self.spec.with_(hyper=hyper).trials()[0]
+        own = RATES[self.spec.network]
+        return [replace(first, optimizer=name, learning_rate=own[name]) for name in OPTIMIZERS]
+
+
+def parabola_losses(trial: Trial, steps: int) -> Floats:
+    """c w^2 / 2 with w = (1 - rate c)^t."""
+    c = CURVATURE[trial.optimizer]
+    losses: Floats = c / 2 * (1 - trial.learning_rate * c) ** (2 * np.arange(steps))
+    return losses
+
+
+def keras_losses(trial: Trial, steps: int) -> Floats:
+    """Those of a plain Keras model."""
+    return keras_model.train(trial, images(), steps)[0]
+
+
+def lanes_of(backend: ModuleType, trials: Sequence[Trial]) -> Learner:
+    """Fresh lanes."""
+    return Lanes(trials, on(backend))
+
+
+COMPACT = StudySpec(rates=(1.0,), batch=50, max_steps=10**6)
+DROPOUT = COMPACT.with_(network="tutorial", widths=(0.1875,), scale_dense=True, batch=20)
+"""A small network with dropout, whose second convolution has too many filters to be folded."""
+
+COMPACT_ROUNDING = 1e-3
+"""Programs for different processors and numbers of threads round to 4e-4 of each other in twenty
+steps of that network.
+"""
+
+KINDS = {
+    "parabola": Kind(ParabolaEngine().learner, parabola_losses, COMPACT, tolerance=1e-12),
+    "tensorflow": Kind(
+        partial(lanes_of, tensors), keras_losses, COMPACT, tolerance=COMPACT_ROUNDING
+    ),
+    "tensorflow-dropout": Kind(partial(lanes_of, tensors), keras_losses, DROPOUT),
+    "jax": Kind(partial(lanes_of, tensors_jax), keras_losses, COMPACT, tolerance=COMPACT_ROUNDING),
+    "jax-dropout": Kind(
+        partial(lanes_of, tensors_jax), keras_losses, DROPOUT.with_(widths=(0.0625,))
+    ),
+}
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    """Each kind of Learner in turn."""
+    return KINDS[request.param]
+
+
+def rates(array: Sequence[Trial], steps: int) -> Floats:
+    """Constant rates (steps, K), the first trial's in padding lanes."""
+    row = [trial.learning_rate for trial in array]
+    return np.tile(padded(row, array_size(len(row))), (steps, 1))
+
+
+def parts(learner: Learner) -> list[Floats]:
+    """All that a step changes in each lane: arrays of K rows."""
+    if isinstance(learner, Parabola):
+        return [learner.w.copy()]
+    assert isinstance(learner, Lanes)
+    return [np.array(slot) for slot in learner.state.slots]
+
+
+def same(first: Sequence[Floats], second: Sequence[Floats], lanes: Any = slice(None)) -> bool:
+    """Bit for bit; a NaN is equal to itself."""
+    return all(a[lanes].tobytes() == b[lanes].tobytes() for a, b in zip(first, second, strict=True))
+
+
+def spoil(learner: Learner, lane: int) -> None:
+    """Make one lane's weights no numbers."""
+    if isinstance(learner, Parabola):
+        learner.w[lane] = np.nan
+        return
+    assert isinstance(learner, Lanes)
+    w, *slots = parts(learner)
+    w[lane, :7] = np.nan
+    learner.state = replace(
+        learner.state, slots=tuple(learner.images.backend.xp.constant(part) for part in (w, *slots))
+    )
+
+
+@pytest.mark.parametrize("hyper", HYPERS)
+def test_losses_are_those_of_the_trials_trained_by_other_means(kind: Kind, hyper: str) -> None:
+    """Step by step, for all six optimizers in one array: a closed form, or a plain Keras model with
+    Keras's and TensorFlow 1's optimizers from the same initial weights, on the same batches and
+    with the same units dropped.
+    """
+    array = kind.trials(hyper)
+    losses, correct = kind.make(array).advance(rates(array, kind.steps))
+    assert losses.shape == correct.shape == (kind.steps, 8)
+    for lane, trial in enumerate(array):
+        assert losses[:, lane] == pytest.approx(
+            kind.losses(trial, kind.steps), abs=kind.tolerance
+        ), trial.optimizer
+        untrained = kind.losses(replace(trial, optimizer="sgd", learning_rate=0.0), kind.steps)
+        if (trial.optimizer, hyper) != (
+            "rmsprop",
+            "published",
+        ):  # whose mean square starts at one: it has hardly moved yet
+            assert np.abs(losses[:, lane] - untrained).max() > 30 * kind.tolerance, trial.optimizer
+
+
+def test_two_runs_in_a_row_are_the_same_bit_for_bit(kind: Kind) -> None:
+    """Losses, counts and all that a step changes."""
+    array = kind.trials()
+    first, second = kind.make(array), kind.make(array)
+    a, b = (learner.advance(rates(array, 10)) for learner in (first, second))
+    assert same(a, b)
+    assert same(parts(first), parts(second))
+
+
+def test_snapshot_and_restore_are_bit_exact(kind: Kind) -> None:
+    """Batches, dropout, weights, slots and the rate that a proof rests on; also after lanes have
+    left.
+    """
+    array = kind.trials()
+    learner = kind.make(array)
+    learner.advance(rates(array, 7))
+    state = learner.snapshot()
+    expected = learner.advance(rates(array, 9))
+    after = parts(learner)
+    learner.take([0, 3])
+    learner.advance(np.full((3, 2), 1e9))
+    learner.restore(state)
+    assert learner.lanes == 8
+    assert learner.stuck(range(8)).tolist() == [False] * 8
+    assert same(learner.advance(rates(array, 9)), expected)
+    assert same(parts(learner), after)
+
+
+def test_lanes_that_are_taken_go_on_as_their_originals(kind: Kind) -> None:
+    """Slots included, at any place of the array, an index twice; and again from what was taken."""
+    array = kind.trials()
+    learner = kind.make(array)
+    learner.advance(rates(array, 10))
+    before, state = parts(learner), learner.snapshot()
+    on_, _ = learner.advance(rates(array, 10))
+    learner.restore(state)
+    for taken in ([5, 2, 2, 4, 1, 0, 3, 3], [4, 1, 2, 2]):
+        learner.take(taken)
+        origin = taken if learner.lanes == 8 else [[5, 2, 2, 4, 1, 0, 3, 3][i] for i in taken]
+        assert learner.lanes == len(taken)
+        assert all(
+            np.array_equal(part, old[origin])
+            for part, old in zip(parts(learner), before, strict=True)
+        )
+    losses, _ = learner.advance(rates(array, 10)[:, origin])
+    assert losses == pytest.approx(on_[:, origin], abs=kind.tolerance)
+
+
+@pytest.mark.parametrize("turn", range(2))
+def test_lanes_that_are_no_numbers_change_no_other(kind: Kind, turn: int) -> None:
+    """Bit for bit, in an array of the same size: losses, weights, slots and accuracy. Three lanes
+    are spoilt, each in its own way.
+    """
+    array = kind.trials()
+    ways = {
+        (turn + 2 * i) % 6: way for i, way in enumerate(("rate nan", "rate 1e30", "weights nan"))
+    }
+    others = [i for i in range(8) if i not in ways]
+    sound, broken = kind.make(array), kind.make(array)
+    schedule = rates(array, 8)
+    spoiling = schedule.copy()
+    for learner in (sound, broken):
+        learner.advance(schedule)
+    for lane, way in ways.items():
+        if way == "weights nan":
+            spoil(broken, lane)
+        else:
+            spoiling[:, lane] = float(way.split()[1])
+    expected, _ = sound.advance(schedule)
+    losses, _ = broken.advance(spoiling)
+    assert np.isfinite(expected).all()
+    if not isinstance(broken, Parabola):  # which a huge rate leaves where it is
+        assert not np.isfinite(losses[-1, list(ways)]).any()
+    assert same([losses[:, others]], [expected[:, others]])
+    assert same(parts(broken), parts(sound), others)
+    assert same([broken.evaluate()], [sound.evaluate()], others)
+
+
+def test_rates_may_change_within_a_call_and_calls_may_be_cut_anywhere(kind: Kind) -> None:
+    """T steps in one call are T calls of one step, at rates of each step and lane, bit for bit,
+    evaluation or proof in between or not.
+    """
+    array = kind.trials()
+    schedule = rates(array, 12) * np.random.default_rng(0).uniform(0.1, 2, (12, 8))
+    whole, pieces, single = (kind.make(array) for _ in range(3))
+    expected, _ = whole.advance(schedule)
+    for learner, cuts in ((pieces, [1, 7]), (single, list(range(1, 12)))):
+        losses = []
+        for part in np.split(schedule, cuts):
+            losses.append(learner.advance(part)[0])
+            if len(part) > 1:
+                learner.evaluate()
+                learner.stuck([2, 0])
+        assert same([np.concatenate(losses)], [expected])
+        assert same(parts(learner), parts(whole))
+
+
+BOTH = pytest.mark.parametrize("backend", [tensors, tensors_jax], ids=["tensorflow", "jax"])
+
+
+@pytest.mark.parametrize("seed", [(0, 0), (3, 7), (2**31 - 1, 123_456)])
+@pytest.mark.parametrize("shape", [(1,), (7, 11), (20, 192)])
+def test_both_backends_drop_the_same_units(seed: tuple[int, int], shape: tuple[int, ...]) -> None:
+    """Bit for bit TensorFlow's own `stateless_uniform`."""
+    drawn = [
+        np.asarray(backend.uniform(shape, backend.xp.constant(np.array(seed, np.int32))))
+        for backend in (tensors, tensors_jax)
+    ]
+    assert np.array_equal(drawn[0], drawn[1])
+    assert ((drawn[0] >= 0) & (drawn[0] < 1)).all()
+
+
+@BOTH
+@pytest.mark.parametrize("spec", [COMPACT, DROPOUT], ids=["compact", "tutorial"])
+def test_every_form_of_the_second_convolution_is_the_same_function(
+    backend: Backend, spec: StudySpec
+) -> None:
+    """Logits and gradients of two lanes; only what rounds differs."""
+    backend.prepare("float32")
+    network = network_of(spec.trials()[0])
+    random = np.random.default_rng(1)
+    w = np.stack(
+        [
+            network.initial_weights(seed)
+            + random.normal(0, 0.01, network.weights).astype(np.float32)
+            for seed in (0, 1)
+        ]
+    )
+    x, found = images().x_train[:20], []
+    for form in FORMS:
+        logits = forward(backend, network, 2, 20, form)
+
+        def value(weights: Any, logits: Any = logits) -> tuple[Any, Any]:
+            z, _ = logits(weights, backend.xp.constant(x), None)
+            return backend.xp.reduce_sum(z * z), z
+
+        program = backend.compiled(
+            partial(backend.value_and_gradient, value), backend.shaped(*w.shape)
+        )
+        _, z, gradient = program(backend.xp.constant(w))
+        found.append((np.asarray(z), np.asarray(gradient)))
+    for z, gradient in found[1:]:
+        assert z == pytest.approx(found[0][0], abs=1e-5)
+        assert gradient == pytest.approx(found[0][1], abs=1e-5 * float(np.abs(gradient).max()))
+
+
+@BOTH
+def test_a_tuned_engine_takes_the_form_that_is_clearly_faster(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once for each network and array size; a form that cannot be computed is none; within a tenth
+    the usual one stays.
+    """
+    (trial,) = COMPACT.trials()[:1]
+    usual = usual_form(backend, network_of(trial))
+    other, third = (form for form in FORMS if form != usual)
+    engine = LanesEngine(images(), backend, tune=True)
+    asked: list[str] = []
+    seconds = {usual: 1.0, other: 0.8, third: np.inf}
+
+    def timed(
+        trials: Sequence[Trial], images: DeviceImages, form: str, clock: Callable[[], float]
+    ) -> float:
+        asked.append(form)
+        return seconds[form]
+
+    monkeypatch.setattr("study.engines.lanes_engine._seconds", timed)
+    assert engine.learner([trial] * 3).form == other
+    assert engine.learner([trial] * 4).form == other
+    assert sorted(asked) == sorted(FORMS)
+    seconds[other] = 0.95
+    assert engine.learner([trial]).form == usual
+    assert LanesEngine(images(), backend).learner([trial] * 4).form == usual
+
+
+def test_the_forms_are_timed_for_real(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the clock that is given; an error of a form is no error of the engine."""
+    (trial,) = COMPACT.trials()[:1]
+    ticks = iter(range(1000))
+    engine = LanesEngine(images(), tensors, tune=True)
+    engine.form([trial], clock=lambda: float(next(ticks)))
+    assert engine.forms == {(network_of(trial), 1, 50): "folded"}, (
+        "equal times leave the usual form"
+    )
+    assert next(ticks) == 2 * 3 * 3
+    monkeypatch.setattr("study.engines.convolutions.patched", lambda *arguments: 1 / 0)
+    (other,) = COMPACT.with_(batch=40).trials()[:1]
+    assert engine.form([other]) in ("folded", "grouped")
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_a_setup_makes_the_engine(name: str) -> None:
+    """On this machine's device, its images there."""
+    setup = Setup(name)
+    learner = setup(images()).learner(COMPACT.trials()[:1])
+    assert isinstance(learner, Lanes)
+    assert name == learner.images.backend.NAME
+    assert learner.evaluate().shape == (1,)
+    assert setup.site().software.split()[0] == name
+
+
+def test_a_setup_refuses_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one sentence, each with what would be right."""
+    with pytest.raises(StudyError, match="unknown engine 'torch': one of tensorflow, jax"):
+        Setup("torch")
+    with pytest.raises(StudyError, match="unknown precision 'half'"):
+        Setup(precision="half")
+    monkeypatch.setitem(BACKENDS, "jax", "jax.nowhere")
+    with pytest.raises(StudyError, match="engine jax is not installed"):
+        Setup("jax")(images())
+
+
+def test_jax_compiles_one_program_for_all_lengths() -> None:
+    """Longer calls are taken in pieces, so that nothing is compiled while the clock runs; bit for
+    bit.
+    """
+    array = KINDS["jax"].trials()[:1]
+    first, second = lanes_of(tensors_jax, array), lanes_of(tensors_jax, array)
+    first.prepare()
+    assert isinstance(first, Lanes)
+    program = training(tensors_jax, first.network, 1, 50, "published", ("sgd",), first.form)
+    compiled = program._cache_size()
+    whole, _ = first.advance(rates(array, 150))
+    assert program._cache_size() == compiled == 1
+    assert np.array_equal(
+        whole, np.concatenate([second.advance(rates(array, 75))[0] for _ in range(2)])
+    )
+
+
+def test_batches_do_not_depend_on_the_engine() -> None:
+    """They are drawn on the host."""
+    assert np.array_equal(batch_order(0, 5, 3, 50, 6000), batch_order(0, 0, 8, 50, 6000)[5:])
+
+
+BLOCKED = """
+import sys
+for name in ("tensorflow", "keras"):
+    sys.modules[name] = None  # as where it is not installed
+from study.cli.main import main
+sys.argv = ["study", *sys.argv[1:]]
+main()
+"""
+
+
+def test_a_study_runs_where_there_is_no_tensorflow(tmp_path: Path) -> None:
+    """From the spec to the figures; the engine is recorded, another is kept out of the folder, and
+    TensorFlow is missed in a sentence.
+    """
+    grid = [
+        "--optimizers",
+        "sgd",
+        "--rates",
+        "0.1",
+        "--max-steps",
+        "50",
+        "--cap",
+        "none",
+        "--batch",
+        "20",
+    ]
+
+    def study(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", BLOCKED, *arguments]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    done = study(
+        "run",
+        "smoke",
+        *grid,
+        "--engine",
+        "jax",
+        "--precision",
+        "float32",
+        "--workers",
+        "1",
+        "--out",
+        str(tmp_path / "jax"),
+    )
+    assert done.returncode == 0, done.stderr
+    runs = Store(tmp_path / "jax").runs()
+    assert [
+        (run.engine, run.precision, "jax" in run.versions, "tensorflow" in run.versions)
+        for run in runs
+    ] == [("jax", "float32", True, False)]
+    assert (tmp_path / "jax" / "figures" / "valley.png").exists()
+    other = study("run", "smoke", *grid, "--out", str(tmp_path / "jax"))
+    assert other.returncode == 2
+    assert "holds trials of jax in float32, and this would be tensorflow in float32" in other.stderr
+    missing = study("run", "smoke", *grid, "--out", str(tmp_path / "tensorflow"))
+    assert missing.returncode == 2
+    assert "the engine tensorflow is not installed" in missing.stderr

@@ -1,0 +1,44 @@
+"""The progress bar's words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from study.execution.plan import plan
+from study.execution.progress import Bar
+from study.execution.resources import Resources
+from study.spec.study import StudySpec
+from study.storage.records import Outcome
+from study.storage.step_times import Calibration
+from support.parabola import MACHINE, calibrated
+from support.records import RUN
+
+SPEC = StudySpec(optimizers=("sgd",), rates=(0.1, 0.2, 0.3), max_steps=500)
+
+
+@pytest.fixture
+def bar(tmp_path: Path) -> Bar:
+    """The bar of a study that has just begun."""
+    times = calibrated(Calibration([tmp_path / "c.json"], MACHINE, "2.21.0"), SPEC.trials())
+    use = Resources(1, 64e9)
+    return Bar(len(SPEC), [], plan(SPEC.trials(), set(), times, use), use, enabled=True)
+
+
+def test_it_tells_at_once_that_trials_miss_the_target(bar: Bar) -> None:
+    """With the nearest of them; the first that arrives takes its place."""
+    first, second, third = SPEC.trials()
+    for trial, outcome, accuracy in (
+        (first, Outcome.CAPPED, 0.42),
+        (second, Outcome.DIVERGED, None),
+    ):
+        bar.ended(replace(RUN, trial=trial, outcome=outcome, best_accuracy=accuracy))
+    bar.note("training")
+    assert "none reached 97 % yet, nearest: sgd 0.1 with 42.0 %" in str(bar.bar.postfix)
+    bar.ended(replace(RUN, trial=third, seconds=1.5))
+    bar.note("training")
+    assert "none reached" not in str(bar.bar.postfix)
+    assert "fastest: sgd 0.3 in 1.50 s" in str(bar.bar.postfix)
+    bar.close()

@@ -1,0 +1,373 @@
+"""The device that a process trains on: GPUs as the driver's program tells of them, real processes,
+real locks.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from study.engines.choice import BACKENDS, Setup
+from study.errors import StudyError
+from study.execution import driver, resources
+from study.execution.request import Request
+from study.machine import device, here, nvidia, versions
+from study.machine.facts import Machine
+from study.spec.study import StudySpec
+from study.storage.store import Store
+from support.command import call
+from support.driving import SPEC, program
+from support.images import images
+from support.paths import ROOT, environment
+
+ENVIRONMENT = environment()
+
+FACTS = {
+    "uuid": ("GPU-aa", "GPU-bb"),
+    "name": ("H200", "T4"),
+    "compute_cap": ("9.0", "7.5"),
+    "driver_version": ("570.1", "570.1"),
+    "memory.free": ("1000 MiB", "2000 MiB"),
+}
+
+
+@pytest.fixture
+def gpus(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine with two GPUs, of which the second has no TF32."""
+    monkeypatch.setattr(nvidia, "ask_gpus", FACTS.__getitem__)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setenv("JAX_PLATFORMS", os.environ.get("JAX_PLATFORMS", ""))
+    forget()
+    yield
+    forget()
+
+
+def forget() -> None:
+    """What was found out about the machine is found out anew."""
+    for fact in (device.current, here.this_machine, versions.versions_of):
+        fact.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("named", "places"),
+    [
+        (None, [0, 1]),
+        ("1", [1]),
+        ("1,0", [1, 0]),
+        ("GPU-bb", [1]),
+        ("0,7,1", [0]),
+        ("7,0", []),
+        ("-1", []),
+        ("", []),
+    ],
+)
+def test_what_cuda_shows_is_what_is_seen(
+    gpus: None, monkeypatch: pytest.MonkeyPatch, named: str | None, places: list[int]
+) -> None:
+    """In its order; what follows a name of nothing is not seen."""
+    if named is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
+    assert nvidia.visible() == places
+    assert nvidia.gpus("name") == tuple(FACTS["name"][place] for place in places)
+
+
+def test_a_device_is_chosen_by_name_and_the_machine_is_what_is_left(
+    gpus: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A GPU's machine on `cpu` is the processor's machine, so that its seconds are kept apart."""
+
+    def left() -> Machine:
+        forget()
+        return here.this_machine()
+
+    assert left().gpus == ("H200", "T4")
+    device.choose("gpu")
+    assert device.current() == "GPU-aa"
+    assert nvidia.free_memory() == 1000 * 2**20
+    device.choose("gpu:1")
+    assert (left().gpus, device.current()) == (("T4",), "GPU-bb")
+    assert left().name == "t4-x1"
+    with pytest.raises(StudyError, match="device gpu:1: 1 GPUs are seen here"):
+        device.choose("gpu:1")
+    device.choose("cpu")
+    assert (left().gpus, device.current()) == ((), "cpu")
+    assert "core" in left().name
+    assert os.environ["JAX_PLATFORMS"] == "cpu"
+    with pytest.raises(StudyError, match="device gpu: 0 GPUs are seen here"):
+        device.choose("gpu")
+
+
+@pytest.mark.parametrize(("name", "network"), [("gpu:0", "tutorial"), ("cpu", "compact")])
+def test_the_device_is_settled_before_a_preset_asks_for_the_machine(
+    gpus: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, network: str
+) -> None:
+    """On a machine with GPUs `sizes` takes the large network, on its processor the small one, and
+    the machine is what is left of it.
+    """
+    asked: list[tuple[str, bool]] = []
+
+    def outlook(request: Request, *arguments: object) -> None:
+        asked.append((request.spec.network, bool(here.this_machine().gpus)))
+        raise StudyError("enough")
+
+    monkeypatch.setattr(driver, "outlook", outlook)
+    here.this_machine()  # somebody has asked before
+    assert call("plan", "sizes", "--device", name, "--out", tmp_path / "new").returncode == 2
+    assert asked == [(network, network == "tutorial")]
+
+
+@pytest.mark.parametrize(
+    "name", ["", "tpu", "gpu:", "gpu:x", "cpu:0", "GPU", "gpu:-1", "gpu:²", "cpu:"]
+)
+def test_a_device_that_is_none_is_refused(name: str) -> None:
+    """With what would be right."""
+    with pytest.raises(StudyError, match="must be cpu, gpu or gpu:N"):
+        device.choose(name)
+
+
+def test_precision_is_what_the_gpu_has(gpus: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TF32 by default where every GPU has it; float32 when asked for; never TF32 where there is
+    none.
+    """
+    assert nvidia.resolved("default") == "float32", "not all of them have it"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert [nvidia.resolved(precision) for precision in ("default", "float32", "tf32")] == [
+        "tf32",
+        "float32",
+        "tf32",
+    ]
+    assert here.this_site("jax").software.endswith(" tf32")
+    for shown in ("1", ""):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", shown)
+        assert nvidia.resolved("default") == "float32"
+        with pytest.raises(StudyError, match="tf32 needs a GPU of compute capability 8"):
+            nvidia.resolved("tf32")
+
+
+def test_versions_are_the_engines_and_the_drivers(gpus: None) -> None:
+    """A trial by JAX depends on no version of TensorFlow."""
+    found = dict(versions.versions_of("jax"))
+    assert {"python", "jax", "jaxlib", "numpy", "driver", "study"} == set(found)
+    assert found["driver"] == "570.1"
+
+
+def test_what_the_drivers_program_does_not_tell_is_no_traceback(
+    gpus: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An old one knows no compute capability, a virtual GPU tells no memory, and where there is
+    none it says so in a line.
+    """
+    facts = {**FACTS, "compute_cap": (), "memory.free": ("[N/A]", "[N/A]")}
+    monkeypatch.setattr(nvidia, "ask_gpus", facts.__getitem__)
+    assert nvidia.resolved("default") == "float32"
+    assert nvidia.free_memory() > 0
+    monkeypatch.setattr(nvidia, "ask_gpus", lambda what: ("No devices were found",))
+    assert nvidia.gpus("uuid") == ()
+
+
+def test_gpus_take_one_worker_each_and_are_of_one_kind(gpus: None) -> None:
+    """Before anything is measured."""
+    spec = StudySpec(rates=(0.1,))
+    one = replace(here.this_machine(), gpus=("H200",))
+    with pytest.raises(
+        StudyError, match="workers 2: this machine has 1 GPUs, and each takes one worker"
+    ):
+        resources.resources(spec, 1, one, jobs=2)
+    with pytest.raises(
+        StudyError, match=r"the GPUs differ \(H200, T4\).*choose one with --device gpu:N"
+    ):
+        resources.resources(spec, 1, here.this_machine(), jobs=2)
+
+
+def test_a_hang_on_one_gpu_cannot_be_ended(
+    gpus: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It takes two workers, and so two GPUs."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    with pytest.raises(StudyError, match="--hang-limit needs two GPUs, or --device cpu"):
+        driver.outlook(Request(StudySpec(rates=(0.1,)), tmp_path / "new", silence=60.0))
+
+
+@pytest.mark.parametrize("engine", BACKENDS)
+def test_a_gpu_that_nobody_tells_of_is_refused(
+    engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its seconds would be the processor's; what a framework says is a sentence."""
+    backend = importlib.import_module(BACKENDS[engine])
+    monkeypatch.setattr(backend, "prepare", lambda precision: "gpu")
+    with pytest.raises(
+        StudyError, match=f"{engine} would train on a GPU that nvidia-smi does not tell of"
+    ):
+        Setup(engine)(images())
+
+    def broken(precision: str) -> str:
+        raise AssertionError("no such platform")
+
+    monkeypatch.setattr(backend, "prepare", broken)
+    with pytest.raises(
+        StudyError, match=f"{engine} does not start on its device \\(no such platform\\)"
+    ):
+        Setup(engine)(images())
+
+
+@pytest.mark.parametrize("engine", BACKENDS)
+def test_an_engine_that_does_not_see_the_gpu_is_refused(gpus: None, engine: str) -> None:
+    """It would train on the processor under the GPU's name."""
+    with pytest.raises(
+        StudyError, match=f"{engine} does not see this machine's GPU \\(H200\\): install its CUDA"
+    ):
+        Setup(engine)(images())
+
+
+@pytest.fixture
+def two_gpus(tmp_path: Path) -> dict[str, str]:
+    """The environment of a machine with two GPUs, as its driver's program tells of them."""
+    program = tmp_path / "nvidia-smi"
+    told = {"uuid": "GPU-aa GPU-bb", "compute_cap": "9.0 9.0", "": "H200 H200"}
+    cases = " ".join(f"*{what}*) printf '%s\\n' {values};;" for what, values in told.items())
+    program.write_text(f"#!/bin/sh\ncase $1 in {cases} esac\n")
+    program.chmod(0o755)
+    (tmp_path / "temporary").mkdir()
+    rest = {name: value for name, value in ENVIRONMENT.items() if name != "CUDA_VISIBLE_DEVICES"}
+    return {
+        **rest,
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "TMPDIR": str(tmp_path / "temporary"),
+    }
+
+
+Child = Callable[[str, dict[str, str]], subprocess.Popen[str]]
+
+
+@pytest.fixture
+def child() -> Iterator[Child]:
+    """Starts processes that print lines and wait to be told to go on."""
+    with ExitStack() as stack:
+
+        def start(code: str, environment: dict[str, str]) -> subprocess.Popen[str]:
+            command, pipe = [sys.executable, "-uc", code], subprocess.PIPE
+            process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=environment,
+                text=True,
+                stdin=pipe,
+                stdout=pipe,
+                stderr=subprocess.STDOUT,
+            )
+            stack.callback(end, process)
+            return process
+
+        yield start
+
+
+def line(process: subprocess.Popen[str]) -> str:
+    """The process's next line."""
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """Kill it."""
+    process.kill()
+    process.wait()
+    for stream in (process.stdin, process.stdout):
+        if stream:
+            stream.close()
+
+
+HOLD = (
+    "from study.machine import device\nwith device.alone():\n    print(device.current())\n   "
+    " input()"
+)
+PIN = (
+    "import os; from study.machine import device; print(device.pin(), "
+    "os.environ.get('CUDA_VISIBLE_DEVICES'), device.current()); input()"
+)
+
+
+def test_workers_pin_a_gpu_each_and_one_that_dies_leaves_it(
+    child: Child, two_gpus: dict[str, str]
+) -> None:
+    """A third finds none; what CUDA shows a process is all that it takes from."""
+    second = child(PIN, {**two_gpus, "CUDA_VISIBLE_DEVICES": "1"})
+    assert line(second) == "GPU-bb GPU-bb GPU-bb"
+    first = child(PIN, two_gpus)
+    assert line(first) == "GPU-aa GPU-aa GPU-aa"
+    third = child(PIN, two_gpus)
+    assert third.wait() == 1
+    assert third.stdout is not None
+    assert third.stdout.read().strip().endswith("start one worker a GPU, no more")
+    end(second)
+    third = child(PIN, two_gpus)
+    assert line(third) == "GPU-bb GPU-bb GPU-bb"
+    blind = child(PIN, {**two_gpus, "CUDA_VISIBLE_DEVICES": "-1"})
+    assert line(blind) == "cpu -1 cpu"
+
+
+def test_two_timed_jobs_never_share_a_device(child: Child, two_gpus: dict[str, str]) -> None:
+    """Across processes: the second waits until the first has ended, killed or not; on another
+    device it does not wait.
+    """
+    first = child(HOLD, two_gpus)
+    assert line(first) == "GPU-aa"
+    other = child(HOLD, {**two_gpus, "CUDA_VISIBLE_DEVICES": "GPU-bb"})
+    assert line(other) == "GPU-bb"
+    second = child(HOLD, two_gpus)
+    assert line(second) == "waiting: another timed job has GPU-aa to itself"
+    end(first)
+    assert line(second) == "GPU-aa"
+
+
+def test_a_worker_times_on_the_device_that_it_has_pinned(
+    child: Child, two_gpus: dict[str, str]
+) -> None:
+    """It does not wait for itself."""
+    process = child(
+        "from study.machine import device\ndevice.pin()\nwith device.alone():\n    print('timed')",
+        two_gpus,
+    )
+    assert line(process) == "timed"
+
+
+ALONE = """
+from support.parabola import ParabolaEngine
+from support.driving import SPEC
+from study.machine.here import this_site
+from study.training.group import Context, train
+from study.training.stopwatch import Stopwatch
+context = Context("s", this_site(), 1)
+tell = lambda run, finish: print(run.outcome)
+train(SPEC.trials()[:1], None, ParabolaEngine(), context, tell, Stopwatch())
+"""
+
+
+def test_a_trial_alone_waits_for_the_device(child: Child, two_gpus: dict[str, str]) -> None:
+    """Until the timed job that has it has ended."""
+    holder = child(HOLD, two_gpus)
+    assert line(holder) in ("GPU-aa", "cpu")
+    waiting = child(ALONE, two_gpus)
+    assert line(waiting) == "waiting: another timed job has GPU-aa to itself"
+    end(holder)
+    assert line(waiting) == "capped"
+
+
+def test_calibration_waits_for_the_device(child: Child, folder: Path, tmp_path: Path) -> None:
+    """Of a driver whose processor another timed job has, nothing is stored until that has ended."""
+    environment = {**ENVIRONMENT, "TMPDIR": str(tmp_path)}
+    holder = child(HOLD, environment)
+    assert line(holder) in ("GPU-aa", "cpu")
+    waiting = child(program(folder, 0.0, 1)[-1], environment)
+    assert line(waiting).startswith("waiting: another timed job has the processor")
+    assert not Store(folder).runs_path.exists()
+    end(holder)
+    assert waiting.wait() == 0
+    assert len(Store(folder).runs()) == len(SPEC)

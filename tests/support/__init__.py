@@ -1,0 +1,1 @@
+"""What several tests share: made-up studies, a Learner in closed form, the command line."""

@@ -1,0 +1,136 @@
+"""Statistics over seeds: closed forms, and coverage."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from study import tables
+from study.spec.study import StudySpec
+from study.tables import intervals
+from support.made import made
+
+inf, nan = math.inf, math.nan
+
+
+def test_too_few_seeds_have_no_interval() -> None:
+    """Two say nothing; three give their least and largest."""
+    low, high = intervals.median_intervals(np.array([[1.0, 2.0]]))
+    assert np.isnan([low, high]).all()
+    low, high = intervals.median_intervals(np.array([[1.0, 2.0, inf], [5.0, 5.0, 5.0]]))
+    assert low.tolist() == [1.0, 5.0]
+    assert high.tolist() == [inf, 5.0]
+
+
+def test_intervals_of_a_median_cover() -> None:
+    """Of 400 samples of 15, about 95 % of the intervals hold the true median."""
+    values = np.random.default_rng(1).lognormal(0, 1, (400, 15))
+    low, high = intervals.median_intervals(values)
+    assert 0.9 < ((low <= 1) & (high >= 1)).mean() < 0.99
+
+
+@pytest.mark.parametrize(("seeds", "rate"), [(3, 0.75), (5, 0.94)])
+def test_few_seeds_cover_less(seeds: int, rate: float) -> None:
+    """What the warnings say of three seeds and of five."""
+    values = np.random.default_rng(2).normal(0, 1, (4000, seeds))
+    low, high = intervals.median_intervals(values)
+    assert ((low <= 0) & (high >= 0)).mean() == pytest.approx(rate, abs=0.02)
+
+
+@given(st.lists(st.floats(1, 100), min_size=3, max_size=9), st.floats(0.1, 10))
+def test_an_interval_holds_the_median_and_scales(values: list[float], factor: float) -> None:
+    """Units change nothing."""
+    sample = np.array([values])
+    low, high = intervals.median_intervals(sample)
+    assert low[0] <= np.median(values) <= high[0]
+    scaled = intervals.median_intervals(sample * factor)
+    assert np.concatenate(scaled) == pytest.approx(np.concatenate([low, high]) * factor)
+
+
+def test_the_valley_is_measured_in_decades() -> None:
+    """Each rate stands for half-way to its neighbours; twice the best counts."""
+    rates = np.array([0.01, 0.1, 1.0, 10.0])
+    assert intervals.spans(rates).tolist() == [1, 1, 1, 1]
+    assert float(intervals.valley_decades(rates, np.array([inf, 2.0, 1.0, 2.1]))) == 2
+    assert float(intervals.valley_decades(rates, np.full(4, inf))) == 0
+    assert intervals.spans(np.array([0.1])).tolist() == [0]
+
+
+def test_a_share_has_wilsons_interval() -> None:
+    """By hand: 5 of 10 at 95 % is 0.237 to 0.763."""
+    assert intervals.share_interval(5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)
+    assert intervals.share_interval(0, 0) == (0, 1)
+
+
+SPEC = StudySpec(optimizers=("sgd", "adam"), rates=(0.01, 0.1, 1.0), seeds=5, cap=50.0)
+TIMES: dict[float, list[float]] = {
+    0.01: [20, 22, 24, 26, 28],
+    0.1: [4, 5, 6, 30, inf],
+    1.0: [inf] * 5,
+}
+
+
+def test_cells_tell_the_spread_and_the_expected_time() -> None:
+    """Expected running time: all seconds spent over arrivals; quartiles of the seeds; infinite
+    where none arrived.
+    """
+    runs = made(SPEC, lambda trial: float(TIMES[trial.learning_rate][trial.seed]))
+    cells = tables.cells(runs)
+    sgd: Any = cells[cells["optimizer"] == "sgd"].set_index("rate")
+    assert sgd["arrived"].tolist() == [5, 4, 0]
+    assert sgd["seconds"].tolist() == [24, 6, inf]
+    assert sgd["expected_seconds"].tolist() == [24, (4 + 5 + 6 + 30 + 50) / 4, inf]
+    assert sgd[["seconds_q25", "seconds_q75"]].to_numpy().tolist() == [
+        [22, 26],
+        [5, 30],
+        [inf, inf],
+    ]
+    assert sgd[["seconds_low", "seconds_high"]].to_numpy()[0].tolist() == [20, 28]
+    assert sgd.loc[0.1, "seconds_high"] == inf
+
+
+def test_a_best_rate_has_an_interval_over_paired_seeds() -> None:
+    """The seeds decide between two rates; a clear best has an interval of one rate."""
+    clear = tables.best(
+        made(
+            SPEC,
+            lambda trial: {0.01: 20.0, 0.1: 5.0, 1.0: inf}[trial.learning_rate] + 0.1 * trial.seed,
+        )
+    )
+    assert clear[["best_low", "best_high"]].to_numpy().tolist() == [[0.1, 0.1]] * 2
+    assert clear["decades"].tolist() == [1, 1]
+    unclear = tables.best(
+        made(
+            SPEC,
+            lambda trial: {0.01: 5.0, 0.1: 4.0 if trial.seed < 3 else 9.0, 1.0: inf}[
+                trial.learning_rate
+            ],
+        )
+    )
+    assert unclear["best_low"].iloc[0] < unclear["best_high"].iloc[0]
+    missing = made(SPEC, lambda trial: 5.0).iloc[1:]
+    assert math.isnan(tables.best(missing)["best_low"].iloc[0])
+
+
+def test_what_is_too_few_is_said() -> None:
+    """One seed, missing seeds, an edge, failures; nothing of a study that has it all."""
+    whole = made(SPEC, lambda trial: {0.01: 20.0, 0.1: 5.0, 1.0: inf}[trial.learning_rate])
+    assert tables.warnings(whole, SPEC) == []
+    assert "3 of 30 trials are missing" in tables.warnings(whole.iloc[3:], SPEC)[0]
+    assert "three cases of four" in tables.warnings(whole[whole["seed"] < 3])[0]
+    assert "1 seed a cell" in tables.warnings(whole[whole["seed"] == 0])[0]
+    assert "1 of 6 cells have fewer seeds" in tables.warnings(whole.iloc[1:])[0]
+    edge = made(SPEC, lambda trial: trial.learning_rate * 10 + 1)
+    assert "best rate of sgd, adam is at the grid's edge" in tables.warnings(edge)[0]
+    failed = made(
+        SPEC.with_(seeds=3),
+        lambda trial: (
+            "failed" if trial.seed == 1 else {0.01: 20.0, 0.1: 5.0, 1.0: inf}[trial.learning_rate]
+        ),
+    )
+    assert "failed with an error" in " ".join(tables.warnings(failed))

@@ -1,0 +1,356 @@
+"""Tables from made-up runs whose every number is known, and the figures drawn from them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from study import figures, tables
+from study.errors import StudyError
+from study.spec.study import StudySpec
+from study.storage.records import Outcome, Run
+from study.storage.store import Store
+from support.known import SPEC, made_up, stored
+from support.records import RUN
+
+FRAME = tables.frame(made_up())
+
+
+def test_best_is_the_rate_of_least_median_seconds_with_a_censored_time_as_infinite() -> None:
+    """Hand-made: two of three seeds decide; a single lucky arrival does not."""
+    best: Any = tables.best(FRAME).set_index("optimizer")
+    assert best.loc[
+        "sgd",
+        [
+            "rates",
+            "arrived",
+            "lowest",
+            "highest",
+            "best_rate",
+            "seconds",
+            "steps",
+            "at_edge",
+            "seeds",
+        ],
+    ].tolist() == [
+        4,
+        2,
+        0.01,
+        0.1,
+        0.1,
+        4.0,
+        400,
+        False,
+        3,
+    ]
+    assert best.loc[
+        "adam", ["arrived", "lowest", "highest", "best_rate", "seconds", "at_edge"]
+    ].tolist() == [
+        1,
+        0.001,
+        0.001,
+        0.001,
+        3.0,
+        True,
+    ]
+    assert best.loc["rmsprop", "arrived"] == 0
+    assert math.isnan(best.loc["rmsprop", "best_rate"])
+
+
+def test_cells_count_arrivals_and_never_hide_seeds() -> None:
+    """An even count of infinities makes the median infinite."""
+    cells: Any = tables.cells(FRAME).set_index(["optimizer", "rate"])
+    assert cells.loc[("sgd", 0.1), ["seeds", "arrived", "seconds"]].tolist() == [3, 2, 4.0]
+    assert cells.loc[("sgd", 1.0), ["seeds", "arrived", "seconds"]].tolist() == [3, 1, math.inf]
+    assert cells.loc[("adam", 0.01), "seconds"] == math.inf
+    assert len(cells) == 12
+
+
+def test_valley_has_every_trial() -> None:
+    """No trial is dropped, whatever its end."""
+    valley = tables.valley(FRAME)
+    assert list(valley.columns[:6]) == ["optimizer", "rate", "outcome", "seconds", "steps", "seed"]
+    assert len(valley) == len(SPEC)
+    assert (
+        valley["outcome"].value_counts().to_dict()
+        == pd.Series([run.outcome.value for run in made_up()]).value_counts().to_dict()
+    )
+
+
+def test_envelope_is_the_fastest_and_the_slowest_with_the_cap_for_who_did_not_arrive() -> None:
+    """Hand-made, rate by rate."""
+    table = tables.envelope(FRAME).set_index("rate")
+    assert table["fastest_seconds"].tolist() == [3.0, 7.0, 4.0, 10.0]
+    assert table["slowest_seconds"].tolist() == [10.0] * 4
+    assert table["fastest_optimizer"].tolist()[:3] == ["adam", "sgd", "sgd"]
+    assert pd.isna(table["fastest_optimizer"].iloc[3])
+    assert table["arrived"].tolist() == [1, 1, 1, 0]
+    assert table["optimizers"].tolist() == [3] * 4
+
+
+def test_order_and_units_of_the_runs_do_not_matter() -> None:
+    """Shuffled rows give the same tables; other seconds the same rates."""
+    runs = made_up()
+    np.random.default_rng(0).shuffle(runs)
+    for name, make in tables.TABLES.items():
+        pd.testing.assert_frame_equal(make(tables.frame(runs)), make(FRAME), obj=name)
+    slow = tables.best(tables.frame([replace(run, seconds=run.seconds * 60) for run in made_up()]))
+    assert slow["best_rate"].equals(tables.best(FRAME)["best_rate"])
+
+
+@pytest.mark.parametrize(
+    ("column", "other"),
+    [
+        ("fingerprint", lambda run: replace(run, fingerprint="another")),
+        ("mode", lambda run: replace(run, trial=replace(run.trial, mode="alone"))),
+        ("target", lambda run: replace(run, trial=replace(run.trial, target=0.9))),
+        ("network", lambda run: replace(run, trial=replace(run.trial, network="tutorial"))),
+        ("cap_seconds", lambda run: replace(run, trial=replace(run.trial, cap=3.0))),
+    ],
+)
+def test_runs_that_must_not_be_mixed_are_refused(column: str, other: Callable[[Run], Run]) -> None:
+    """The sentence names the column."""
+    runs = made_up()
+    mixed = tables.frame([*runs[1:], other(runs[0])])
+    for make in tables.TABLES.values():
+        with pytest.raises(StudyError, match=column):
+            make(mixed)
+
+
+def test_no_runs_is_a_sentence() -> None:
+    """Not an exception from the depths."""
+    for make in tables.TABLES.values():
+        with pytest.raises(StudyError, match="no trial has ended"):
+            make(tables.frame([]))
+
+
+def test_costs_one_by_one_are_arrivals_and_whole_budgets() -> None:
+    """Hand-made: 11 arrivals at their seconds, the others at the cap of 10; those that broke did at
+    half of it.
+    """
+    broken = FRAME["outcome"].isin([Outcome.DIVERGED, Outcome.STUCK])
+    runs = FRAME.assign(seconds=FRAME["seconds"].where(~broken, 5.0))
+    arrived = runs.loc[runs["outcome"] == Outcome.REACHED, "seconds"]
+    costs = tables.costs(
+        runs, [{"seconds": {"train": 20.0, "other": 3.0}}, {"seconds": {"workers": 2.0}}]
+    )
+    assert costs["one_by_one_seconds"] == arrived.sum() + 10 * (len(runs) - len(arrived))
+    assert costs["one_by_one_stopping_seconds"] == costs["one_by_one_seconds"] - 5 * broken.sum()
+    assert costs["spent_seconds"] == 25
+    assert costs["cost_ratio"] == costs["one_by_one_seconds"] / 25
+    assert tables.costs(runs, [])["cost_ratio"] is None
+
+
+def test_hindsight_tells_what_pruning_would_have_saved() -> None:
+    """Hand-made: a flat curve is given up after a tenth of its budget, 1,000 steps; a late riser
+    that arrived is lost; the rest is kept.
+    """
+    trials = StudySpec(
+        optimizers=("sgd", "adam"), rates=(0.1, 0.2), cap=100.0, target=0.97
+    ).trials()
+    ends = [
+        (Outcome.CAPPED, [0.8] * 200),
+        (Outcome.REACHED, [*[0.8] * 100, 0.97]),
+        (Outcome.REACHED, [0.9, 0.97]),
+        (Outcome.STUCK, [0.1]),
+    ]
+    runs = [
+        replace(
+            RUN,
+            trial=trial,
+            outcome=end,
+            steps=50 * len(seen),
+            seconds=0.5 * len(seen),
+            step_seconds=0.01,
+        )
+        for trial, (end, seen) in zip(trials, ends, strict=True)
+    ]
+    checks = {run.id: {"accuracy": seen} for run, (_, seen) in zip(runs, ends, strict=True)}
+    table = tables.hindsight(tables.frame(runs), checks).set_index("optimizer")
+    assert table.loc["sgd"].to_dict() == {
+        "trials": 2,
+        "steps": 10_000 + 5_050,
+        "pruned": 2,
+        "saved": 9_000 + 4_050,
+        "lost": 1,
+    }
+    assert table.loc["adam"].to_dict() == {
+        "trials": 1,
+        "steps": 100,
+        "pruned": 0,
+        "saved": 0,
+        "lost": 0,
+    }
+
+
+def test_tables_are_written_and_read_back(folder: Path) -> None:
+    """CSV files that pandas reads to the same numbers, rebuilt from the stored rows alone."""
+    paths = tables.write(stored(folder))
+    assert [path.name for path in paths] == [
+        "valley.csv",
+        "cells.csv",
+        "best.csv",
+        "envelope.csv",
+        "profile.csv",
+    ]
+    best = pd.read_csv(folder / "tables" / "best.csv")
+    assert best["seconds"].tolist()[:2] == [4.0, 3.0]
+    assert len(tables.checks(folder)) == 3 * len(SPEC)
+    curves = tables.curves(folder)
+    assert curves["seconds"].tolist()[:2] == [0.5, 1.0]
+
+
+def test_every_figure_is_drawn_from_its_table() -> None:
+    """What is on the axes is what is in the table."""
+    figure = figures.valley(FRAME)
+    above, axes = figure.axes
+    lines: dict[Any, Any] = {line.get_label(): line for line in axes.get_lines()}
+    assert list(lines["SGD"].get_xdata()) == [0.001, 0.01, 0.1, 1.0]
+    nan = math.nan  # the line breaks where a rate did not arrive
+    assert list(lines["SGD"].get_ydata()) == pytest.approx([nan, 7.0, 4.0, nan], nan_ok=True)
+    assert list(lines["Adam"].get_ydata()) == pytest.approx([3.0, nan, nan, nan], nan_ok=True)
+    assert "RMSProp" not in lines
+    ends = sum(len(np.asarray(line.get_xdata())) for line in above.get_lines())
+    assert ends == sum(run.outcome is not Outcome.REACHED for run in made_up())
+    legend = above.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "budget spent",
+        "stuck",
+        "diverged",
+        "failed",
+    ]
+
+    (axes,) = figures.envelope(FRAME).axes
+    lines = {line.get_label(): line for line in axes.get_lines()}
+    assert list(lines["fastest optimizer"].get_ydata()) == pytest.approx(
+        [3.0, 7.0, 4.0, nan], nan_ok=True
+    )
+    assert list(lines["slowest optimizer"].get_ydata()) == [10.0] * 4
+
+
+def test_curves_are_drawn_in_percent(folder: Path) -> None:
+    """An optimizer a line, at its best rate."""
+    (axes,) = figures.curves(tables.curves(stored(folder)), FRAME).axes
+    lines: dict[Any, Any] = {line.get_label(): line for line in axes.get_lines()}
+    assert list(lines["SGD at 0.1"].get_ydata()) == pytest.approx([50, 90, 96, 97.5])
+    assert list(lines["Adam at 0.001"].get_xdata()) == pytest.approx([0.5, 1, 1.5, 2])
+
+
+@pytest.mark.parametrize("curves", [True, False])
+def test_figures_are_written_as_png_and_svg(folder: Path, curves: bool) -> None:
+    """All that the study has; legends stand outside the axes, so they hide no data."""
+    paths = figures.write(stored(folder, curves))
+    names = ["valley", "envelope", "profile", *(["curves"] if curves else [])]
+    assert [path.name for path in paths] == [f"{name}.png" for name in names]
+    for path in paths:
+        assert path.read_bytes().startswith(b"\x89PNG")
+        assert b"<svg" in path.with_suffix(".svg").read_bytes()
+
+
+def test_widths_are_drawn_apart(folder: Path) -> None:
+    """No line joins two networks: a figure each, and both at once is refused."""
+    store = Store(stored(folder))
+    with store.writing():
+        for run in made_up():
+            store.append(replace(run, trial=replace(run.trial, width=2.0)), None)
+    names = [path.stem for path in figures.write(folder)]
+    assert names == [
+        "valley-width-1",
+        "envelope-width-1",
+        "valley-width-2",
+        "envelope-width-2",
+        "profile",
+        "curves",
+    ]
+    for draw in (figures.valley, figures.envelope):
+        with pytest.raises(StudyError, match="the widths 1, 2"):
+            draw(tables.load(folder))
+
+
+def test_a_study_in_which_nothing_arrived_is_drawn_too(folder: Path) -> None:
+    """An empty valley is a result."""
+    runs = tables.frame([replace(run, outcome=Outcome.CAPPED) for run in made_up()])
+    (text,) = figures.valley(runs).axes[1].texts
+    assert text.get_text().startswith("no trial reached 97 % (")
+    figures.envelope(runs)
+    with pytest.raises(StudyError, match="no validation curves"):
+        figures.curves(tables.curves(folder), runs)
+
+
+def test_one_rate_and_steps_as_the_only_cap_are_drawn() -> None:
+    """The cap in seconds is then max_steps x step time."""
+    spec = SPEC.with_(rates=(0.01,), cap=None, max_steps=1000, seeds=1)
+    runs = tables.frame(
+        [
+            replace(RUN, trial=trial, outcome=Outcome.CAPPED, step_seconds=0.01, seconds=10.0)
+            for trial in spec.trials()
+        ]
+    )
+    assert tables.budget(runs).tolist() == [10.0] * 3
+    figures.valley(runs)
+    figures.envelope(runs)
+
+
+def test_a_study_in_which_nothing_arrived_says_why() -> None:
+    """Outcomes, the nearest trial, the budget, and what would show more."""
+    capped = tables.frame(
+        [
+            replace(run, outcome=Outcome.CAPPED, best_accuracy=0.3 + i / 100)
+            for i, run in enumerate(made_up())
+        ]
+    )
+    (why,) = tables.unreached(capped)
+    top = capped.sort_values("best_accuracy").iloc[-1]
+    assert why.startswith(
+        f"no trial reached 97 % ({len(capped)} capped); the best was {top['optimizer']} at "
+        f"{top['learning_rate']:.3g} with "
+    )
+    assert "(--cap 20), or a lower --target, in another --out" in why
+    assert why in tables.warnings(capped)
+    dead = tables.frame(
+        [replace(run, outcome=Outcome.DIVERGED, best_accuracy=None) for run in made_up()]
+    )
+    assert tables.unreached(dead) == [
+        f"no trial reached 97 % ({len(dead)} diverged): other --rates would show more"
+    ]
+    assert tables.unreached(tables.frame(made_up())) == []
+    assert tables.unreached(capped.iloc[:0]) == []
+
+
+def test_rows_of_a_busy_machine_or_an_unknown_kind_are_said_to_be_such() -> None:
+    """Those of them that are, and only in the warnings of a table that holds them."""
+    fine = made_up()
+    assert tables.busy(tables.frame(fine)) == ""
+    assert not tables.kind_unknown(tables.frame(fine))
+    some = tables.frame(
+        [
+            replace(run, quiet=i > 2, processor=None if i == 5 else "1.2.3")
+            for i, run in enumerate(fine)
+        ]
+    )
+    said = tables.warnings(some)
+    assert tables.busy(some).endswith(
+        f"the seconds of 3 of {len(fine)} trials may be too long, the steps are right"
+    )
+    assert tables.busy(some) in said
+    assert any(
+        sentence.startswith("the kind of processor of test-machine was not told apart")
+        for sentence in said
+    )
+    alone = tables.frame(
+        [replace(run, quiet=False, trial=replace(run.trial, mode="alone")) for run in fine]
+    )
+    assert tables.busy(alone) == (
+        f"other programs ran while they trained: the seconds of all {len(fine)} trials may "
+        "be too long, the steps are right"
+    )
+    unseen = tables.frame([replace(run, quiet=None) for run in fine])
+    assert tables.busy(unseen) == "", "nobody looked"
