@@ -56,7 +56,8 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
 def described_commands() -> str:
     """Every command with its arguments and options, as the program itself knows them."""
     text = subprocess.run(DESCRIBE, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    return text.partition("\n")[2]  # the page has a title
+    body = text.partition("\n")[2]  # the page has a title of its own
+    return re.sub(r"(`[^`]*`)|<", lambda found: found[1] or "&lt;", body)
 
 
 def notebook_files(path: Path) -> Iterator[tuple[str, str | bytes]]:
