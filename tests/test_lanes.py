@@ -21,7 +21,7 @@ from study.engines.convolutions import FOLD_BELOW
 from study.engines.lanes import DeviceImages, Lanes
 from study.engines.learner import array_size, padded
 from study.engines.programs import training
-from study.engines.rules import RULES
+from study.engines.rules import RULES, starts
 from study.engines.tensorflow import xp
 from study.errors import StudyError
 from study.spec.networks import Network, network_of
@@ -592,11 +592,11 @@ def test_every_lane_of_a_seed_starts_from_the_same_weights() -> None:
     """And each optimizer from its slot's start."""
     array = trials()
     lane = learner(array)
-    w, a, b = (slot.numpy() for slot in lane.state.slots)
+    w, *slots = (slot.numpy() for slot in lane.state.slots)
     assert (w == lane.network.initial_weights(0)).all()
     for i, trial in enumerate(array):
-        assert (a[i] == np.float32(RULES["published"][trial.optimizer].start)).all()
-    assert (b == 0).all()
+        for slot, start in zip(slots, starts(RULES["published"][trial.optimizer]), strict=True):
+            assert (slot[i] == np.float32(start)).all()
 
 
 def test_a_batch_larger_than_the_training_set_is_refused() -> None:

@@ -24,7 +24,7 @@ from test_cli import ROOT, call
 
 import study
 from study import figures, tables
-from study.engines.rules import RULES
+from study.engines.rules import RULES, mixed
 from study.errors import StudyError
 from study.machine.here import this_site
 from study.search.keras.schedule import ScheduledRate
@@ -626,7 +626,7 @@ def test_what_moves_nothing_at_a_rate_moves_nothing_at_smaller_ones(name: str, h
     """The step of the proof of being stuck that decays rest on: every rule at a gradient of zero,
     in single precision.
     """
-    update, random = RULES[hyper][name].update, np.random.default_rng(0)
+    update, random = mixed([RULES[hyper][name]]), np.random.default_rng(0)
     w, a, b, zero = (
         np.float32(x)
         for x in (random.normal(size=200), *random.uniform(0.1, 1, (2, 200)), np.zeros(200))
@@ -634,12 +634,12 @@ def test_what_moves_nothing_at_a_rate_moves_nothing_at_smaller_ones(name: str, h
     moved, t, rate = np.ones(200, bool), 10, np.float32(0.1)
     while moved.any():
         before = w
-        w, a, b = update(np, w, a, b, zero, rate, np.float32(t))
+        w, a, b = update(np, None, w, a, b, zero, rate, np.float32(t))
         moved, t = w != before, t + 1
     for _ in range(300):
         rate *= np.float32(random.uniform(0.5, 1))
         before = w
-        w, a, b = update(np, w, a, b, zero, rate, np.float32(t))
+        w, a, b = update(np, None, w, a, b, zero, rate, np.float32(t))
         assert np.array_equal(w, before)
         t += 1
 
