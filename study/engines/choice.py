@@ -76,13 +76,12 @@ class Setup:
             raise StudyError(
                 f"{self.engine} does not start on its device ({why}): give --device cpu, or mend it"
             ) from None
-        if gpus("uuid") and runs_on != "gpu":
-            there = gpus("name")[0]
+        if gpus() and runs_on != "gpu":
             raise StudyError(
-                f"{self.engine} does not see this machine's GPU ({there}): install its CUDA "
-                "libraries, or give --device cpu"
+                f"{self.engine} does not see this machine's GPU ({gpus()[0].name}): "
+                "install its CUDA libraries, or give --device cpu"
             )
-        if runs_on == "gpu" and not gpus("uuid"):
+        if runs_on == "gpu" and not gpus():
             raise StudyError(
                 f"{self.engine} would train on a GPU that nvidia-smi does not tell of: mend "
                 "that, or give --device cpu"

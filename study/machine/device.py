@@ -35,7 +35,7 @@ def current() -> str:
     """The device that a framework takes in this process: the first GPU that it can see, else the
     processor.
     """
-    return (*gpus("uuid"), CPU)[0]
+    return gpus()[0].uuid if gpus() else CPU
 
 
 def choose(name: str) -> None:
@@ -51,14 +51,14 @@ def choose(name: str) -> None:
     if name == CPU:
         os.environ |= {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": CPU}
     else:
-        seen, place = gpus("uuid"), int(found[1] or 0)
+        seen, place = gpus(), int(found[1] or 0)
         if len(seen) <= place:
             raise StudyError(
                 f"device {name}: {len(seen)} GPUs are seen here (by nvidia-smi and "
                 "CUDA_VISIBLE_DEVICES)"
             )
         if found[1]:
-            os.environ["CUDA_VISIBLE_DEVICES"] = seen[place]
+            os.environ["CUDA_VISIBLE_DEVICES"] = seen[place].uuid
     for known in (
         current,
         this_machine,
@@ -76,17 +76,17 @@ def pin() -> str:
     Raises:
         StudyError: every GPU is taken.
     """
-    seen = gpus("uuid")
+    seen = gpus()
     if not seen:
         return CPU
     for gpu in seen:
         try:
-            _lock(gpu).acquire(timeout=0)
+            _lock(gpu.uuid).acquire(timeout=0)
         except Timeout:
             continue
-        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu.uuid
         current.cache_clear()
-        return gpu
+        return gpu.uuid
     raise StudyError(
         f"each of this machine's GPUs ({len(seen)}) has its worker or a timed job already: "
         "start one worker a GPU, no more"

@@ -26,7 +26,7 @@ def this_machine() -> Machine:
         cpu=processor.name,
         cores=usable_cores(),
         memory_gb=round(psutil.virtual_memory().total / 2**30),
-        gpus=gpus("name"),
+        gpus=tuple(gpu.name for gpu in gpus()),
         system=platform.system(),
         model=processor.model,
         vectors=processor.vectors,

@@ -54,7 +54,7 @@ def versions_of(engine: str) -> tuple[tuple[str, str], ...]:
             found.append((package, version(package)))
         except PackageNotFoundError:
             continue
-    found += [("driver", driver) for driver in gpus("driver_version")[:1]]
+    found += [("driver", gpu.driver) for gpu in gpus()[:1]]
     settings = {
         "onednn": settle_onednn() if engine == "tensorflow" else None,
         "threads": os.environ.get(THREADS[engine]),
