@@ -425,7 +425,7 @@ def test_lanes_taken_within_an_array_go_on_as_their_originals(taken: list[int]) 
         [bytes_of(lane, i) for i in range(8)],
     )
     lane.restore(state)
-    lane.take(taken)
+    lane.keep(taken)
     losses, _ = lane.advance(schedule[:, taken])
     assert losses == pytest.approx(on[:, taken], abs=1e-5)
     for place, origin in enumerate(taken):

@@ -214,7 +214,7 @@ def test_snapshot_and_restore_are_bit_exact(kind: Kind) -> None:
     state = learner.snapshot()
     expected = learner.advance(rates(array, 9))
     after = parts(learner)
-    learner.take([0, 3])
+    learner.keep([0, 3])
     learner.advance(np.full((3, 2), 1e9))
     learner.restore(state)
     assert learner.lanes == 8
@@ -232,7 +232,7 @@ def test_lanes_that_are_taken_go_on_as_their_originals(kind: Kind) -> None:
     on_, _ = learner.advance(rates(array, 10))
     learner.restore(state)
     for taken in ([5, 2, 2, 4, 1, 0, 3, 3], [4, 1, 2, 2]):
-        learner.take(taken)
+        learner.keep(taken)
         origin = taken if learner.lanes == 8 else [[5, 2, 2, 4, 1, 0, 3, 3][i] for i in taken]
         assert learner.lanes == len(taken)
         assert all(

@@ -250,8 +250,8 @@ class Lanes:
         """See `Learner.restore`."""
         self.state, self.lanes = state, int(state.kind.shape[0])
 
-    def take(self, lanes: Sequence[int]) -> None:
-        """See `Learner.take`."""
+    def keep(self, lanes: Sequence[int]) -> None:
+        """See `Learner.keep`."""
         xp = self.images.backend.xp
         kept = xp.constant(list(lanes), xp.int32)
         *slots, kind, rates = (

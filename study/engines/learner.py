@@ -76,7 +76,7 @@ class Learner(Protocol):
         """Go back to a snapshot, its number of lanes included."""
         ...
 
-    def take(self, lanes: Sequence[int]) -> None:
+    def keep(self, lanes: Sequence[int]) -> None:
         """Keep the lanes at these indices, slots included, in this order; one may come twice."""
         ...
 

@@ -42,7 +42,7 @@ def train(
         learner = engine.learner([trial_of(arms[0], seed, dataset)])
         if arms[0].carries_on:
             learner.restore(alone.snapshot())
-        learner.take([0] * len(arms))
+        learner.keep([0] * len(arms))
         rows += _epochs(learner, arms, seed, images, watch)
     return rows
 

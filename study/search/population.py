@@ -249,7 +249,7 @@ def train(
             members = evolve(members, scores.tolist(), settings, random)
             parents = [member.parent for member in members]
             if parents != list(range(len(parents))):
-                learner.take(padded(parents, learner.lanes))
+                learner.keep(padded(parents, learner.lanes))
                 alive = alive[parents]
     steps = settings.members * settings.ready * settings.rounds
     done = Population(tuple(rounds), settings.ready, steps, seconds, math.nan)

@@ -194,7 +194,7 @@ def race(
     examine = CHECKS_AT_CHANCE * check_every
     while lanes:
         if kept is not None:
-            learner.take(padded(kept, array_size(len(kept))))
+            learner.keep(padded(kept, array_size(len(kept))))
             with stopwatch.part("compile"):
                 learner.prepare()
         given = scheduled(
