@@ -67,7 +67,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 
 from study import data
-from study.engines.choice import BACKENDS, PRECISIONS, Setup
+from study.engines.choice import BACKENDS, PRECISIONS, EngineChoice
 from study.errors import StudyError
 from study.execution.executors.pool import Workers
 from study.machine.device import choose
@@ -364,7 +364,7 @@ def ready(contender: Contender, seconds: float) -> bool:
 
 
 def measure(
-    quick: bool, setup: Setup, networks: Sequence[str] = ("compact", "tutorial")
+    quick: bool, setup: EngineChoice, networks: Sequence[str] = ("compact", "tutorial")
 ) -> dict[str, Any]:
     """Time every contender on the networks."""
     images = data.load("mnist")
@@ -562,7 +562,9 @@ def main() -> None:
         if arguments.device:
             choose(arguments.device)
         networks = (arguments.network,) if arguments.network else ("compact", "tutorial")
-        answer = measure(arguments.quick, Setup(arguments.engine, arguments.precision), networks)
+        answer = measure(
+            arguments.quick, EngineChoice(arguments.engine, arguments.precision), networks
+        )
     except StudyError as error:
         print(f"benchmark: {error}", file=sys.stderr)
         sys.exit(2)

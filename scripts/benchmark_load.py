@@ -35,7 +35,7 @@ import numpy as np
 import pandas as pd
 
 from study import data
-from study.engines.choice import Setup
+from study.engines.choice import EngineChoice
 from study.engines.learner import Learner
 from study.execution.executors.pool import Workers
 from study.machine.clock import running
@@ -105,7 +105,7 @@ def measure(repeats: int) -> pd.DataFrame:
         name: preset("quick").with_(network=name, optimizers=("adam",)).trials()[0]
         for name in LANES
     }
-    factory, jobs = Setup(), this_machine().cores
+    factory, jobs = EngineChoice(), this_machine().cores
     engine = factory(data.load("mnist"))
     alone = {name: engine.learner([trial]) for name, trial in trials.items()}
     crew = Workers(jobs, "mnist", factory)

@@ -18,7 +18,7 @@ from command import call
 from test_driver import ROOT, SPEC, program
 from test_learners import images
 
-from study.engines.choice import BACKENDS, Setup
+from study.engines.choice import BACKENDS, EngineChoice
 from study.errors import StudyError
 from study.execution import driver, resources
 from study.machine import device, here, nvidia, versions
@@ -230,7 +230,7 @@ def test_a_gpu_that_nobody_tells_of_is_refused(
     with pytest.raises(
         StudyError, match=f"{engine} would train on a GPU that nvidia-smi does not tell of"
     ):
-        Setup(engine)(images())
+        EngineChoice(engine)(images())
 
     def broken(precision: str) -> str:
         raise AssertionError("no such platform")
@@ -239,7 +239,7 @@ def test_a_gpu_that_nobody_tells_of_is_refused(
     with pytest.raises(
         StudyError, match=f"{engine} does not start on its device \\(no such platform\\)"
     ):
-        Setup(engine)(images())
+        EngineChoice(engine)(images())
 
 
 @pytest.mark.parametrize("engine", BACKENDS)
@@ -248,7 +248,7 @@ def test_an_engine_that_does_not_see_the_gpu_is_refused(gpus: None, engine: str)
     with pytest.raises(
         StudyError, match=f"{engine} does not see this machine's GPU \\(H200\\): install its CUDA"
     ):
-        Setup(engine)(images())
+        EngineChoice(engine)(images())
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from study import data
 from study.engines import jax as tensors_jax
 from study.engines import tensorflow as tensors
 from study.engines.batches import batch_order
-from study.engines.choice import BACKENDS, Setup
+from study.engines.choice import BACKENDS, EngineChoice
 from study.engines.convolutions import FORMS, usual_form
 from study.engines.forward import forward
 from study.engines.framework import Backend
@@ -388,7 +388,7 @@ def test_the_forms_are_timed_for_real(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", BACKENDS)
 def test_a_setup_makes_the_engine(name: str) -> None:
     """On this machine's device, its images there."""
-    setup = Setup(name)
+    setup = EngineChoice(name)
     learner = setup(images()).learner(COMPACT.trials()[:1])
     assert isinstance(learner, Lanes)
     assert name == learner.images.backend.NAME
@@ -399,12 +399,12 @@ def test_a_setup_makes_the_engine(name: str) -> None:
 def test_a_setup_refuses_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """In one sentence, each with what would be right."""
     with pytest.raises(StudyError, match="unknown engine 'torch': one of tensorflow, jax"):
-        Setup("torch")
+        EngineChoice("torch")
     with pytest.raises(StudyError, match="unknown precision 'half'"):
-        Setup(precision="half")
+        EngineChoice(precision="half")
     monkeypatch.setitem(BACKENDS, "jax", "jax.nowhere")
     with pytest.raises(StudyError, match="engine jax is not installed"):
-        Setup("jax")(images())
+        EngineChoice("jax")(images())
 
 
 def test_jax_compiles_one_program_for_all_lengths() -> None:

@@ -38,7 +38,7 @@ from study.cli.options import (
     silence_of,
     workers_of,
 )
-from study.engines.choice import Setup
+from study.engines.choice import EngineChoice
 from study.engines.learner import Learner
 from study.errors import StudyError
 from study.spec.networks import CLASSES
@@ -530,7 +530,7 @@ def _trial(arguments: dict[str, Any]) -> Trial:
     return replace(spec.trials()[0], seed=integer("seed", arguments["seed"], 0, 2**31 - 1))
 
 
-def _learner(trial: Trial, out: Path | None, setup: Setup) -> tuple[Learner, int]:
+def _learner(trial: Trial, out: Path | None, setup: EngineChoice) -> tuple[Learner, int]:
     """A learner of that trial alone, and its steps an epoch; `out` is made first, since that may
     fail.
     """

@@ -27,7 +27,7 @@ PRECISIONS = ("default", "float32", "tf32")
 
 
 @dataclass(frozen=True)
-class Setup:
+class EngineChoice:
     """An engine to be made from images, here or by a worker; nothing is imported before.
 
     Args:
@@ -89,9 +89,9 @@ class Setup:
         return LanesEngine(images, backend, tune=runs_on == "gpu")
 
 
-TENSORFLOW = Setup()
+TENSORFLOW = EngineChoice()
 
 
 def site_of(factory: Callable[[Images], Engine]) -> Site:
     """This process's site with the engine that `factory` makes."""
-    return factory.site() if isinstance(factory, Setup) else this_site()
+    return factory.site() if isinstance(factory, EngineChoice) else this_site()

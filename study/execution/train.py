@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from study import data
-from study.engines.choice import Setup, site_of
+from study.engines.choice import EngineChoice, site_of
 from study.engines.learner import Engine
 from study.errors import StudyError
 from study.execution.executors.base import EngineFactory
@@ -153,7 +153,9 @@ def measure(
 def settled(factory: EngineFactory) -> EngineFactory:
     """The same engine at one precision, whatever GPU a worker pins."""
     return (
-        Setup(factory.engine, site_of(factory).precision) if isinstance(factory, Setup) else factory
+        EngineChoice(factory.engine, site_of(factory).precision)
+        if isinstance(factory, EngineChoice)
+        else factory
     )
 
 
