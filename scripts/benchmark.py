@@ -67,7 +67,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 
 from study import data
-from study.engines.choice import BACKENDS, PRECISIONS, EngineChoice
+from study.engines.choice import ENGINES, PRECISIONS, EngineChoice
 from study.errors import StudyError
 from study.execution.executors.pool import Workers
 from study.machine.device import choose
@@ -344,7 +344,7 @@ def floor_bytes(network: Network) -> float:
 
 def installed() -> list[str]:
     """The engines whose framework is there."""
-    return [name for name in BACKENDS if find_spec(name) is not None]
+    return [name for name in ENGINES if find_spec(name) is not None]
 
 
 def ready(contender: Contender, seconds: float) -> bool:
@@ -547,7 +547,7 @@ def main() -> None:
     )
     parser.add_argument(
         "--engine",
-        choices=tuple(BACKENDS),
+        choices=tuple(ENGINES),
         default=(installed() or ["tensorflow"])[0],
         help="whose lanes",
     )

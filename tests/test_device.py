@@ -18,7 +18,7 @@ from command import call
 from test_driver import ROOT, SPEC, program
 from test_learners import images
 
-from study.engines.choice import BACKENDS, EngineChoice
+from study.engines.choice import ENGINES, EngineChoice
 from study.errors import StudyError
 from study.execution import driver, resources
 from study.machine import device, here, nvidia, versions
@@ -220,12 +220,12 @@ def test_a_hang_on_one_gpu_cannot_be_ended(
         driver.outlook(StudySpec(rates=(0.1,)), tmp_path / "new", silence=60.0)
 
 
-@pytest.mark.parametrize("engine", BACKENDS)
+@pytest.mark.parametrize("engine", ENGINES)
 def test_a_gpu_that_nobody_tells_of_is_refused(
     engine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its seconds would be the processor's; what a framework says is a sentence."""
-    backend = importlib.import_module(BACKENDS[engine])
+    backend = importlib.import_module(ENGINES[engine])
     monkeypatch.setattr(backend, "prepare", lambda precision: "gpu")
     with pytest.raises(
         StudyError, match=f"{engine} would train on a GPU that nvidia-smi does not tell of"
@@ -242,7 +242,7 @@ def test_a_gpu_that_nobody_tells_of_is_refused(
         EngineChoice(engine)(images())
 
 
-@pytest.mark.parametrize("engine", BACKENDS)
+@pytest.mark.parametrize("engine", ENGINES)
 def test_an_engine_that_does_not_see_the_gpu_is_refused(gpus: None, engine: str) -> None:
     """It would train on the processor under the GPU's name."""
     with pytest.raises(

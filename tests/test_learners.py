@@ -21,7 +21,7 @@ from study import data
 from study.engines import jax as tensors_jax
 from study.engines import tensorflow as tensors
 from study.engines.batches import batch_order
-from study.engines.choice import BACKENDS, EngineChoice
+from study.engines.choice import ENGINES, EngineChoice
 from study.engines.convolutions import FORMS, usual_form
 from study.engines.forward import forward
 from study.engines.framework import Backend
@@ -385,7 +385,7 @@ def test_the_forms_are_timed_for_real(monkeypatch: pytest.MonkeyPatch) -> None:
     assert engine.form([other]) in ("folded", "grouped")
 
 
-@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("name", ENGINES)
 def test_a_setup_makes_the_engine(name: str) -> None:
     """On this machine's device, its images there."""
     setup = EngineChoice(name)
@@ -402,7 +402,7 @@ def test_a_setup_refuses_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> N
         EngineChoice("torch")
     with pytest.raises(StudyError, match="unknown precision 'half'"):
         EngineChoice(precision="half")
-    monkeypatch.setitem(BACKENDS, "jax", "jax.nowhere")
+    monkeypatch.setitem(ENGINES, "jax", "jax.nowhere")
     with pytest.raises(StudyError, match="engine jax is not installed"):
         EngineChoice("jax")(images())
 

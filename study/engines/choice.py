@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from study.engines.learner import Engine
 
 
-BACKENDS = {"tensorflow": "study.engines.tensorflow", "jax": "study.engines.jax"}
+ENGINES = {"tensorflow": "study.engines.tensorflow", "jax": "study.engines.jax"}
 """Engines by name, and the module that is all of the framework which they need."""
 
 
@@ -42,7 +42,7 @@ class EngineChoice:
     precision: str = "default"
 
     def __post_init__(self) -> None:
-        choice("engine", self.engine, tuple(BACKENDS))
+        choice("engine", self.engine, tuple(ENGINES))
         choice("precision", self.precision, PRECISIONS)
 
     def site(self) -> Site:
@@ -57,7 +57,7 @@ class EngineChoice:
                 precision.
         """
         try:
-            backend = import_module(BACKENDS[self.engine])
+            backend = import_module(ENGINES[self.engine])
         except ImportError as error:
             if (error.name or "").partition(".")[0] != self.engine:
                 raise
