@@ -19,7 +19,7 @@ matrix product over patches.
 """
 
 
-MOST_ELEMENTS = 2**30
+MAX_ELEMENTS = 2**30
 """Of one tensor: libraries for GPUs count in 32 bits."""
 
 
@@ -35,7 +35,7 @@ def largest(xp: Any, z: Tensor, row: int, column: int) -> Tensor:
 
 def usual_form(backend: Backend, network: Network) -> str:
     """The form of the second convolution that is fastest on processors."""
-    return folded_or_grouped(network) if backend.CONVOLVES else "patches"
+    return folded_or_grouped(network) if backend.FAST_CONVOLUTIONS else "patches"
 
 
 def folded_or_grouped(network: Network) -> str:

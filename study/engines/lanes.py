@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from study.data.images import Images
 from study.data.readers import Bytes
 from study.engines.batches import batch_order
-from study.engines.convolutions import MOST_ELEMENTS, folded_or_grouped, usual_form
+from study.engines.convolutions import MAX_ELEMENTS, folded_or_grouped, usual_form
 from study.engines.framework import Backend, Tensor
 from study.engines.learner import Bools, Floats, array_size, padded
 from study.engines.programs import reading, training
@@ -151,7 +151,7 @@ class Lanes:
             if momenta is None
             else np.asarray(momenta, np.float32)
         )
-        most = self.images.backend.MOST or len(rates)
+        most = self.images.backend.MAX_STEPS_PER_CALL or len(rates)
         parts = [
             self._advance(rates[i : i + most], momenta[i : i + most])
             for i in range(0, len(rates), most)
@@ -166,7 +166,7 @@ class Lanes:
             backend, self.network, self.lanes, self.batch, self.hyper, self.optimizers, self.form
         )
         images, state, count = self.images, self.state, len(rates)
-        missing = (backend.MOST or count) - count
+        missing = (backend.MAX_STEPS_PER_CALL or count) - count
 
         def filled(array: NDArray[Any]) -> NDArray[Any]:
             return np.pad(array, ((0, missing), (0, 0)), mode="edge")
@@ -266,7 +266,7 @@ class Lanes:
         # Without a gradient the convolutions are as good as products over patches, and take less
         # memory.
         batch = min(
-            EVALUATION_BATCH, MOST_ELEMENTS // (SIDE**2 * lanes * max(1, *self.network.filters, 1))
+            EVALUATION_BATCH, MAX_ELEMENTS // (SIDE**2 * lanes * max(1, *self.network.filters, 1))
         )
         program = reading(backend, self.network, lanes, batch, folded_or_grouped(self.network))
         for begin in range(0, len(y), batch):
