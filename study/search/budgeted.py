@@ -31,7 +31,7 @@ KEEP = 3
 """Successive halving keeps one candidate of so many, and its last rung has at most so many."""
 
 
-MOST = 500
+CANDIDATE_STEPS = 500
 """Steps that Optuna's candidates take at most."""
 
 
@@ -97,7 +97,7 @@ def successive_halving(
 
 def optuna_search(make: Make, low: float, high: float, budget: int, seed: int) -> Found:
     """Optuna asks for one rate after another until the budget is spent; a candidate trains for
-    `MOST` steps unless it is pruned.
+    `CANDIDATE_STEPS` steps unless it is pruned.
 
     TPE proposes, Hyperband prunes (Akiba et al. 2019, Bergstra et al. 2011, Li et al. 2018).
 
@@ -118,7 +118,7 @@ def optuna_search(make: Make, low: float, high: float, budget: int, seed: int) -
     # Hyperband deals candidates to its brackets by the study's name, so a fixed one makes the
     # search repeatable.
     pruner = optuna.pruners.HyperbandPruner(
-        min_resource=1, max_resource=MOST // LOOK, reduction_factor=3
+        min_resource=1, max_resource=CANDIDATE_STEPS // LOOK, reduction_factor=3
     )
     study = optuna.create_study(
         study_name="rates",
@@ -131,7 +131,7 @@ def optuna_search(make: Make, low: float, high: float, budget: int, seed: int) -
         trial = study.ask()
         rate = trial.suggest_float("rate", low, high, log=True)
         learner, score, pruned = make([rate]), -1.0, False
-        for look in range(1, MOST // LOOK + 1):
+        for look in range(1, CANDIDATE_STEPS // LOOK + 1):
             if steps + LOOK > budget:
                 break
             score = _train(learner, [rate], LOOK)[0]
