@@ -86,7 +86,7 @@ def find_rate(
     lowest, highest, asked = (
         number("low", low, 0, 1e12),
         number("high", high, 0, 1e12),
-        integer("steps", steps, 1, finder.MOST_STEPS),
+        integer("steps", steps, 1, finder.MAX_STEPS),
     )
     finder.ramp(lowest, highest, asked, scale)  # refuses what is no ramp before anything is loaded
     multiple = finder.stop_of(stop)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-MOST_STEPS = 10**6
+MAX_STEPS = 10**6
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +147,7 @@ def ramp(low: float, high: float, steps: int, scale: str = "log") -> Floats:
     low, high = number("low", low, 0, 1e12), number("high", high, 0, 1e12)
     if not low < high:
         raise StudyError(f"low {low:g} must be below high {high:g}")
-    steps = integer("steps", steps, 1, MOST_STEPS)
+    steps = integer("steps", steps, 1, MAX_STEPS)
     done = np.arange(steps) / steps
     return np.asarray(low * (high / low) ** done if scale == "log" else low + (high - low) * done)
 
