@@ -307,7 +307,7 @@ def end(process: subprocess.Popen[str]) -> None:
 
 
 HOLD = (
-    "from study.machine import device\nwith device.alone():\n    print(device.current())\n   "
+    "from study.machine import device\nwith device.exclusive():\n    print(device.current())\n   "
     " input()"
 )
 PIN = (
@@ -354,7 +354,8 @@ def test_a_worker_times_on_the_device_that_it_has_pinned(
 ) -> None:
     """It does not wait for itself."""
     process = child(
-        "from study.machine import device\ndevice.pin()\nwith device.alone():\n    print('timed')",
+        "from study.machine import device\ndevice.pin()\n"
+        "with device.exclusive():\n    print('timed')",
         two_gpus,
     )
     assert line(process) == "timed"

@@ -94,7 +94,7 @@ def pin() -> str:
 
 
 @contextmanager
-def alone() -> Iterator[None]:
+def exclusive() -> Iterator[None]:
     """Have this process's device to itself among timed jobs; waits for the one that has it, and
     says so.
     """

@@ -124,7 +124,7 @@ def train(
 
     try:
         with (
-            nullcontext() if step_seconds else device.alone(),
+            nullcontext() if step_seconds else device.exclusive(),
             _supervised(context.silence, hung) as beat,
         ):
             with stopwatch.part("build"):

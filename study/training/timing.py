@@ -66,7 +66,7 @@ def step_times(
     Raises:
         StudyError: a trial cannot be trained at all.
     """
-    with device.alone():
+    with device.exclusive():
         return _step_times(trials, engine, clock, watch)
 
 

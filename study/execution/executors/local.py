@@ -36,7 +36,7 @@ class Here:
 
     def probe(self, trial: Trial, sizes: Sequence[int]) -> dict[int, Rounds]:
         """`calibration.probe`, with the device to itself."""
-        with device.alone():
+        with device.exclusive():
             return timing.probe(trial, sizes, self.engine(), self.stopwatch.clock)
 
     def train(
