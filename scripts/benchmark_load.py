@@ -44,7 +44,7 @@ from study.machine.quiet import Meter
 from study.spec.presets import preset
 from study.spec.trial import Trial
 from study.storage.step_times import Rounds
-from study.training.timing import FEWEST, ROUND_SECONDS, ROUNDS, time_round
+from study.training.timing import MIN_ROUND_STEPS, ROUND_SECONDS, ROUNDS, time_round
 
 LOADS = (0, 1, 2, 4, 8)
 LANES = {"compact": 16, "tutorial": 4}
@@ -89,8 +89,8 @@ def busy(count: int) -> Iterator[None]:
 def timed(learner: Learner, count: int, seconds: float) -> Rounds:
     """Rounds of about so many seconds each."""
     begun = running()
-    learner.advance(np.full((FEWEST, learner.lanes), 1e-4))
-    steps = max(FEWEST, round(seconds / ((running() - begun) / FEWEST)))
+    learner.advance(np.full((MIN_ROUND_STEPS, learner.lanes), 1e-4))
+    steps = max(MIN_ROUND_STEPS, round(seconds / ((running() - begun) / MIN_ROUND_STEPS)))
     rounds = Rounds([], steps)
     for _ in range(count):
         time_round(rounds, learner, steps, 1, running)

@@ -12,7 +12,7 @@ from study.execution.resources import Resources
 from study.spec.trial import Trial
 from study.storage.step_times import Calibration
 from study.training.budget import last_check
-from study.training.timing import FEWEST, ROUND_SECONDS, ROUNDS
+from study.training.timing import MIN_ROUND_STEPS, ROUND_SECONDS, ROUNDS
 
 OVERHEAD = {"start": 35.0, "calibrate": 2.0, "probe": 10.0}
 """Seconds beside training: imports, compilation and validation curves; each step time alone; each
@@ -125,5 +125,5 @@ def lane_seconds(
 def measuring_seconds(trial: Trial) -> float:
     """What measuring the trial's step time takes, before anything is known of it."""
     return OVERHEAD["calibrate"] + (ROUNDS + 1) * max(
-        ROUND_SECONDS, FEWEST * _guess(trial, lanes=1)
+        ROUND_SECONDS, MIN_ROUND_STEPS * _guess(trial, lanes=1)
     )
