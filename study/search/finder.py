@@ -17,7 +17,7 @@ import numpy as np
 
 from study.engines.learner import Learner, advance_finite
 from study.errors import StudyError
-from study.search.rules import BETA, FEWEST, READERS, RULES, SCALES, Floats, Pick, smooth
+from study.search.rules import BETA, MIN_POINTS, READERS, RULES, SCALES, Floats, Pick, smooth
 from study.validation import choice, integer, number
 
 if TYPE_CHECKING:
@@ -54,16 +54,16 @@ class Sweep:
     def pick(self, rule: str) -> Pick:
         """What the rule makes of this curve; an unknown rule raises `StudyError`."""
         choice("rule", rule, RULES)
-        if self.steps < FEWEST:
+        if self.steps < MIN_POINTS:
             return Pick(
                 None,
-                f"a sweep of {self.steps} steps says nothing: take at least {FEWEST}, better a "
+                f"a sweep of {self.steps} steps says nothing: take at least {MIN_POINTS}, better a "
                 "few hundred",
             )
-        if len(self.rates) < FEWEST:
+        if len(self.rates) < MIN_POINTS:
             return Pick(
                 None,
-                f"the sweep ended after {len(self.rates)} points, and {FEWEST} are needed: "
+                f"the sweep ended after {len(self.rates)} points, and {MIN_POINTS} are needed: "
                 "lower the rate it starts at",
             )
         return READERS[rule](self)
