@@ -24,7 +24,7 @@ population.
 """
 
 
-PATIENCE = 50
+HOLD_STEPS = 50
 """Steps that a staircase holds a rate for, and that halving looks at."""
 
 
@@ -111,7 +111,7 @@ def _finder(task: Task) -> Iterable[Pick]:
 def _staircase(task: Task) -> Iterable[Pick]:
     stages = _decades(task.low, task.high)
     for fresh, rule in ((False, "carried on"), (True, "fresh")):
-        found = staircase.search(task.together(), stages, PATIENCE // UNITS, fresh=fresh)
+        found = staircase.search(task.together(), stages, HOLD_STEPS // UNITS, fresh=fresh)
         for name, climbed in zip(task.trials, found, strict=False):
             chosen = climbed.pick()
             yield task.pick(
@@ -132,7 +132,7 @@ def _decades(low: float, high: float) -> list[staircase.Stage]:
 
 def _halving(task: Task) -> Iterable[Pick]:
     for name, found in zip(
-        task.trials, halving.halve(task.together(), start=task.high, steps=PATIENCE), strict=False
+        task.trials, halving.halve(task.together(), start=task.high, steps=HOLD_STEPS), strict=False
     ):
         reason = f"after {len(found.tries)} tries from {task.high:g}"
         yield task.pick(name, "halving", "no divergence", found.rate, reason, found.steps)
