@@ -17,7 +17,7 @@ from parabola import Interrupted, Parabola
 
 from study import figures
 from study.errors import StudyError
-from study.search.finder import Course, Sweep, feed, ramp, stop_of, sweep
+from study.search.finder import Sweep, SweepRecorder, feed, ramp, stop_of, sweep
 from study.search.rules import BETA, LAST, RULES, noise, smooth
 
 Floats = NDArray[np.float64]
@@ -144,9 +144,9 @@ def test_noise_alone_never_gives_a_rate(kind: str, length: int) -> None:
     """No rule, for 200 seeds."""
     for seed in range(200):
         rng = np.random.default_rng([seed, length])
-        course = Course(ramp(LOW, HIGH, length), "log", 4.0)
-        feed(course, KINDS[kind](rng, length), rng.binomial(100, 0.1, size=length) / 100)
-        found = course.sweep()
+        recorder = SweepRecorder(ramp(LOW, HIGH, length), "log", 4.0)
+        feed(recorder, KINDS[kind](rng, length), rng.binomial(100, 0.1, size=length) / 100)
+        found = recorder.sweep()
         assert {rule: found.suggest(rule) for rule in RULES} == dict.fromkeys(RULES), seed
 
 

@@ -83,7 +83,7 @@ class Sweep:
         return figures.sweep(self)
 
 
-class Course:
+class SweepRecorder:
     """A sweep in the making: is fed batch after batch, and knows when to stop.
 
     Args:
@@ -187,24 +187,24 @@ def sweep(
         StudyError: a value out of its range.
     """
     rates, stop = ramp(low, high, steps, scale), stop_of(stop)
-    courses = [Course(rates, scale, stop) for _ in range(learner.lanes)]
+    recorders = [SweepRecorder(rates, scale, stop) for _ in range(learner.lanes)]
     before = learner.snapshot()
     try:
         learner.prepare()
         for losses, correct, _ in advance_finite(
             learner, np.broadcast_to(rates[:, None], (len(rates), learner.lanes))
         ):
-            for lane, course in enumerate(courses):
-                feed(course, losses[:, lane], correct[:, lane])
-            if all(course.stopped for course in courses):
+            for lane, recorder in enumerate(recorders):
+                feed(recorder, losses[:, lane], correct[:, lane])
+            if all(recorder.stopped for recorder in recorders):
                 break
     finally:
         learner.restore(before)
-    return [course.sweep() for course in courses]
+    return [recorder.sweep() for recorder in recorders]
 
 
-def feed(course: Course, losses: Iterable[Any], accuracy: Iterable[Any]) -> None:
-    """Give a course batches until it stops."""
+def feed(recorder: SweepRecorder, losses: Iterable[Any], accuracy: Iterable[Any]) -> None:
+    """Give a recorder batches until it stops."""
     for loss, right in zip(losses, accuracy, strict=True):
-        if not course.add(float(loss), float(right)):
+        if not recorder.add(float(loss), float(right)):
             return

@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any
 
 from study.errors import StudyError
-from study.search.finder import Course, Sweep, ramp, stop_of
+from study.search.finder import Sweep, SweepRecorder, ramp, stop_of
 from study.search.keras.batches import Batch, _as_fit_packs, _batches
 from study.search.keras.restore import _same_chances, _same_model, _unresolved_on_error
 from study.validation import integer
@@ -83,24 +83,24 @@ def find_rate(
         integer("seed", seed, 0, 2**63),
     )
     asked = min(LONGEST, max(SHORTEST, length or 0)) if steps is None else steps
-    course = Course(ramp(low, high, asked, scale), scale, stop_of(stop))
+    recorder = SweepRecorder(ramp(low, high, asked, scale), scale, stop_of(stop))
     with _same_chances():
         first = next(batches)
     with _unresolved_on_error(model):
         _sensible(model, first)
         _build(model, first)
-        return _sweep(model, course, first, batches)
+        return _sweep(model, recorder, first, batches)
 
 
-def _sweep(model: Any, course: Course, first: Batch, batches: Iterator[Batch]) -> Sweep:
-    """Train along the course, and put everything back."""
+def _sweep(model: Any, recorder: SweepRecorder, first: Batch, batches: Iterator[Batch]) -> Sweep:
+    """Train along the ramp, and put everything back."""
     with ExitStack() as undone:
         undone.enter_context(_same_chances())
         undone.enter_context(_same_model(model))
         rate = undone.enter_context(_led_rate(model.optimizer))
         undone.enter_context(_as_fit_packs(model))
         known = len(model.variables)
-        for value, batch in zip(course.rates, chain([first], batches), strict=False):
+        for value, batch in zip(recorder.rates, chain([first], batches), strict=False):
             rate.assign(value)
             logs = model.train_on_batch(*batch, return_dict=True)
             if len(model.variables) > known:
@@ -120,9 +120,9 @@ def _sweep(model: Any, course: Course, first: Batch, batches: Iterator[Batch]) -
                 ),
                 None,
             )
-            if not course.add(float(logs["loss"]), accuracy):
+            if not recorder.add(float(logs["loss"]), accuracy):
                 break
-    return course.sweep()
+    return recorder.sweep()
 
 
 def _build(model: Any, batch: Batch) -> None:
