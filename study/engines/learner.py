@@ -100,7 +100,7 @@ def advance_finite(
         yield losses, correct, finite
 
 
-def held(row: Sequence[float], steps: int, lanes: int) -> Floats:
+def constant_rates(row: Sequence[float], steps: int, lanes: int) -> Floats:
     """Rates (steps, lanes) that stay: the row's, padded. A view, which takes no memory."""
     return np.broadcast_to(np.array(padded(row, lanes), float), (steps, lanes))
 

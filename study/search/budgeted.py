@@ -14,7 +14,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from study.engines.learner import Floats, Learner, advance_finite, array_size, held, padded
+from study.engines.learner import (
+    Floats,
+    Learner,
+    advance_finite,
+    array_size,
+    constant_rates,
+    padded,
+)
 from study.errors import StudyError
 
 LOOK = 50
@@ -179,7 +186,7 @@ def _train(learner: Learner, rates: Sequence[float], steps: int) -> list[float]:
     finite.
     """
     recent: deque[Floats] = deque(maxlen=2)
-    for _, correct, finite in advance_finite(learner, held(rates, steps, learner.lanes)):
+    for _, correct, finite in advance_finite(learner, constant_rates(rates, steps, learner.lanes)):
         recent.append(correct)
         fine = finite
     accuracy = np.concatenate(recent)[-LOOK:].mean(axis=0, dtype=np.float64)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from study.engines.learner import Learner, advance_finite, held, padded
+from study.engines.learner import Learner, advance_finite, constant_rates, padded
 from study.engines.rules import MOMENTUM
 from study.errors import StudyError
 from study.machine.clock import running
@@ -232,7 +232,7 @@ def train(
     learner.prepare()
     for number_ in range(1, settings.rounds + 1):
         rates, momenta = (
-            held([getattr(m, what) for m in members], settings.ready, learner.lanes)
+            constant_rates([getattr(m, what) for m in members], settings.ready, learner.lanes)
             for what in ("rate", "momentum")
         )
         begun = clock()
