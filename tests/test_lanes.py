@@ -20,7 +20,7 @@ from study.engines.batches import batch_order
 from study.engines.convolutions import FOLD_BELOW
 from study.engines.lanes import DeviceImages, Lanes
 from study.engines.learner import array_size, padded
-from study.engines.programs import training
+from study.engines.programs import training_program
 from study.engines.rules import RULES, starts
 from study.engines.tensorflow import xp
 from study.errors import StudyError
@@ -444,7 +444,9 @@ def test_nothing_is_traced_twice() -> None:
     before = first.snapshot()
     first.prepare()
     assert first.snapshot() is before
-    program = training(tensors, network_of(array[0]), 8, 30, "published", OPTIMIZERS, first.form)
+    program = training_program(
+        tensors, network_of(array[0]), 8, 30, "published", OPTIMIZERS, first.form
+    )
     assert program.experimental_get_tracing_count() == 1
     first.advance(rates(array, 5))
     first.advance(rates(array, 50))
@@ -456,7 +458,7 @@ def test_nothing_is_traced_twice() -> None:
         lane.stuck([7, 0, 1, 2, 3, 4])
     assert program.experimental_get_tracing_count() == 1
     assert (
-        programs.reading(
+        programs.evaluation_program(
             tensors, network_of(array[0]), 8, lanes.EVALUATION_BATCH, first.form
         ).experimental_get_tracing_count()
         == 1

@@ -28,7 +28,7 @@ from study.engines.framework import Backend
 from study.engines.lanes import DeviceImages, Lanes
 from study.engines.lanes_engine import LanesEngine
 from study.engines.learner import Learner, array_size, padded
-from study.engines.programs import training
+from study.engines.programs import training_program
 from study.errors import StudyError
 from study.spec.networks import network_of
 from study.spec.study import StudySpec
@@ -415,7 +415,7 @@ def test_jax_compiles_one_program_for_all_lengths() -> None:
     first, second = lanes_of(tensors_jax, array), lanes_of(tensors_jax, array)
     first.prepare()
     assert isinstance(first, Lanes)
-    program = training(tensors_jax, first.network, 1, 50, "published", ("sgd",), first.form)
+    program = training_program(tensors_jax, first.network, 1, 50, "published", ("sgd",), first.form)
     compiled = program._cache_size()
     whole, _ = first.advance(rates(array, 150))
     assert program._cache_size() == compiled == 1

@@ -28,7 +28,7 @@ from study.engines.batches import batch_order
 from study.engines.convolutions import MAX_ELEMENTS, folded_or_grouped, usual_form
 from study.engines.framework import Backend, Tensor
 from study.engines.learner import Bools, Floats, array_size, padded
-from study.engines.programs import reading, training
+from study.engines.programs import evaluation_program, training_program
 from study.engines.rules import MOMENTUM, RULES, mixed, starts
 from study.errors import StudyError
 from study.spec.networks import SIDE, network_of
@@ -162,7 +162,7 @@ class Lanes:
     def _advance(self, rates: Floats, momenta: Floats) -> tuple[Floats, Floats]:
         """Some steps in one call of the program."""
         backend, xp = self.images.backend, self.images.backend.xp
-        program = training(
+        program = training_program(
             backend, self.network, self.lanes, self.batch, self.hyper, self.optimizers, self.form
         )
         images, state, count = self.images, self.state, len(rates)
@@ -260,7 +260,7 @@ class Lanes:
         self.restore(State(tuple(slots), kind, rates, self.state.step))
 
     def _read(self, x: Tensor, y: Tensor, w: Tensor) -> Iterator[tuple[Tensor, Tensor, Bools]]:
-        """`reading` over a whole set, batch by batch."""
+        """`evaluation_program` over a whole set, batch by batch."""
         backend = self.images.backend
         lanes = int(w.shape[0])
         # Without a gradient the convolutions are as good as products over patches, and take less
@@ -268,7 +268,9 @@ class Lanes:
         batch = min(
             EVALUATION_BATCH, MAX_ELEMENTS // (SIDE**2 * lanes * max(1, *self.network.filters, 1))
         )
-        program = reading(backend, self.network, lanes, batch, folded_or_grouped(self.network))
+        program = evaluation_program(
+            backend, self.network, lanes, batch, folded_or_grouped(self.network)
+        )
         for begin in range(0, len(y), batch):
             chosen = np.arange(begin, begin + batch)
             correct, greatest = program(

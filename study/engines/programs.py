@@ -12,7 +12,7 @@ from study.spec.networks import CLASSES, SIDE, Network
 
 
 @lru_cache(maxsize=64)
-def training(
+def training_program(
     backend: Backend,
     network: Network,
     lanes: int,
@@ -87,7 +87,9 @@ def _images(backend: Backend) -> tuple[Any, Any]:
 
 
 @lru_cache(maxsize=64)
-def reading(backend: Backend, network: Network, lanes: int, batch: int, form: str) -> Any:
+def evaluation_program(
+    backend: Backend, network: Network, lanes: int, batch: int, form: str
+) -> Any:
     """The compiled program that looks at images without training: (images (N, 28, 28), labels (N,),
     chosen (batch,), w (K, n)) -> which of the chosen images each lane classifies right (K, batch),
     and the greatest activation of each lane's hidden layers (layers, K).
