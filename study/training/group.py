@@ -44,7 +44,7 @@ class Context:
     device: str | None = None
     silence: float | None = None
 
-    def run(
+    def record(
         self,
         trial: Trial,
         outcome: Outcome,
@@ -109,7 +109,7 @@ def train(
         )  # the clock is read, so the load is that of the training
         quiet = meter.read().quiet if timed else None
         emit(
-            context.run(trials[lane], outcome, started, len(trials), own, quiet=quiet, **values),
+            context.record(trials[lane], outcome, started, len(trials), own, quiet=quiet, **values),
             finish,
         )
         left.discard(lane)
