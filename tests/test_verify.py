@@ -15,7 +15,7 @@ from study.errors import StudyError
 from study.execution import calibrate, driver
 from study.storage.records import Outcome
 from study.storage.store import Store
-from study.training.verification import Check, choose, summary, verify
+from study.training.verification import Verification, choose, summary, verify
 
 
 def test_trials_alone_take_the_stored_steps_and_end_the_same(folder: Path) -> None:
@@ -32,7 +32,7 @@ def test_the_error_is_that_of_the_step_time() -> None:
     """A stored step of 2 ms that takes 2.5 ms by the clock is a fifth too short, whatever the
     steps.
     """
-    check = Check(replace(RUN, seconds=2.0, steps=1000), "reached", 2000, 5.0)
+    check = Verification(replace(RUN, seconds=2.0, steps=1000), "reached", 2000, 5.0)
     assert check.step_time_error == pytest.approx(0.2)
     facts = summary(
         [
