@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from study.data.readers import KEYS, Arrays, Bytes, _md5, read_fashion, read_npz, verify
+from study.data.readers import KEYS, Arrays, Bytes, md5_of, read_fashion, read_npz, verify
 from study.errors import StudyError
 
 VALIDATION = 5_000
@@ -91,7 +91,7 @@ def load(name: str = "mnist") -> Images:
             f"{name}: x_train holds {len(arrays['x_train'])} images, expected at least "
             f"{2 * held} (5,000 are held out)"
         )
-    digest = hashlib.md5("".join(_md5(arrays[key]) for key in KEYS).encode()).hexdigest()
+    digest = hashlib.md5("".join(md5_of(arrays[key]) for key in KEYS).encode()).hexdigest()
     return Images(
         name=name,
         digest=digest,

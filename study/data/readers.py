@@ -147,7 +147,7 @@ def read_idx(path: Path) -> Bytes:
 def verify(arrays: Arrays, expected: Mapping[str, str], where: str, help: str) -> None:
     """Raise `StudyError` unless the MD5 of every array's bytes is the expected one."""
     for key in KEYS:
-        found = _md5(arrays[key])
+        found = md5_of(arrays[key])
         if found != expected[key]:
             raise StudyError(
                 f"{where}: the MD5 of {key} is {found}, expected {expected[key]}: the data is "
@@ -155,5 +155,5 @@ def verify(arrays: Arrays, expected: Mapping[str, str], where: str, help: str) -
             )
 
 
-def _md5(array: Bytes) -> str:
+def md5_of(array: Bytes) -> str:
     return hashlib.md5(np.ascontiguousarray(array).tobytes()).hexdigest()
