@@ -21,7 +21,7 @@ from study.spec.trial import Trial
 from study.storage.records import Finish, Outcome, Run
 from study.training.loop import Progress, race
 from study.training.stopwatch import Stopwatch
-from study.training.watchdog import _supervised
+from study.training.watchdog import supervised
 
 Emit = Callable[[Run, Finish | None], None]
 
@@ -125,7 +125,7 @@ def train(
     try:
         with (
             nullcontext() if step_seconds else device.exclusive(),
-            _supervised(context.silence, hung) as beat,
+            supervised(context.silence, hung) as beat,
         ):
             with stopwatch.part("build"):
                 learner = engine.learner(trials)
