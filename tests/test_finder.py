@@ -270,7 +270,7 @@ def test_the_figure_marks_and_names_every_rate() -> None:
     right = np.interp(np.arange(STEPS), [0, 60, 120, 199], [0.1, 0.1, 0.9, 0.2])
     found = curve(basin(1.0, 0.01), right)
     above, below = found.plot().axes
-    for axes, rules in ((above, RULES[:4]), (below, RULES[4:])):
+    for axes, rules in ((above, list(RULES)[:4]), (below, list(RULES)[4:])):
         for rule in rules:
             rate = found.suggest(rule)
             assert f"{rule}: {'none' if rate is None else f'{rate:.3g}'}" in labels(axes)

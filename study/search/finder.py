@@ -17,7 +17,7 @@ import numpy as np
 
 from study.engines.learner import Learner, advance_finite
 from study.errors import StudyError
-from study.search.rules import BETA, MIN_POINTS, READERS, RULES, SCALES, Floats, Pick, smooth
+from study.search.rules import BETA, MIN_POINTS, RULES, SCALES, Floats, Pick, smooth
 from study.validation import choice, integer, number
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Sweep:
 
     def pick(self, rule: str) -> Pick:
         """What the rule makes of this curve; an unknown rule raises `StudyError`."""
-        choice("rule", rule, RULES)
+        choice("rule", rule, tuple(RULES))
         if self.steps < MIN_POINTS:
             return Pick(
                 None,
@@ -66,7 +66,7 @@ class Sweep:
                 f"the sweep ended after {len(self.rates)} points, and {MIN_POINTS} are needed: "
                 "lower the rate it starts at",
             )
-        return READERS[rule](self)
+        return RULES[rule](self)
 
     def suggest(self, rule: str = "tenth") -> float | None:
         """The rate by the rule, or None; see `why`."""

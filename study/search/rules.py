@@ -266,17 +266,12 @@ def _by_loss(rule: Callable[[Sweep], Pick]) -> Callable[[Sweep], Pick]:
     return lambda sweep: _fell(sweep) or rule(sweep)
 
 
-READERS: dict[str, Callable[[Sweep], Pick]] = {
-    **{
-        name: _by_loss(rule)
-        for name, rule in dict(
-            tenth=_tenth, steepest=_steepest, valley=_valley, slide=_slide
-        ).items()
-    },
+RULES: dict[str, Callable[[Sweep], Pick]] = {
+    "tenth": _by_loss(_tenth),
+    "steepest": _by_loss(_steepest),
+    "valley": _by_loss(_valley),
+    "slide": _by_loss(_slide),
     "rise": _rise,
     "fall": _fall,
 }
-"""The rules by name."""
-
-
-RULES = tuple(READERS)
+"""The rules by name: what each makes of a sweep."""
