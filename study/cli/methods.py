@@ -439,10 +439,10 @@ def cycles(
     seconds and what is the cycle's gain.
     """
     from study import figures
-    from study.experiments import resumable
+    from study.experiments.cycles import run_cycles
     from study.tables import case_study
 
-    rows = resumable.run_cycles(
+    rows = run_cycles(
         out,
         integer("seeds", seeds, 1, 10_000),
         dataset,
@@ -482,10 +482,11 @@ def contest(
     picks, and print what they are worth.
     """
     from study import figures, tables
-    from study.experiments import contest, resumable
+    from study.experiments.contest import run_contest
+    from study.experiments.methods import METHODS
     from study.tables import contests
 
-    known = tuple(contest.METHODS)
+    known = tuple(METHODS)
     chosen = (
         known
         if methods is None
@@ -494,7 +495,7 @@ def contest(
     out = folder / "contest" if out is None else out
     count, steps = integer("seeds", seeds, 1, 10_000), integer("budget", budget, 600, 10**9)
     setup = setup_of(engine, device, precision)
-    table = resumable.run_contest(
+    table = run_contest(
         folder,
         out,
         count,
