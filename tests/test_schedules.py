@@ -38,7 +38,7 @@ from study.storage.records import Outcome, Run
 from study.training.group import Context, train
 from study.training.loop import race
 from study.training.stopwatch import Stopwatch
-from study.validation import flag, share
+from study.validation import flag, number
 
 RATE = 0.1
 
@@ -217,7 +217,12 @@ def test_junk_is_refused_or_is_a_schedule(text: str) -> None:
 
 def test_shares_and_flags() -> None:
     """What a user may give for them."""
-    assert [share("x", value) for value in (0, 1, "0.5", -0.0)] == [0, 1, 0.5, 0]
+    assert [number("x", value, 0, 1, inclusive=True) for value in (0, 1, "0.5", -0.0)] == [
+        0,
+        1,
+        0.5,
+        0,
+    ]
     assert [flag("x", value) for value in (True, False, "true", "false")] == [
         True,
         False,
@@ -226,7 +231,7 @@ def test_shares_and_flags() -> None:
     ]
     for value in (-0.1, 1.1, math.nan, True, "x", None):
         with pytest.raises(StudyError, match="must be a number from 0 to 1"):
-            share("x", value)
+            number("x", value, 0, 1, inclusive=True)
     for word in (0, 1, "True", None):
         with pytest.raises(StudyError, match="must be true or false"):
             flag("x", word)

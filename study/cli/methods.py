@@ -314,7 +314,7 @@ def evolve(
         low=number("low", low, 0, 1e12),
         high=number("high", high, 0, 1e12),
         share=number("share", share, 0, 0.5),
-        resample=number("resample", resample, -1, 1),
+        resample=number("resample", resample, 0, 1, inclusive=True),
         bounded=bounded,
         momenta=None if momenta is None else _pair(momenta),
     )
@@ -381,7 +381,10 @@ def _pair(text: str) -> tuple[float, float]:
     parts = text.split(":")
     if len(parts) != 2:
         raise StudyError(f"momenta {text!r} must read LOW:HIGH, such as 0:0.99")
-    return number("momentum", parts[0], -1e-9, 1), number("momentum", parts[1], -1e-9, 1)
+    return (
+        number("momentum", parts[0], 0, 1, inclusive=True),
+        number("momentum", parts[1], 0, 1, inclusive=True),
+    )
 
 
 def _write_population(out: Path, done: Any, trial: Trial, settings: Any) -> None:

@@ -65,8 +65,7 @@ class Settings:
                 f"low {self.low:g} is above high {self.high:g}: the prior needs low <= high"
             )
         number("share", self.share, low=0, high=0.5)
-        if not 0 <= self.resample <= 1:
-            raise StudyError(f"resample {self.resample} must be a probability, from 0 to 1")
+        number("resample", self.resample, low=0, high=1, inclusive=True)
         if not self.factors or not all(0 < factor < math.inf for factor in self.factors):
             raise StudyError(
                 f"factors {self.factors} must be positive numbers, such as 0.8 and 1.2"
