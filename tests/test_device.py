@@ -228,7 +228,7 @@ def test_a_gpu_that_nobody_tells_of_is_refused(
     backend = importlib.import_module(ENGINES[engine])
     monkeypatch.setattr(backend, "prepare", lambda precision: "gpu")
     with pytest.raises(
-        StudyError, match=f"{engine} would train on a GPU that nvidia-smi does not tell of"
+        StudyError, match=f"{engine} would train on a GPU that nvidia-smi does not list"
     ):
         EngineChoice(engine)(images())
 

@@ -1,4 +1,4 @@
-"""Which framework trains, at which precision."""
+"""The choice of the framework that trains, and of its precision."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 
 ENGINES = {"tensorflow": "study.engines.tensorflow", "jax": "study.engines.jax"}
-"""Engines by name, and the module that is all of the framework which they need."""
+"""The engines by name, and the module that holds all of the framework that each needs."""
 
 
 PRECISIONS = ("default", "float32", "tf32")
-"""Of matrix products and convolutions; see `machine.resolved`."""
+"""Precisions of matrix products and convolutions; see `study.machine.nvidia.resolved`."""
 
 
 @dataclass(frozen=True)
 class EngineChoice:
-    """An engine to be made from images, here or by a worker; nothing is imported before.
+    """Makes an engine from images, here or in a worker; the framework is imported only then.
 
     Args:
         engine: `tensorflow` or `jax`.
-        precision: `float32`, `tf32`, or `default`, which is what both frameworks do of themselves.
+        precision: `float32`, `tf32`, or `default`, the default of both frameworks.
 
     Raises:
         StudyError: another name.
@@ -46,15 +46,15 @@ class EngineChoice:
         choice("precision", self.precision, PRECISIONS)
 
     def site(self) -> Site:
-        """This process's site with the engine."""
+        """The site of this process with the engine."""
         return this_site(self.engine, self.precision)
 
     def __call__(self, images: Images) -> Engine:
-        """The engine, its images on the device.
+        """Make the engine, and put the images on its device.
 
         Raises:
-            StudyError: the framework is not installed, sees no GPU where there is one, or lacks the
-                precision.
+            StudyError: the framework is not installed, does not start, lacks the precision, or does
+                not see the GPU of this machine.
         """
         try:
             backend = import_module(ENGINES[self.engine])
@@ -74,7 +74,8 @@ class EngineChoice:
         except Exception as error:
             why = first_line(error) or type(error).__name__
             raise StudyError(
-                f"{self.engine} does not start on its device ({why}): give --device cpu, or mend it"
+                f"{self.engine} does not start on its device ({why}): "
+                "give --device cpu, or repair it"
             ) from None
         if gpus() and runs_on != "gpu":
             raise StudyError(
@@ -83,8 +84,8 @@ class EngineChoice:
             )
         if runs_on == "gpu" and not gpus():
             raise StudyError(
-                f"{self.engine} would train on a GPU that nvidia-smi does not tell of: mend "
-                "that, or give --device cpu"
+                f"{self.engine} would train on a GPU that nvidia-smi does not list: repair "
+                "nvidia-smi, or give --device cpu"
             )
         return LanesEngine(images, backend, tune=runs_on == "gpu")
 
@@ -93,5 +94,5 @@ TENSORFLOW = EngineChoice()
 
 
 def site_of(factory: Callable[[Images], Engine]) -> Site:
-    """This process's site with the engine that `factory` makes."""
+    """The site of this process with the engine that `factory` makes."""
     return factory.site() if isinstance(factory, EngineChoice) else this_site()
