@@ -19,10 +19,10 @@ class Backend(Hashable, Protocol):
 
     NAME: str
 
-    CONVOLVES: bool
+    FAST_CONVOLUTIONS: bool
     """Has it fast convolutions on processors? Where not, products over patches are faster."""
 
-    MOST: int | None
+    MAX_STEPS_PER_CALL: int | None
     """The most steps of one call of a program, to which shorter arrays are filled up, since every
     length would be compiled anew; None where any length will do.
     """
@@ -66,7 +66,7 @@ class Backend(Hashable, Protocol):
 
     def compiled(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """`function` as one program for arguments `shaped` so, compiled once, whatever lengths up
-        to `MOST` it is called with.
+        to `MAX_STEPS_PER_CALL` it is called with.
         """
         ...
 

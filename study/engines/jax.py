@@ -29,10 +29,10 @@ os.environ.setdefault(
 NAME = "jax"
 
 
-CONVOLVES = False
+FAST_CONVOLUTIONS = False
 
 
-MOST: int | None = 64
+MAX_STEPS_PER_CALL: int | None = 64
 
 
 KINDS = {"float64": jnp.float32, "int64": jnp.int32}

@@ -25,11 +25,11 @@ from numpy.typing import NDArray
 from study.data.images import Images
 from study.data.readers import Bytes
 from study.engines.batches import batch_order
-from study.engines.convolutions import MOST_ELEMENTS, folded_or_grouped, usual_form
+from study.engines.convolutions import MAX_ELEMENTS, folded_or_grouped, usual_form
 from study.engines.framework import Backend, Tensor
 from study.engines.learner import Bools, Floats, array_size, padded
-from study.engines.programs import reading, training
-from study.engines.rules import MOMENTUM, RULES, mixed
+from study.engines.programs import evaluation_program, training_program
+from study.engines.rules import MOMENTUM, RULES, mixed, starts
 from study.errors import StudyError
 from study.spec.networks import SIDE, network_of
 from study.spec.trial import OPTIMIZERS, Trial
@@ -51,7 +51,7 @@ class State:
     place in the batch order and the dropout masks).
     """
 
-    slots: tuple[Tensor, Tensor, Tensor]
+    slots: tuple[Tensor, ...]
     kind: Tensor
     rates: Tensor
     step: int
@@ -127,11 +127,11 @@ class Lanes:
         self.lanes = array_size(len(trials))
         lanes = padded(trials, self.lanes)
         kind = [[self.optimizers.index(t.optimizer)] for t in lanes]
-        starts = [[RULES[self.hyper][t.optimizer].start] for t in lanes]
+        begin = np.array([starts(RULES[self.hyper][t.optimizer]) for t in lanes], np.float32)
         w = np.tile(self.network.initial_weights(self.seed), (self.lanes, 1))
-        a = np.broadcast_to(np.array(starts, np.float32), w.shape)
+        columns = begin.T[:, :, None]  # the start of each slot, (K, 1)
         self.state = State(
-            (xp.constant(w), xp.constant(a), xp.zeros_like(w)),
+            (xp.constant(w), *(xp.constant(np.broadcast_to(x, w.shape)) for x in columns)),
             xp.constant(kind, xp.int32),
             xp.zeros(self.lanes),
             0,
@@ -151,7 +151,7 @@ class Lanes:
             if momenta is None
             else np.asarray(momenta, np.float32)
         )
-        most = self.images.backend.MOST or len(rates)
+        most = self.images.backend.MAX_STEPS_PER_CALL or len(rates)
         parts = [
             self._advance(rates[i : i + most], momenta[i : i + most])
             for i in range(0, len(rates), most)
@@ -162,11 +162,11 @@ class Lanes:
     def _advance(self, rates: Floats, momenta: Floats) -> tuple[Floats, Floats]:
         """Some steps in one call of the program."""
         backend, xp = self.images.backend, self.images.backend.xp
-        program = training(
+        program = training_program(
             backend, self.network, self.lanes, self.batch, self.hyper, self.optimizers, self.form
         )
         images, state, count = self.images, self.state, len(rates)
-        missing = (backend.MOST or count) - count
+        missing = (backend.MAX_STEPS_PER_CALL or count) - count
 
         def filled(array: NDArray[Any]) -> NDArray[Any]:
             return np.pad(array, ((0, missing), (0, 0)), mode="edge")
@@ -224,7 +224,7 @@ class Lanes:
                 len(lanes), bool
             )  # one answer for all images would already be a good score
         places = padded(lanes, array_size(len(lanes)))
-        w, a, b = (xp.gather(slot, places) for slot in self.state.slots)
+        w, *slots = (xp.gather(slot, places) for slot in self.state.slots)
         ends = np.cumsum(self.network.sizes)[
             1:-1:2
         ]  # weights up to and with the bias of each hidden layer
@@ -235,9 +235,8 @@ class Lanes:
                 break
         rule = mixed([RULES[self.hyper][name] for name in self.optimizers])
         rates, t = xp.gather(self.state.rates, places)[:, None], xp.constant(self.state.step + 1.0)
-        moved, _, _ = rule(
-            xp, xp.gather(self.state.kind, places), w, a, b, xp.zeros_like(w), rates, t
-        )
+        kind = xp.gather(self.state.kind, places)
+        moved, *_ = rule(xp, kind, w, *slots, xp.zeros_like(w), rates, t)
         still = np.asarray(moved) == np.asarray(w)
         frozen = np.array([still[:, :end].all(axis=1) for end in ends])
         proved: Bools = (dead & frozen).any(axis=0)[: len(lanes)]
@@ -251,25 +250,27 @@ class Lanes:
         """See `Learner.restore`."""
         self.state, self.lanes = state, int(state.kind.shape[0])
 
-    def take(self, lanes: Sequence[int]) -> None:
-        """See `Learner.take`."""
+    def keep(self, lanes: Sequence[int]) -> None:
+        """See `Learner.keep`."""
         xp = self.images.backend.xp
         kept = xp.constant(list(lanes), xp.int32)
-        w, a, b, kind, rates = (
+        *slots, kind, rates = (
             xp.gather(part, kept) for part in (*self.state.slots, self.state.kind, self.state.rates)
         )
-        self.restore(State((w, a, b), kind, rates, self.state.step))
+        self.restore(State(tuple(slots), kind, rates, self.state.step))
 
     def _read(self, x: Tensor, y: Tensor, w: Tensor) -> Iterator[tuple[Tensor, Tensor, Bools]]:
-        """`reading` over a whole set, batch by batch."""
+        """`evaluation_program` over a whole set, batch by batch."""
         backend = self.images.backend
         lanes = int(w.shape[0])
         # Without a gradient the convolutions are as good as products over patches, and take less
         # memory.
         batch = min(
-            EVALUATION_BATCH, MOST_ELEMENTS // (SIDE**2 * lanes * max(1, *self.network.filters, 1))
+            EVALUATION_BATCH, MAX_ELEMENTS // (SIDE**2 * lanes * max(1, *self.network.filters, 1))
         )
-        program = reading(backend, self.network, lanes, batch, folded_or_grouped(self.network))
+        program = evaluation_program(
+            backend, self.network, lanes, batch, folded_or_grouped(self.network)
+        )
         for begin in range(0, len(y), batch):
             chosen = np.arange(begin, begin + batch)
             correct, greatest = program(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from study.data.images import Images
-from study.engines.convolutions import FORMS, MOST_ELEMENTS, folded_or_grouped, usual_form
+from study.engines.convolutions import FORMS, MAX_ELEMENTS, folded_or_grouped, usual_form
 from study.engines.framework import Backend
 from study.engines.lanes import DeviceImages, Lanes
 from study.engines.learner import array_size
@@ -52,7 +52,7 @@ class LanesEngine:
         )
         if self.tune and network.filters and key not in self.forms:
             patches = key[1] * trials[0].batch * (SIDE // 2 * KERNEL) ** 2 * network.filters[0]
-            forms = [form for form in FORMS if form != "patches" or patches < MOST_ELEMENTS]
+            forms = [form for form in FORMS if form != "patches" or patches < MAX_ELEMENTS]
             seconds = {form: _seconds(trials, self.images, form, clock) for form in forms}
             usual = usual if usual in seconds else folded_or_grouped(network)
             best = min(seconds, key=lambda form: seconds[form])

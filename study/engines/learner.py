@@ -76,7 +76,7 @@ class Learner(Protocol):
         """Go back to a snapshot, its number of lanes included."""
         ...
 
-    def take(self, lanes: Sequence[int]) -> None:
+    def keep(self, lanes: Sequence[int]) -> None:
         """Keep the lanes at these indices, slots included, in this order; one may come twice."""
         ...
 
@@ -100,7 +100,7 @@ def advance_finite(
         yield losses, correct, finite
 
 
-def held(row: Sequence[float], steps: int, lanes: int) -> Floats:
+def constant_rates(row: Sequence[float], steps: int, lanes: int) -> Floats:
     """Rates (steps, lanes) that stay: the row's, padded. A view, which takes no memory."""
     return np.broadcast_to(np.array(padded(row, lanes), float), (steps, lanes))
 

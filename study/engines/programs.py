@@ -7,12 +7,12 @@ from typing import Any
 
 from study.engines.forward import classified, forward
 from study.engines.framework import Backend, Tensor
-from study.engines.rules import RULES, mixed
+from study.engines.rules import RULES, SLOTS, mixed
 from study.spec.networks import CLASSES, SIDE, Network
 
 
 @lru_cache(maxsize=64)
-def training(
+def training_program(
     backend: Backend,
     network: Network,
     lanes: int,
@@ -42,7 +42,7 @@ def training(
         seed: Tensor,
     ) -> Any:
         def body(i: Tensor, slots: Any) -> Any:
-            w, a, b = slots
+            w = slots[0]
             x, y = xp.gather(images, order[i]), xp.gather(labels, order[i])
             mask = None
             if network.dropout:
@@ -59,7 +59,7 @@ def training(
 
             value, correct, g = backend.value_and_gradient(loss, w)
             t = xp.cast(start + i + 1, xp.float32)
-            return update(kind, w, a, b, g, rates[i][:, None], t, momenta[i][:, None]), (
+            return update(kind, *slots, g, rates[i][:, None], t, momenta[i][:, None]), (
                 value,
                 correct,
             )
@@ -67,7 +67,7 @@ def training(
         return backend.steps(body, slots, count, order.shape[0], lanes)
 
     shaped = backend.shaped
-    slot = shaped(lanes, network.weights)
+    slots = (shaped(lanes, network.weights),) * (1 + SLOTS)
     return backend.compiled(
         program,
         *_images(backend),
@@ -75,7 +75,7 @@ def training(
         shaped(None, lanes),
         shaped(None, lanes),
         shaped(lanes, 1, dtype="int32"),
-        (slot, slot, slot),
+        slots,
         *[shaped(dtype="int32")] * 3,
     )
 
@@ -87,7 +87,9 @@ def _images(backend: Backend) -> tuple[Any, Any]:
 
 
 @lru_cache(maxsize=64)
-def reading(backend: Backend, network: Network, lanes: int, batch: int, form: str) -> Any:
+def evaluation_program(
+    backend: Backend, network: Network, lanes: int, batch: int, form: str
+) -> Any:
     """The compiled program that looks at images without training: (images (N, 28, 28), labels (N,),
     chosen (batch,), w (K, n)) -> which of the chosen images each lane classifies right (K, batch),
     and the greatest activation of each lane's hidden layers (layers, K).

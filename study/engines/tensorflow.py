@@ -55,10 +55,10 @@ tf.get_logger().setLevel(
 NAME = "tensorflow"
 
 
-CONVOLVES = True
+FAST_CONVOLUTIONS = True
 
 
-MOST: int | None = None
+MAX_STEPS_PER_CALL: int | None = None
 
 
 xp: Any = tf

@@ -57,7 +57,7 @@ def verify(
     *,
     factory: EngineFactory = TENSORFLOW,
     warn: Callable[[list[str]], None] = lambda sentences: None,
-) -> tuple[list[verification.Check], dict[str, float | int]]:
+) -> tuple[list[verification.Verification], dict[str, float | int]]:
     """Train `count` stored trials of mode array again alone; return the comparisons and their
     summary. Nothing is stored; `warn` is told if the machine was busy meanwhile.
 

@@ -40,7 +40,7 @@ def predict(
     *,
     factory: EngineFactory = TENSORFLOW,
     warn: Callable[[list[str]], None] = lambda sentences: None,
-) -> tuple[pd.DataFrame, list[verification.Check]]:
+) -> tuple[pd.DataFrame, list[verification.Verification]]:
     """What the trials of a study, stored on any machine, take on this one: their steps x step times
     measured here, see `predicted`.
 

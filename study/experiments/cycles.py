@@ -1,15 +1,84 @@
-"""The case study of cyclical rates: every arm is trained with every seed."""
+"""The case study of cyclical rates in its folder: every arm is trained with every seed."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from tqdm import tqdm
 
+from study.engines.choice import TENSORFLOW, site_of
 from study.engines.learner import Engine, Floats, Learner
+from study.execution.executors.base import EngineFactory
+from study.execution.executors.source import Source
+from study.execution.study_folder import busy, calibration_of
 from study.spec.schedules import parse
+from study.storage.jsonl import append_line, read_rows, repair
+from study.storage.store import Store
+from study.tables import case_study
 from study.tables.case_study import ARMS, EPOCHS, Arm, trial_of
+from study.training import timing
+from study.training.stopwatch import Stopwatch
+
+
+def run_cycles(
+    out: Path, seeds: int, dataset: str = "mnist", *, factory: EngineFactory = TENSORFLOW
+) -> pd.DataFrame:
+    """Train every arm with every seed that `out` lacks, and write `cycles.csv` with its summary.
+
+    Step times that are missing are measured first. The rows of a seed are stored before the next
+    seed begins, so a case study that was stopped goes on where it was.
+
+    Args:
+        out: the folder; `cycles.jsonl` in it is the source of truth.
+        seeds: number of seeds N; they are 0 to N - 1.
+        dataset: as in a study.
+        factory: makes the engine.
+
+    Returns:
+        The table of `study.tables.case_study.read`, a row an arm, seed and epoch.
+
+    Raises:
+        StudyError: bad input, another process on the same folder, or a folder of another data set.
+    """
+    store, site = Store(out), site_of(factory)
+    with store.writing():
+        asked: dict[str, Any] = {"dataset": dataset, "width": 1.0, "epochs": EPOCHS}
+        if (site.engine, site.precision) != ("tensorflow", "float32"):
+            # Older folders, all of TensorFlow in float32, do not name them.
+            asked |= {"engine": site.engine, "precision": site.precision}
+        store.settle("cycles.json", asked, "case study")
+        repair(out / case_study.FILE)
+        done = {row["seed"] for row in read_rows(out / case_study.FILE, case_study.seed_rows)}
+        missing = [seed for seed in range(seeds) if seed not in done]
+        source = Source(dataset, factory, Stopwatch())
+        images = source.images()
+        times = calibration_of(out, shared=False, site=site)
+        kinds = times.missing([trial_of(arm, 0, dataset) for arm in ARMS])
+        with tqdm(total=len(missing) * EPOCHS * 3, desc="cycles", disable=not missing) as bar:
+
+            def watch(arms: str, epoch: int) -> None:
+                bar.set_postfix_str(f"{arms[:40]}, epoch {epoch}")
+                bar.update(1)
+
+            if kinds:
+                bar.set_postfix_str("step times")
+                for sentence in (
+                    *timing.measure(times, kinds, source.engine()),
+                    *busy(times, kinds),
+                ):
+                    bar.write(f"note: {sentence}", file=sys.stderr)
+            for seed in missing:
+                rows = train(seed, source.engine(), len(images.x_train), dataset, watch)
+                append_line(out / case_study.FILE, {"seed": seed, "rows": rows})
+    table = case_study.read(out)
+    table.to_csv(out / "cycles.csv", index=False, float_format="%.6g")
+    case_study.summary(table).to_csv(out / "cycles-summary.csv", index=False, float_format="%.6g")
+    return table
 
 
 def train(
@@ -42,7 +111,7 @@ def train(
         learner = engine.learner([trial_of(arms[0], seed, dataset)])
         if arms[0].carries_on:
             learner.restore(alone.snapshot())
-        learner.take([0] * len(arms))
+        learner.keep([0] * len(arms))
         rows += _epochs(learner, arms, seed, images, watch)
     return rows
 

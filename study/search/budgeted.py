@@ -14,7 +14,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from study.engines.learner import Floats, Learner, advance_finite, array_size, held, padded
+from study.engines.learner import (
+    Floats,
+    Learner,
+    advance_finite,
+    array_size,
+    constant_rates,
+    padded,
+)
 from study.errors import StudyError
 
 LOOK = 50
@@ -31,7 +38,7 @@ KEEP = 3
 """Successive halving keeps one candidate of so many, and its last rung has at most so many."""
 
 
-MOST = 500
+CANDIDATE_STEPS = 500
 """Steps that Optuna's candidates take at most."""
 
 
@@ -94,7 +101,7 @@ def successive_halving(
         steps += each * len(rates)
         if rung + 1 < rungs:
             best = sorted(range(len(rates)), key=lambda i: -scores[i])[: max(1, len(rates) // KEEP)]
-            learner.take(padded(best, array_size(len(best))))
+            learner.keep(padded(best, array_size(len(best))))
             learner.prepare()
             rates = [rates[i] for i in best]
     return _best(rates, scores, steps)
@@ -102,7 +109,7 @@ def successive_halving(
 
 def optuna_search(make: Make, low: float, high: float, budget: int, seed: int) -> Found:
     """Optuna asks for one rate after another until the budget is spent; a candidate trains for
-    `MOST` steps unless it is pruned.
+    `CANDIDATE_STEPS` steps unless it is pruned.
 
     TPE proposes, Hyperband prunes (Akiba et al. 2019, Bergstra et al. 2011, Li et al. 2018).
 
@@ -126,7 +133,7 @@ def optuna_search(make: Make, low: float, high: float, budget: int, seed: int) -
     # Hyperband deals candidates to its brackets by the study's name, so a fixed one makes the
     # search repeatable.
     pruner = optuna.pruners.HyperbandPruner(
-        min_resource=1, max_resource=MOST // LOOK, reduction_factor=3
+        min_resource=1, max_resource=CANDIDATE_STEPS // LOOK, reduction_factor=3
     )
     study = optuna.create_study(
         study_name="rates",
@@ -139,7 +146,7 @@ def optuna_search(make: Make, low: float, high: float, budget: int, seed: int) -
         trial = study.ask()
         rate = trial.suggest_float("rate", low, high, log=True)
         learner, score, pruned = make([rate]), -1.0, False
-        for look in range(1, MOST // LOOK + 1):
+        for look in range(1, CANDIDATE_STEPS // LOOK + 1):
             if steps + LOOK > budget:
                 break
             score = _train(learner, [rate], LOOK)[0]
@@ -187,7 +194,7 @@ def _train(learner: Learner, rates: Sequence[float], steps: int) -> list[float]:
     finite.
     """
     recent: deque[Floats] = deque(maxlen=2)
-    for _, correct, finite in advance_finite(learner, held(rates, steps, learner.lanes)):
+    for _, correct, finite in advance_finite(learner, constant_rates(rates, steps, learner.lanes)):
         recent.append(correct)
         fine = finite
     accuracy = np.concatenate(recent)[-LOOK:].mean(axis=0, dtype=np.float64)

@@ -17,14 +17,14 @@ import numpy as np
 
 from study.engines.learner import Learner, advance_finite
 from study.errors import StudyError
-from study.search.rules import BETA, FEWEST, READERS, RULES, SCALES, Floats, Pick, smooth
+from study.search.rules import BETA, MIN_POINTS, RULES, SCALES, Floats, Pick, smooth
 from study.validation import choice, integer, number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-MOST_STEPS = 10**6
+MAX_STEPS = 10**6
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,20 +53,20 @@ class Sweep:
 
     def pick(self, rule: str) -> Pick:
         """What the rule makes of this curve; an unknown rule raises `StudyError`."""
-        choice("rule", rule, RULES)
-        if self.steps < FEWEST:
+        choice("rule", rule, tuple(RULES))
+        if self.steps < MIN_POINTS:
             return Pick(
                 None,
-                f"a sweep of {self.steps} steps says nothing: take at least {FEWEST}, better a "
+                f"a sweep of {self.steps} steps says nothing: take at least {MIN_POINTS}, better a "
                 "few hundred",
             )
-        if len(self.rates) < FEWEST:
+        if len(self.rates) < MIN_POINTS:
             return Pick(
                 None,
-                f"the sweep ended after {len(self.rates)} points, and {FEWEST} are needed: "
+                f"the sweep ended after {len(self.rates)} points, and {MIN_POINTS} are needed: "
                 "lower the rate it starts at",
             )
-        return READERS[rule](self)
+        return RULES[rule](self)
 
     def suggest(self, rule: str = "tenth") -> float | None:
         """The rate by the rule, or None; see `why`."""
@@ -83,7 +83,7 @@ class Sweep:
         return figures.sweep(self)
 
 
-class Course:
+class SweepRecorder:
     """A sweep in the making: is fed batch after batch, and knows when to stop.
 
     Args:
@@ -147,7 +147,7 @@ def ramp(low: float, high: float, steps: int, scale: str = "log") -> Floats:
     low, high = number("low", low, 0, 1e12), number("high", high, 0, 1e12)
     if not low < high:
         raise StudyError(f"low {low:g} must be below high {high:g}")
-    steps = integer("steps", steps, 1, MOST_STEPS)
+    steps = integer("steps", steps, 1, MAX_STEPS)
     done = np.arange(steps) / steps
     return np.asarray(low * (high / low) ** done if scale == "log" else low + (high - low) * done)
 
@@ -187,24 +187,24 @@ def sweep(
         StudyError: a value out of its range.
     """
     rates, stop = ramp(low, high, steps, scale), stop_of(stop)
-    courses = [Course(rates, scale, stop) for _ in range(learner.lanes)]
+    recorders = [SweepRecorder(rates, scale, stop) for _ in range(learner.lanes)]
     before = learner.snapshot()
     try:
         learner.prepare()
         for losses, correct, _ in advance_finite(
             learner, np.broadcast_to(rates[:, None], (len(rates), learner.lanes))
         ):
-            for lane, course in enumerate(courses):
-                feed(course, losses[:, lane], correct[:, lane])
-            if all(course.stopped for course in courses):
+            for lane, recorder in enumerate(recorders):
+                feed(recorder, losses[:, lane], correct[:, lane])
+            if all(recorder.stopped for recorder in recorders):
                 break
     finally:
         learner.restore(before)
-    return [course.sweep() for course in courses]
+    return [recorder.sweep() for recorder in recorders]
 
 
-def feed(course: Course, losses: Iterable[Any], accuracy: Iterable[Any]) -> None:
-    """Give a course batches until it stops."""
+def feed(recorder: SweepRecorder, losses: Iterable[Any], accuracy: Iterable[Any]) -> None:
+    """Give a recorder batches until it stops."""
     for loss, right in zip(losses, accuracy, strict=True):
-        if not course.add(float(loss), float(right)):
+        if not recorder.add(float(loss), float(right)):
             return

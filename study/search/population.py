@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from study.engines.learner import Learner, advance_finite, held, padded
+from study.engines.learner import Learner, advance_finite, constant_rates, padded
 from study.engines.rules import MOMENTUM
 from study.errors import StudyError
 from study.machine.clock import running
@@ -66,8 +66,7 @@ class Settings:
                 f"low {self.low:g} is above high {self.high:g}: the prior needs low <= high"
             )
         number("share", self.share, low=0, high=0.5)
-        if not 0 <= self.resample <= 1:
-            raise StudyError(f"resample {self.resample} must be a probability, from 0 to 1")
+        number("resample", self.resample, low=0, high=1, inclusive=True)
         if not self.factors or not all(0 < factor < math.inf for factor in self.factors):
             raise StudyError(
                 f"factors {self.factors} must be positive numbers, such as 0.8 and 1.2"
@@ -233,7 +232,7 @@ def train(
     learner.prepare()
     for number_ in range(1, settings.rounds + 1):
         rates, momenta = (
-            held([getattr(m, what) for m in members], settings.ready, learner.lanes)
+            constant_rates([getattr(m, what) for m in members], settings.ready, learner.lanes)
             for what in ("rate", "momentum")
         )
         begun = clock()
@@ -250,7 +249,7 @@ def train(
             members = evolve(members, scores.tolist(), settings, random)
             parents = [member.parent for member in members]
             if parents != list(range(len(parents))):
-                learner.take(padded(parents, learner.lanes))
+                learner.keep(padded(parents, learner.lanes))
                 alive = alive[parents]
     steps = settings.members * settings.ready * settings.rounds
     done = Population(tuple(rounds), settings.ready, steps, seconds, math.nan)

@@ -25,7 +25,7 @@ the average lags by some 50 steps.
 """
 
 
-FEWEST = 20
+MIN_POINTS = 20
 """Points below which a curve says nothing."""
 
 
@@ -86,7 +86,7 @@ def _fell(sweep: Sweep) -> Pick | None:
     first = start_points(len(sweep.losses))
     start = float(sweep.losses[:first].mean())
     # What comes after the least is the blow-up, whose jumps are no noise.
-    deviation = noise(np.diff(sweep.losses[: max(least + 1, FEWEST)]))
+    deviation = noise(np.diff(sweep.losses[: max(least + 1, MIN_POINTS)]))
     weights = BETA ** np.arange(least + 1)
     averaged = (
         weights.sum() ** 2 / (weights**2).sum()
@@ -141,7 +141,7 @@ def _valley(sweep: Sweep) -> Pick:
     `valley`, its approximation that the subsequence is contiguous included).
     """
     rates, losses = _middle(sweep)
-    if len(losses) < FEWEST:
+    if len(losses) < MIN_POINTS:
         return _too_few(sweep, len(losses))
     longest = np.ones(len(losses), int)  # length of the longest falling subsequence that ends here
     for i in range(1, len(losses)):
@@ -162,7 +162,7 @@ def _slide(sweep: Sweep, apart: int = 15, threshold: float = 0.005) -> Pick:
     where they differ all the way back, as where losses are large.
     """
     rates, losses = _middle(sweep)
-    if len(losses) < FEWEST:
+    if len(losses) < MIN_POINTS:
         return _too_few(sweep, len(losses))
     slopes = np.gradient(losses)
     differ = np.abs(slopes[apart:] - slopes[:-apart])[::-1] > threshold
@@ -198,7 +198,7 @@ def _middle(sweep: Sweep) -> tuple[Floats, Floats]:
 def _too_few(sweep: Sweep, left: int) -> Pick:
     return Pick(
         None,
-        f"without its ends the curve has {left} of {sweep.steps} points, and {FEWEST} are "
+        f"without its ends the curve has {left} of {sweep.steps} points, and {MIN_POINTS} are "
         "needed: start at a lower rate",
     )
 
@@ -266,17 +266,12 @@ def _by_loss(rule: Callable[[Sweep], Pick]) -> Callable[[Sweep], Pick]:
     return lambda sweep: _fell(sweep) or rule(sweep)
 
 
-READERS: dict[str, Callable[[Sweep], Pick]] = {
-    **{
-        name: _by_loss(rule)
-        for name, rule in dict(
-            tenth=_tenth, steepest=_steepest, valley=_valley, slide=_slide
-        ).items()
-    },
+RULES: dict[str, Callable[[Sweep], Pick]] = {
+    "tenth": _by_loss(_tenth),
+    "steepest": _by_loss(_steepest),
+    "valley": _by_loss(_valley),
+    "slide": _by_loss(_slide),
     "rise": _rise,
     "fall": _fall,
 }
-"""The rules by name."""
-
-
-RULES = tuple(READERS)
+"""The rules by name: what each makes of a sweep."""

@@ -35,7 +35,7 @@ DECADE = 10.0
 """A stage stops at so many times its start."""
 
 
-MOST_RATES = 100_000
+MAX_RATES = 100_000
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,10 @@ class Stage:
         if stop < self.start:
             raise StudyError(f"a stage's stop {stop:g} must not be below its start {self.start:g}")
         object.__setattr__(self, "stop", stop)
-        if (stop - self.start) / self.step >= MOST_RATES:
+        if (stop - self.start) / self.step >= MAX_RATES:
             raise StudyError(
                 f"a stage from {self.start:g} by {self.step:g} to {stop:g} has more than "
-                f"{MOST_RATES} rates: take a larger step"
+                f"{MAX_RATES} rates: take a larger step"
             )
 
     @property

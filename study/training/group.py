@@ -21,7 +21,7 @@ from study.spec.trial import Trial
 from study.storage.records import Finish, Outcome, Run
 from study.training.loop import Progress, race
 from study.training.stopwatch import Stopwatch
-from study.training.watchdog import _supervised
+from study.training.watchdog import supervised
 
 Emit = Callable[[Run, Finish | None], None]
 
@@ -44,7 +44,7 @@ class Context:
     device: str | None = None
     silence: float | None = None
 
-    def run(
+    def record(
         self,
         trial: Trial,
         outcome: Outcome,
@@ -109,7 +109,7 @@ def train(
         )  # the clock is read, so the load is that of the training
         quiet = meter.read().quiet if timed else None
         emit(
-            context.run(trials[lane], outcome, started, len(trials), own, quiet=quiet, **values),
+            context.record(trials[lane], outcome, started, len(trials), own, quiet=quiet, **values),
             finish,
         )
         left.discard(lane)
@@ -124,8 +124,8 @@ def train(
 
     try:
         with (
-            nullcontext() if step_seconds else device.alone(),
-            _supervised(context.silence, hung) as beat,
+            nullcontext() if step_seconds else device.exclusive(),
+            supervised(context.silence, hung) as beat,
         ):
             with stopwatch.part("build"):
                 learner = engine.learner(trials)

@@ -21,12 +21,10 @@ ROUNDS = 9
 
 
 ROUND_SECONDS = 0.25
-"""A round times at least so many seconds of steps, and at least `FEWEST` and at most `check_every`
-steps.
-"""
+"""Seconds of a round, which has at least `MIN_ROUND_STEPS` and at most `check_every` steps."""
 
 
-FEWEST = 4
+MIN_ROUND_STEPS = 4
 
 
 PROBE_ROUNDS = 3
@@ -66,7 +64,7 @@ def step_times(
     Raises:
         StudyError: a trial cannot be trained at all.
     """
-    with device.alone():
+    with device.exclusive():
         return _step_times(trials, engine, clock, watch)
 
 
@@ -83,8 +81,8 @@ def _step_times(
             learner = engine.learner([trial])
             learner.prepare()
             begun = clock()
-            learner.advance(_rates(FEWEST))
-            step = (clock() - begun) / FEWEST
+            learner.advance(_rates(MIN_ROUND_STEPS))
+            step = (clock() - begun) / MIN_ROUND_STEPS
         except StudyError:
             raise
         except Exception as error:
@@ -94,7 +92,12 @@ def _step_times(
                 f"{str(error)[:300]})"
             ) from error
         learners.append(
-            (learner, min(trial.check_every, max(FEWEST, round(ROUND_SECONDS / max(step, 1e-9)))))
+            (
+                learner,
+                min(
+                    trial.check_every, max(MIN_ROUND_STEPS, round(ROUND_SECONDS / max(step, 1e-9)))
+                ),
+            )
         )
         watch(done + 1, total)
     found = [Rounds([], steps) for _, steps in learners]

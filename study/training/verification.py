@@ -19,7 +19,7 @@ from study.training.loop import race
 
 
 @dataclass(frozen=True)
-class Check:
+class Verification:
     """A run, stored or predicted, and the same trial alone: outcome, steps, and seconds read off
     the clock.
     """
@@ -62,13 +62,15 @@ def choose(runs: Iterable[Run], count: int, seed: int) -> list[Run]:
 
 
 def verify(
-    runs: Sequence[Run], engine: Engine, watch: Callable[[Check], object] = lambda check: None
-) -> list[Check]:
+    runs: Sequence[Run],
+    engine: Engine,
+    watch: Callable[[Verification], object] = lambda check: None,
+) -> list[Verification]:
     """Train each run's trial alone, to its target or for the steps that its budget came to; the
     clock is read and decides nothing.
     """
     checks = []
-    with device.alone():
+    with device.exclusive():
         for run in runs:
             trial = run.trial
             budget = last_check(trial.check_every, trial.cap, trial.max_steps, run.step_seconds)
@@ -82,12 +84,12 @@ def verify(
                 prune=trial.prune == "hopeless",
                 schedule=parse(trial.schedule),
             )
-            checks.append(Check(run, finish.outcome.value, finish.steps, finish.seconds))
+            checks.append(Verification(run, finish.outcome.value, finish.steps, finish.seconds))
             watch(checks[-1])
     return checks
 
 
-def summary(checks: Sequence[Check]) -> dict[str, float | int]:
+def summary(checks: Sequence[Verification]) -> dict[str, float | int]:
     """Median and worst step-time error, and the share of trials whose outcome is the same."""
     errors = [check.step_time_error for check in checks]
     return {

@@ -11,7 +11,7 @@ from study.machine.clock import running
 
 
 @contextmanager
-def _supervised(silence: float | None, hung: Callable[[], None]) -> Iterator[Callable[[], object]]:
+def supervised(silence: float | None, hung: Callable[[], None]) -> Iterator[Callable[[], object]]:
     """Call `hung` and end this process when the function given is not called for `silence` seconds
     inside; never where that is None.
     """

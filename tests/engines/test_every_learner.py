@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from study.engines import jax as tensors_jax
 from study.engines import tensorflow as tensors
 from study.engines.batches import batch_order
-from study.engines.choice import BACKENDS, Setup
+from study.engines.choice import ENGINES, EngineChoice
 from study.engines.convolutions import FORMS, usual_form
 from study.engines.forward import forward
 from study.engines.framework import Backend
 from study.engines.lanes import DeviceImages, Lanes
 from study.engines.lanes_engine import LanesEngine
 from study.engines.learner import Learner, array_size, padded
-from study.engines.programs import training
+from study.engines.programs import training_program
 from study.errors import StudyError
 from study.spec.networks import network_of
 from study.spec.study import StudySpec
@@ -207,7 +207,7 @@ def test_snapshot_and_restore_are_bit_exact(kind: Kind) -> None:
     state = learner.snapshot()
     expected = learner.advance(rates(array, 9))
     after = parts(learner)
-    learner.take([0, 3])
+    learner.keep([0, 3])
     learner.advance(np.full((3, 2), 1e9))
     learner.restore(state)
     assert learner.lanes == 8
@@ -225,7 +225,7 @@ def test_lanes_that_are_taken_go_on_as_their_originals(kind: Kind) -> None:
     on_, _ = learner.advance(rates(array, 10))
     learner.restore(state)
     for taken in ([5, 2, 2, 4, 1, 0, 3, 3], [4, 1, 2, 2]):
-        learner.take(taken)
+        learner.keep(taken)
         origin = taken if learner.lanes == 8 else [[5, 2, 2, 4, 1, 0, 3, 3][i] for i in taken]
         assert learner.lanes == len(taken)
         assert all(
@@ -378,10 +378,10 @@ def test_the_forms_are_timed_for_real(monkeypatch: pytest.MonkeyPatch) -> None:
     assert engine.form([other]) in ("folded", "grouped")
 
 
-@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("name", ENGINES)
 def test_a_setup_makes_the_engine(name: str) -> None:
     """On this machine's device, its images there."""
-    setup = Setup(name)
+    setup = EngineChoice(name)
     learner = setup(images()).learner(COMPACT.trials()[:1])
     assert isinstance(learner, Lanes)
     assert name == learner.images.backend.NAME
@@ -392,12 +392,12 @@ def test_a_setup_makes_the_engine(name: str) -> None:
 def test_a_setup_refuses_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """In one sentence, each with what would be right."""
     with pytest.raises(StudyError, match="unknown engine 'torch': one of tensorflow, jax"):
-        Setup("torch")
+        EngineChoice("torch")
     with pytest.raises(StudyError, match="unknown precision 'half'"):
-        Setup(precision="half")
-    monkeypatch.setitem(BACKENDS, "jax", "jax.nowhere")
+        EngineChoice(precision="half")
+    monkeypatch.setitem(ENGINES, "jax", "jax.nowhere")
     with pytest.raises(StudyError, match="engine jax is not installed"):
-        Setup("jax")(images())
+        EngineChoice("jax")(images())
 
 
 def test_jax_compiles_one_program_for_all_lengths() -> None:
@@ -408,7 +408,7 @@ def test_jax_compiles_one_program_for_all_lengths() -> None:
     first, second = lanes_of(tensors_jax, array), lanes_of(tensors_jax, array)
     first.prepare()
     assert isinstance(first, Lanes)
-    program = training(tensors_jax, first.network, 1, 50, "published", ("sgd",), first.form)
+    program = training_program(tensors_jax, first.network, 1, 50, "published", ("sgd",), first.form)
     compiled = program._cache_size()
     whole, _ = first.advance(rates(array, 150))
     assert program._cache_size() == compiled == 1

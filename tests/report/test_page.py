@@ -15,7 +15,7 @@ import pytest
 from study import report, tables
 from study.cli import main
 from study.errors import StudyError
-from study.experiments import resumable
+from study.experiments import cycles
 from study.report import sections
 from study.report import sections as report_sections
 from study.spec.study import StudySpec
@@ -73,7 +73,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         root / "contest" / contests.PICKS, {"seed": 0, "method": "finder", "picks": [pick.__dict__]}
     )
     contests.table(folders[0], root / "contest").to_csv(root / "contest" / contests.TABLE)
-    resumable.run_cycles(root / "cycles", 2, factory=lambda images: ParabolaEngine())
+    cycles.run_cycles(root / "cycles", 2, factory=lambda images: ParabolaEngine())
     return report.write([*folders, root / "contest", root / "cycles"], root / "out" / "report.html")
 
 

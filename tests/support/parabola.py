@@ -73,8 +73,8 @@ class Parabola:
         self.c, self.w, self.rates = (part.copy() for part in state)
         self.lanes = len(self.w)
 
-    def take(self, lanes: Sequence[int]) -> None:
-        self.calls.append("take")
+    def keep(self, lanes: Sequence[int]) -> None:
+        self.calls.append("keep")
         self.c, self.w, self.rates = (
             self.c[list(lanes)],
             self.w[list(lanes)],

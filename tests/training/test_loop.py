@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from study.engines.learner import LANE_SIZES, array_size
 from study.storage.records import Finish, Outcome
 from study.training.budget import last_check
-from study.training.loop import PATIENCE, Progress, race
+from study.training.loop import CHECKS_AT_CHANCE, Progress, race
 from study.training.stopwatch import Stopwatch
 from support.parabola import DEAD_ABOVE, Parabola
 
@@ -183,7 +183,7 @@ def test_cumulative_lags_the_window_and_validation_reads_the_validation_set() ->
 def test_a_stuck_lane_ends_at_the_first_examination_and_a_slow_one_goes_on() -> None:
     """Only what the learner proves ends a lane; a low accuracy alone does not."""
     dead, slow = finishes([10 * DEAD_ABOVE, 1e-7], max_steps=2000)
-    assert (dead.outcome, dead.steps) == (Outcome.STUCK, PATIENCE * 50)
+    assert (dead.outcome, dead.steps) == (Outcome.STUCK, CHECKS_AT_CHANCE * 50)
     assert (slow.outcome, slow.steps) == (Outcome.CAPPED, 2000)
 
 

@@ -10,7 +10,7 @@ from dataclasses import Field, dataclass, fields
 from functools import cache, partial
 from typing import Annotated, Any, ClassVar, get_type_hints
 
-from study.validation import flag, integer, number, sequence, share
+from study.validation import flag, integer, number, sequence
 
 Array = Any
 
@@ -59,7 +59,7 @@ Fraction = Annotated[float, partial(number, low=0, high=1)]
 Divisor = Annotated[float, partial(number, low=1, high=1e12)]
 
 
-Share = Annotated[float, share]
+Share = Annotated[float, partial(number, low=0, high=1, inclusive=True)]
 
 
 Flag = Annotated[bool, flag]
