@@ -25,7 +25,7 @@ from study.execution.progress import Bar
 from study.execution.study_folder import busy, calibration_of, sensible
 from study.execution.train import crew_of, once, settled, train_pending
 from study.experiments import contest, cycles
-from study.storage.jsonl import append_line, read_rows, repair
+from study.storage.jsonl import append_line, cut_torn_line
 from study.storage.records import Outcome
 from study.storage.step_times import Calibration
 from study.storage.store import Store, refuse_links
@@ -63,8 +63,8 @@ def run_cycles(
             asked |= {"engine": site.engine, "precision": site.precision}
         store.settle("cycles.json", asked, "case study")
         images = data.load(dataset)
-        repair(out / case_study.FILE)
-        done = {row["seed"] for row in read_rows(out / case_study.FILE, case_study.seed_rows)}
+        cut_torn_line(out / case_study.FILE)
+        done = {stored.seed for stored in case_study.read_seeds(out)}
         missing = [seed for seed in range(seeds) if seed not in done]
         engine = once(factory, images, Stopwatch())
         times = calibration_of(out, shared=False, site=site)
@@ -155,7 +155,7 @@ def run_contest(
     with store.writing():
         asked = {"grid": str(grid), "protocol": {**spec.to_json(), "seeds": 0}, "budget": budget}
         store.settle("contest.json", asked, "contest")
-        repair(paper)
+        cut_torn_line(paper)
         images = data.load(spec.dataset)
         stopwatch = Stopwatch()
         engine = once(factory, images, stopwatch)

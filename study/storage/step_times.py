@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from study.machine.facts import Machine
 from study.machine.quiet import Load
 from study.spec.trial import Trial
 from study.storage import jsonl
+from study.storage.jsonl import Count, Number, Positive, convert
 
 MIXED = "mixed"
 """Stands for the optimizer in an array's step time, since its lanes have several."""
@@ -58,34 +58,43 @@ MUCH = 1.25
 
 @dataclass(frozen=True)
 class StepTime:
-    """Seconds of one step of one lane, as `Rounds.estimate` has them, and the quartiles over the
-    rounds.
+    """Seconds of one step of one lane on one machine.
 
-    `lanes` is 1 for a trial alone; in an array of K lanes `seconds` is a K-th of the array's step,
-    `optimizer` is `mixed`, and `jobs` processes were doing the same at once. `processor_seconds`
-    are those of one step, `others` and `pressure` those of `Load` while it was measured, and
-    `quiet` says whether the machine was as good as free; None in files older than they are.
+    Args:
+        network, width, scale_dense, hyper, batch: what was trained.
+        optimizer: `mixed` in an array, whose lanes have several.
+        lanes: 1 for a trial alone. In an array of K lanes `seconds` is a K-th of the array's step.
+        seconds: the estimate, see `Rounds.estimate`.
+        low, high: the quartiles over the rounds, in seconds.
+        rounds, steps: how many rounds were timed, of how many steps each.
+        fingerprint: the machine's.
+        software: engine, version and precision.
+        measured_at: date and time, ISO 8601.
+        jobs: how many processes did the same at once.
+        processor_seconds: processor seconds of one step.
+        others, pressure: how busy other programs kept the machine, see `machine.quiet.Load`.
+        quiet: whether the machine was nearly free. These last four are None in older files.
     """
 
     network: str
-    width: float
+    width: Positive
     scale_dense: bool
     optimizer: str
     hyper: str
-    batch: int
-    lanes: int
-    seconds: float
-    low: float
-    high: float
-    rounds: int
-    steps: int
+    batch: Count
+    lanes: Count
+    seconds: Positive
+    low: Positive
+    high: Positive
+    rounds: Count
+    steps: Count
     fingerprint: str
     software: str
     measured_at: str
-    jobs: int = 1
-    processor_seconds: float | None = None
-    others: float | None = None
-    pressure: float | None = None
+    jobs: Count = 1
+    processor_seconds: Number | None = None
+    others: Number | None = None
+    pressure: Number | None = None
     quiet: bool | None = None
 
     @property
@@ -103,27 +112,16 @@ class StepTime:
         )
 
     @staticmethod
-    def from_json(row: Mapping[str, Any]) -> StepTime:
-        """The step time in a file's entry; anything else raises `ValueError` or `TypeError`."""
-        facts = dict(row)
-        if "tensorflow" in facts:  # as files had it when there was one engine
-            facts["software"] = f"tensorflow {facts.pop('tensorflow')} float32"
-        time_ = StepTime(**facts)
-        for name in ("seconds", "low", "high"):
-            value = getattr(time_, name)
-            if (
-                isinstance(value, bool)
-                or not isinstance(value, (int, float))
-                or not 0 < value < math.inf
-            ):
-                raise ValueError(f"{name} is {value!r}, not a positive number")
-        if time_.quiet not in (True, False, None):
-            raise ValueError(f"quiet is {time_.quiet!r}, not true, false or null")
-        if not all(
-            isinstance(getattr(time_, f.name), int) for f in fields(StepTime) if f.type == "int"
-        ):
-            raise ValueError("batch, lanes, rounds, steps and jobs must be whole numbers")
-        return time_
+    def from_json(row: dict[str, Any]) -> StepTime:
+        """The step time in a file's entry.
+
+        Raises:
+            StudyError: the entry is no step time.
+        """
+        if "tensorflow" in row:  # as files had it when there was one engine
+            row = {**row, "software": f"tensorflow {row['tensorflow']} float32"}
+            del row["tensorflow"]
+        return convert(row, StepTime, closed=True)
 
 
 def key_of(trial: Trial) -> Key:

@@ -14,9 +14,9 @@ by a lock that the system drops when the process dies.
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +28,17 @@ from study.spec.study import SPEC_FIELDS, StudySpec
 from study.spec.trial import LATER
 from study.storage.jsonl import (
     Row,
-    _readable,
     append,
     append_line,
+    convert,
+    cut_torn_line,
     json_object,
     read_rows,
-    repair,
+    readable,
     replace,
     whole_lines,
 )
-from study.storage.records import SCHEMA, Finish, Outcome, Run
+from study.storage.records import SCHEMA, Checks, Curve, Finish, Outcome, Run, Spent
 
 
 class Store:
@@ -54,9 +55,9 @@ class Store:
         self.spec_path = folder / "spec.json"
         self.readers: dict[Path, Callable[[Row], object]] = {
             self.runs_path: Run.from_json,
-            self.checks_path: _check,
-            self.curves_path: _curve,
-            self.spent_path: _spent,
+            self.checks_path: partial(convert, kind=Checks),
+            self.curves_path: partial(convert, kind=Curve),
+            self.spent_path: partial(convert, kind=Spent),
         }
 
     @contextmanager
@@ -81,7 +82,7 @@ class Store:
             raise StudyError(f"cannot write to {self.folder}: {error.strerror or error}") from None
         try:
             for path in (self.runs_path, self.checks_path, self.spent_path):
-                repair(path)
+                cut_torn_line(path)
             yield
         finally:
             lock.release()
@@ -113,13 +114,13 @@ class Store:
                 found[run.id] = run
         return list(found.values())
 
-    def curves(self) -> list[Row]:
+    def curves(self) -> list[Curve]:
         """The stored validation curves.
 
         Raises:
             StudyError: a line is not a curve; the sentence names it.
         """
-        return list(read_rows(self.curves_path, _curve))
+        return list(read_rows(self.curves_path, partial(convert, kind=Curve)))
 
     def write_curves(self, curves: Sequence[Mapping[str, Any]]) -> None:
         """Put the validation curves in the place of those that are stored, whole or not at all."""
@@ -128,21 +129,22 @@ class Store:
             "".join(json.dumps(curve, allow_nan=False) + "\n" for curve in curves).encode(),
         )
 
-    def checks(self) -> dict[str, Row]:
+    def checks(self) -> dict[str, Checks]:
         """Accuracy and loss at every check, by the trial's id.
 
         Raises:
             StudyError: a line is not such a row; the sentence names it.
         """
-        return {row["id"]: row for row in read_rows(self.checks_path, _check)}
+        rows = read_rows(self.checks_path, partial(convert, kind=Checks))
+        return {row.id: row for row in rows}
 
-    def spent(self) -> list[Row]:
-        """Where the time of each process went: rows with `seconds`, by part.
+    def spent(self) -> list[Spent]:
+        """Where the time of each process went.
 
         Raises:
             StudyError: a line is not such a row; the sentence names it.
         """
-        return list(read_rows(self.spent_path, _spent))
+        return list(read_rows(self.spent_path, partial(convert, kind=Spent)))
 
     def set_aside(self) -> dict[Path, int]:
         """Move the lines that cannot be read into a file beside their own, such as
@@ -155,7 +157,7 @@ class Store:
             good: list[bytes] = []
             bad: list[bytes] = []
             for line in whole_lines(path):
-                (good if _readable(line, reader) else bad).append(line + b"\n")
+                (good if readable(line, reader) else bad).append(line + b"\n")
             if bad:
                 aside = path.with_name(f"{path.name}.bad")
                 append(aside, b"".join(bad))
@@ -260,42 +262,3 @@ def refuse_links(folder: Path) -> None:
                 f"{path} is a link that leads out of {folder}, or nowhere: remove it, or give "
                 "another --out"
             )
-
-
-def _with(row: Row, text: Sequence[str], number: Sequence[str], numbers: Sequence[str]) -> Row:
-    """The row, if it has these fields: texts, numbers, and lists of numbers of one length."""
-    fine = (
-        all(isinstance(row.get(name), str) for name in text)
-        and all(_numeric(row.get(name)) for name in number)
-        and all(
-            isinstance(row.get(name), list) and all(map(_numeric, row[name])) for name in numbers
-        )
-        and len({len(row[name]) for name in numbers}) == 1
-    )
-    if not fine:
-        raise StudyError(f"expected {', '.join((*text, *number, *numbers))}")
-    return row
-
-
-def _numeric(value: object) -> bool:
-    return (
-        isinstance(value, (int, float))
-        and not isinstance(value, bool)
-        and abs(value) <= sys.float_info.max
-    )
-
-
-def _check(row: Row) -> Row:
-    return _with(row, text=("id",), number=("check_every",), numbers=("accuracy", "loss"))
-
-
-def _curve(row: Row) -> Row:
-    numbers = ("learning_rate", "width", "seed", "step_seconds", "check_every", "span")
-    return _with(row, text=("id", "optimizer"), number=numbers, numbers=("accuracy", "loss"))
-
-
-def _spent(row: Row) -> Row:
-    seconds = row.get("seconds")
-    if not isinstance(seconds, dict) or not all(map(_numeric, seconds.values())):
-        raise StudyError("expected seconds by part")
-    return row

@@ -11,7 +11,7 @@ import pandas as pd
 
 from study.errors import StudyError
 from study.spec.trial import Trial
-from study.storage.jsonl import Row, read_rows
+from study.storage.jsonl import Count, Positive, Row, convert, read_rows
 from study.storage.records import Outcome
 from study.storage.store import Store
 from study.tables.load import budget as budget_table
@@ -32,10 +32,10 @@ class Pick:
     optimizer: str
     method: str
     rule: str
-    seed: int
-    rate: float | None
+    seed: Count
+    rate: Positive | None
     reason: str
-    search_steps: int
+    search_steps: Count
     schedule: str = "constant"
 
 
@@ -62,11 +62,15 @@ def read_picks(folder: str | Path) -> list[Pick]:
     return [pick for picks in read_rows(Path(folder) / PICKS, _picks) for pick in picks]
 
 
+@dataclass(frozen=True)
+class _Picks:
+    """A row of `picks.jsonl`: what a method picked with a seed."""
+
+    picks: tuple[Row, ...]
+
+
 def _picks(row: Row) -> list[Pick]:
-    try:
-        return [Pick(**pick) for pick in row["picks"]]
-    except (KeyError, TypeError):
-        raise StudyError("expected picks") from None
+    return [convert(pick, Pick, closed=True) for pick in convert(row, _Picks).picks]
 
 
 def table(grid: str | Path, folder: str | Path) -> pd.DataFrame:

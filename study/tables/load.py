@@ -81,8 +81,8 @@ def checks(folder: str | Path) -> pd.DataFrame:
     """Accuracy and loss at every check of every stored trial, long: id, step, accuracy, loss."""
     parts = []
     for id_, row in Store(Path(folder)).checks().items():
-        part = pd.DataFrame({"id": id_, "accuracy": row["accuracy"], "loss": row["loss"]})
-        part["step"] = (part.index + 1) * row["check_every"]
+        part = pd.DataFrame({"id": id_, "accuracy": row.accuracy, "loss": row.loss})
+        part["step"] = (part.index + 1) * row.check_every
         parts.append(part)
     columns = ["id", "step", "accuracy", "loss"]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
@@ -95,18 +95,11 @@ def curves(folder: str | Path) -> pd.DataFrame:
     """
     parts = []
     for row in Store(Path(folder)).curves():
-        part = pd.DataFrame({"accuracy": row["accuracy"]})
-        part["step"] = (part.index + 1) * row["check_every"]
-        part["seconds"] = part["step"] * row["step_seconds"]
-        parts.append(
-            part.assign(
-                **{name: row[name] for name in ("optimizer", "learning_rate", "width", "seed")}
-            )
-        )
-        parts[-1]["outcome"], parts[-1]["fingerprint"] = (
-            row.get("outcome", ""),
-            row.get("fingerprint", ""),
-        )
+        part = pd.DataFrame({"accuracy": row.accuracy})
+        part["step"] = (part.index + 1) * row.check_every
+        part["seconds"] = part["step"] * row.step_seconds
+        same = ("optimizer", "learning_rate", "width", "seed", "outcome", "fingerprint")
+        parts.append(part.assign(**{name: getattr(row, name) for name in same}))
     columns = [
         "optimizer",
         "learning_rate",
