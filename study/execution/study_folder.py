@@ -13,7 +13,7 @@ from study.machine.here import this_machine, this_site
 from study.machine.versions import ONEDNN
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
-from study.storage.records import SCHEMA, Run
+from study.storage.records import Run
 from study.storage.step_times import Calibration, key_of
 from study.storage.store import Store
 
@@ -227,8 +227,6 @@ def _claim(store: Store, spec: StudySpec, digest: str, site: Site, pending: bool
                 f"{store.folder} was run on other data (MD5 {stored}, now {digest}): give "
                 "another --out"
             )
-    store.write(store.spec_path, {"schema": SCHEMA, "dataset_md5": digest, "spec": spec.to_json()})
+    store.write_spec(spec, digest)
     if pending or not store.machine():
-        store.write(
-            store.folder / "machine.json", {**site.machine.to_json(), "versions": site.versions}
-        )
+        store.write_machine({**site.machine.to_json(), "versions": site.versions})

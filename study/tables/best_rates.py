@@ -18,7 +18,7 @@ from study.storage.store import Store
 from study.tables import intervals
 from study.tables.cells import cells
 from study.tables.intervals import Floats
-from study.tables.load import comparable, frame
+from study.tables.rows import comparable, frame
 
 
 def best(runs: pd.DataFrame) -> pd.DataFrame:

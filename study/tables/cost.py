@@ -11,7 +11,7 @@ import pandas as pd
 from study.errors import StudyError
 from study.spec.pruning import hopeless
 from study.storage.records import Checks, Outcome, Spent
-from study.tables.load import budget
+from study.tables.rows import budget
 
 
 def costs(runs: pd.DataFrame, spent: Iterable[Spent]) -> dict[str, Any]:
