@@ -22,8 +22,8 @@ from study.errors import StudyError
 from study.execution import driver, train
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
+from study.storage.calibration import Calibration
 from study.storage.records import Outcome
-from study.storage.step_times import Calibration
 from study.storage.store import Store
 
 ROOT = Path(__file__).parent.parent

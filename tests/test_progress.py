@@ -13,8 +13,8 @@ from study.execution.plan import plan
 from study.execution.progress import Bar
 from study.execution.resources import Resources
 from study.spec.study import StudySpec
+from study.storage.calibration import Calibration
 from study.storage.records import Outcome
-from study.storage.step_times import Calibration
 
 SPEC = StudySpec(optimizers=("sgd",), rates=(0.1, 0.2, 0.3), max_steps=500)
 

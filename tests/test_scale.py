@@ -39,8 +39,8 @@ from study.machine.here import this_site
 from study.spec.presets import preset
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
+from study.storage.calibration import Calibration
 from study.storage.records import Finish, Run
-from study.storage.step_times import Calibration
 from study.storage.store import Store
 from study.training import timing
 from study.training.group import Context

@@ -48,21 +48,17 @@ from study.claims.grids import (
     wide_union,
 )
 from study.claims.adam import DROP, NEAR_TARGET, adam_fastest, adam_stable, adam_wide, drop
+from study.claims.frame_sizes import FEWEST_WIDTHS, NO_SIZES, SIZE_RANGE, Sizes, sizes_of
 from study.claims.sizes import (
     ABOVE_RATE,
     ENDS,
     ENOUGH_ARRIVED,
-    FEWEST_WIDTHS,
-    NO_SIZES,
     RATE_RANGE,
-    SIZE_RANGE,
     SURVIVES,
     TRANSFERS,
-    Sizes,
     best_rate_transfers,
     linear_size,
     rate_survives_scaling,
-    sizes_of,
     variance_above,
 )
 from study.claims.methods import clr_gain, tenth_rule, windows_equal

@@ -10,7 +10,8 @@ from study.engines.learner import LANE_SIZES
 from study.execution.resources import PROCESS_BYTES, USUAL_LANES, Resources
 from study.spec.networks import SIDE, network_of
 from study.spec.trial import Trial
-from study.storage.step_times import Calibration, StepTime
+from study.storage.calibration import Calibration
+from study.storage.step_times import StepTime
 
 NEAR = 1.1
 """Another array size than the usual one is taken where it is faster by more than this factor, and

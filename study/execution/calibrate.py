@@ -15,7 +15,8 @@ from study.execution.study_folder import calibration_of, folder_of
 from study.execution.train import measure
 from study.machine.quiet import Meter
 from study.spec.study import StudySpec
-from study.storage.step_times import Calibration, key_of
+from study.storage.calibration import Calibration
+from study.storage.step_times import key_of
 from study.storage.store import Store
 from study.training import verification
 

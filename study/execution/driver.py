@@ -30,8 +30,8 @@ from study.machine.facts import Site
 from study.machine.quiet import wait_until_quiet
 from study.spec.study import StudySpec
 from study.storage import step_times
+from study.storage.calibration import Calibration
 from study.storage.records import Outcome, Run
-from study.storage.step_times import Calibration
 from study.storage.store import Store
 from study.tables import best_rates
 from study.training.group import Context

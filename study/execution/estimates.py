@@ -10,7 +10,7 @@ import numpy as np
 from study.execution.array_sizes import _guess, array_times, lanes_for
 from study.execution.resources import Resources
 from study.spec.trial import Trial
-from study.storage.step_times import Calibration
+from study.storage.calibration import Calibration
 from study.training.budget import last_check
 from study.training.timing import FEWEST, ROUND_SECONDS, ROUNDS
 

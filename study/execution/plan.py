@@ -12,7 +12,7 @@ from study.execution.array_sizes import _together, lanes_for, unprobed
 from study.execution.estimates import OVERHEAD, array_seconds, budget_steps, busiest, expected_steps
 from study.execution.resources import Resources
 from study.spec.trial import Trial
-from study.storage.step_times import Calibration
+from study.storage.calibration import Calibration
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from study.execution.study_folder import RESULTS
 from study.execution.train import measure, once
 from study.spec.networks import network_of
 from study.spec.trial import Trial
+from study.storage.calibration import Calibration
 from study.storage.records import Outcome
-from study.storage.step_times import Calibration
 from study.storage.store import Store
 from study.tables.cost import predicted
 from study.training import verification

@@ -13,8 +13,9 @@ from study.machine.here import this_machine, this_site
 from study.machine.versions import ONEDNN
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
+from study.storage.calibration import Calibration
 from study.storage.records import Run
-from study.storage.step_times import Calibration, key_of
+from study.storage.step_times import key_of
 from study.storage.store import Store
 
 RESULTS = Path("results")

@@ -22,9 +22,9 @@ from study.execution.resources import Resources
 from study.execution.study_folder import busy
 from study.machine.quiet import wait_until_quiet
 from study.spec.trial import Trial
+from study.storage.calibration import Calibration
 from study.storage.jsonl import append_line
 from study.storage.records import Finish, Run
-from study.storage.step_times import Calibration
 from study.storage.store import Store
 from study.training import timing
 from study.training.group import HUNG, Context, Emit

@@ -25,9 +25,9 @@ from study.execution.progress import Bar
 from study.execution.study_folder import busy, calibration_of, sensible
 from study.execution.train import crew_of, once, settled, train_pending
 from study.experiments import contest, cycles
+from study.storage.calibration import Calibration
 from study.storage.jsonl import append_line, cut_torn_line
 from study.storage.records import Outcome
-from study.storage.step_times import Calibration
 from study.storage.store import Store, refuse_links
 from study.tables import case_study, contests
 from study.training import timing

@@ -32,7 +32,7 @@ from study.machine.facts import Machine, Site
 from study.machine.nvidia import free_memory
 from study.machine.quiet import wait_until_quiet
 from study.spec.trial import Trial
-from study.storage.step_times import Rounds
+from study.storage.rounds import Rounds
 from study.tables import best_rates
 from study.training import curves, timing
 from study.training.loop import Progress

@@ -10,7 +10,7 @@ from study.execution.executors.base import Job, Task, Watch
 from study.execution.executors.tasks import _probe, _train, rounds_from
 from study.spec.trial import Trial
 from study.storage.records import Finish, Run
-from study.storage.step_times import Rounds
+from study.storage.rounds import Rounds
 from study.training.group import Context, Emit
 from study.training.loop import Progress
 

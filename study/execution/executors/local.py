@@ -11,7 +11,7 @@ from study.engines.learner import Engine
 from study.execution.executors.base import Job, Watch
 from study.machine import device
 from study.spec.trial import Trial
-from study.storage.step_times import Rounds
+from study.storage.rounds import Rounds
 from study.tables import best_rates
 from study.training import curves, timing
 from study.training.group import Context, Emit, train

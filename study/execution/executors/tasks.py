@@ -22,7 +22,7 @@ from study.machine.quiet import Load
 from study.machine.versions import THREADS
 from study.spec.trial import Trial
 from study.storage.records import Finish, Run
-from study.storage.step_times import Rounds
+from study.storage.rounds import Rounds
 from study.training import timing
 from study.training.group import Context, train
 from study.training.loop import Progress
