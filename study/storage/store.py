@@ -29,7 +29,7 @@ from filelock import FileLock, Timeout
 from study.errors import StudyError
 from study.spec.presets import spec_from
 from study.spec.study import SPEC_FIELDS, StudySpec
-from study.spec.trial import LATER
+from study.spec.trial import FIELDS_ADDED_LATER
 from study.storage.jsonl import (
     Row,
     append,
@@ -252,7 +252,9 @@ class Store:
                     f"schema {values['schema']!r} is not one this version reads (1 to {SCHEMA})"
                 )
             missing = [
-                field for field in SPEC_FIELDS if field not in values["spec"] and field not in LATER
+                field
+                for field in SPEC_FIELDS
+                if field not in values["spec"] and field not in FIELDS_ADDED_LATER
             ]
             if missing:
                 raise StudyError(f"the spec has no {missing[0]}: restore the file")
