@@ -95,8 +95,8 @@ def rates(
     Returns:
         (T, K).
 
-    >>> rates(parse("linear-ramp:low=0.5,steps=2"), [0.2, 1.0], 0, 3).tolist()
-    [[0.1, 0.5], [0.15, 0.75], [0.2, 1.0]]
+    >>> rates(parse("linear-ramp:low=0.5,steps=2"), [0.25, 1.0], 0, 3).tolist()
+    [[0.125, 0.5], [0.1875, 0.75], [0.25, 1.0]]
     """
     factors = schedule.factor(np.arange(start, start + count), np)
     return np.asarray(factors, np.float64)[:, None] * np.asarray(learning_rates, np.float64)
