@@ -44,7 +44,7 @@ from study.machine.here import this_machine, this_site
 from study.machine.quiet import Meter
 from study.spec.presets import preset
 from study.spec.trial import Trial
-from study.storage.step_times import Rounds
+from study.storage.rounds import Rounds
 from study.training.timing import MIN_ROUND_STEPS, ROUND_SECONDS, ROUNDS, time_round
 
 LOADS = (0, 1, 2, 4, 8)

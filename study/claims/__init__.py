@@ -7,8 +7,8 @@ from study.claims.evidence import (
     Evidence,
     Known,
     Rows,
-    asked,
     evidence,
+    evidence_of,
     held,
     rows_in,
     rows_of,
@@ -48,21 +48,17 @@ from study.claims.grids import (
     wide_union,
 )
 from study.claims.adam import DROP, NEAR_TARGET, adam_fastest, adam_stable, adam_wide, drop
+from study.claims.frame_sizes import FEWEST_WIDTHS, NO_SIZES, SIZE_RANGE, Sizes, sizes_of
 from study.claims.sizes import (
     ABOVE_RATE,
     ENDS,
     ENOUGH_ARRIVED,
-    FEWEST_WIDTHS,
-    NO_SIZES,
     RATE_RANGE,
-    SIZE_RANGE,
     SURVIVES,
     TRANSFERS,
-    Sizes,
     best_rate_transfers,
     linear_size,
     rate_survives_scaling,
-    sizes_of,
     variance_above,
 )
 from study.claims.methods import clr_gain, tenth_rule, windows_equal
@@ -108,13 +104,13 @@ __all__ = [
     "adam_stable",
     "adam_wide",
     "all_but_rmsprop",
-    "asked",
     "best_rate_transfers",
     "bests",
     "claim",
     "clr_gain",
     "drop",
     "evidence",
+    "evidence_of",
     "few",
     "grid_of",
     "held",

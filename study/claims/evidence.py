@@ -50,27 +50,33 @@ def rows_of(known: Known, kind: str) -> pd.DataFrame | None:
     return max(found, key=lambda table: (table["seed"].nunique(), len(table))) if found else None
 
 
-def evidence(folder: str | Path, machine: str | None = None) -> Evidence | Rows:
-    """A stored study's evidence, or what a contest or the case study of cycles left there.
+def evidence(folder: tables.Source, machine: str | None = None) -> Evidence | Rows:
+    """What a folder holds that claims can be judged on.
 
     Args:
-        folder: the folder.
+        folder: of a study, a contest or a case study of cycles; or a `StoredStudy`.
         machine: whose runs of a study to take, see `tables.load`.
+
+    Returns:
+        A study's evidence, or the rows of a contest or a case study.
 
     Raises:
         StudyError: the folder holds nothing of the kind, or rows that must not share a table.
     """
-    found = rows_in(folder)
-    if found is not None:
-        return found
-    return asked(Store(Path(folder)).spec(), tables.load(folder, machine), tables.curves(folder))
+    if not isinstance(folder, tables.StoredStudy):
+        rows = rows_in(folder)
+        if rows is not None:
+            return rows
+    study = tables.stored(folder, machine)
+    return evidence_of(study.spec, study.runs, study.curves)
 
 
 def rows_in(folder: str | Path) -> Rows | None:
-    """What a contest or the case study of cycles left in a folder; None where neither did, or where
-    a study is.
+    """The rows that a contest or the case study of cycles left in a folder.
+
+    None if there are none, and for the folder of a study.
     """
-    if (Path(folder) / "spec.json").exists():
+    if Store(Path(folder)).spec_path.exists():
         return None
     for kind, name, read in (
         ("contest", contests.TABLE, contests.read),
@@ -81,18 +87,25 @@ def rows_in(folder: str | Path) -> Rows | None:
     return None
 
 
-def asked(spec: StudySpec, runs: pd.DataFrame, curves: pd.DataFrame) -> Evidence:
-    """A study's evidence: rows outside its present grid, and curves of other machines, are left
-    out.
+def evidence_of(spec: StudySpec, runs: pd.DataFrame, curves: pd.DataFrame) -> Evidence:
+    """A study's evidence. Runs outside its present grid and curves of other machines are left out.
+
+    Args:
+        spec: what the study was asked for.
+        runs: its runs.
+        curves: its validation curves.
+
+    Returns:
+        The evidence.
 
     Raises:
-        StudyError: the rows must not share a table.
+        StudyError: the runs must not share a table.
     """
     if len(runs):
         runs = runs[runs["id"].isin([trial.id for trial in spec.trials()])]
-    return Evidence(
-        spec, tables.comparable(runs) if len(runs) else runs, tables.curves_of(curves, runs)
-    )
+    if len(runs):
+        runs = tables.comparable(runs)
+    return Evidence(spec, runs, tables.curves_of(curves, runs))
 
 
 def verdicts(studies: Known) -> list[Verdict]:

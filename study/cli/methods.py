@@ -417,9 +417,9 @@ def schedules(
 ) -> None:
     """Print every schedule with its arguments, and draw what they look like: rate against step."""
     from study import figures
-    from study.spec.schedules.parse import told
+    from study.spec.schedules.parse import describe
 
-    for name, arguments, what in told():
+    for name, arguments, what in describe():
         typer.echo(f"{name}: {arguments}\n    {what}")
     for path in figures.save(figures.every_schedule(), out):
         typer.echo(path)

@@ -16,7 +16,8 @@ from study.execution.request import Request
 from study.execution.study_folder import calibration_of, folder_of
 from study.machine.quiet import Meter
 from study.spec.study import StudySpec
-from study.storage.step_times import Calibration, key_of
+from study.storage.calibration import Calibration
+from study.storage.step_times import key_of
 from study.storage.store import Store
 from study.training import verification
 

@@ -9,7 +9,8 @@ from dataclasses import replace
 from study.execution.resources import Resources
 from study.spec.networks import network_of
 from study.spec.trial import Trial
-from study.storage.step_times import Calibration, StepTime
+from study.storage.calibration import Calibration
+from study.storage.step_times import StepTime
 from study.training.budget import last_check
 from study.training.timing import MIN_ROUND_STEPS, ROUND_SECONDS, ROUNDS
 

@@ -20,8 +20,8 @@ from study.execution.measuring import measure_here
 from study.execution.request import Request
 from study.execution.study_folder import RESULTS
 from study.spec.trial import Trial
+from study.storage.calibration import Calibration
 from study.storage.records import Outcome
-from study.storage.step_times import Calibration
 from study.storage.store import Store
 from study.tables.cost import predicted
 from study.training import verification

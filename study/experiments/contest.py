@@ -25,9 +25,9 @@ from study.experiments.methods import BUDGET, METHODS, Task
 from study.machine.facts import Site
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
-from study.storage.jsonl import append_line, repair
+from study.storage.calibration import Calibration
+from study.storage.jsonl import append_line, cut_torn_line
 from study.storage.records import Outcome
-from study.storage.step_times import Calibration
 from study.storage.store import Store, refuse_links
 from study.tables import contests
 from study.training.group import Context
@@ -175,7 +175,7 @@ def search(
         The trials at all picks, sorted by rate, so that the trials of an array are neighbours.
     """
     paper = out / contests.PICKS
-    repair(paper)
+    cut_torn_line(paper)
     picks = contests.read_picks(out)
     have = {(pick.seed, pick.method) for pick in picks}
     todo = [task for task in tasks if task not in have]

@@ -17,7 +17,7 @@ from study.execution.executors.base import EngineFactory
 from study.execution.executors.source import Source
 from study.execution.study_folder import busy, calibration_of
 from study.spec.schedules import parse
-from study.storage.jsonl import append_line, read_rows, repair
+from study.storage.jsonl import append_line, cut_torn_line
 from study.storage.store import Store
 from study.tables import case_study
 from study.tables.case_study import ARMS, EPOCHS, Arm, trial_of
@@ -52,8 +52,8 @@ def run_cycles(
             # Older folders, all of TensorFlow in float32, do not name them.
             asked |= {"engine": site.engine, "precision": site.precision}
         store.settle("cycles.json", asked, "case study")
-        repair(out / case_study.FILE)
-        done = {row["seed"] for row in read_rows(out / case_study.FILE, case_study.seed_rows)}
+        cut_torn_line(out / case_study.FILE)
+        done = {stored.seed for stored in case_study.read_seeds(out)}
         missing = [seed for seed in range(seeds) if seed not in done]
         source = Source(dataset, factory, Stopwatch())
         images = source.images()

@@ -13,12 +13,13 @@ from study.errors import StudyError
 from study.figures.style import (
     COLOURS,
     LABELS,
-    _figure,
-    _headline,
-    _legend,
-    _seconds_axis,
-    _subtitle,
-    _target,
+    finite,
+    headline,
+    legend_beside,
+    rate_and_seconds_axes,
+    stacked_panels,
+    subtitle_of,
+    target_of,
 )
 from study.storage.records import Outcome
 
@@ -54,7 +55,7 @@ def size(runs: pd.DataFrame, rate: float | None = None) -> Figure:
     if mine.empty:
         rates = ", ".join(f"{value:g}" for value in sorted(set(runs["learning_rate"])))
         raise StudyError(f"the study has no trial at rate {rate:g}: one of {rates}")
-    figure, (axes,) = _figure(1, size=(9.5, 5))
+    figure, (axes,) = stacked_panels(1, size=(9.5, 5))
     for row in lines[lines["rate"] == rate].itertuples():
         name = str(row.optimizer)
         colour = COLOURS[name]
@@ -67,18 +68,18 @@ def size(runs: pd.DataFrame, rate: float | None = None) -> Figure:
             s=22,
             label=f"{LABELS[name]}: a trial",
         )
-        _line(axes, row, trials["weights"], colour)
+        draw_line(axes, row, trials["weights"], colour)
         if not arrived.all():
             caps = tables.budget(trials)[~arrived]
             style = {"marker": "^", "facecolors": "none", "edgecolors": colour, "s": 26}
             axes.scatter(
                 trials["weights"][~arrived], caps, **style, label="did not arrive (at its cap)"
             )
-    _weights_axis(axes)
-    axes.set_ylabel(f"seconds of training to {_target(runs)}")
+    weights_axis(axes)
+    axes.set_ylabel(f"seconds of training to {target_of(runs)}")
     axes.set_ylim(bottom=0)
-    _legend(axes)
-    _headline(figure, f"Training time against model size, at rate {rate:g}\n{_subtitle(runs)}")
+    legend_beside(axes)
+    headline(figure, f"Training time against model size, at rate {rate:g}\n{subtitle_of(runs)}")
     return figure
 
 
@@ -89,13 +90,13 @@ def sizes(runs: pd.DataFrame) -> Figure:
     Raises:
         StudyError: fewer than three widths, or several optimizers.
     """
-    _one_optimizer(runs)
+    check_one_optimizer(runs)
     lines = tables.sizes(runs)
     cells = tables.cells(runs)
-    named = _some(lines["rate"])
+    named = evenly_chosen(lines["rate"])
     cap = float(tables.budget(runs).max())
-    figure, (axes,) = _figure(1, size=(9.5, 5.4))
-    colours = dict(zip(lines["rate"], _shades(len(lines)), strict=True))
+    figure, (axes,) = stacked_panels(1, size=(9.5, 5.4))
+    colours = dict(zip(lines["rate"], shades(len(lines)), strict=True))
     here, lost = cells[cells["seconds"] < float("inf")], cells[cells["seconds"] == float("inf")]
     axes.scatter(here["weights"], here["seconds"], s=16, c=[colours[rate] for rate in here["rate"]])
     if here["seeds"].max() > 1:
@@ -107,16 +108,16 @@ def sizes(runs: pd.DataFrame) -> Figure:
             colors=[colours[rate] for rate in here["rate"]],
             linewidth=0.8,
         )
-    _censored(axes, lost["weights"], cap, [colours[rate] for rate in lost["rate"]])
+    draw_censored(axes, lost["weights"], cap, [colours[rate] for rate in lost["rate"]])
     for row in lines.itertuples():
         rate: Any = row.rate
         label = f"{rate:g}: {row.arrived} of {row.trials} arrived" if rate in named else "_"
-        _line(axes, row, cells["weights"], colours[rate], label)
+        draw_line(axes, row, cells["weights"], colours[rate], label)
     axes.set_ylim(bottom=0)
-    _weights_axis(axes)
-    axes.set_ylabel(f"seconds of training to {_target(runs)}")
-    _legend(axes, "rate, with its line c + k n")
-    _headline(figure, f"Training time against model size, at every rate\n{_subtitle(runs)}")
+    weights_axis(axes)
+    axes.set_ylabel(f"seconds of training to {target_of(runs)}")
+    legend_beside(axes, "rate, with its line c + k n")
+    headline(figure, f"Training time against model size, at every rate\n{subtitle_of(runs)}")
     return figure
 
 
@@ -126,16 +127,16 @@ def size_valley(runs: pd.DataFrame) -> Figure:
     Raises:
         StudyError: several optimizers.
     """
-    _one_optimizer(runs)
+    check_one_optimizer(runs)
     cells = tables.cells(runs)
-    figure, (axes,) = _figure(1, size=(9.5, 5.4))
+    figure, (axes,) = stacked_panels(1, size=(9.5, 5.4))
     widths = sorted(set(cells["width"]))
-    named = _some(widths)
+    named = evenly_chosen(widths)
     cap = float(tables.budget(runs).max())
-    for width, colour in zip(widths, _shades(len(widths)), strict=True):
+    for width, colour in zip(widths, shades(len(widths)), strict=True):
         mine = cells[cells["width"] == width]
-        seconds = mine["seconds"].replace(float("inf"), float("nan"))
-        _censored(axes, mine[seconds.isna()]["rate"], cap, colour)
+        seconds = finite(mine["seconds"])
+        draw_censored(axes, mine[seconds.isna()]["rate"], cap, colour)
         label = f"{width:g}x: {int(mine['weights'].iloc[0]):,} weights" if width in named else None
         axes.plot(
             mine["rate"],
@@ -146,11 +147,11 @@ def size_valley(runs: pd.DataFrame) -> Figure:
             markersize=3.5,
             label=label,
         )
-    _seconds_axis(axes, cells["seconds"].replace(float("inf"), float("nan")).dropna(), cap)
+    rate_and_seconds_axes(axes, finite(cells["seconds"]).dropna(), cap)
     axes.set_xlabel("learning rate")
-    axes.set_ylabel(f"seconds of training to {_target(runs)}")
-    _legend(axes, "size")
-    _headline(figure, f"Training time against learning rate, for each size\n{_subtitle(runs)}")
+    axes.set_ylabel(f"seconds of training to {target_of(runs)}")
+    legend_beside(axes, "size")
+    headline(figure, f"Training time against learning rate, for each size\n{subtitle_of(runs)}")
     return figure
 
 
@@ -161,9 +162,9 @@ def slopes(runs: pd.DataFrame) -> Figure:
     Raises:
         StudyError: fewer than three widths, or several optimizers.
     """
-    _one_optimizer(runs)
+    check_one_optimizer(runs)
     lines = tables.sizes(runs).dropna(subset=["k", "shape"])
-    figure, (axes,) = _figure(1, size=(9.5, 5))
+    figure, (axes,) = stacked_panels(1, size=(9.5, 5))
     ways = {
         "": ("least squares, arrivals alone", "black", 0.98),
         "tobit_": ("with censored trials", "C0", 1.02),
@@ -195,8 +196,8 @@ def slopes(runs: pd.DataFrame) -> Figure:
         axes.set_xscale("log")
     axes.set_xlabel("learning rate")
     axes.set_ylabel("k: seconds for each million weights more")
-    _legend(axes)
-    _headline(figure, f"What a weight costs at each rate: k in time = c + k n\n{_subtitle(runs)}")
+    legend_beside(axes)
+    headline(figure, f"What a weight costs at each rate: k in time = c + k n\n{subtitle_of(runs)}")
     return figure
 
 
@@ -207,12 +208,12 @@ def size_parts(runs: pd.DataFrame) -> Figure:
     Raises:
         StudyError: several optimizers.
     """
-    _one_optimizer(runs)
+    check_one_optimizer(runs)
     cells = tables.cells(runs)
-    figure, (above, below) = _figure(2, size=(9.5, 7), height_ratios=(1.4, 1))
+    figure, (above, below) = stacked_panels(2, size=(9.5, 7), height_ratios=(1.4, 1))
     rates = sorted(set(cells["rate"]))
-    named = _some(rates)
-    for rate, colour in zip(rates, _shades(len(rates)), strict=True):
+    named = evenly_chosen(rates)
+    for rate, colour in zip(rates, shades(len(rates)), strict=True):
         mine = cells[(cells["rate"] == rate) & (cells["steps"] < float("inf"))]
         label = f"{rate:g}" if rate in named else None
         above.plot(
@@ -229,22 +230,24 @@ def size_parts(runs: pd.DataFrame) -> Figure:
     above.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
     above.yaxis.set_minor_locator(ticker.NullLocator())
     above.set_ylabel("steps to the target")
-    _legend(above, "learning rate")
+    legend_beside(above, "learning rate")
     per_size = cells.groupby("weights")["step_seconds"].median()
     below.plot(
         per_size.index, 1e3 * per_size, color="black", linewidth=1.4, marker="o", markersize=3.5
     )
     below.set_ylabel("milliseconds a step, alone")
     below.set_ylim(bottom=0)
-    _weights_axis(below)
-    _headline(
+    weights_axis(below)
+    headline(
         figure,
-        f"The two factors of training time: steps, and the time of a step\n{_subtitle(runs)}",
+        f"The two factors of training time: steps, and the time of a step\n{subtitle_of(runs)}",
     )
     return figure
 
 
-def _line(axes: Axes, row: Any, weights: pd.Series, colour: Any, label: str | None = None) -> None:
+def draw_line(
+    axes: Axes, row: Any, weights: pd.Series, colour: Any, label: str | None = None
+) -> None:
     """A row of `tables.sizes` as its line over the sizes; nothing where there is none."""
     if not isinstance(row.shape, str):  # no line where its points are too few to judge it
         axes.plot([], [], color=colour, linewidth=1.6, label=label or "too few arrived for a line")
@@ -258,7 +261,7 @@ def _line(axes: Axes, row: Any, weights: pd.Series, colour: Any, label: str | No
     axes.plot(grid, [row.c + row.k * n for n in grid], color=colour, linewidth=1.6, label=words)
 
 
-def _censored(axes: Axes, places: pd.Series, cap: float, colour: Any) -> None:
+def draw_censored(axes: Axes, places: pd.Series, cap: float, colour: Any) -> None:
     """Cells that did not arrive, at the cap: hollow triangles, of one colour or each of its own."""
     if len(places):
         axes.scatter(
@@ -266,19 +269,19 @@ def _censored(axes: Axes, places: pd.Series, cap: float, colour: Any) -> None:
         )
 
 
-def _shades(count: int) -> list[Any]:
+def shades(count: int) -> list[Any]:
     """So many colours, light to dark, for what has an order."""
     return list(sns.color_palette("viridis_r", count))
 
 
-def _some(values: Iterable[float]) -> set[float]:
+def evenly_chosen(values: Iterable[float]) -> set[float]:
     """Of values in order as many as a legend names, evenly, the ends among them."""
     order = sorted(values)
     count = min(MOST_NAMED, len(order))
     return {order[round(i * (len(order) - 1) / max(1, count - 1))] for i in range(count)}
 
 
-def _one_optimizer(runs: pd.DataFrame) -> None:
+def check_one_optimizer(runs: pd.DataFrame) -> None:
     """Raise `StudyError` where a curve would join two optimizers."""
     names = sorted(set(runs["optimizer"].astype(str)))
     if len(names) > 1:
@@ -288,6 +291,6 @@ def _one_optimizer(runs: pd.DataFrame) -> None:
         )
 
 
-def _weights_axis(axes: Axes) -> None:
+def weights_axis(axes: Axes) -> None:
     axes.set_xlabel("weights")
     axes.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import msgspec
+
 VECTORS = (
     *("sse4_2", "avx", "f16c", "fma", "avx2", "avx_vnni"),
     *("avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni", "avx512_bf16", "avx512_fp16"),
@@ -107,16 +109,8 @@ class Machine:
 
     @staticmethod
     def from_json(row: Mapping[str, Any]) -> Machine:
-        """The machine of `to_json`."""
-        return Machine(
-            cpu=row["cpu"],
-            cores=row["cores"],
-            memory_gb=row["memory_gb"],
-            gpus=tuple(row["gpus"]),
-            system=row["system"],
-            model=row.get("model", ""),
-            vectors=tuple(row.get("vectors", ())),
-        )
+        """The machine of `to_json`; a field of the wrong type raises `msgspec.ValidationError`."""
+        return msgspec.convert(row, Machine)
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,17 @@
 """All of a study on one page."""
 
 from study.report.page import DATA, LONGEST_NUMBER, TEMPLATE, numeric, page, rebuild, write
+from study.report.pictures import ALT, DPI, Picture, drawings, picture
 from study.report.sections import (
-    ALT,
-    DPI,
     ENOUGH,
     Choosing,
     Lines,
-    Picture,
     Row,
-    Study,
     Summary,
     best_rates,
     choosing,
-    drawings,
     lines,
     notes,
-    picture,
     protocol,
     read,
     summary,
@@ -34,7 +29,6 @@ __all__ = [
     "Lines",
     "Picture",
     "Row",
-    "Study",
     "Summary",
     "best_rates",
     "choosing",

@@ -11,10 +11,9 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from study import claims
+from study import claims, tables
 from study.errors import StudyError
-from study.report import sections
-from study.report.sections import Study
+from study.report import pictures, sections
 
 DATA = Path(__file__).parent
 
@@ -55,7 +54,7 @@ def write(folders: Sequence[str | Path], out: str | Path, machine: str | None = 
         text = page(
             studies,
             list(ways.values()),
-            rebuild([study.folder for study in studies], [str(way) for way in ways], machine),
+            rebuild([str(study.folder) for study in studies], [str(way) for way in ways], machine),
         )
     except StudyError:
         raise
@@ -70,7 +69,9 @@ def write(folders: Sequence[str | Path], out: str | Path, machine: str | None = 
     return out
 
 
-def page(studies: Sequence[Study], ways: Sequence[claims.Rows], commands: Sequence[str]) -> str:
+def page(
+    studies: Sequence[tables.StoredStudy], ways: Sequence[claims.Rows], commands: Sequence[str]
+) -> str:
     """The report as HTML.
 
     Args:
@@ -87,10 +88,10 @@ def page(studies: Sequence[Study], ways: Sequence[claims.Rows], commands: Sequen
         ],
         "summaries": [sections.summary(study) for study in studies],
         "best": [sections.best_rates(study) for study in studies],
-        "drawings": [sections.drawings(study) for study in studies],
+        "drawings": [pictures.drawings(study) for study in studies],
         "lines": [found for study in studies if (found := sections.lines(study))],
         "ways": [sections.choosing(way) for way in ways],
-        "verdicts": sections.verdicts([*(study.evidence for study in studies), *ways]),
+        "verdicts": sections.verdicts([*map(claims.evidence, studies), *ways]),
         "commands": commands,
         "enough": sections.ENOUGH,
     }

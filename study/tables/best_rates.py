@@ -18,7 +18,7 @@ from study.storage.store import Store
 from study.tables import intervals
 from study.tables.cells import cells
 from study.tables.intervals import Floats
-from study.tables.load import comparable, frame
+from study.tables.rows import comparable, frame
 
 
 def best(runs: pd.DataFrame) -> pd.DataFrame:
@@ -208,7 +208,7 @@ def wanted(store: Store, runs: list[Run]) -> Wanted | None:
     span = span if cap is None else min(span, cap)
     seeds = sorted({run.trial.seed for run in runs})
     groups = [[replace(run.trial, seed=seed) for run in chosen] for seed in seeds]
-    stored = {row["id"]: row["span"] for row in store.curves()}
+    stored = {curve.id: curve.span for curve in store.curves()}
     if set(stored) == {trial.id for trials in groups for trial in trials} and all(
         math.isclose(value, span) for value in stored.values()
     ):

@@ -11,6 +11,7 @@ the cycle.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from study.errors import StudyError
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
 from study.storage import step_times
-from study.storage.jsonl import Row, read_rows
+from study.storage.jsonl import Row, convert, read_rows
 from study.tables import intervals
 
 EPOCHS = 10
@@ -181,16 +182,21 @@ def _points(found: intervals.Mean) -> str:
     return f"{mean} points ({low} to {high})"
 
 
-def seed_rows(row: Row) -> Row:
-    """The row of `cycles.jsonl`, if it holds the rows of a seed, else a `StudyError`."""
-    rows = row.get("rows")
-    if (
-        not isinstance(row.get("seed"), int)
-        or not isinstance(rows, list)
-        or not all(isinstance(one, dict) for one in rows)
-    ):
-        raise StudyError("expected a seed and its rows")
-    return row
+@dataclass(frozen=True)
+class SeedRows:
+    """A row of `cycles.jsonl`: a seed, and what its arms did epoch by epoch."""
+
+    seed: int
+    rows: tuple[Row, ...]
+
+
+def read_seeds(folder: Path) -> list[SeedRows]:
+    """What is stored of each seed of a case study.
+
+    Raises:
+        StudyError: a line holds something else; the sentence names it.
+    """
+    return list(read_rows(folder / FILE, partial(convert, kind=SeedRows)))
 
 
 def read(folder: str | Path) -> pd.DataFrame:
@@ -201,9 +207,7 @@ def read(folder: str | Path) -> pd.DataFrame:
         StudyError: the folder holds none.
     """
     folder = Path(folder)
-    rows = pd.DataFrame(
-        [row for rows in read_rows(folder / FILE, seed_rows) for row in rows["rows"]]
-    )
+    rows = pd.DataFrame([row for seed in read_seeds(folder) for row in seed.rows])
     if rows.empty:
         raise StudyError(f"{folder} holds no case study of cycles (no {FILE} in it)")
     times = {

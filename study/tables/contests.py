@@ -11,11 +11,12 @@ import pandas as pd
 
 from study.errors import StudyError
 from study.spec.trial import Trial
-from study.storage.jsonl import Row, read_rows
+from study.storage.jsonl import Count, Positive, Row, convert, read_rows
 from study.storage.records import Outcome
 from study.storage.store import Store
-from study.tables.load import budget as budget_table
-from study.tables.load import comparable, load
+from study.tables.rows import budget as budget_table
+from study.tables.rows import comparable
+from study.tables.stored import Source, stored
 
 PICKS, TABLE = "picks.jsonl", "contest.csv"
 
@@ -32,10 +33,10 @@ class Pick:
     optimizer: str
     method: str
     rule: str
-    seed: int
-    rate: float | None
+    seed: Count
+    rate: Positive | None
     reason: str
-    search_steps: int
+    search_steps: Count
     schedule: str = "constant"
 
 
@@ -62,14 +63,18 @@ def read_picks(folder: str | Path) -> list[Pick]:
     return [pick for picks in read_rows(Path(folder) / PICKS, _picks) for pick in picks]
 
 
+@dataclass(frozen=True)
+class _Picks:
+    """A row of `picks.jsonl`: what a method picked with a seed."""
+
+    picks: tuple[Row, ...]
+
+
 def _picks(row: Row) -> list[Pick]:
-    try:
-        return [Pick(**pick) for pick in row["picks"]]
-    except (KeyError, TypeError):
-        raise StudyError("expected picks") from None
+    return [convert(pick, Pick, closed=True) for pick in convert(row, _Picks).picks]
 
 
-def table(grid: str | Path, folder: str | Path) -> pd.DataFrame:
+def table(grid: Source, folder: str | Path) -> pd.DataFrame:
     """One row a pick, beside what the grid knows.
 
     Columns: optimizer, method, rule, seed, rate, schedule, search_steps, search_seconds (steps x
@@ -78,9 +83,10 @@ def table(grid: str | Path, folder: str | Path) -> pd.DataFrame:
     where it has not that seed), total_seconds (search and training, the whole budget where it did
     not arrive), grid_seconds (what the grid's trials of the optimizer took for a seed), reason.
     """
-    base = Store(Path(grid)).spec().trials()[0]
-    runs = comparable(load(grid), grid)
-    stored = {run.id: run for run in Store(Path(folder)).runs()}
+    study = stored(grid)
+    base = study.spec.trials()[0]
+    runs = comparable(study.runs, study.folder)
+    trained = {run.id: run for run in Store(Path(folder)).runs()}
     reached = runs["outcome"] == Outcome.REACHED
     names = runs["optimizer"].astype(str)
     best = runs["seconds"].where(reached, math.inf).groupby([names, runs["seed"]]).min()
@@ -95,7 +101,7 @@ def table(grid: str | Path, folder: str | Path) -> pd.DataFrame:
     rows = []
     for pick in read_picks(folder):
         trial, name = trial_of(pick, base), pick.optimizer
-        run = stored.get(trial.id) if trial else None
+        run = trained.get(trial.id) if trial else None
         if trial and run is None:
             continue  # picked, and still to be trained
         arrived = run is not None and run.outcome is Outcome.REACHED

@@ -10,11 +10,11 @@ import pandas as pd
 
 from study.errors import StudyError
 from study.spec.pruning import hopeless
-from study.storage.records import Outcome
-from study.tables.load import budget
+from study.storage.records import Checks, Outcome, Spent
+from study.tables.rows import budget
 
 
-def costs(runs: pd.DataFrame, spent: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def costs(runs: pd.DataFrame, spent: Iterable[Spent]) -> dict[str, Any]:
     """What the runs would have cost one by one, what they did cost, and the ratio.
 
     `one_by_one_seconds`: arrivals at their seconds, every other trial at its whole budget, as the
@@ -34,7 +34,7 @@ def costs(runs: pd.DataFrame, spent: Iterable[Mapping[str, Any]]) -> dict[str, A
         runs["outcome"].isin([Outcome.DIVERGED, Outcome.STUCK]),
     )
     one_by_one = float(taken.where(reached, whole).sum())
-    seconds = sum(sum(row["seconds"].values()) for row in spent)
+    seconds = sum(sum(row.seconds.values()) for row in spent)
     return {
         "one_by_one_seconds": one_by_one,
         "one_by_one_stopping_seconds": float(taken.where(reached | broken, whole).sum()),
@@ -43,7 +43,7 @@ def costs(runs: pd.DataFrame, spent: Iterable[Mapping[str, Any]]) -> dict[str, A
     }
 
 
-def hindsight(runs: pd.DataFrame, checks: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+def hindsight(runs: pd.DataFrame, checks: Mapping[str, Checks]) -> pd.DataFrame:
     """One row an optimizer: what `prune="hopeless"` would have done to trials that were run without
     it.
 
@@ -68,7 +68,7 @@ def hindsight(runs: pd.DataFrame, checks: Mapping[str, Mapping[str, Any]]) -> pd
         last,
         strict=True,
     ):
-        seen = checks[id_]["accuracy"]
+        seen = checks[id_].accuracy
         given_up = next((n for n in range(1, len(seen)) if hopeless(seen[:n], end, target)), None)
         saved = steps - given_up * every if given_up else 0
         rows.append(

@@ -15,7 +15,8 @@ from study.machine import device
 from study.machine.clock import running
 from study.machine.quiet import Meter
 from study.spec.trial import Trial
-from study.storage.step_times import Calibration, Rounds
+from study.storage.calibration import Calibration
+from study.storage.rounds import Rounds
 
 ROUNDS = 9
 

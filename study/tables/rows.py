@@ -1,4 +1,4 @@
-"""Stored runs to tidy tables, one row a trial."""
+"""Tidy tables of runs, one row a trial, and which rows may share a table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pandas as pd
 from study.errors import StudyError
 from study.spec.trial import OPTIMIZERS
 from study.storage.records import PROTOCOL, Run
-from study.storage.store import Store
 
 CELL = ["width", "optimizer", "rate"]
 """What a cell is: its trials differ in the seed alone."""
@@ -45,22 +44,6 @@ def frame(runs: Iterable[Run]) -> pd.DataFrame:
     return table.sort_values(["width", "optimizer", "learning_rate", "seed"], ignore_index=True)
 
 
-def load(folder: str | Path, machine: str | None = None) -> pd.DataFrame:
-    """The stored runs of a study's folder, one row a trial; see `frame`.
-
-    Args:
-        folder: the study's folder.
-        machine: name or fingerprint of the machine whose runs to take; every one's where None.
-
-    Raises:
-        StudyError: the folder holds no study, or a line of it cannot be read, or it holds no run of
-            that machine.
-    """
-    store = Store(Path(folder))
-    store.spec()
-    return frame(of_machine(store.runs(), machine, folder))
-
-
 def of_machine(runs: Sequence[Run], machine: str | None, folder: str | Path) -> list[Run]:
     """Those of a folder's runs that the machine of this name or fingerprint trained; all of them
     where it is None.
@@ -75,50 +58,6 @@ def of_machine(runs: Sequence[Run], machine: str | None, folder: str | Path) -> 
             f"{folder} holds no trial of the machine {machine!r}: {there or 'none has ended'}"
         )
     return found
-
-
-def checks(folder: str | Path) -> pd.DataFrame:
-    """Accuracy and loss at every check of every stored trial, long: id, step, accuracy, loss."""
-    parts = []
-    for id_, row in Store(Path(folder)).checks().items():
-        part = pd.DataFrame({"id": id_, "accuracy": row["accuracy"], "loss": row["loss"]})
-        part["step"] = (part.index + 1) * row["check_every"]
-        parts.append(part)
-    columns = ["id", "step", "accuracy", "loss"]
-    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
-
-
-def curves(folder: str | Path) -> pd.DataFrame:
-    """Validation accuracy over training of each optimizer at its best rate, long: optimizer,
-    learning_rate, width, seed, outcome, step, seconds, accuracy, and the fingerprint of the machine
-    where it is told.
-    """
-    parts = []
-    for row in Store(Path(folder)).curves():
-        part = pd.DataFrame({"accuracy": row["accuracy"]})
-        part["step"] = (part.index + 1) * row["check_every"]
-        part["seconds"] = part["step"] * row["step_seconds"]
-        parts.append(
-            part.assign(
-                **{name: row[name] for name in ("optimizer", "learning_rate", "width", "seed")}
-            )
-        )
-        parts[-1]["outcome"], parts[-1]["fingerprint"] = (
-            row.get("outcome", ""),
-            row.get("fingerprint", ""),
-        )
-    columns = [
-        "optimizer",
-        "learning_rate",
-        "width",
-        "seed",
-        "outcome",
-        "step",
-        "seconds",
-        "accuracy",
-        "fingerprint",
-    ]
-    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
 def curves_of(stored: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
@@ -161,8 +100,3 @@ def budget(runs: pd.DataFrame) -> pd.Series:
         .min(axis=1)
         .fillna(runs["seconds"])
     )
-
-
-def elsewhere(folder: str | Path, runs: pd.DataFrame) -> int:
-    """How many trials are stored in the folder that are not among these runs: another machine's."""
-    return len({run.id for run in Store(Path(folder)).runs()} - set(runs["id"]))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 
 MODULES = [
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
