@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -21,7 +22,7 @@ Row = dict[str, Any]
 T = TypeVar("T")
 
 
-LARGEST = 1e300
+LARGEST = sys.float_info.max
 """The largest number of a row: JSON has no infinity, and NaN lies within no bounds."""
 
 
@@ -29,6 +30,9 @@ Number = Annotated[float, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=LARGEST)]
 Positive = Annotated[float, msgspec.Meta(gt=0, le=LARGEST)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+
+
+_LARGEST = re.escape(repr(LARGEST))
 
 
 def convert(row: Mapping[str, Any], kind: type[T], closed: bool = False) -> T:
@@ -60,7 +64,7 @@ def _sentence(error: str, row: Mapping[str, Any]) -> str:
         return f"the field '{missing[1]}' is missing"
     if not name:
         return what
-    wanted = re.sub(r"[`]|, got .*|>= -1e\+300|<= 1e\+300", "", what).strip()
+    wanted = re.sub(rf"[`]|, got .*|>= -{_LARGEST}|<= {_LARGEST}", "", what).strip()
     wanted = wanted[0].lower() + wanted[1:] if wanted.startswith("Expected") else "not a known word"
     return f"the field '{name}' is {row.get(name)!r}, {wanted}"
 

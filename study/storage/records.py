@@ -205,7 +205,7 @@ class Checks:
     """
 
     id: str
-    check_every: Number
+    check_every: Count
     accuracy: tuple[Number, ...]
     loss: tuple[Number, ...]
 

@@ -284,3 +284,16 @@ def test_a_store_tells_the_digest_of_its_data(tmp_path: Path) -> None:
     assert store.digest() == "0123"
     store.write(store.spec_path, {"schema": 1})
     assert store.digest() is None
+
+
+def test_a_loss_just_below_infinity_is_read(tmp_path: Path) -> None:
+    """A lane that diverges is looked at until its loss is no number; infinity itself is refused."""
+    store = Store(tmp_path)
+    row = {"id": "a", "check_every": 50, "accuracy": [0.1], "loss": [1.7e308]}
+    append_line(store.checks_path, row)
+    assert store.checks()["a"].loss == (1.7e308,)
+    store.checks_path.write_text(
+        '{"id": "a", "check_every": 50, "accuracy": [0.1], "loss": [1e999]}\n'
+    )
+    with pytest.raises(StudyError, match="the field 'loss' is"):
+        store.checks()
