@@ -7,7 +7,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 from study.engines.convolutions import largest, patched
-from study.engines.framework import Backend, Tensor
+from study.engines.framework import Framework, Tensor
 from study.spec.networks import CLASSES, KERNEL, SIDE, Network
 
 HALF, QUARTER = SIDE // 2, SIDE // 4
@@ -15,15 +15,23 @@ HALF, QUARTER = SIDE // 2, SIDE // 4
 
 @lru_cache(maxsize=64)
 def forward(
-    backend: Backend, network: Network, lanes: int, batch: int, form: str
+    framework: Framework, network: Network, lanes: int, batch: int, form: str
 ) -> Callable[[Tensor, Tensor, Tensor | None], tuple[Tensor, list[Tensor]]]:
-    """The networks as a function (w (K, n), images (B, 28, 28) from 0 to 255, mask (B, dense) or
-    None) -> logits (K, B, 10), hidden layers.
+    """The networks as a function of their weights and of images.
 
-    The hidden layers are what the ReLUs give, (K, B, units); the first convolution's its greatest
-    of each filter alone, (K, 1, filters).
+    Args:
+        framework: computes.
+        network: the network of every lane.
+        lanes: K.
+        batch: B.
+        form: of the second convolution.
+
+    Returns:
+        A function (w (K, n), images (B, 28, 28) from 0 to 255, mask (B, dense) or None) -> logits
+        (K, B, 10) and a list of the hidden layers. A hidden layer is what its ReLUs give, (K, B,
+        units). Of the first convolution it is the maximum of each filter alone, (K, 1, filters).
     """
-    xp = backend.xp
+    xp = framework.xp
     if not network.filters:
         return partial(perceptron, xp, network, lanes, batch)
     one, two = network.filters
@@ -71,7 +79,7 @@ def forward(
         h = xp.reshape(xp.nn.relu(z + b), [batch, QUARTER**2, lanes, two])
         return xp.reshape(xp.transpose(h, [2, 0, 1, 3]), [lanes, batch, QUARTER**2 * two])
 
-    unpack, first, second = backend.fused(unpack), backend.fused(first), backend.fused(second)
+    unpack, first, second = framework.fused(unpack), framework.fused(first), framework.fused(second)
 
     def logits(w: Tensor, images: Tensor, mask: Tensor | None) -> tuple[Tensor, list[Tensor]]:
         w1, b1, w2, b2, w3, b3, w4, b4 = unpack(w)
@@ -82,7 +90,7 @@ def forward(
             else xp.nn.conv2d(x, w1, 1, "SAME"),
             b1,
         )
-        h2 = second(patched(xp, h1, w2) if form == "patches" else backend.convolve(h1, w2), b2)
+        h2 = second(patched(xp, h1, w2) if form == "patches" else framework.convolve(h1, w2), b2)
         h3 = xp.nn.relu(h2 @ w3 + b3)
         h1 = xp.reshape(xp.reduce_max(h1, axis=(0, 1, 2)), [lanes, 1, -1])
         return (h3 if mask is None else h3 * mask) @ w4 + b4, [h1, h2, h3]
@@ -91,8 +99,15 @@ def forward(
 
 
 def classified(xp: Any, z: Tensor, y: Tensor) -> Tensor:
-    """Which images (K, B) the logits (K, B, 10) get right; compared as floats, since TensorFlow
-    compares integers on the host.
+    """Which images are classified right.
+
+    Args:
+        xp: the array library.
+        z: logits, (K, B, 10).
+        y: labels, (B,).
+
+    Returns:
+        Truth values, (K, B). Floats are compared, since TensorFlow compares integers on the host.
     """
     return xp.equal(
         xp.cast(xp.argmax(z, axis=2, output_type=xp.int32), xp.float32), xp.cast(y, xp.float32)
