@@ -1,4 +1,4 @@
-"""Validation curves: trials trained once more, looked at on the validation set at every check."""
+"""Validation curves: trials are trained again, and evaluated at every check."""
 
 from __future__ import annotations
 
@@ -22,7 +22,19 @@ def train(
     stopwatch: Stopwatch,
     watch: Callable[[Progress], None] = lambda progress: None,
 ) -> list[dict[str, Any]]:
-    """Train a seed's curves and return their rows."""
+    """Train the curves of one seed.
+
+    Args:
+        trials: they differ in optimizer and learning rate alone.
+        step_seconds: seconds of one step of each trial alone.
+        span: seconds that every curve covers.
+        engine: makes the learner.
+        stopwatch: counts the time by name.
+        watch: called after every check.
+
+    Returns:
+        The curves as they are stored, a row a trial, in the order of the trials.
+    """
     with stopwatch.part("build"):
         learner = engine.learner(trials)
     ends = race(

@@ -1,6 +1,4 @@
-"""One group of trials from an engine to runs: the only place where a Learner is raced and its end
-recorded.
-"""
+"""One group of trials, from an engine to runs."""
 
 from __future__ import annotations
 
@@ -27,15 +25,19 @@ Emit = Callable[[Run, Finish | None], None]
 
 
 HUNG = "hung"
-"""How the error of a trial begins that came to no check in time."""
+"""First word of the error of a trial that did not reach a check in time."""
 
 
 @dataclass(frozen=True)
 class Context:
     """What every run of one process records beside its trial.
 
-    With `silence`, a group that comes to no check for so many seconds takes its process with it,
-    see `train`.
+    Args:
+        study: the name of the study.
+        site: where the trials train.
+        jobs: processes that train at once.
+        device: the device, where there are several.
+        silence: seconds without a check after which a group counts as hung, see `train`.
     """
 
     study: str
@@ -53,7 +55,17 @@ class Context:
         step_seconds: float | None,
         **values: Any,
     ) -> Run:
-        """The record of a trial; in mode alone its step time is what the clock says of it."""
+        """The run of a trial.
+
+        Args:
+            trial: the trial.
+            outcome: how it ended.
+            started: when its group began, as an ISO 8601 text.
+            lanes: trials of the group.
+            step_seconds: seconds of one of its steps alone; None in mode alone, where they follow
+                from the clock.
+            values: other fields of `Run`.
+        """
         net = network_of(trial)
         blank = {"steps": 0, "seconds": 0.0, "accuracy": None, "best_accuracy": None, "error": None}
         measured = step_seconds is None
@@ -90,12 +102,25 @@ def train(
     stopwatch: Stopwatch,
     watch: Callable[[Progress], None] = lambda progress: None,
 ) -> None:
-    """Train one group and emit each trial's run as it ends.
+    """Train one group, and emit the run of each trial as it ends.
 
-    Where the clock is read, no other timed job is on the device. An error halves the group and goes
-    on with each half, until a trial that fails by itself is recorded as failed with the error's
-    text. A hang in TensorFlow cannot be interrupted: past `context.silence` the trials that are
-    left are emitted as failed and the process ends.
+    Where the clock is read, no other timed job is on the device. After an error each half of the
+    group is trained by itself, and so on. A trial that fails alone is recorded as failed, with the
+    text of the error. A hang in TensorFlow cannot be interrupted: after `context.silence` the other
+    trials are emitted as failed, and the process ends.
+
+    Args:
+        trials: they differ in optimizer and learning rate alone.
+        step_seconds: seconds of one step of each trial alone; None where the clock is read.
+        engine: makes the learner.
+        context: what is recorded beside the trials.
+        emit: takes each run with its end, or None where the trial did not come to one.
+        stopwatch: counts the time by name; its clock is the one read.
+        watch: called after every check.
+
+    Raises:
+        StudyError: bad input, which is not the fault of a trial.
+        OSError: the disk failed.
     """
     started = datetime.now(UTC).isoformat(timespec="seconds")
     left = set(range(len(trials)))
@@ -104,9 +129,8 @@ def train(
 
     def end(lane: int, outcome: Outcome, finish: Finish | None = None, **values: Any) -> None:
         own = step_seconds[lane] if step_seconds else None
-        timed = (
-            step_seconds is None and device.current() == device.CPU
-        )  # the clock is read, so the load is that of the training
+        # Where the clock is read, the load is that of the time in which the trial trained.
+        timed = step_seconds is None and device.current() == device.CPU
         quiet = meter.read().quiet if timed else None
         emit(
             context.record(trials[lane], outcome, started, len(trials), own, quiet=quiet, **values),
@@ -155,7 +179,7 @@ def train(
                         best_accuracy=max(seen) if seen else None,
                     )
     except (StudyError, OSError):
-        raise  # the user's input or the disk, not the trial
+        raise  # the user's input or the disk is wrong, not the trial
     except Exception as error:
         rest = sorted(left)
         if len(trials) == 1:
