@@ -10,7 +10,7 @@ from study.engines.learner import Engine
 from study.spec.schedules.parse import parse
 from study.spec.trial import Trial
 from study.storage.records import Finish
-from study.training.loop import Progress, race
+from study.training.loop import Progress, train_lanes
 from study.training.stopwatch import Stopwatch
 
 
@@ -37,7 +37,7 @@ def train(
     """
     with stopwatch.part("build"):
         learner = engine.learner(trials)
-    ends = race(
+    ends = train_lanes(
         learner,
         [trial.learning_rate for trial in trials],
         target=math.inf,

@@ -17,7 +17,7 @@ from study.spec.networks import network_of
 from study.spec.schedules.parse import parse
 from study.spec.trial import Trial
 from study.storage.records import Finish, Outcome, Run
-from study.training.loop import Progress, race
+from study.training.loop import Progress, train_lanes
 from study.training.stopwatch import Stopwatch
 from study.training.watchdog import supervised
 
@@ -153,7 +153,7 @@ def train(
         ):
             with stopwatch.part("build"):
                 learner = engine.learner(trials)
-            for finish in race(
+            for finish in train_lanes(
                 learner,
                 [trial.learning_rate for trial in trials],
                 target=first.target,

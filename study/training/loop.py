@@ -47,7 +47,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Goal:
-    """What a lane trains for, and when it is looked at; see `race`."""
+    """What a lane trains for, and when it is looked at; see `train_lanes`."""
 
     target: float
     metric: str
@@ -139,7 +139,7 @@ class Books:
         return max(self.accuracies[lane][-CHECKS_AT_CHANCE:]) < CHANCE
 
 
-def race(
+def train_lanes(
     learner: Learner,
     rates: Sequence[float],
     *,

@@ -13,7 +13,7 @@ from study.machine import device
 from study.spec.schedules.parse import parse
 from study.storage.records import Run
 from study.training.budget import last_check
-from study.training.loop import race
+from study.training.loop import train_lanes
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def verify(
         for run in runs:
             trial = run.trial
             budget = last_check(trial.check_every, trial.cap, trial.max_steps, run.step_seconds)
-            (finish,) = race(
+            (finish,) = train_lanes(
                 engine.learner([trial]),
                 [trial.learning_rate],
                 target=trial.target,
