@@ -1,4 +1,4 @@
-"""The race on parabolas, where every step is known."""
+"""The loop on parabolas, where every step is known."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from study.training.stopwatch import Stopwatch
 def finishes(
     rates: list[float], curvatures: list[float] | None = None, **options: Any
 ) -> list[Finish]:
-    """The finishes of a race on parabolas, in the order of the rates."""
+    """The finishes of the loop on parabolas, in the order of the rates."""
     curvatures = curvatures or [1.0] * len(rates)
     learner = Parabola([*curvatures, *[1.0] * (array_size(len(rates)) - len(rates))])
     options = {"target": 0.97, "check_every": 50, "max_steps": 1000} | options

@@ -206,8 +206,8 @@ def _typed(name: str, annotation: Any, row: Mapping[str, Any]) -> Any:
 
 @dataclass(frozen=True)
 class Finish:
-    """The end of one lane: `lane` is its place in the rates given to `race`; `accuracies` and
-    `losses` hold one value a check.
+    """The end of one lane: `lane` is its place in the rates given to `train_lanes`; `accuracies`
+    and `losses` hold one value a check.
     """
 
     lane: int
