@@ -21,7 +21,7 @@ from study.execution.plan import plan
 from study.execution.progress import Bar
 from study.execution.study_folder import sensible
 from study.execution.train import crew_of, once, settled, train_pending
-from study.experiments.methods import BUDGET, METHODS, Task
+from study.experiments.methods import BUDGET, METHODS, Problem
 from study.machine.facts import Site
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
@@ -186,7 +186,9 @@ def search(
             trials = {
                 optimizer: replace(base, optimizer=optimizer) for optimizer in grid.spec.optimizers
             }
-            found = list(METHODS[name](Task(engine(), trials, seed, grid.low, grid.high, budget)))
+            found = list(
+                METHODS[name](Problem(engine(), trials, seed, grid.low, grid.high, budget))
+            )
             append_line(
                 paper, {"seed": seed, "method": name, "picks": [asdict(pick) for pick in found]}
             )
