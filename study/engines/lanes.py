@@ -7,9 +7,9 @@ The losses of the lanes are summed, never averaged, and no operation mixes rows.
 
 Pooling comes before bias and ReLU. That is the same function, since max(x) + b = max(x + b) and
 ReLU is monotone, and a quarter of the work. A narrow second convolution is folded: 2x2 blocks of
-pixels become channels. A 5x5 convolution over I channels then is a 3x3 one over 4 I, whose output
-has the four places of a pooling window side by side. That is 1.44 times the arithmetic at three
-times the speed.
+pixels become channels. A 5x5 convolution over I channels then is a 3x3 one over 4 I. Its output has
+the four places of a pooling window side by side. That is 1.44 times the arithmetic at three times
+the speed.
 """
 
 from __future__ import annotations

@@ -55,9 +55,13 @@ class Grid:
 def read_grid(folder: Path, site: Site) -> Grid:
     """Read the grid, and refuse one that no contest can be held on.
 
+    Args:
+        folder: of the grid.
+        site: where the contest would train.
+
     Raises:
-        StudyError: no study, one of several widths, without step times, under a schedule, with too
-            few rates or successes, or one that another engine has trained.
+        StudyError: it is no study, has several widths, a schedule, or too few rates or successes,
+            lacks step times, or was trained by another engine.
     """
     spec = Store(folder).spec()
     runs = tables.comparable(tables.load(folder), folder)

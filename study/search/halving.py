@@ -49,10 +49,11 @@ TRIES = 40
 def halve(learner: Learner, start: float = 10.0, steps: int = 100) -> list[Halving]:
     """Halve the rate of each lane from `start` until it no longer diverges; restore the learner.
 
-    Training diverged if a loss is not finite, or if the mean of the last fifth of the losses is
-    above the loss of the first batch. Every try begins with the same weights and batches. Warning:
-    a rate that passes may still be too large to learn with. Its network may have no live unit: then
-    it answers the same for every image, which is hardly worse than the start.
+    Training diverged if a loss is not finite. It also diverged if the mean of the last fifth of the
+    losses is above the loss of the first batch. Every try begins with the same weights and batches.
+
+    Warning: a rate that passes may still be too large to learn with. Its network may
+    have no live unit: then it answers the same for every image, hardly worse than at the start.
 
     Args:
         learner: all lanes are tried together, each at its own rate. A lane that has found its rate

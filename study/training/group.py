@@ -122,25 +122,8 @@ def train(
         StudyError: bad input, which is not the fault of a trial.
         OSError: the disk failed.
     """
-    started = datetime.now(UTC).isoformat(timespec="seconds")
-    left = set(range(len(trials)))
+    ends = _Ends(trials, step_seconds, context, emit)
     first = trials[0]
-    meter = Meter()
-
-    def end(lane: int, outcome: Outcome, finish: Finish | None = None, **values: Any) -> None:
-        own = step_seconds[lane] if step_seconds else None
-        # Where the clock is read, the load is that of the time in which the trial trained.
-        timed = step_seconds is None and device.current() == device.CPU
-        quiet = meter.read().quiet if timed else None
-        emit(
-            context.record(trials[lane], outcome, started, len(trials), own, quiet=quiet, **values),
-            finish,
-        )
-        left.discard(lane)
-
-    def hung() -> None:
-        for lane in sorted(left):
-            end(lane, Outcome.FAILED, error=f"{HUNG}: no check in {context.silence:g} seconds")
 
     def look(progress: Progress) -> None:
         beat()
@@ -149,7 +132,7 @@ def train(
     try:
         with (
             nullcontext() if step_seconds else device.exclusive(),
-            supervised(context.silence, hung) as beat,
+            supervised(context.silence, ends.hung) as beat,
         ):
             with stopwatch.part("build"):
                 learner = engine.learner(trials)
@@ -167,25 +150,69 @@ def train(
                 stopwatch=stopwatch,
                 watch=look,
             ):
-                seen = finish.accuracies
                 with stopwatch.part("store"):
-                    end(
-                        finish.lane,
-                        finish.outcome,
-                        finish,
-                        steps=finish.steps,
-                        seconds=finish.seconds,
-                        accuracy=seen[-1] if seen else None,
-                        best_accuracy=max(seen) if seen else None,
-                    )
+                    ends.finished(finish)
     except (StudyError, OSError):
         raise  # the user's input or the disk is wrong, not the trial
     except Exception as error:
-        rest = sorted(left)
+        rest = sorted(ends.left)
         if len(trials) == 1:
-            end(0, Outcome.FAILED, error=f"{type(error).__name__}: {error}"[:2000])
+            ends.failed(0, f"{type(error).__name__}: {error}"[:2000])
             return
         for half in (rest[: len(rest) // 2], rest[len(rest) // 2 :]):
             if half:
                 times = [step_seconds[i] for i in half] if step_seconds else None
                 train([trials[i] for i in half], times, engine, context, emit, stopwatch, watch)
+
+
+class _Ends:
+    """Records the ends of a group's trials; arguments as of `train`."""
+
+    def __init__(
+        self,
+        trials: Sequence[Trial],
+        step_seconds: Sequence[float] | None,
+        context: Context,
+        emit: Emit,
+    ) -> None:
+        self.trials, self.step_seconds, self.context, self.emit = (
+            trials,
+            step_seconds,
+            context,
+            emit,
+        )
+        self.left = set(range(len(trials)))
+        self.started = datetime.now(UTC).isoformat(timespec="seconds")
+        self.meter = Meter()
+
+    def finished(self, finish: Finish) -> None:
+        """A trial has come to its end."""
+        seen = finish.accuracies
+        self._record(
+            finish.lane,
+            finish.outcome,
+            finish,
+            steps=finish.steps,
+            seconds=finish.seconds,
+            accuracy=seen[-1] if seen else None,
+            best_accuracy=max(seen) if seen else None,
+        )
+
+    def failed(self, lane: int, error: str) -> None:
+        """A trial cannot be trained."""
+        self._record(lane, Outcome.FAILED, None, error=error)
+
+    def hung(self) -> None:
+        """The group did not reach a check in time."""
+        for lane in sorted(self.left):
+            self.failed(lane, f"{HUNG}: no check in {self.context.silence:g} seconds")
+
+    def _record(self, lane: int, outcome: Outcome, finish: Finish | None, **values: Any) -> None:
+        own = self.step_seconds[lane] if self.step_seconds else None
+        # Where the clock is read, the load is that of the time in which the trial trained.
+        timed = self.step_seconds is None and device.current() == device.CPU
+        quiet = self.meter.read().quiet if timed else None
+        trial, lanes = self.trials[lane], len(self.trials)
+        run = self.context.record(trial, outcome, self.started, lanes, own, quiet=quiet, **values)
+        self.emit(run, finish)
+        self.left.discard(lane)
