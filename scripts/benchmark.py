@@ -370,7 +370,7 @@ def measure(
     """Time every contender on the networks."""
     images = data.load("mnist")
     engine = setup(images)
-    backend = engine.images.backend  # type: ignore[attr-defined]
+    backend = engine.images.framework  # type: ignore[attr-defined]
     gpu = bool(this_machine().gpus)
     jobs = 1 if gpu else this_machine().cores
     crew = Pool(jobs, "mnist", setup) if jobs > 1 else None

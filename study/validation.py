@@ -1,7 +1,7 @@
 """Checks of single values that a user gives.
 
-Each function returns the value in its type, or raises a `StudyError` with one sentence that names
-the field, the value and what would be right.
+Each function returns the value in its type, or raises a `StudyError`. Its sentence names the field,
+the value and what would be right.
 """
 
 from __future__ import annotations

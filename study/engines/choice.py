@@ -57,7 +57,7 @@ class EngineChoice:
                 not see the GPU of this machine.
         """
         try:
-            backend = import_module(ENGINES[self.engine])
+            framework = import_module(ENGINES[self.engine])
         except ImportError as error:
             if (error.name or "").partition(".")[0] != self.engine:
                 raise
@@ -70,7 +70,7 @@ class EngineChoice:
 
         precision = resolved(self.precision)
         try:
-            runs_on = backend.prepare(precision)
+            runs_on = framework.prepare(precision)
         except Exception as error:
             why = first_line(error) or type(error).__name__
             raise StudyError(
@@ -87,7 +87,7 @@ class EngineChoice:
                 f"{self.engine} would train on a GPU that nvidia-smi does not list: repair "
                 "nvidia-smi, or give --device cpu"
             )
-        return LanesEngine(images, backend, tune=runs_on == "gpu")
+        return LanesEngine(images, framework, tune=runs_on == "gpu")
 
 
 TENSORFLOW = EngineChoice()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from study.engines.framework import Backend, Tensor
+from study.engines.framework import Framework, Tensor
 from study.spec.networks import Network
 
 FOLD_BELOW = 6
@@ -40,9 +40,9 @@ def largest(xp: Any, z: Tensor, row: int, column: int) -> Tensor:
     return xp.maximum(xp.maximum(a, b), xp.maximum(c, d))
 
 
-def usual_form(backend: Backend, network: Network) -> str:
+def usual_form(framework: Framework, network: Network) -> str:
     """The form of the second convolution that is fastest on processors, in this framework."""
-    return folded_or_grouped(network) if backend.FAST_CONVOLUTIONS else "patches"
+    return folded_or_grouped(network) if framework.FAST_CONVOLUTIONS else "patches"
 
 
 def folded_or_grouped(network: Network) -> str:

@@ -21,7 +21,7 @@ from study.execution.plan import plan
 from study.execution.progress import Bar
 from study.execution.request import Request
 from study.execution.train import train_pending
-from study.experiments.methods import BUDGET, METHODS, Task
+from study.experiments.methods import BUDGET, METHODS, Problem
 from study.machine.facts import Site
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
@@ -55,9 +55,13 @@ class Grid:
 def read_grid(folder: Path, site: Site) -> Grid:
     """Read the grid, and refuse one that no contest can be held on.
 
+    Args:
+        folder: of the grid.
+        site: where the contest would train.
+
     Raises:
-        StudyError: no study, one of several widths, without step times, under a schedule, with too
-            few rates or successes, or one that another engine has trained.
+        StudyError: it is no study, has several widths, a schedule, or too few rates or successes,
+            lacks step times, or was trained by another engine.
     """
     spec = Store(folder).spec()
     runs = tables.comparable(tables.load(folder), folder)
@@ -187,7 +191,9 @@ def search(
             trials = {
                 optimizer: replace(base, optimizer=optimizer) for optimizer in grid.spec.optimizers
             }
-            found = list(METHODS[name](Task(engine(), trials, seed, grid.low, grid.high, budget)))
+            found = list(
+                METHODS[name](Problem(engine(), trials, seed, grid.low, grid.high, budget))
+            )
             append_line(
                 paper, {"seed": seed, "method": name, "picks": [asdict(pick) for pick in found]}
             )

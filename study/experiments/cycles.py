@@ -88,17 +88,19 @@ def train(
     dataset: str = "mnist",
     watch: Callable[[str, int], None] = lambda arm, epoch: None,
 ) -> list[dict[str, Any]]:
-    """Train every arm with one seed; arms that share batch and start are lanes of one array.
+    """Train every arm with one seed.
+
+    Arms with the same batch and the same start are lanes of one array.
 
     Args:
         seed: of the initial weights and the batch order.
         engine: makes the learners.
-        images: training images in the data set.
+        images: number of training images of the data set.
         dataset: its name.
-        watch: called with the arms' names and the epoch, after each.
+        watch: called after each epoch with the names of the arms and the epoch.
 
     Returns:
-        rows of arm, seed, epoch, steps, test_error (a share), one an arm and epoch.
+        A row for each arm and epoch: arm, seed, epoch, steps, test_error (a fraction).
     """
     rows: list[dict[str, Any]] = []
     first = ARMS[0]
@@ -119,7 +121,7 @@ def train(
 def _epochs(
     learner: Learner, arms: Sequence[Arm], seed: int, images: int, watch: Callable[[str, int], None]
 ) -> Iterator[dict[str, Any]]:
-    """The rows of arms that are the learner's lanes."""
+    """Train arms that are the lanes of a learner, and yield their rows."""
     steps = images // arms[0].batch
     learner.prepare()
     for epoch in range(EPOCHS):

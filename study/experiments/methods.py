@@ -19,17 +19,15 @@ SWEEP_STEPS = 300
 
 
 BUDGET = 6000
-"""Steps of a search that is given a budget: random search, successive halving, Optuna, a
-population.
-"""
+"""Steps of a search with a budget: random search, successive halving, Optuna, a population."""
 
 
 HOLD_STEPS = 50
-"""Steps that a staircase holds a rate for, and that halving looks at."""
+"""Steps that a staircase, or halving, takes at a rate."""
 
 
 UNITS = 5
-"""Looks that a staircase takes at a rate's loss."""
+"""Units into which a staircase divides the steps at a rate."""
 
 
 DEFAULTS = {
@@ -40,13 +38,19 @@ DEFAULTS = {
     "adadelta": 0.001,
     "rmsprop": 0.001,
 }
-"""Keras 3's own rates: what is picked where nothing is searched."""
+"""Keras 3's own rates, which are picked where nothing is searched."""
 
 
 @dataclass(frozen=True)
-class Task:
-    """What a method is given: an engine, a trial of each optimizer with the seed, and the bounds of
-    the rates.
+class Problem:
+    """What a method is given.
+
+    Args:
+        engine: makes the learners.
+        trials: a trial of each optimizer, with the seed.
+        seed: of the search.
+        low, high: the bounds of the rates.
+        budget: steps of a search with a budget, for one optimizer.
     """
 
     engine: Engine
@@ -57,17 +61,17 @@ class Task:
     budget: int
 
     def make(self, optimizer: str) -> budgeted.Make:
-        """Makes learners of that optimizer."""
+        """A function that makes learners of one optimizer, with a lane for each rate."""
         return lambda rates: self.engine.learner(
             [replace(self.trials[optimizer], learning_rate=rate) for rate in rates]
         )
 
     def together(self) -> Any:
-        """A learner with a lane for each optimizer, in order."""
+        """A learner with a lane for each optimizer, in the order of `trials`."""
         return self.engine.learner(list(self.trials.values()))
 
     def random(self, optimizer: str) -> np.random.Generator:
-        """Draws that differ between optimizers and seeds."""
+        """A generator whose draws differ between optimizers and seeds."""
         return np.random.default_rng([self.seed, list(self.trials).index(optimizer)])
 
     def pick(
@@ -80,25 +84,33 @@ class Task:
         steps: int,
         schedule: str = "constant",
     ) -> Pick:
-        """A pick of this task."""
+        """A pick.
+
+        Args:
+            optimizer, method, rule: what picked, and for which optimizer.
+            rate: the rate, or None where none was found.
+            reason: why, in words.
+            steps: steps of the search.
+            schedule: the shape of the rate.
+        """
         rate = None if rate is None else float(f"{rate:.6g}")
         return Pick(optimizer, method, rule, self.seed, rate, reason, steps, schedule)
 
 
-def _default(task: Task) -> Iterable[Pick]:
-    for name in task.trials:
-        yield task.pick(name, "default", "Keras", DEFAULTS[name], "Keras's own default", 0)
+def _default(problem: Problem) -> Iterable[Pick]:
+    for name in problem.trials:
+        yield problem.pick(name, "default", "Keras", DEFAULTS[name], "Keras's own default", 0)
 
 
-def _finder(task: Task) -> Iterable[Pick]:
-    """One sweep an optimizer; every rule reads the same."""
-    sweeps = finder.sweep(task.together(), task.low, task.high, SWEEP_STEPS)
-    for name, swept in zip(task.trials, sweeps, strict=False):
+def _finder(problem: Problem) -> Iterable[Pick]:
+    """One sweep for each optimizer, which all rules read."""
+    sweeps = finder.sweep(problem.together(), problem.low, problem.high, SWEEP_STEPS)
+    for name, swept in zip(problem.trials, sweeps, strict=False):
         steps = len(swept.rates)
         for rule in ("tenth", "steepest", "valley", "slide"):
-            yield task.pick(name, "finder", rule, swept.suggest(rule), swept.why(rule), steps)
+            yield problem.pick(name, "finder", rule, swept.suggest(rule), swept.why(rule), steps)
         top = swept.suggest("fall")
-        yield task.pick(
+        yield problem.pick(
             name,
             "range test",
             "half of fall",
@@ -108,13 +120,13 @@ def _finder(task: Task) -> Iterable[Pick]:
         )
 
 
-def _staircase(task: Task) -> Iterable[Pick]:
-    stages = _decades(task.low, task.high)
+def _staircase(problem: Problem) -> Iterable[Pick]:
+    stages = _decades(problem.low, problem.high)
     for fresh, rule in ((False, "carried on"), (True, "fresh")):
-        found = staircase.search(task.together(), stages, HOLD_STEPS // UNITS, fresh=fresh)
-        for name, climbed in zip(task.trials, found, strict=False):
+        found = staircase.search(problem.together(), stages, HOLD_STEPS // UNITS, fresh=fresh)
+        for name, climbed in zip(problem.trials, found, strict=False):
             chosen = climbed.pick()
-            yield task.pick(
+            yield problem.pick(
                 name,
                 "staircase",
                 rule,
@@ -125,55 +137,64 @@ def _staircase(task: Task) -> Iterable[Pick]:
 
 
 def _decades(low: float, high: float) -> list[staircase.Stage]:
-    """A stage a decade, of nine rates each, from the first power of ten from `low` up."""
+    """A stage of nine rates for each decade, from the first power of ten at or above `low`."""
     powers = range(math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) - 1e-9) + 1)
     return [staircase.Stage(10.0**k, 10.0**k, UNITS, 9 * 10.0**k) for k in powers]
 
 
-def _halving(task: Task) -> Iterable[Pick]:
+def _halving(problem: Problem) -> Iterable[Pick]:
     for name, found in zip(
-        task.trials, halving.halve(task.together(), start=task.high, steps=HOLD_STEPS), strict=False
+        problem.trials,
+        halving.halve(problem.together(), start=problem.high, steps=HOLD_STEPS),
+        strict=False,
     ):
-        reason = f"after {len(found.tries)} tries from {task.high:g}"
-        yield task.pick(name, "halving", "no divergence", found.rate, reason, found.steps)
+        reason = f"after {len(found.tries)} tries from {problem.high:g}"
+        yield problem.pick(name, "halving", "no divergence", found.rate, reason, found.steps)
 
 
 def _budgeted(
-    method: str, search: Callable[[Task, str], budgeted.Found]
-) -> Callable[[Task], Iterable[Pick]]:
-    def picks(task: Task) -> Iterable[Pick]:
-        for name in task.trials:
-            found = search(task, name)
+    method: str, search: Callable[[Problem, str], budgeted.Found]
+) -> Callable[[Problem], Iterable[Pick]]:
+    def picks(problem: Problem) -> Iterable[Pick]:
+        for name in problem.trials:
+            found = search(problem, name)
             reason = (
                 f"accuracy {found.score:.1%} of the best candidate"
                 if found.rate is not None
                 else "every candidate diverged"
             )
-            yield task.pick(name, method, "best accuracy", found.rate, reason, found.steps)
+            yield problem.pick(name, method, "best accuracy", found.rate, reason, found.steps)
 
     return picks
 
 
-def _halved(task: Task, name: str) -> budgeted.Found:
-    candidates = max(3, min(27, task.budget // (3 * budgeted.LOOK)))
+def _halved(problem: Problem, name: str) -> budgeted.Found:
+    candidates = max(3, min(27, problem.budget // (3 * budgeted.LOOK)))
     return budgeted.successive_halving(
-        task.make(name), task.low, task.high, task.budget, task.random(name), candidates
+        problem.make(name),
+        problem.low,
+        problem.high,
+        problem.budget,
+        problem.random(name),
+        candidates,
     )
 
 
-def _population(task: Task) -> Iterable[Pick]:
-    """Ten members; the schedule of the best one's line, and the last rate of it alone."""
+def _population(problem: Problem) -> Iterable[Pick]:
+    """The schedule of the best of ten members, and the last rate of this schedule alone."""
     members, ready = 10, 100
     settings = population.Settings(
-        members, ready, max(1, task.budget // (members * ready)), task.low, task.high
+        members, ready, max(1, problem.budget // (members * ready)), problem.low, problem.high
     )
-    for name in task.trials:
-        done = population.train(task.make(name)([task.low] * members), settings, task.random(name))
+    for name in problem.trials:
+        done = population.train(
+            problem.make(name)([problem.low] * members), settings, problem.random(name)
+        )
         if not done.survived:
-            yield task.pick(
+            yield problem.pick(
                 name, "population", "schedule", None, "every member diverged", done.steps
             )
-            yield task.pick(
+            yield problem.pick(
                 name, "population", "last rate", None, "every member diverged", done.steps
             )
             continue
@@ -182,21 +203,21 @@ def _population(task: Task) -> Iterable[Pick]:
             f"validation accuracy {done.rounds[-1].scores[done.best]:.1%} of the best of "
             f"{members} members"
         )
-        yield task.pick(
+        yield problem.pick(
             name, "population", "schedule", rates[0][1], reason, done.steps, done.schedule()
         )
-        yield task.pick(name, "population", "last rate", rates[-1][1], reason, done.steps)
+        yield problem.pick(name, "population", "last rate", rates[-1][1], reason, done.steps)
 
 
-METHODS: dict[str, Callable[[Task], Iterable[Pick]]] = {
+METHODS: dict[str, Callable[[Problem], Iterable[Pick]]] = {
     "default": _default,
     "finder": _finder,
     "staircase": _staircase,
     "halving": _halving,
     "random search": _budgeted(
         "random search",
-        lambda task, name: budgeted.random_search(
-            task.make(name), task.low, task.high, task.budget, task.random(name)
+        lambda problem, name: budgeted.random_search(
+            problem.make(name), problem.low, problem.high, problem.budget, problem.random(name)
         ),
     ),
     "successive halving": _budgeted(
@@ -205,10 +226,10 @@ METHODS: dict[str, Callable[[Task], Iterable[Pick]]] = {
     ),
     "optuna": _budgeted(
         "optuna",
-        lambda task, name: budgeted.optuna_search(
-            task.make(name), task.low, task.high, task.budget, task.seed
+        lambda problem, name: budgeted.optuna_search(
+            problem.make(name), problem.low, problem.high, problem.budget, problem.seed
         ),
     ),
     "population": _population,
 }
-"""What searches, by name; a range test reads its bounds off the finder's sweep."""
+"""The methods by name; the range test is part of the finder, since it reads the same sweep."""

@@ -98,9 +98,7 @@ class Machine:
 
     @property
     def old_fingerprint(self) -> str:
-        """The fingerprint of older versions, which other machines with a processor of the same name
-        share.
-        """
+        """The fingerprint in older files; all machines with a processor of this name share it."""
         return replace(self, model="", vectors=()).fingerprint
 
     def to_json(self) -> dict[str, Any]:
@@ -115,8 +113,13 @@ class Machine:
 
 @dataclass(frozen=True)
 class Site:
-    """Where trials train: a machine, an engine and its precision, and the versions that numbers
-    depend on.
+    """Where trials train.
+
+    Args:
+        machine: the hardware.
+        versions: of all that numbers depend on, by name.
+        engine: its name.
+        precision: of its matrix products.
     """
 
     machine: Machine

@@ -67,9 +67,9 @@ def versions_of(engine: str) -> tuple[tuple[str, str], ...]:
 def versions(engine: str = "tensorflow") -> dict[str, str]:
     """Versions and settings that the numbers of an engine depend on.
 
-    These are the versions of Python, of the engine's packages and of the GPU's driver, and the
-    commit of this project (its version where a wheel installed it). For TensorFlow `onednn` is on
-    or off. `threads` is there where their number was set.
+    These are the versions of Python, of the engine's packages and of the GPU's driver. `study` is
+    the commit of this project, or its version where a wheel installed it. For TensorFlow `onednn`
+    is on or off. `threads` is there where their number was set.
     """
     return dict(versions_of(engine))
 

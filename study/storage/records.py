@@ -177,7 +177,7 @@ class Finish:
     """The end of one lane.
 
     Args:
-        lane: the lane's place among the rates that were given to the training loop.
+        lane: the lane's place among the rates that were given to `train_lanes`.
         outcome: how the trial ended.
         steps: training steps.
         seconds: training time.

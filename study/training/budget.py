@@ -1,4 +1,4 @@
-"""The last check that lies within a budget of seconds or steps."""
+"""Budgets of seconds and steps, and the last check that lies within one."""
 
 from __future__ import annotations
 

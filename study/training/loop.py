@@ -47,7 +47,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Goal:
-    """What a lane trains for, and when it is looked at; see `race`."""
+    """What a lane trains for, and when it is looked at; see `train_lanes`."""
 
     target: float
     metric: str
@@ -139,7 +139,7 @@ class Books:
         return max(self.accuracies[lane][-CHECKS_AT_CHANCE:]) < CHANCE
 
 
-def race(
+def train_lanes(
     learner: Learner,
     rates: Sequence[float],
     *,
@@ -157,9 +157,16 @@ def race(
     """Train every lane until it reaches the target, spends its budget, or cannot go on.
 
     A lane's seconds are steps x its `step_seconds`. Without `step_seconds` they are read off the
-    clock, which runs around `advance` alone. A check looks, in this order, for a loss that is not
-    finite (diverged), time beyond the cap (capped), accuracy at the target (reached), and the last
-    check of the budget (capped). Lanes that have ended leave the array.
+    clock, which runs around `advance` alone. A check ends a lane, in this order:
+
+    - diverged: a loss is not finite,
+    - capped: the clock is beyond the cap,
+    - reached: the accuracy is at the target,
+    - capped: it is the last check of the budget,
+    - pruned: the lane is hopeless, and `prune` is set,
+    - stuck: the learner proves that the lane can never learn again.
+
+    Lanes that have ended leave the array.
 
     Args:
         learner: at least as many lanes as rates, fresh; lanes beyond the rates are padding.
@@ -233,13 +240,17 @@ def race(
 
 
 def proved_stuck(learner: Learner, places: Sequence[int]) -> list[int]:
-    """Which of these places of the array can provably never learn again.
+    """Which of these lanes of the array can provably never learn again.
 
     The proof is of the last rate, and holds at every smaller one. With the gradient at zero no slot
     depends on the rate any more. Plain SGD, Adagrad, Adadelta and RMSProp then move nothing at any
     rate. Momentum and Adam move by what is left in their slots, which only fades, times the rate.
     The velocity of Keras's Momentum holds the rates of its time, and moves by what is left alone.
     So a move too small to change a weight stays so, unless the rate rises again.
+
+    Args:
+        learner: gives the proofs.
+        places: indices of lanes of the array.
     """
     proofs = learner.stuck(places) if places else ()
     return [i for i, proved in zip(places, proofs, strict=True) if proved]

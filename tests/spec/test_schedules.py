@@ -33,7 +33,7 @@ from study.spec.study import StudySpec
 from study.spec.trial import OPTIMIZERS
 from study.storage.records import Outcome, Run
 from study.training.group import Context, train
-from study.training.loop import race
+from study.training.loop import train_lanes
 from study.training.stopwatch import Stopwatch
 from study.validation import flag, number
 from support.command import call_process as call
@@ -577,7 +577,7 @@ def test_a_model_fits_is_saved_and_goes_on(tmp_path: Path) -> None:
 def test_a_race_follows_the_schedule(text: str) -> None:
     """On parabolas every check's loss is c w^2 / 2, with w the product of (1 - rate_t c)."""
     lanes, curvatures = [0.05, 0.3], [1.0, 0.5]
-    ends = race(
+    ends = train_lanes(
         Parabola(curvatures),
         lanes,
         target=math.inf,
@@ -604,7 +604,7 @@ def test_lanes_that_leave_do_not_shift_the_schedule() -> None:
 
 def _ends(lanes: list[float], text: str) -> list[Any]:
     return list(
-        race(
+        train_lanes(
             Parabola([1.0] * max(len(lanes), 4 if len(lanes) > 2 else 1)),
             lanes,
             target=0.97,
@@ -620,7 +620,7 @@ def _ends(lanes: list[float], text: str) -> list[Any]:
 )
 def test_a_lane_is_not_called_stuck_where_the_rate_rises_again(text: str, outcome: Outcome) -> None:
     """The proof is of a rate that does not."""
-    (finish,) = race(
+    (finish,) = train_lanes(
         Parabola([1.0]), [10 * DEAD_ABOVE], target=0.97, max_steps=1000, schedule=parse(text)
     )
     assert finish.outcome is outcome

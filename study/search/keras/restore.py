@@ -71,8 +71,7 @@ def metrics_restored_on_error(model: Any) -> Iterator[None]:
 
 @contextmanager
 def _variables_restored(model: Any) -> Iterator[None]:
-    """Put back all variables of the model, its metrics and its optimizers, and the training
-    function.
+    """Put back all variables of model, metrics and optimizers, and the training function.
 
     The function is compiled anew inside: it must not contain the schedule, and the random state of
     the old one must not be used.
