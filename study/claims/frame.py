@@ -187,8 +187,12 @@ def over_seeds(
             (low(a, b), high(a, b))
             for a, b in zip(*(np.moveaxis(part, -1, 0) for part in drawn), strict=True)
         ]
-        least = min(least, float(intervals.between(np.array([end[0] for end in ends]))[0]))
-        most = max(most, float(intervals.between(np.array([end[1] for end in ends]))[1]))
+        least = min(
+            least, float(intervals.percentile_interval(np.array([end[0] for end in ends]))[0])
+        )
+        most = max(
+            most, float(intervals.percentile_interval(np.array([end[1] for end in ends]))[1])
+        )
     if grid.seeds < intervals.ENOUGH_SEEDS:
         least, most = min(least, value / SCATTER), max(most, value * SCATTER)
     return value, least, most

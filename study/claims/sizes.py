@@ -163,7 +163,7 @@ def best_rate_transfers(id: str, studies: Known) -> Verdict:
             return np.where(np.isfinite(chosen), chosen / at_large.min(axis=0), math.inf)
 
     value = float(penalty(medians[0][:, None], medians[1][:, None])[0])
-    low, high = intervals.between(penalty(*drawn))
+    low, high = intervals.percentile_interval(penalty(*drawn))
     best = [float(sizes.rates[int(np.argmin(values))]) for values in medians]
     reason = (
         f"best at the smallest sizes {best[0]:g}, at the largest {best[1]:g}; the first "
@@ -222,7 +222,7 @@ def variance_above(id: str, studies: Known) -> Verdict:
 
     slower, wider = compared(np.arange(len(n)))
     drawn = [compared(widths) for widths in intervals.draws(len(n), 400) if len(set(widths)) > 2]
-    low, high = intervals.between(np.array([min(pair) for pair in drawn]))
+    low, high = intervals.percentile_interval(np.array([min(pair) for pair in drawn]))
     ends = f"{sizes.rates[working[0]]:g} to {sizes.rates[working[-1]]:g}"
     reason = (
         f"from {ends}: {slower:.2f} times the time, {wider:.2f} times the scatter about the line"
