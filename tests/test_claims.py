@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from made import made
 
 from study.claims.adam import drop
+from study.claims.bands import holes
 from study.claims.evidence import Evidence, Known, Rows, verdicts
-from study.claims.grids import holes
 from study.claims.judge import table
 from study.claims.verdict import CLAIMS, FAILS, HOLDS, UNDECIDED, Verdict
 from study.spec.networks import network_of
