@@ -15,16 +15,24 @@ from study.storage.records import Outcome
 from study.tables.intervals import Floats
 
 SIZE_RANGE, FEWEST_WIDTHS = 4.0, 5
-"""A claim about sizes needs the largest so many times as wide as the smallest (the published ones
-9.75), and so many widths.
+"""A claim about sizes needs `FEWEST_WIDTHS` widths, the largest `SIZE_RANGE` times the smallest.
+
+The published study has 36, and 9.75 times.
 """
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Seconds to the target of one optimizer's trials, (widths, rates, seeds), infinite where one
-    did not arrive, NaN where it is not known whether it would; its runs; and, of the same shape,
-    which trials ran out of time.
+    """The trials of one optimizer in a study of sizes.
+
+    Args:
+        name: the study's name.
+        optimizer: the optimizer.
+        widths, rates: the first two axes of the arrays.
+        seconds: (widths, rates, seeds), to the target; infinite if a trial did not arrive, NaN if
+            it is not known whether it would.
+        runs: the trials as a table.
+        capped: (widths, rates, seeds), which trials ran out of time.
     """
 
     name: str
@@ -37,13 +45,14 @@ class Sizes:
 
     @property
     def missing(self) -> int:
-        """Trials of which nothing is known."""
+        """The number of trials of which nothing is known."""
         return int(np.isnan(self.seconds).sum())
 
 
 def sizes_of(studies: Known) -> Sizes | None:
-    """The study of the most widths, Adam's part of it if it has one; None if none spans enough.
-    What was asked for decides.
+    """Adam's part of the study of the most widths, or its first optimizer's; None if none is wide.
+
+    The spec decides, not the stored trials.
     """
     found = []
     for study in studies_in(studies):

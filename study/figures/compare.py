@@ -30,12 +30,14 @@ if TYPE_CHECKING:
 
 
 def overlay(studies: Mapping[str, pd.DataFrame], measure: str = "seconds") -> Figure:
-    """The valleys of several studies over each other, a panel an optimizer: median seconds, or
-    steps, against learning rate.
+    """The valleys of several studies over each other, a panel an optimizer.
 
     Args:
-        studies: by the name of each, its runs of one width.
-        measure: `seconds` or `steps`.
+        studies: the runs of each study, of one width, by its name.
+        measure: what is drawn against the learning rate, `seconds` or `steps` (medians).
+
+    Returns:
+        The figure.
 
     Raises:
         StudyError: an unknown measure, or runs of several widths.

@@ -1,4 +1,4 @@
-"""What the methods of choosing a rate pick and cost."""
+"""What methods of choosing a rate pick, and what they cost."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ from study.words import counted
 
 
 def picks(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
-    """What each method picked, over the band of rates that work and the best rate of the grid; a
-    panel an optimizer.
+    """The rates that each method picked, over the grid's rates that work, a panel an optimizer.
 
     Args:
-        table: what `study.contest.read` gives.
+        table: the table of a contest, as `tables.contests.read` gives it.
         runs: the grid's runs.
+
+    Returns:
+        The figure.
     """
     names = [name for name in COLOURS if name in set(table["optimizer"])]
     rows = list(dict.fromkeys(zip(table["method"], table["rule"], strict=True)))
@@ -108,8 +110,11 @@ def costs(table: pd.DataFrame, found: pd.DataFrame) -> Figure:
     """How often each method's pick trains, its regret, and what the search costs.
 
     Args:
-        table: what `study.contest.read` gives.
-        found: what `study.contest.summary` gives.
+        table: the table of a contest, as `tables.contests.read` gives it.
+        found: its summary, as `tables.contests.summary` gives it.
+
+    Returns:
+        The figure.
     """
     rows = found[::-1].reset_index(drop=True)
     figure = Drawing(figsize=(12.5, 1.4 + 0.33 * len(rows)), layout="constrained")

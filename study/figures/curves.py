@@ -24,17 +24,20 @@ if TYPE_CHECKING:
 
 
 def curves(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
-    """Validation accuracy over seconds of training, each optimizer at its best rate, from a little
-    below the target up.
+    """Validation accuracy over seconds of training, each optimizer at its best rate.
 
-    Over seeds the curve is the median and the band reaches from the lowest to the highest.
+    The accuracy is shown from a little below the target. Over several seeds the curve is the
+    median, and the band reaches from the lowest to the highest.
 
     Args:
-        table: what `tables.curves` gives.
+        table: the curves, as `tables.curves` gives them.
         runs: the study's runs, for the title and the target.
 
+    Returns:
+        The figure.
+
     Raises:
-        StudyError: there are no curves, since no trial arrived.
+        StudyError: there are no curves, because no trial reached the target.
     """
     if table.empty:
         raise StudyError("no validation curves are stored: no optimizer reached the target")

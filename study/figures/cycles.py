@@ -11,11 +11,13 @@ from study.tables.case_study import ARMS, CONTROL, CONTROL_ON, FIRST, PUBLISHED,
 
 
 def cycles(rows: pd.DataFrame) -> Figure:
-    """The case study of cyclical rates: test error over the seconds of training, and at the end
-    with intervals.
+    """The case study of cyclical rates: test error during training, and at the end.
 
     Args:
-        rows: what `study.cycles.read` gives.
+        rows: the rows of the case study, as `tables.case_study.read` gives them.
+
+    Returns:
+        The figure.
     """
     figure = Drawing(figsize=(12.5, 5.2), layout="constrained")
     ((left, right),) = styled_axes(figure, 1, 2, width_ratios=(1, 1.25))

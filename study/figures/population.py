@@ -18,12 +18,14 @@ HERE, THERE, NEVER = "#1b7837", "0.75", "#b2182b"
 
 
 def lineage(done: Population, title: str) -> Figure:
-    """Rate against step, a line a member, with a branch from the parent where it was copied; the
-    best member's line is thick.
+    """Rate against step, a line a member with branches at copies; the best member's line is thick.
 
     Args:
         done: a finished population.
         title: what was trained, for the line under the headline.
+
+    Returns:
+        The figure.
     """
     figure, (above, below) = stacked_panels(2, size=(10, 6.4), height_ratios=(1.6, 1))
     for k, round_ in enumerate(done.rounds):

@@ -43,12 +43,19 @@ RISES = (
     "geometric-ramp:low=0.001,steps=800",
     "cosine:steps=700,warmup=200",
 )
-"""What `every_schedule` shows over 1,000 steps, one of each kind."""
+"""The schedules that `every_schedule` shows over 1,000 steps, one of each kind."""
 
 
 def schedules(shown: Iterable[str | Schedule], steps: int, title: str) -> Figure:
-    """The factor on the learning rate against the step, a panel a schedule, under the text that it
-    is called by.
+    """The factor on the learning rate against the step, a panel a schedule.
+
+    Args:
+        shown: the schedules, or their texts.
+        steps: how many steps to show.
+        title: the figure's title.
+
+    Returns:
+        The figure.
     """
     shapes = [parse(shape) for shape in shown]
     rows, _ = grid_shape(len(shapes))
@@ -83,7 +90,17 @@ def schedules(shown: Iterable[str | Schedule], steps: int, title: str) -> Figure
 def decay(
     lines: Mapping[str, str | Schedule], learning_rate: float, steps: int, title: str
 ) -> Figure:
-    """The learning rate against the step of one or a few schedules, each by its label."""
+    """The learning rate against the step.
+
+    Args:
+        lines: schedules, or their texts, by their labels.
+        learning_rate: the rate at the factor 1.
+        steps: how many steps to show.
+        title: the figure's title.
+
+    Returns:
+        The figure.
+    """
     figure, (axes,) = stacked_panels(1, size=(8, 4.2))
     for label, shape in lines.items():
         draw_rate(axes, parse(shape), learning_rate, steps, label=label, linewidth=1.8)
@@ -97,9 +114,7 @@ def decay(
 
 
 def every_schedule() -> dict[str, Figure]:
-    """What schedules look like, by the name of the file: those that decay, those that rise, and the
-    article's two decays.
-    """
+    """Figures of all schedules, by file: those that decay, those that rise, the article's two."""
     smooth, steps = (
         "exponential:rate=0.96,steps=100",
         "exponential:rate=0.96,steps=100,staircase=true",

@@ -30,12 +30,17 @@ SWEEP_ENDS = {"end": "to its end", "threshold": "stopped as the loss rose", "div
 
 
 def sweep(found: Sweep, what: str = "") -> Figure:
-    """A sweep of the learning rate: each batch's loss, the smoothed loss, the accuracy where there
-    is one, and every rule's rate on it.
+    """A sweep of the learning rate: loss, smoothed loss, accuracy if known, and each rule's rate.
 
     Args:
         found: the sweep.
         what: what was trained, for the subtitle.
+
+    Returns:
+        The figure.
+
+    Raises:
+        StudyError: the sweep has no point.
     """
     if not len(found.rates):
         raise StudyError("the sweep has no point to draw: its first loss was not finite")
@@ -104,12 +109,14 @@ def sweep(found: Sweep, what: str = "") -> Figure:
 
 
 def staircase(found: Staircase, what: str = "") -> Figure:
-    """A staircase search: each unit's loss at its rate, what each rate led to, and the rate picked;
-    what was not finite at the top.
+    """A staircase search: losses at each rate, where each rate ended, and the rate picked.
 
     Args:
         found: the search.
         what: what was trained, for the subtitle.
+
+    Returns:
+        The figure.
     """
     figure, (axes,) = stacked_panels(1, size=(9.5, 5))
     ends = found.ends()

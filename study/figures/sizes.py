@@ -31,17 +31,18 @@ if TYPE_CHECKING:
 
 
 MOST_NAMED = 8
-"""Curves that a legend names where they have an order; the colours tell the others."""
+"""The most curves that a legend names if they have an order."""
 
 
 def size(runs: pd.DataFrame, rate: float | None = None) -> Figure:
-    """Time against weights at one rate, with its line; a trial that did not arrive stands at its
-    cap.
+    """Time against weights at one rate, with its line; a trial that did not arrive is at its cap.
 
     Args:
         runs: of several widths.
-        rate: the learning rate; where None, the one of the most arrivals, and among those of the
-            least time.
+        rate: the learning rate; if None, the fastest of those with the most arrivals.
+
+    Returns:
+        The figure.
 
     Raises:
         StudyError: fewer than three widths, or no such rate.
@@ -84,8 +85,7 @@ def size(runs: pd.DataFrame, rate: float | None = None) -> Figure:
 
 
 def sizes(runs: pd.DataFrame) -> Figure:
-    """Time against weights at every rate, each with its line: the medians of the seeds, with their
-    quartiles.
+    """Time against weights at every rate, each with its line; medians and quartiles of the seeds.
 
     Raises:
         StudyError: fewer than three widths, or several optimizers.
@@ -156,8 +156,7 @@ def size_valley(runs: pd.DataFrame) -> Figure:
 
 
 def slopes(runs: pd.DataFrame) -> Figure:
-    """k of time = c + k n against learning rate, with 95 % intervals: by least squares, and with
-    the censored trials used.
+    """k of time = c + k n against learning rate, by least squares and with censored trials.
 
     Raises:
         StudyError: fewer than three widths, or several optimizers.
@@ -202,8 +201,7 @@ def slopes(runs: pd.DataFrame) -> Figure:
 
 
 def size_parts(runs: pd.DataFrame) -> Figure:
-    """The two factors of time against weights: steps to the target at each rate, and seconds of a
-    step.
+    """The two factors of time against weights: steps to the target, and the time of a step.
 
     Raises:
         StudyError: several optimizers.
@@ -248,7 +246,7 @@ def size_parts(runs: pd.DataFrame) -> Figure:
 def draw_line(
     axes: Axes, row: Any, weights: pd.Series, colour: Any, label: str | None = None
 ) -> None:
-    """A row of `tables.sizes` as its line over the sizes; nothing where there is none."""
+    """Draw the line of a row of `tables.sizes` over the sizes, if there is one."""
     if not isinstance(row.shape, str):  # no line where its points are too few to judge it
         axes.plot([], [], color=colour, linewidth=1.6, label=label or "too few arrived for a line")
         return
@@ -262,7 +260,7 @@ def draw_line(
 
 
 def draw_censored(axes: Axes, places: pd.Series, cap: float, colour: Any) -> None:
-    """Cells that did not arrive, at the cap: hollow triangles, of one colour or each of its own."""
+    """Draw cells that did not arrive as hollow triangles at the cap, in one colour or many."""
     if len(places):
         axes.scatter(
             places, [cap] * len(places), s=20, marker="^", facecolors="none", edgecolors=colour
@@ -270,19 +268,19 @@ def draw_censored(axes: Axes, places: pd.Series, cap: float, colour: Any) -> Non
 
 
 def shades(count: int) -> list[Any]:
-    """So many colours, light to dark, for what has an order."""
+    """`count` colours from light to dark, for what has an order."""
     return list(sns.color_palette("viridis_r", count))
 
 
 def evenly_chosen(values: Iterable[float]) -> set[float]:
-    """Of values in order as many as a legend names, evenly, the ends among them."""
+    """At most `MOST_NAMED` of the values, evenly spread, with the ends."""
     order = sorted(values)
     count = min(MOST_NAMED, len(order))
     return {order[round(i * (len(order) - 1) / max(1, count - 1))] for i in range(count)}
 
 
 def check_one_optimizer(runs: pd.DataFrame) -> None:
-    """Raise `StudyError` where a curve would join two optimizers."""
+    """Raise `StudyError` if the runs have several optimizers: a curve would join them."""
     names = sorted(set(runs["optimizer"].astype(str)))
     if len(names) > 1:
         select = f"runs[runs.optimizer == '{names[0]}']"

@@ -38,15 +38,23 @@ ENDS = {
     Outcome.PRUNED: ("v", "given up early"),
     Outcome.FAILED: ("$!$", "failed"),
 }
-"""Marker and words of the outcomes that are not an arrival."""
+"""Marker and words of each outcome but `reached`."""
 
 
 def valley(runs: pd.DataFrame) -> Figure:
-    """Training time against learning rate, a curve an optimizer; above the cap, how each other
-    trial ended.
+    """Training time against learning rate, a curve an optimizer; above it how other trials ended.
 
-    Over seeds the curve is the median with a trial that did not arrive as infinite, the band holds
-    the quartiles, and a dot is a trial.
+    Over several seeds the curve is the median, in which a trial that did not arrive counts as
+    infinite; the band spans the quartiles, and a dot is a trial.
+
+    Args:
+        runs: a study's runs, of one width.
+
+    Returns:
+        The figure.
+
+    Raises:
+        StudyError: runs of several widths, or runs that must not share a figure.
     """
     check_one_width(runs)
     trials = tables.valley(runs)
@@ -127,8 +135,13 @@ def valley(runs: pd.DataFrame) -> Figure:
 
 
 def envelope(runs: pd.DataFrame) -> Figure:
-    """Fastest and slowest optimizer at each rate; where one does not arrive, the slowest is the
-    cap.
+    """The fastest and the slowest optimizer at each rate; the cap if one does not arrive.
+
+    Args:
+        runs: a study's runs, of one width.
+
+    Returns:
+        The figure.
     """
     check_one_width(runs)
     table = tables.envelope(runs)
@@ -167,8 +180,13 @@ def envelope(runs: pd.DataFrame) -> Figure:
 
 
 def profile(runs: pd.DataFrame) -> Figure:
-    """Share of an optimizer's rates that arrive within a multiple of the fastest time of all: what
-    a rate picked blindly gives.
+    """What a rate picked blindly gives: the performance profile of each optimizer.
+
+    Args:
+        runs: a study's runs.
+
+    Returns:
+        The figure.
     """
     table = tables.profile(runs)
     figure, (axes,) = stacked_panels(1, size=(9.5, 5))

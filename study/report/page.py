@@ -1,6 +1,4 @@
-"""One self-contained HTML file on stored studies: the sections of `study.report_sections`, laid out
-by a template of `study/data`.
-"""
+"""One self-contained HTML file on stored studies."""
 
 from __future__ import annotations
 
@@ -22,17 +20,19 @@ TEMPLATE = "template.html.j2"
 
 
 LONGEST_NUMBER = 28
-"""Characters; a longer cell is a text that begins with a number."""
+"""The most characters of a number with its interval; a longer cell is a text."""
 
 
 def write(folders: Sequence[str | Path], out: str | Path, machine: str | None = None) -> Path:
-    """Write the report on these studies, and on the contests and case studies of cycles among the
-    folders; return its path.
+    """Write the report on studies, contests and case studies of cycles.
 
     Args:
         folders: of studies, contests and case studies of cycles.
         out: the file.
         machine: whose trials of the studies to take, see `tables.load`.
+
+    Returns:
+        The path of the file.
 
     Raises:
         StudyError: no study's folder, one that holds nothing of the kind or no finished trial,
@@ -75,9 +75,12 @@ def page(
     """The report as HTML.
 
     Args:
-        studies: what was read.
-        ways: what contests and the case study of cycles left.
-        commands: what makes the page again.
+        studies: the studies.
+        ways: results of contests and of the case study of cycles.
+        commands: the commands that make the page again.
+
+    Returns:
+        The text of the page.
     """
     values: dict[str, Any] = {
         "studies": studies,
@@ -90,7 +93,7 @@ def page(
         "best": [sections.best_rates(study) for study in studies],
         "drawings": [pictures.drawings(study) for study in studies],
         "lines": [found for study in studies if (found := sections.lines(study))],
-        "ways": [sections.choosing(way) for way in ways],
+        "ways": [sections.experiment(way) for way in ways],
         "verdicts": sections.verdicts([*map(claims.evidence, studies), *ways]),
         "commands": commands,
         "enough": sections.ENOUGH,
@@ -107,15 +110,29 @@ def page(
 
 
 def numeric(cell: str) -> bool:
-    """Whether a cell is a number, alone or with its interval, so that it stands to the right."""
+    """Whether a cell is a number, alone or with its interval; numbers are aligned to the right.
+
+    >>> numeric("3.1 [2.9, 3.4]"), numeric("adam")
+    (True, False)
+    """
     return cell[:1] in tuple("0123456789-+") and len(cell) < LONGEST_NUMBER
 
 
 def rebuild(
     names: Sequence[str], ways: Sequence[str] = (), machine: str | None = None
 ) -> list[str]:
-    """The commands that make the page again, from studies, from what else was named, and of which
-    machine.
+    """The commands that make the page again.
+
+    Args:
+        names: folders of studies.
+        ways: folders of contests and case studies.
+        machine: whose trials were taken.
+
+    Returns:
+        Shell commands.
+
+    >>> rebuild(["a"])[0]
+    'scripts/run tables a && scripts/run figures a'
     """
     of = "" if machine is None else f" --machine {shlex.quote(machine)}"
     names = [shlex.quote(name) for name in names]

@@ -37,12 +37,12 @@ ALT = {
         "step against weights"
     ),
 }
-"""What each figure shows, for those who do not see it."""
+"""What each figure shows, for readers who do not see it."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure as a PNG in base 64, with its name and what it shows."""
+    """A figure as a PNG in base 64, with its name and a sentence on what it shows."""
 
     name: str
     alt: str
@@ -50,7 +50,16 @@ class Picture:
 
 
 def picture(figure: Figure, name: str, alt: str) -> Picture:
-    """A figure as a picture that fits into a page."""
+    """Make a picture of a figure.
+
+    Args:
+        figure: the figure.
+        name: its name.
+        alt: what it shows, for those who do not see it.
+
+    Returns:
+        The picture.
+    """
     buffer = io.BytesIO()
     figure.savefig(buffer, dpi=DPI, format="png")
     return Picture(name, alt, base64.b64encode(buffer.getvalue()).decode())

@@ -1,6 +1,4 @@
-"""What each section of the report says, as plain values: texts, rows of texts, pictures. The
-template makes HTML of them.
-"""
+"""The sections of the report as plain values: texts, rows of texts, pictures."""
 
 from __future__ import annotations
 
@@ -21,7 +19,7 @@ ENOUGH = f"{fits.ENOUGH:g}"
 
 
 Row = dict[str, str]
-"""A row of a table: its texts by the column's name."""
+"""A row of a table: its texts by the column."""
 
 
 def read(folder: tables.Source, machine: str | None = None) -> tables.StoredStudy:
@@ -45,8 +43,13 @@ def read(folder: tables.Source, machine: str | None = None) -> tables.StoredStud
 
 @dataclass(frozen=True)
 class Summary:
-    """The head of a study: the protocol in words, how many trials are stored, and where they
-    trained.
+    """The head of a study's section.
+
+    Args:
+        protocol: what the study did, in sentences.
+        stored: the number of trials that are stored.
+        machine, software: where they trained.
+        clock: how seconds were measured.
     """
 
     protocol: str
@@ -57,7 +60,7 @@ class Summary:
 
 
 def summary(study: tables.StoredStudy) -> Summary:
-    """What was studied."""
+    """The head of a study's section."""
     runs = study.runs
     stored = int(runs["id"].isin([trial.id for trial in study.spec.trials()]).sum())
     software = ", ".join(f"{key} {value}" for key, value in study.records[0].versions.items())
@@ -97,13 +100,14 @@ def protocol(spec: StudySpec) -> str:
 
 
 def notes(study: tables.StoredStudy) -> list[str]:
-    """What the data are too few to say."""
+    """What the data are too few, too narrow or too noisy to say."""
     return tables.warnings(study)
 
 
 def best_rates(study: tables.StoredStudy) -> list[Row]:
-    """The table of best rates, with intervals where there are seeds enough; of many widths the ends
-    and the middle.
+    """The table of best rates, with intervals if there are enough seeds.
+
+    Of many widths the ends and the middle are shown.
     """
     table = tables.best(study.runs)
     if table["width"].nunique() > figures.MOST_WIDTHS:
@@ -127,8 +131,13 @@ def best_rates(study: tables.StoredStudy) -> list[Row]:
 
 @dataclass(frozen=True)
 class Lines:
-    """The fits of time against size: a row a rate, a sentence a row, and what shapes steps and step
-    times have.
+    """The fits of time against size.
+
+    Args:
+        name: the study's name.
+        rows: one row a rate.
+        sentences: one sentence a row.
+        shapes: sentences on the shapes of steps and step times.
     """
 
     name: str
@@ -138,7 +147,7 @@ class Lines:
 
 
 def lines(study: tables.StoredStudy) -> Lines | None:
-    """The fits of a study; None where it has too few sizes."""
+    """The fits of a study; None if it has too few sizes."""
     runs = study.runs
     if runs["width"].nunique() < intervals.FEWEST_SIZES:
         return None
@@ -184,27 +193,32 @@ def _shapes(runs: pd.DataFrame, measure: str) -> str:
 
 
 @dataclass(frozen=True)
-class Choosing:
-    """A contest, or the case study of cycles: what it is called, what it says, its figure and its
-    summary.
+class Experiment:
+    """A contest, or the case study of cycles.
+
+    Args:
+        head: its title.
+        text: what it says, in sentences.
+        picture: its figure.
+        rows: its summary.
     """
 
     head: str
-    said: str
+    text: str
     picture: Picture
     rows: list[Row]
 
 
-def choosing(found: claims.Rows) -> Choosing:
-    """A contest of the ways of choosing a rate, or the case study of cycles."""
+def experiment(found: claims.Rows) -> Experiment:
+    """The section on a contest of ways to choose a rate, or on the case study of cycles."""
     if found.kind == "cycles":
         drawn, table = figures.cycles(found.table), case_study.summary(found.table)
-        head, said = "Cyclical rates and their controls", case_study.conclusion(found.table)
+        head, text = "Cyclical rates and their controls", case_study.conclusion(found.table)
         alt = "Test error over the seconds of training, and at its end, with and without a cycle"
     else:
         table = contests.summary(found.table).drop(columns=["regret_q25", "regret_q75"])
         head = "Ways of choosing a rate"
-        said = (
+        text = (
             "Regret is the time to the target at the pick over the time at the grid's best "
             "rate; none where most picks never arrive."
         )
@@ -214,11 +228,11 @@ def choosing(found: claims.Rows) -> Choosing:
         {str(column): _cell(value) for column, value in row.items()}
         for row in table.to_dict("records")
     ]
-    return Choosing(head, said, picture(drawn, head, alt), rows)
+    return Experiment(head, text, picture(drawn, head, alt), rows)
 
 
 def verdicts(known: claims.Known) -> list[Row]:
-    """The claims, each with its verdict beside what the published study measured."""
+    """The claims, each with its verdict and with what the published study measured."""
     return [
         {
             "id": verdict.id,

@@ -1,6 +1,4 @@
-"""Studies side by side: what differs, whose best rates, and how much of a ratio of seconds is step
-time and how much steps.
-"""
+"""Studies side by side: what differs, best rates, and ratios of seconds as steps x step time."""
 
 from __future__ import annotations
 
@@ -24,14 +22,15 @@ from study.words import counted
 ONE_MEASUREMENT = tuple(
     name for name in PROTOCOL if name not in ("cap", "max_steps", "check_every", "mode", "prune")
 )
-"""Fields of the protocol in which studies must agree for their seconds to be of the same thing; the
-others change how, or how long.
+"""Fields of the protocol in which studies must agree for their seconds to measure the same thing.
+
+The other fields change how a trial is measured, or for how long.
 """
 
 
 @dataclass(frozen=True)
 class Side:
-    """A study to compare: its name in tables and figures, what was asked for, its runs."""
+    """A study to compare: its name in tables and figures, its spec, its runs."""
 
     name: str
     spec: StudySpec
@@ -132,8 +131,14 @@ def _differing_fields(studies: Sequence[StoredStudy]) -> list[str]:
 
 
 def best(studies: Sequence[Side]) -> pd.DataFrame:
-    """One row a (width, optimizer), best rate, seconds and steps of each study beside each other:
-    columns (study, value).
+    """The best rates of the studies beside each other.
+
+    Args:
+        studies: the studies, as `sides` gives them.
+
+    Returns:
+        One row a width and optimizer. Columns are pairs of the study's name and best_rate,
+        seconds, steps, arrived or rates, see `tables.best`.
     """
     parts = {
         side.name: best_table(side.runs)
@@ -151,11 +156,18 @@ def best(studies: Sequence[Side]) -> pd.DataFrame:
 
 
 def ratios(studies: Sequence[Side]) -> pd.DataFrame:
-    """One row a cell and study but the first: its median seconds over the first's, as steps x step
-    time.
+    """Median seconds of each study over those of the first, cell by cell.
 
-    Columns: study, width, optimizer, rate, seconds (the ratio), steps, step_seconds (the two
-    factors; NaN where steps are not known), arrived (`both`, `first`, `second` or `neither`).
+    Args:
+        studies: the studies, as `sides` gives them; the first is the reference.
+
+    Returns:
+        One row a cell and study but the first, with the columns
+
+        - study, width, optimizer, rate: the cell
+        - seconds: the ratio; NaN unless both arrived
+        - steps, step_seconds: its two factors; NaN if steps are not known
+        - arrived: `both`, `first`, `second` or `neither`
     """
     keys = ["width", "optimizer", "rate"]
     cells = [cells_table(side.runs).astype({"optimizer": object}) for side in studies]
@@ -176,12 +188,20 @@ def ratios(studies: Sequence[Side]) -> pd.DataFrame:
 
 
 def summary(cells: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    """One row a study of these names: cells in common, those that arrived in both, in one alone;
-    the median ratio of seconds with its quartiles, and its factors.
+    """The ratios of `ratios` in one row a study.
 
-    The factors are the medians of the ratio of step times and of steps; `spread` is the factor
-    within which half of the ratios lie about the median, exp(half the quartile range of the
-    logarithm).
+    Args:
+        cells: the table of `ratios`.
+        names: the studies' names, without the first.
+
+    Returns:
+        One row a study, with the columns
+
+        - study
+        - cells: cells in common; both, first, second, neither: in which study they arrived
+        - ratio, low, high: median and quartiles of the ratio of seconds
+        - spread: half of the ratios lie within this factor of the median
+        - step_seconds, steps: medians of the two factors of the ratio
     """
     rows = []
     for name in names:

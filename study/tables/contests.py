@@ -1,4 +1,4 @@
-"""What a contest's picks are worth."""
+"""What the picks of a contest are worth."""
 
 from __future__ import annotations
 
@@ -23,11 +23,16 @@ PICKS, TABLE = "picks.jsonl", "contest.csv"
 
 @dataclass(frozen=True)
 class Pick:
-    """What a method picked for an optimizer with a seed, and the steps that it took: a rate, or
-    none and why.
+    """What a method picked for an optimizer with a seed.
 
-    `schedule` is what the rate is multiplied by over time, where a method finds more than one
-    number.
+    Args:
+        optimizer: the optimizer.
+        method, rule: the method, and how it reads the rate off what it saw.
+        seed: the seed.
+        rate: the rate; None if the method found none.
+        reason: why there is no rate; else empty.
+        search_steps: training steps that the search took.
+        schedule: the factor on the rate over time, if the method finds more than one number.
     """
 
     optimizer: str
@@ -41,7 +46,15 @@ class Pick:
 
 
 def trial_of(pick: Pick, base: Trial) -> Trial | None:
-    """The trial at a pick under the grid's protocol; None where nothing was picked."""
+    """The trial at a pick; None if no rate was picked.
+
+    Args:
+        pick: the pick.
+        base: a trial of the grid, for its protocol.
+
+    Returns:
+        The trial.
+    """
     if pick.rate is None:
         return None
     return replace(
@@ -75,13 +88,27 @@ def _picks(row: Row) -> list[Pick]:
 
 
 def table(grid: Source, folder: str | Path) -> pd.DataFrame:
-    """One row a pick, beside what the grid knows.
+    """What each pick is worth on the grid. Picks that are not trained yet are left out.
 
-    Columns: optimizer, method, rule, seed, rate, schedule, search_steps, search_seconds (steps x
-    step time alone), outcome (`none` where nothing was picked), seconds_to_target (infinite where
-    it did not arrive), regret (over the grid's best time for the seed, or the median over its seeds
-    where it has not that seed), total_seconds (search and training, the whole budget where it did
-    not arrive), grid_seconds (what the grid's trials of the optimizer took for a seed), reason.
+    Args:
+        grid: the grid's folder, or a `StoredStudy`.
+        folder: the contest's folder.
+
+    Returns:
+        One row a pick, with the columns
+
+        - optimizer, method, rule, seed, rate, schedule, search_steps, reason: see `Pick`; rate is
+          NaN if none was picked
+        - search_seconds: search_steps x step time alone
+        - outcome: of the trial at the pick; `none` if no rate was picked
+        - seconds_to_target: of that trial; infinite if it did not arrive
+        - regret: seconds_to_target over the grid's best time for the seed, or over the median of
+          its seeds if it lacks that seed
+        - total_seconds: search and training; the whole budget if it did not arrive
+        - grid_seconds: what the grid's trials of the optimizer took for one seed
+
+    Raises:
+        StudyError: the grid is no study, or has no runs.
     """
     study = stored(grid)
     base = study.spec.trials()[0]
@@ -131,9 +158,19 @@ def table(grid: Source, folder: str | Path) -> pd.DataFrame:
 
 
 def summary(picks: pd.DataFrame) -> pd.DataFrame:
-    """One row a method and rule over optimizers and seeds: picks, of which none was found and of
-    which arrived; medians of search_steps and search_seconds, of the regret (infinite where more
-    than half failed) with its quartiles; and total over the grid's cost.
+    """What a method and rule is worth, over optimizers and seeds.
+
+    Args:
+        picks: the table of a contest, as `table` gives it.
+
+    Returns:
+        One row a method and rule, with the columns
+
+        - method, rule
+        - picks: how many; none: no rate was found; arrived: trained to the target
+        - search_steps, search_seconds: medians
+        - regret, regret_q25, regret_q75: median and quartiles; infinite if too many failed
+        - share_of_grid: total seconds over those of the grid
     """
     rows = []
     for (method, rule), mine in picks.groupby(["method", "rule"], sort=False):

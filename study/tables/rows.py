@@ -12,7 +12,7 @@ from study.spec.trial import OPTIMIZERS
 from study.storage.records import PROTOCOL, Run
 
 CELL = ["width", "optimizer", "rate"]
-"""What a cell is: its trials differ in the seed alone."""
+"""What defines a cell. The trials of a cell differ only in the seed."""
 
 
 SAME = (
@@ -21,14 +21,22 @@ SAME = (
     "precision",
     "fingerprint",
 )
-"""Columns in which rows must agree to stand in one table: seconds of two machines or modes are not
-one measurement.
+"""Columns in which rows must agree to share a table.
+
+Seconds of two machines or modes are not the same measurement.
 """
 
 
 def frame(runs: Iterable[Run]) -> pd.DataFrame:
-    """One row a run, the fields of `runs.jsonl` as columns (`versions` as `software`), optimizers
-    in their usual order.
+    """Runs as a table, one row a run, sorted by width, optimizer, rate and seed.
+
+    Args:
+        runs: the runs.
+
+    Returns:
+        A table with the fields of `Trial` and `Run` as columns, but `cap_seconds` for `cap` and
+        `software` (engine, version, precision) for `versions`. `optimizer` is categorical, in the
+        order of `OPTIMIZERS`.
     """
     rows = [run.to_json() for run in runs]
     table = pd.DataFrame(rows, columns=list(rows[0]) if rows else None)
@@ -45,11 +53,18 @@ def frame(runs: Iterable[Run]) -> pd.DataFrame:
 
 
 def of_machine(runs: Sequence[Run], machine: str | None, folder: str | Path) -> list[Run]:
-    """Those of a folder's runs that the machine of this name or fingerprint trained; all of them
-    where it is None.
+    """The runs that one machine trained.
+
+    Args:
+        runs: all runs of a folder.
+        machine: the machine's name or fingerprint; None takes all runs.
+        folder: the folder, for the error's sentence.
+
+    Returns:
+        The runs of that machine.
 
     Raises:
-        StudyError: there are none of that machine; the sentence names those that there are.
+        StudyError: that machine trained none; the sentence names the machines that did.
     """
     found = [run for run in runs if machine in (None, run.machine, run.fingerprint)]
     if machine is not None and not found:
@@ -61,19 +76,31 @@ def of_machine(runs: Sequence[Run], machine: str | None, folder: str | Path) -> 
 
 
 def curves_of(stored: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Those of the stored curves that a machine of these runs trained, or that do not tell their
-    machine.
+    """The curves whose machine is one of these runs', or is not known.
+
+    Args:
+        stored: validation curves, as `curves` gives them.
+        runs: a study's runs.
+
+    Returns:
+        The rows of `stored` that belong to the runs.
     """
     return stored[stored["fingerprint"].isin([*(runs["fingerprint"] if len(runs) else []), ""])]
 
 
 def comparable(runs: pd.DataFrame, folder: str | Path = "") -> pd.DataFrame:
-    """The same runs, once it is sure that they may share a table, with those optimizers as
-    categories that are there.
+    """Check that the runs can be compared, and remove the unused optimizer categories.
+
+    Args:
+        runs: the runs, as `load` gives them.
+        folder: their folder, for the error's sentence.
+
+    Returns:
+        The runs.
 
     Raises:
-        StudyError: there are none, or they differ in machine, mode or protocol; the sentence names
-            the column and its values.
+        StudyError: there are no runs, or they differ in machine, mode or protocol; the sentence
+            names the column and its values.
     """
     if runs.empty:
         where = f"{folder}: " if str(folder) else ""
@@ -90,8 +117,16 @@ def comparable(runs: pd.DataFrame, folder: str | Path = "") -> pd.DataFrame:
 
 
 def budget(runs: pd.DataFrame) -> pd.Series:
-    """Seconds after which each run would have been given up: its cap or its last check within
-    max_steps x step time, whichever comes first; what it took where neither is known.
+    """Seconds after which each run would have been given up.
+
+    The cap, or the time of the last check within `max_steps`, whichever comes first. If neither is
+    known, the seconds that the run took.
+
+    Args:
+        runs: the runs.
+
+    Returns:
+        Seconds, one value a run.
     """
     last = runs["max_steps"].astype(float) // runs["check_every"] * runs["check_every"]
     by_steps = last * runs["step_seconds"].astype(float)

@@ -1,4 +1,4 @@
-"""What a table's runs are too few, too narrow or too noisy to say."""
+"""What the runs of a table are too few, too narrow or too noisy to say."""
 
 from __future__ import annotations
 
@@ -18,7 +18,15 @@ COLLAPSE = 0.2
 
 
 def collapsed(curves: pd.DataFrame, target: float) -> pd.Series:
-    """Whether each validation curve, by (optimizer, learning_rate, seed), was lost in the end."""
+    """Whether each validation curve collapsed.
+
+    Args:
+        curves: validation curves, as `tables.curves` gives them.
+        target: the accuracy to reach.
+
+    Returns:
+        A truth value for each optimizer, learning_rate and seed.
+    """
     ends = (
         curves.sort_values("step")
         .groupby(["optimizer", "learning_rate", "seed"], observed=True)
@@ -139,9 +147,7 @@ def _of_the_best_rates(
 
 
 def busy(runs: pd.DataFrame) -> str:
-    """A sentence on runs whose seconds were measured on a machine that was not quiet; empty where
-    there are none.
-    """
+    """A sentence on runs that were measured on a busy machine; empty if there are none."""
     count = int(runs["quiet"].map(lambda quiet: quiet is False).sum())
     what = "the step times were measured" if (runs["mode"] == "array").all() else "they trained"
     which = f"all {count}" if count == len(runs) else f"{count} of {len(runs)}"
@@ -156,12 +162,12 @@ def busy(runs: pd.DataFrame) -> str:
 
 
 def kind_unknown(runs: pd.DataFrame) -> bool:
-    """Whether runs are among these whose kind of processor an older version did not tell."""
+    """Whether the processor's model is unknown for some runs, as in rows of older versions."""
     return bool(runs["processor"].isna().any())
 
 
 def unreached(runs: pd.DataFrame) -> list[str]:
-    """Why no trial reached the target, and what would help; nothing where one did."""
+    """Why no trial reached the target, and what would help; nothing if one did."""
     if runs.empty or (runs["outcome"] == Outcome.REACHED).any():
         return []
     counts = ", ".join(

@@ -51,7 +51,10 @@ def least_squares(n: Floats, t: Floats, sizes: NDArray[Any] | None = None) -> Li
         slopes = (counts @ (n * t) / total - mean_n * mean_t) / spread
     fine = spread > 1e-9 * np.var(n)
     slopes, constants = slopes[fine], (mean_t - slopes * mean_n)[fine]
-    (c_low, c_high), (k_low, k_high) = intervals.between(constants), intervals.between(slopes)
+    (c_low, c_high), (k_low, k_high) = (
+        intervals.percentile_interval(constants),
+        intervals.percentile_interval(slopes),
+    )
     return Line(float(fit.intercept), float(fit.slope), *map(float, (c_low, c_high, k_low, k_high)))
 
 
