@@ -11,8 +11,10 @@ from typing import Annotated, Any
 import typer
 
 from study.cli.formatting import (
+    LOG,
     as_json,
     best,
+    cell,
     duration,
     frame,
     note,
@@ -51,6 +53,7 @@ def tables(
 
     paths = tables.write(folder, out, by, machine)
     runs = tables.load(folder, machine)
+    LOG.info("read %s: %d trials", folder, len(runs))
     best(tables.best(runs))
     if runs["width"].nunique() >= intervals.FEWEST_SIZES:
         from study.tables import fits
@@ -150,9 +153,14 @@ def compare(
     for line in said:
         typer.echo(f"  they differ in {line}")
     typer.echo("\nBest rates:\n")
-    found = compare.best(studies).reset_index()
-    found.columns = [" ".join(filter(None, name)) for name in found.columns]
-    frame(found, digits=4)
+    header = ["best_rate", "seconds", "steps", "arrived", "rates"]
+    rows = []
+    found: dict[Any, Any] = compare.best(studies).to_dict("index")
+    for (width, optimizer), each in found.items():
+        for side in studies:
+            values = [cell(float(each[side.name, name]), 4) for name in header]
+            rows.append([cell(width), optimizer, side.name, *values])
+    table(["width", "optimizer", "study", *header], rows)
     for row in summary.itertuples():
         typer.echo(_ratio(row, studies[0].name))
     out.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -77,27 +78,16 @@ def job_of(
             f"the device {trainer.device} is for the backend loky: each worker of {means.backend} "
             "takes what CUDA_VISIBLE_DEVICES leaves it"
         )
-    LOG.info("study %s: %d trials, %s in %s", spec.name, len(spec), setup.engine, setup.precision)
+    LOG.info("read %s: the study %s, %d trials", what, spec.name, len(spec))
     return Job(spec, out, means, setup)
 
 
 def foretell(job: Job, in_json: bool) -> None:
     """Print the trials, the groups they train in and the predicted time; train nothing."""
-    from study.execution import driver, study_folder
+    from study.execution import study_folder
 
-    means = job.means
     with _cluster(job) as cluster:
-        look = driver.outlook(
-            job.spec,
-            job.out,
-            means.workers,
-            means.memory,
-            means.retry,
-            means.hang_limit,
-            cluster,
-            job.setup,
-        )
-        site = cluster.site if cluster else job.setup.site()
+        look, site = _outlook(job, cluster), cluster.site if cluster else job.setup.site()
     if in_json:
         as_json(_facts(job.spec, look))
         return
@@ -135,7 +125,24 @@ def _cluster(job: Job) -> Iterator[Cluster | None]:
         yield cluster
 
 
+def _outlook(job: Job, cluster: Cluster | None) -> Outlook:
+    """What a run would do now."""
+    from study.execution import driver
+
+    return driver.outlook(
+        job.spec,
+        job.out,
+        job.means.workers,
+        job.means.memory,
+        job.means.retry,
+        job.means.hang_limit,
+        cluster,
+        job.setup,
+    )
+
+
 def _facts(spec: StudySpec, look: Outlook) -> dict[str, Any]:
+    """The plan for programs."""
     todo = look.plan
     return {
         "trials": len(spec),
@@ -194,11 +201,12 @@ def _planned(spec: StudySpec, look: Outlook) -> Iterator[str]:
 
 def train(job: Job, in_json: bool) -> None:
     """Train what is missing; write tables and figures, and print the best rates."""
-    from study import figures, tables
     from study.execution import driver
-    from study.storage.store import Store
 
-    means, tell = job.means, note_aside if in_json else note
+    means = job.means
+    if LOG.isEnabledFor(logging.INFO) and means.backend == "loky":
+        for line in (*_described(job.spec), *_planned(job.spec, _outlook(job, None))):
+            LOG.info(line)
     folder = driver.run(
         job.spec,
         job.out,
@@ -210,28 +218,36 @@ def train(job: Job, in_json: bool) -> None:
         backend=means.backend,
         scheduler=means.scheduler,
         patience=means.wait_quiet or 0.0,
-        warn=tell,
+        warn=note_aside if in_json else note,
         factory=job.setup,
     )
+    _show(job.spec, folder, in_json)
+
+
+def _show(spec: StudySpec, folder: Path, in_json: bool) -> None:
+    """Write tables and figures of the machine that trained last, and print the best rates."""
+    from study import figures, tables
+    from study.storage.store import Store
+
     last = Store(folder).machine().get("fingerprint")
     here = last if last in {stored.fingerprint for stored in Store(folder).runs()} else None
-    LOG.info("tables and figures of machine %s in %s", here or "any", folder)
+    LOG.info("tables and figures go to %s", folder)
     tables.write(folder, machine=here)
     paths = figures.write(folder, machine=here)
     runs = tables.load(folder, here)
     found = tables.best(runs)
+    notes = tables.warnings(runs, spec, tables.curves(folder), tables.elsewhere(folder, runs))
     if in_json:
         as_json(_result(folder, runs, found, paths))
-    else:
-        typer.echo(
-            f"\n{outcomes(runs['outcome'])} of {len(runs)} trials. Best rate of each optimizer:\n"
-        )
-        best(found)
-    curves, elsewhere = tables.curves(folder), tables.elsewhere(folder, runs)
-    tell(tables.warnings(runs, job.spec, curves, elsewhere))
-    if not in_json:
-        typer.echo("\nFigures:")
-        written(paths, indent="  ")
+        note_aside(notes)
+        return
+    typer.echo(
+        f"\n{outcomes(runs['outcome'])} of {len(runs)} trials. Best rate of each optimizer:\n"
+    )
+    best(found)
+    note(notes)
+    typer.echo("\nFigures:")
+    written(paths, indent="  ")
 
 
 def _result(folder: Path, runs: Any, found: Any, paths: list[Path]) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def talk(
 ) -> None:
     """Train one network at many learning rates with many optimizers, and measure their costs."""
     if quiet and verbose:
-        raise typer.BadParameter("--quiet and --verbose exclude each other: give one of them")
+        raise StudyError("--quiet and --verbose exclude each other: give one of them")
     if quiet:  # notes and bars alone go there; mistakes are told by `main`, when this has ended
         nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
         context.with_resource(nowhere)

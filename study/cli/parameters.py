@@ -15,6 +15,7 @@ from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
 
+from study.cli.formatting import LOG
 from study.errors import StudyError
 from study.validation import integer, number
 
@@ -106,6 +107,8 @@ def unfolded(function: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(function)
     def command(**values: Any) -> None:
+        given = (f"{name} {value}" for name, value in values.items() if value not in (None, ""))
+        LOG.info("options: %s", ", ".join(given))
         objects = {
             name: kind(**{field.name: values.pop(field.name) for field in fields(kind)})
             for name, kind in classes.items()

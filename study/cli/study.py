@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from study.cli.formatting import (
+    LOG,
     as_json,
     duration,
     note,
@@ -104,7 +105,7 @@ def calibrate(
                     f"{time.measured_at[:16]}{' (in use)' if time == known.times[key] else ''}",
                 ]
             )
-    header = ["network", "width", "optimizer", "batch", "median ms", "quartiles", "machine"]
+    header = ["network", "width", "optimizer", "batch", "ms a step", "quartiles", "machine"]
     table([*header, "measured"], rows)
     typer.echo(f"Stored in {', '.join(str(path) for path in known.paths)}")
 
@@ -117,6 +118,7 @@ def status(folder: Folder, in_json: AsJson = False) -> None:
 
     store = Store(folder)
     spec, runs = store.spec(), store.runs()
+    LOG.info("read %s: %d trials", folder, len(runs))
     one_machine = len({run.fingerprint for run in runs}) == 1  # seconds of several do not add up
     costs = tables.costs(tables.frame(runs), store.spent()) if one_machine else {}
     wanted = {trial.id for trial in spec.trials()}
