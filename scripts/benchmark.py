@@ -69,7 +69,8 @@ import numpy as np
 from study import data
 from study.engines.choice import BACKENDS, PRECISIONS, Setup
 from study.errors import StudyError
-from study.execution.executors.pool import Workers
+from study.execution.executors.pool import Pool
+from study.execution.measuring import probe
 from study.machine.device import choose
 from study.machine.here import this_machine
 from study.machine.nvidia import resolved
@@ -372,7 +373,7 @@ def measure(
     backend = engine.images.backend  # type: ignore[attr-defined]
     gpu = bool(this_machine().gpus)
     jobs = 1 if gpu else this_machine().cores
-    crew = Workers(jobs, "mnist", setup) if jobs > 1 else None
+    crew = Pool(jobs, "mnist", setup) if jobs > 1 else None
     beside = "tensorflow" in installed()
     if beside:
         from study.engines import tensorflow
@@ -425,7 +426,7 @@ def measure(
                 if contender.name.startswith("PyTorch"):
                     time.sleep(PAUSE)
             if crew and (not quick or not found[sizes[0]]):
-                for size, timed in crew.probe(adam, sizes).items():
+                for size, timed in probe(crew, adam, sizes).items():
                     found[size].append(1e3 * statistics.median(timed.seconds) / jobs)
         rate, bandwidth = (statistics.median(values) for values in zip(*rates, strict=True))
         forms = {

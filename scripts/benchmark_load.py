@@ -37,7 +37,8 @@ import pandas as pd
 from study import data
 from study.engines.choice import Setup
 from study.engines.learner import Learner
-from study.execution.executors.pool import Workers
+from study.execution.executors.pool import Pool
+from study.execution.measuring import probe
 from study.machine.clock import running
 from study.machine.here import this_machine, this_site
 from study.machine.quiet import Meter
@@ -108,7 +109,7 @@ def measure(repeats: int) -> pd.DataFrame:
     factory, jobs = Setup(), this_machine().cores
     engine = factory(data.load("mnist"))
     alone = {name: engine.learner([trial]) for name, trial in trials.items()}
-    crew = Workers(jobs, "mnist", factory)
+    crew = Pool(jobs, "mnist", factory)
     rows = []
     for learner in alone.values():
         learner.prepare()
@@ -134,7 +135,7 @@ def measure(repeats: int) -> pd.DataFrame:
                     )
                     if jobs > 1:
                         probes = [
-                            crew.probe(trial, [LANES[name]])[LANES[name]] for _ in range(PROBES)
+                            probe(crew, trial, [LANES[name]])[LANES[name]] for _ in range(PROBES)
                         ]
                         seconds, processor = (
                             [v for one in probes for v in getattr(one, part)]

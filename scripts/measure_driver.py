@@ -21,6 +21,7 @@ from pathlib import Path
 from study.data.images import Images
 from study.execution import driver, study_folder
 from study.execution.plan import plan
+from study.execution.request import Request
 from study.machine.here import this_site
 from study.spec.study import StudySpec
 from study.storage.store import Store
@@ -60,15 +61,14 @@ def main() -> None:
         )
         begun = time.perf_counter()
         todo = plan(
-            spec.trials(), set(), times, driver.outlook(spec, store.folder, arguments.workers).use
+            spec.trials(),
+            set(),
+            times,
+            driver.outlook(Request(spec, store.folder, arguments.workers)).use,
         )
         planning = time.perf_counter() - begun
         driver.run(
-            spec,
-            store.folder,
-            workers=arguments.workers,
-            backend="dask",
-            factory=engine,
+            Request(spec, store.folder, workers=arguments.workers, backend="dask", factory=engine),
             progress=False,
         )
         seconds: dict[str, float] = {}

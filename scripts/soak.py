@@ -30,6 +30,7 @@ def main() -> int:
 
     from study import figures, tables
     from study.execution import driver
+    from study.execution.request import Request
     from study.spec.presets import preset
 
     minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
@@ -37,7 +38,7 @@ def main() -> int:
     print("| minutes | studies | RSS, MB | open files | threads |\n|---|---|---|---|---|")
     while time.monotonic() - begun < 60 * minutes:
         with tempfile.TemporaryDirectory() as out:
-            driver.run(preset("smoke"), Path(out) / "smoke", workers=1, progress=False)
+            driver.run(Request(preset("smoke"), Path(out) / "smoke", workers=1), progress=False)
             tables.write(Path(out) / "smoke")
             figures.write(Path(out) / "smoke")
         studies += 1

@@ -58,8 +58,9 @@ def run(
     wait_quiet: float = 0.0,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Train what the study in `out` still lacks and return all its runs; see
-    `study.execution.driver.run`.
+    """Train what the study in `out` still lacks and return all its runs.
+
+    See `study.execution.driver.run` and, for the options, `study.execution.request.Request`.
 
     `wait_quiet` is how many seconds to wait for other programs to end before step times are
     measured. Notes, on a busy machine for example, go to standard error beside the progress bar.
@@ -68,21 +69,16 @@ def run(
 
     from study import tables
     from study.execution import driver
+    from study.execution.request import Request
 
     def warn(sentences: list[str]) -> None:
         for sentence in sentences if progress else ():
             tqdm.write(f"note: {sentence}", file=sys.stderr)
 
-    folder = driver.run(
-        spec,
-        out,
-        workers=workers,
-        backend=backend,
-        scheduler=scheduler,
-        patience=wait_quiet,
-        warn=warn,
-        progress=progress,
+    request = Request(
+        spec, out, workers=workers, backend=backend, scheduler=scheduler, patience=wait_quiet
     )
+    folder = driver.run(request, warn=warn, progress=progress)
     return tables.load(folder)
 
 

@@ -153,6 +153,7 @@ def run(
     spec = _spec(locals())
     from study import figures, tables
     from study.execution import driver
+    from study.execution.request import Request
     from study.storage.store import Store
 
     processes, most = workers_of(workers), memory_of(memory)
@@ -162,7 +163,7 @@ def run(
             f"the device {device} is for the backend loky: each worker of {backend} takes what "
             "CUDA_VISIBLE_DEVICES leaves it"
         )
-    folder = driver.run(
+    request = Request(
         spec,
         out,
         workers=processes,
@@ -173,9 +174,9 @@ def run(
         backend=backend,
         scheduler=scheduler,
         patience=_patience(wait_quiet),
-        warn=_warn,
         factory=setup,
     )
+    folder = driver.run(request, warn=_warn)
     last = Store(folder).machine().get("fingerprint")
     here = last if last in {stored.fingerprint for stored in Store(folder).runs()} else None
     tables.write(folder, machine=here)
@@ -225,9 +226,13 @@ def plan(
     )  # first: a preset and `auto` depend on the machine that is left
     spec = _spec(locals())
     from study.execution import driver, study_folder
+    from study.execution.request import Request
 
     folder = study_folder.folder_of(spec, out, setup.site())
-    look = driver.outlook(spec, out, workers_of(workers), memory_of(memory), factory=setup)
+    request = Request(
+        spec, out, workers=workers_of(workers), memory=memory_of(memory), factory=setup
+    )
+    look = driver.outlook(request)
     todo = look.plan
     sizes = Counter(len(group) for group in todo.groups)
     if as_json:

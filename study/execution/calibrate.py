@@ -11,8 +11,9 @@ from study import data
 from study.engines.choice import TENSORFLOW, site_of
 from study.errors import StudyError
 from study.execution.executors.base import EngineFactory
+from study.execution.measuring import measure_here
+from study.execution.request import Request
 from study.execution.study_folder import calibration_of, folder_of
-from study.execution.train import measure
 from study.machine.quiet import Meter
 from study.spec.study import StudySpec
 from study.storage.step_times import Calibration, key_of
@@ -35,19 +36,17 @@ def calibrate(
     `patience` is how many seconds to wait for a quiet machine first; `warn` is told of readings
     that differ much from what was known, and of a machine that was busy.
     """
+    request = Request(spec, out, patience=patience, factory=factory)
     site = site_of(factory)
     folder = folder_of(spec, out, site)
     with Store(folder).writing():
         times = calibration_of(folder, out is None, site)
         if again:
             times.forget_arrays(spec.trials())
-        missing = (
-            list({key_of(trial): trial for trial in spec.trials()}.values())
-            if again
-            else times.missing(spec.trials())
-        )
+        kinds = list({key_of(trial): trial for trial in spec.trials()}.values())
+        missing = kinds if again else times.missing(spec.trials())
         if missing:
-            warn(measure(times, missing, lambda: factory(data.load(spec.dataset)), patience))
+            warn(measure_here(times, missing, request))
     return times
 
 

@@ -12,12 +12,14 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from study import data, tables
+from study import tables
 from study.engines.choice import TENSORFLOW, site_of
 from study.execution.estimates import measuring_seconds
 from study.execution.executors.base import EngineFactory
+from study.execution.executors.source import Source
+from study.execution.measuring import measure_here
+from study.execution.request import Request
 from study.execution.study_folder import RESULTS
-from study.execution.train import measure, once
 from study.spec.networks import network_of
 from study.spec.trial import Trial
 from study.storage.records import Outcome
@@ -61,10 +63,11 @@ def predict(
     times = Calibration([shared], site.machine, site.software, own=False)
     if table["steps"].isna().any():
         predicted(table, {})  # says why not, before anything is measured
-    engine = once(factory, data.load(spec.dataset), Stopwatch())
+    request = Request(spec, factory=factory)
+    source = Source(spec.dataset, factory, Stopwatch())
     missing = times.missing(_spread(list(kinds.values()), MOST_MEASURING))
     if missing:
-        warn(measure(times, missing, engine))
+        warn(measure_here(times, missing, request, source))
     steps = {key: _step_time(trial, times, kinds.values()) for key, trial in kinds.items()}
     result = predicted(table, steps)
     told = result[(result["outcome_here"] != "open") & (result["seconds_here"] > 0)].set_index("id")
@@ -86,8 +89,10 @@ def predict(
         if run.id in ends
     ]
     chosen = verification.choose(here, count, seed)
-    with tqdm(total=len(chosen), desc="training", leave=False, disable=not chosen) as bar:
-        checks = verification.verify(chosen, engine(), lambda _: bar.update(1)) if chosen else []
+    if not chosen:
+        return result, []
+    with tqdm(total=len(chosen), desc="training", leave=False) as bar:
+        checks = verification.verify(chosen, source.engine(), lambda _: bar.update(1))
     return result, checks
 
 

@@ -60,7 +60,8 @@ class Bar:
 
     def calibrating(self, done: int, total: int) -> None:
         """The step times are being measured."""
-        self.note(f"measuring step times alone, {done}/{total}")
+        how_far = f", {done}/{total}" if total else ""
+        self.note(f"measuring step times alone{how_far}")
 
     def start(self, todo: Plan, times: Calibration) -> None:
         """Training begins, or begins again: remember the budget of every pending trial."""
@@ -147,3 +148,25 @@ class Bar:
             self.nearest is None or run.best_accuracy > (self.nearest.best_accuracy or 0)
         ):
             self.nearest = run
+
+
+class StepTimesBar:
+    """The progress bar of a measurement of step times alone."""
+
+    def __init__(self) -> None:
+        self.bar = tqdm(
+            total=1, bar_format="{desc} {percentage:3.0f}% {bar} {elapsed}", leave=False
+        )
+
+    def note(self, doing: str) -> None:
+        """Say what is happening."""
+        self.bar.set_description_str(doing)
+
+    def calibrating(self, done: int, total: int) -> None:
+        """`done` of `total` timing rounds are over."""
+        self.bar.total, self.bar.n = max(1, total), done
+        self.bar.refresh()
+
+    def close(self) -> None:
+        """Remove the bar."""
+        self.bar.close()

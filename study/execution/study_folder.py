@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from study import tables
 from study.errors import StudyError
+from study.execution.plan import Plan, plan
+from study.execution.request import Request
+from study.execution.resources import Resources
 from study.machine.facts import Site
 from study.machine.here import this_machine, this_site
 from study.machine.versions import ONEDNN
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
-from study.storage.records import SCHEMA, Run
+from study.storage.records import SCHEMA, Outcome, Run
 from study.storage.step_times import Calibration, key_of
 from study.storage.store import Store
 
@@ -89,17 +93,48 @@ def rates_around(
     )
 
 
-def sensible(spec: StudySpec, workers: int | None, silence: float | None) -> None:
-    """Raise `StudyError` at a number of workers that the mode or the watch cannot have."""
-    if workers is not None and workers < 1:
-        raise StudyError(f"workers {workers} must be at least 1")
-    if spec.mode == "alone" and workers is not None and workers > 1:
-        raise StudyError(f"mode alone takes the machine to itself: --workers {workers} must be 1")
-    if silence is not None and (spec.mode == "alone" or workers == 1):
-        raise StudyError(
-            "a hang is ended with its worker process: --hang-limit needs mode array and two "
-            "workers at least"
-        )
+@dataclass
+class OpenStudy:
+    """A study in its folder, its rows read once: what is stored, and what is still to train.
+
+    Attributes:
+        store: the folder, open for writing where something is to be trained.
+        spec: the study.
+        site: where its trials train.
+        stored: the runs on the disk, those of failed trials left out where they train again.
+        times: step times.
+    """
+
+    store: Store
+    spec: StudySpec
+    site: Site
+    stored: list[Run]
+    times: Calibration
+
+    def plan(self, use: Resources) -> Plan:
+        """What is still to train, and how."""
+        return plan(self.spec.trials(), {run.id for run in self.stored}, self.times, use)
+
+    @property
+    def pending(self) -> int:
+        """The number of trials that are still to train."""
+        ids = {run.id for run in self.stored}
+        return sum(trial.id not in ids for trial in self.spec.trials())
+
+
+def open_study(request: Request, site: Site) -> OpenStudy:
+    """The study that a request names, in its folder; nothing is written.
+
+    Raises:
+        StudyError: the folder holds another study, or one of another engine or precision.
+    """
+    store = Store(folder_of(request.spec, request.out, site))
+    stored = store.runs()
+    _belongs(store, stored, request.spec, site)
+    if request.retry:
+        stored = [run for run in stored if run.outcome is not Outcome.FAILED]
+    times = calibration_of(store.folder, request.out is None, site)
+    return OpenStudy(store, request.spec, site, stored, times)
 
 
 def _belongs(store: Store, stored: Sequence[Run], spec: StudySpec, site: Site) -> None:
@@ -213,8 +248,9 @@ def changes(stored: Sequence[Run], site: Site) -> list[str]:
     return said
 
 
-def _claim(store: Store, spec: StudySpec, digest: str, site: Site, pending: bool) -> None:
+def claim(study: OpenStudy, digest: str) -> None:
     """Write what the folder is about, unless it was run on other data."""
+    store, site = study.store, study.site
     if store.spec_path.exists():
         stored = store.digest()
         if stored is None:
@@ -227,8 +263,10 @@ def _claim(store: Store, spec: StudySpec, digest: str, site: Site, pending: bool
                 f"{store.folder} was run on other data (MD5 {stored}, now {digest}): give "
                 "another --out"
             )
-    store.write(store.spec_path, {"schema": SCHEMA, "dataset_md5": digest, "spec": spec.to_json()})
-    if pending or not store.machine():
+    store.write(
+        store.spec_path, {"schema": SCHEMA, "dataset_md5": digest, "spec": study.spec.to_json()}
+    )
+    if study.pending or not store.machine():
         store.write(
             store.folder / "machine.json", {**site.machine.to_json(), "versions": site.versions}
         )

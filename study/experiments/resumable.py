@@ -14,16 +14,17 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from study import data, tables
+from study import tables
 from study.engines.choice import TENSORFLOW, site_of
 from study.errors import StudyError
-from study.execution.driver import resources_here
 from study.execution.executors.base import EngineFactory
-from study.execution.executors.local import Here
+from study.execution.executors.local import Local
+from study.execution.executors.source import Source
 from study.execution.plan import plan
 from study.execution.progress import Bar
-from study.execution.study_folder import busy, calibration_of, sensible
-from study.execution.train import crew_of, once, settled, train_pending
+from study.execution.request import Request
+from study.execution.study_folder import busy, calibration_of
+from study.execution.train import train_pending
 from study.experiments import contest, cycles
 from study.storage.jsonl import append_line, read_rows, repair
 from study.storage.records import Outcome
@@ -62,11 +63,11 @@ def run_cycles(
         ):  # which older folders do not tell
             asked |= {"engine": site.engine, "precision": site.precision}
         store.settle("cycles.json", asked, "case study")
-        images = data.load(dataset)
         repair(out / case_study.FILE)
         done = {row["seed"] for row in read_rows(out / case_study.FILE, case_study.seed_rows)}
         missing = [seed for seed in range(seeds) if seed not in done]
-        engine = once(factory, images, Stopwatch())
+        source = Source(dataset, factory, Stopwatch())
+        images = source.images()
         times = calibration_of(out, shared=False, site=site)
         kinds = times.missing([case_study.trial_of(arm, 0, dataset) for arm in case_study.ARMS])
         with tqdm(
@@ -79,10 +80,11 @@ def run_cycles(
 
             if kinds:
                 bar.set_postfix_str("step times")
-                for sentence in (*timing.measure(times, kinds, engine()), *busy(times, kinds)):
+                said = timing.measure(times, kinds, source.engine())
+                for sentence in (*said, *busy(times, kinds)):
                     bar.write(f"note: {sentence}", file=sys.stderr)
             for seed in missing:
-                rows = cycles.train(seed, engine(), len(images.x_train), dataset, watch)
+                rows = cycles.train(seed, source.engine(), len(images.x_train), dataset, watch)
                 append_line(out / case_study.FILE, {"seed": seed, "rows": rows})
     table = case_study.read(out)
     table.to_csv(out / "cycles.csv", index=False, float_format="%.6g")
@@ -142,10 +144,10 @@ def run_contest(
             "which reach the target"
         )
     step_seconds = runs.groupby(runs["optimizer"].astype(str))["step_seconds"].median()
-    sensible(spec, workers, silence)
+    request = Request(spec, workers=workers, memory=memory, silence=silence, factory=factory)
     refuse_links(grid)
     store, paper = Store(out), out / contests.PICKS
-    factory, site = settled(factory), site_of(factory)
+    site = site_of(request.engine)
     there = runs["engine"].iloc[0], runs["precision"].iloc[0]
     if there != (site.engine, site.precision):
         raise StudyError(
@@ -156,9 +158,8 @@ def run_contest(
         asked = {"grid": str(grid), "protocol": {**spec.to_json(), "seeds": 0}, "budget": budget}
         store.settle("contest.json", asked, "contest")
         repair(paper)
-        images = data.load(spec.dataset)
         stopwatch = Stopwatch()
-        engine = once(factory, images, stopwatch)
+        source = Source(spec.dataset, request.engine, stopwatch)
         picks = contests.read_picks(out)
         have = {(pick.seed, pick.method) for pick in picks}
         todo = [
@@ -173,9 +174,8 @@ def run_contest(
                     optimizer: replace(base, optimizer=optimizer, learning_rate=low)
                     for optimizer in spec.optimizers
                 }
-                found = list(
-                    contest.METHODS[name](contest.Task(engine(), trials, seed, low, high, budget))
-                )
+                task = contest.Task(source.engine(), trials, seed, low, high, budget)
+                found = list(contest.METHODS[name](task))
                 append_line(
                     paper, {"seed": seed, "method": name, "picks": [asdict(pick) for pick in found]}
                 )
@@ -192,18 +192,13 @@ def run_contest(
         times = Calibration([grid / "calibration.json"], site.machine, site.software)
         times.pin((trial, float(step_seconds[trial.optimizer])) for trial in wanted)
         stored = [run for run in store.runs() if run.id in picked]
-        use = resources_here(spec, len(wanted) - len(stored), site, workers, memory, silence)
-        planned = plan(wanted, {run.id for run in stored}, times, use)
-        with closing(Bar(len(wanted), stored, planned, use, enabled=bool(planned.pending))) as bar:
-            crew = crew_of(planned, use, spec.dataset, factory, Here(engine, stopwatch))
-            train_pending(
-                store,
-                planned,
-                times,
-                crew,
-                Context(spec.name, site, use.jobs, silence=silence),
-                bar,
-            )
+        with closing(Local(request, source, stopwatch)) as executor:
+            use = executor.limits(spec, len(wanted) - len(stored))
+            planned = plan(wanted, {run.id for run in stored}, times, use)
+            context = Context(spec.name, site, use.jobs, silence=silence)
+            enabled = bool(planned.pending)
+            with closing(Bar(len(wanted), stored, planned, use, enabled=enabled)) as bar:
+                train_pending(store, planned, times, executor, context, bar)
     table = contests.table(grid, out)
     table.to_csv(out / "contest.csv", index=False, float_format="%.6g")
     contests.summary(table).to_csv(out / "contest-summary.csv", index=False, float_format="%.6g")

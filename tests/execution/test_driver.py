@@ -18,6 +18,7 @@ import pytest
 from study.data.images import Images
 from study.errors import StudyError
 from study.execution import driver, train
+from study.execution.request import Request
 from study.spec.trial import Trial
 from study.storage.records import Outcome
 from study.storage.step_times import Calibration
@@ -152,7 +153,7 @@ def test_failed_trials_are_trained_again_on_request(
     rate = SPEC.trials()[3].learning_rate
     store = run(SPEC, folder, partial(engine, breaks=(rate,)))
     assert results(run(SPEC, folder)) != whole
-    driver.run(SPEC, folder, factory=engine, progress=False, workers=1, retry=True)
+    driver.run(Request(SPEC, folder, factory=engine, workers=1, retry=True), progress=False)
     assert results(store) == whole
     assert len(store.runs_path.read_text().splitlines()) == len(SPEC) + len(SPEC) // len(SPEC.rates)
 
@@ -251,7 +252,7 @@ def test_a_step_time_that_is_not_known_is_an_error(tmp_path: Path) -> None:
         trial for trial in SPEC.trials() if trial.learning_rate == SPEC.rates[0] and trial.seed == 0
     ]
     times = calibrated(Calibration([tmp_path / "calibration.json"], MACHINE, "test"), rest)
-    assert train.step_times_of(rest, times) == [0.001] * len(rest)
+    assert train.step_times_of(rest, times) == (0.001,) * len(rest)
     with pytest.raises(StudyError, match=f"step time of {first.optimizer} at width 1 is not known"):
         train.step_times_of([first, *rest], times)
     assert train.step_times_of([replace(first, mode="alone")], times) is None

@@ -29,8 +29,12 @@ from study.errors import StudyError
 from study.execution import driver
 from study.execution.estimates import array_seconds, expected_steps
 from study.execution.executors import tasks
+from study.execution.executors.base import Event, Setting, Timed, TimeSteps, TrainGroup
 from study.execution.executors.cluster import Cluster
+from study.execution.executors.local import Local
+from study.execution.executors.source import Source
 from study.execution.plan import group
+from study.execution.request import Request
 from study.execution.resources import Resources
 from study.machine import device
 from study.machine.here import this_site
@@ -42,6 +46,7 @@ from study.storage.step_times import Calibration
 from study.storage.store import Store
 from study.training import timing
 from study.training.group import Context
+from study.training.stopwatch import Stopwatch
 from support.driving import SPEC, Results, deadly, engine, results, run, slow
 from support.parabola import MACHINE, ParabolaEngine, calibrated
 from support.paths import ROOT, environment
@@ -126,6 +131,15 @@ def timed(folder: Path, spec: StudySpec) -> None:
     )
 
 
+def cluster(address: str | None, workers: int | None, digest: str | None = None) -> Cluster:
+    """Dask's workers, seen from a machine of another kind."""
+    request = Request(SPEC, factory=engine, backend="dask", scheduler=address, workers=workers)
+    stopwatch = Stopwatch()
+    here = Local(request, Source(SPEC.dataset, engine, stopwatch), stopwatch)
+    here.site = replace(here.site, machine=MACHINE)
+    return Cluster(request, digest or data.load("mnist").digest, here)
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Results:
     """The results of one worker."""
@@ -141,13 +155,10 @@ def over(
     """The study's store after a run by dask's workers, with step times given."""
     timed(folder, SPEC)
     driver.run(
-        SPEC,
-        folder,
-        factory=factory,
+        Request(
+            SPEC, folder, factory=factory, backend="dask", scheduler=dask.address, workers=count
+        ),
         progress=False,
-        backend="dask",
-        scheduler=dask.address,
-        workers=count,
     )
     return Store(folder)
 
@@ -190,7 +201,7 @@ def test_the_smoke_study_on_two_dask_workers(folder: Path, pair: Dask) -> None:
     """TensorFlow is imported by the workers alone, where the step times are known."""
     spec = preset("smoke")
     timed(folder, spec)
-    driver.run(spec, folder, progress=False, backend="dask", scheduler=pair.address)
+    driver.run(Request(spec, folder, backend="dask", scheduler=pair.address), progress=False)
     runs = Store(folder).runs()
     assert sorted(one.id for one in runs) == sorted(trial.id for trial in spec.trials())
     assert {one.outcome.value for one in runs} >= {"reached"}
@@ -259,7 +270,8 @@ def test_a_task_that_kills_every_worker_is_given_up(folder: Path, dask: Dask) ->
     timed(folder, spec)
     with pytest.raises(StudyError, match=r"failed \(KilledWorker"):
         driver.run(
-            spec, folder, factory=deadly, progress=False, backend="dask", scheduler=dask.address
+            Request(spec, folder, factory=deadly, backend="dask", scheduler=dask.address),
+            progress=False,
         )
 
 
@@ -275,8 +287,10 @@ def test_workers_stop_when_the_driver_does(
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from pathlib import Path; from study.execution import driver; from support.driving import "
         "SPEC, endless\n"
-        f"driver.run(SPEC, Path({str(folder)!r}), factory=endless, progress=False, "
-        f"backend='dask', scheduler={pair.address!r})"
+        "from study.execution.request import Request\n"
+        f"request = Request(SPEC, Path({str(folder)!r}), factory=endless, "
+        f"backend='dask', scheduler={pair.address!r})\n"
+        "driver.run(request, progress=False)"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code], cwd=ROOT, env=environment(), stderr=subprocess.DEVNULL
@@ -298,7 +312,7 @@ def test_workers_stop_when_the_driver_does(
 def test_a_cluster_of_this_machine_listens_to_this_machine_alone() -> None:
     """Scheduler, workers and driver."""
     pytest.importorskip("distributed")
-    crew = Cluster("dask", None, 2, "mnist", engine, data.load("mnist").digest)
+    crew = cluster(None, 2)
     try:
         me = psutil.Process()
         sockets = [
@@ -319,24 +333,28 @@ def test_step_times_are_measured_by_a_worker_that_has_its_machine_to_itself(
 ) -> None:
     """One of two has not, and trains no trial alone either."""
     dask.workers(1)
-    digest = data.load("mnist").digest
-    alone = Cluster("dask", dask.address, 1, "mnist", engine, digest)
-    trials = SPEC.trials()[:2]
-    rounds = alone.measure(trials, lambda done, total: None)
+    alone = cluster(dask.address, 1)
+    task = TimeSteps(tuple(SPEC.trials()[:2]))
+    events: list[Event] = []
+    alone.exclusive(task, lambda index, event: events.append(event))
     alone.close()
-    assert [len(one.seconds) for one in rounds] == [timing.ROUNDS] * 2
+    (timed_,) = events
+    assert isinstance(timed_, Timed)
+    assert [len(timed_.rounds[i].seconds) for i in (0, 1)] == [timing.ROUNDS] * 2
     dask.workers(1)
-    both = Cluster("dask", dask.address, 2, "mnist", engine, digest)
+    both = cluster(dask.address, 2)
     with pytest.raises(StudyError, match="it has 2 workers: start one a machine"):
-        both.measure(trials, lambda done, total: None)
+        both.exclusive(task, lambda index, event: None)
     both.close()
     with pytest.raises(StudyError, match=r"^trials alone of .* it has 2 workers"):
         driver.run(
-            SPEC.with_(mode="alone"),
-            folder,
-            backend="dask",
-            scheduler=dask.address,
-            factory=engine,
+            Request(
+                SPEC.with_(mode="alone"),
+                folder,
+                backend="dask",
+                scheduler=dask.address,
+                factory=engine,
+            ),
             progress=False,
         )
 
@@ -344,13 +362,13 @@ def test_step_times_are_measured_by_a_worker_that_has_its_machine_to_itself(
 def test_what_a_worker_lacks_or_has_otherwise_is_said(dask: Dask, tmp_path: Path) -> None:
     """Its sentence is the driver's: other data, threads that would share a TensorFlow."""
     dask.workers(1)
-    crew = Cluster("dask", dask.address, 1, "mnist", engine, DIGEST)
+    crew = cluster(dask.address, 1, DIGEST)
     with pytest.raises(StudyError, match=rf"^a worker's mnist is other data .*{DIGEST}"):
-        crew.measure(SPEC.trials()[:1], lambda done, total: None)
+        crew.exclusive(TimeSteps(tuple(SPEC.trials()[:1])), lambda index, event: None)
     crew.close()
     dask.worker(threads=2)
     with pytest.raises(StudyError, match="has 2 threads: start workers with --nthreads 1"):
-        Cluster("dask", dask.address, 2, "mnist", engine, DIGEST)
+        cluster(dask.address, 2, DIGEST)
 
 
 def test_a_worker_on_another_machine_is_refused() -> None:
@@ -359,7 +377,11 @@ def test_a_worker_on_another_machine_is_refused() -> None:
     with pytest.raises(
         StudyError, match=f"than the study \\({MACHINE.name}, fingerprint {MACHINE.fingerprint}"
     ):
-        tasks._train(lambda: ParabolaEngine(), print, SPEC.trials()[:1], [0.1], context)
+        tasks.work(
+            TrainGroup(tuple(SPEC.trials()[:1]), (0.1,), context),
+            Setting("mnist", engine, 1),
+            print,
+        )
 
 
 def test_too_few_workers_and_no_scheduler_are_said(
@@ -369,10 +391,10 @@ def test_too_few_workers_and_no_scheduler_are_said(
     monkeypatch.setattr("study.execution.executors.dask.ARRIVAL", 1.0)
     monkeypatch.setattr("study.execution.executors.service.ARRIVAL", 1.0)
     with pytest.raises(StudyError, match=f"^0 of 3 workers have come to {dask.address}"):
-        Cluster("dask", dask.address, 3, "mnist", engine, DIGEST)
+        cluster(dask.address, 3, DIGEST)
     dask.kill()
     with pytest.raises(StudyError, match=f"^no dask scheduler answers at {dask.address}"):
-        Cluster("dask", dask.address, None, "mnist", engine, DIGEST)
+        cluster(dask.address, None, DIGEST)
 
 
 @pytest.mark.parametrize(
@@ -396,7 +418,8 @@ def test_backends_that_make_no_sense_are_refused(
     """At once, and before anything of the study is written."""
     with pytest.raises(StudyError, match=sentence):
         driver.run(
-            SPEC, folder, backend=backend, scheduler=scheduler, factory=engine, progress=False
+            Request(SPEC, folder, backend=backend, scheduler=scheduler, factory=engine),
+            progress=False,
         )
     assert {path.name for path in folder.glob("*")} <= {".lock"}
 
@@ -405,11 +428,7 @@ def test_a_folder_in_use_is_told_before_a_cluster_is_asked(folder: Path) -> None
     """Its answer could take as long as the other driver's arrays."""
     with Store(folder).writing(), pytest.raises(StudyError, match="another process"):
         driver.run(
-            SPEC,
-            folder,
-            backend="dask",
-            scheduler="tcp://127.0.0.1:1",
-            factory=engine,
+            Request(SPEC, folder, backend="dask", scheduler="tcp://127.0.0.1:1", factory=engine),
             progress=False,
         )
 
@@ -422,11 +441,7 @@ def test_a_backend_that_is_not_installed_names_the_file(
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(StudyError, match=f"pip install -r requirements-{backend}.txt"):
         driver.run(
-            SPEC,
-            folder,
-            backend=backend,
-            scheduler="ray://127.0.0.1:1",
-            factory=engine,
+            Request(SPEC, folder, backend=backend, scheduler="ray://127.0.0.1:1", factory=engine),
             progress=False,
         )
     assert (ROOT / f"requirements-{backend}.txt").exists()
@@ -530,7 +545,9 @@ def test_ray_gives_what_one_process_gives_and_its_end_is_told(
 
     killer = after_lines(Store(folder), 1, kill)
     timed(folder, SPEC)
-    driver.run(SPEC, folder, factory=slow, progress=False, backend="ray", scheduler=ray.address)
+    driver.run(
+        Request(SPEC, folder, factory=slow, backend="ray", scheduler=ray.address), progress=False
+    )
     killer.join()
     assert stored_once(Store(folder), whole)
 
@@ -539,7 +556,9 @@ def test_ray_gives_what_one_process_gives_and_its_end_is_told(
     killer = after_lines(Store(again), 1, lambda: os.killpg(ray.process.pid, signal.SIGKILL))
     timed(again, SPEC)
     with pytest.raises(StudyError, match=r"^ray at .* failed .*run the same command to go on$"):
-        driver.run(SPEC, again, factory=slow, progress=False, backend="ray", scheduler=ray.address)
+        driver.run(
+            Request(SPEC, again, factory=slow, backend="ray", scheduler=ray.address), progress=False
+        )
     killer.join()
     assert 1 <= len(Store(again).runs()) < len(SPEC)
 
@@ -552,7 +571,6 @@ def test_a_run_from_before_devices_and_engines_were_recorded_still_loads() -> No
         emitted.append(run)
 
     from study.training.group import train
-    from study.training.stopwatch import Stopwatch
 
     train(
         SPEC.trials()[:1],

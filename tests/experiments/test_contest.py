@@ -15,6 +15,7 @@ import pytest
 from study import figures, tables
 from study.errors import StudyError
 from study.execution import driver
+from study.execution.request import Request
 from study.experiments import contest, resumable
 from study.experiments.contest import METHODS
 from study.spec.study import StudySpec
@@ -50,7 +51,7 @@ def engine(images: Any) -> ParabolaEngine:
 def grid(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The grid study, trained."""
     folder = tmp_path_factory.mktemp("grid") / "truth"
-    driver.run(SPEC, folder, workers=1, factory=engine, progress=False)
+    driver.run(Request(SPEC, folder, workers=1, factory=engine), progress=False)
     return folder
 
 

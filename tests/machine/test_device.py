@@ -18,6 +18,7 @@ import pytest
 from study.engines.choice import BACKENDS, Setup
 from study.errors import StudyError
 from study.execution import driver, resources
+from study.execution.request import Request
 from study.machine import device, here, nvidia, versions
 from study.machine.facts import Machine
 from study.spec.study import StudySpec
@@ -113,8 +114,8 @@ def test_the_device_is_settled_before_a_preset_asks_for_the_machine(
     """
     asked: list[tuple[str, bool]] = []
 
-    def outlook(spec: StudySpec, *arguments: object, **options: object) -> None:
-        asked.append((spec.network, bool(here.this_machine().gpus)))
+    def outlook(request: Request, *arguments: object) -> None:
+        asked.append((request.spec.network, bool(here.this_machine().gpus)))
         raise StudyError("enough")
 
     monkeypatch.setattr(driver, "outlook", outlook)
@@ -192,7 +193,7 @@ def test_a_hang_on_one_gpu_cannot_be_ended(
     """It takes two workers, and so two GPUs."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     with pytest.raises(StudyError, match="--hang-limit needs two GPUs, or --device cpu"):
-        driver.outlook(StudySpec(rates=(0.1,)), tmp_path / "new", silence=60.0)
+        driver.outlook(Request(StudySpec(rates=(0.1,)), tmp_path / "new", silence=60.0))
 
 
 @pytest.mark.parametrize("engine", BACKENDS)

@@ -35,6 +35,7 @@ from study.data.images import Images
 from study.engines.learner import Floats
 from study.errors import StudyError
 from study.execution import driver, study_folder
+from study.execution.request import Request
 from study.machine.here import this_machine, this_site
 from study.spec.trial import Trial
 from study.storage.jsonl import append_line
@@ -146,6 +147,7 @@ from pathlib import Path
 from study.cli import main as cli
 from study.execution import driver
 from support.driving import engine
+from study.execution.request import Request
 from support.faults import SPEC, lost, toml
 from study.storage.store import Store
 disk, whole, times = Path(sys.argv[1]), Store(Path(sys.argv[2])), int(sys.argv[3])
@@ -170,7 +172,7 @@ for _ in range(times):
     mount("-o", "remount,ro")
     attempt(store.folder)
     mount("-o", "remount,rw")
-    driver.run(SPEC, store.folder, workers=1, factory=engine, progress=False)
+    driver.run(Request(SPEC, store.folder, workers=1, factory=engine), progress=False)
     now = {run.id: run for run in store.runs()}
     gone += lost(store, whole) + sum(now[id] != run for id, run in kept.items())
     subprocess.run(["umount", disk], check=True)
@@ -369,7 +371,7 @@ def test_trials_that_raise(tmp_path: Path, whole: Store, tally: Tally) -> None:
         assert {one.error for one in store.runs() if one.outcome is Outcome.FAILED} == {
             f"RuntimeError: no parabola at {rate}"
         }
-    driver.run(SPEC, store.folder, factory=engine, progress=False, workers=1, retry=True)
+    driver.run(Request(SPEC, store.folder, factory=engine, workers=1, retry=True), progress=False)
     assert results(store) == results(whole)
     tally("trials that raise", TIMES, gone)
 
@@ -426,7 +428,7 @@ def test_trials_that_hang(tmp_path: Path, tally: Tally) -> None:
     for i in range(TIMES):
         rate = spec.trials()[1 + i % (len(spec.rates) - 1)].learning_rate
         factory = partial(hanging, rate=rate, driver_process=os.getpid())
-        driver.run(spec, tmp_path / str(i), factory=factory, progress=False, silence=2.0)
+        driver.run(Request(spec, tmp_path / str(i), factory=factory, silence=2.0), progress=False)
         store = Store(tmp_path / str(i))
         gone += failures(store, whole, rate)
         (failed,) = [one for one in store.runs() if one.outcome is Outcome.FAILED]
@@ -434,7 +436,7 @@ def test_trials_that_hang(tmp_path: Path, tally: Tally) -> None:
         assert failed.lanes == 1
     tally("trials that hang in C, with `--hang-limit`", TIMES, gone)
     with pytest.raises(StudyError, match="two workers at least"):
-        driver.run(spec, tmp_path / "one", factory=engine, workers=1, silence=2.0)
+        driver.run(Request(spec, tmp_path / "one", factory=engine, workers=1, silence=2.0))
 
 
 def test_a_machine_changed_under_a_study(tmp_path: Path, whole: Store, tally: Tally) -> None:
@@ -592,7 +594,7 @@ def test_what_real_training_had_stored_is_the_uninterrupted_studys(
         folder.mkdir(exist_ok=True)
         if shared.exists():
             shutil.copy(shared, folder)
-        driver.run(spec, folder, workers=1, progress=False)
+        driver.run(Request(spec, folder, workers=1), progress=False)
         return rows(folder)
 
     whole = train(tmp_path / "whole")

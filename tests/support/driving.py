@@ -10,6 +10,7 @@ from pathlib import Path
 
 from study.data.images import Images
 from study.execution import driver
+from study.execution.request import Request
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
 from study.storage.store import Store
@@ -42,7 +43,7 @@ def run(
     workers: int = 1,
 ) -> Store:
     """The store after a run."""
-    driver.run(spec, folder, factory=factory, progress=False, workers=workers)
+    driver.run(Request(spec, folder, factory=factory, workers=workers), progress=False)
     return Store(folder)
 
 
@@ -83,12 +84,13 @@ from pathlib import Path
 from study.cli.stop import terminable
 from study.errors import Terminated
 from study.execution import driver
+from study.execution.request import Request
 from support.driving import SPEC, engine
 try:
     with terminable():
         factory = partial(engine, delay={delay})
         out = Path({str(folder)!r})
-        driver.run(SPEC, out, factory=factory, progress=False, workers={workers})
+        driver.run(Request(SPEC, out, factory=factory, workers={workers}), progress=False)
 except (KeyboardInterrupt, Terminated) as stop:
     raise SystemExit(143 if isinstance(stop, Terminated) else 130)
 """

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from study.errors import StudyError
 from study.execution import driver
+from study.execution.request import Request
 from study.storage.store import Store
 from support import driving
 from support.driving import engine, results
@@ -30,7 +31,9 @@ def drive(folder: Path, delay: float) -> None:
     """A driver process on slow parabolas; exit code 2 where it is refused."""
     sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     try:
-        driver.run(SPEC, folder, factory=partial(engine, delay=delay), progress=False, workers=1)
+        driver.run(
+            Request(SPEC, folder, factory=partial(engine, delay=delay), workers=1), progress=False
+        )
     except StudyError:
         sys.exit(2)
 

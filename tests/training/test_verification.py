@@ -10,6 +10,7 @@ import pytest
 
 from study.errors import StudyError
 from study.execution import calibrate, driver
+from study.execution.request import Request
 from study.storage.records import Outcome
 from study.storage.store import Store
 from study.training.verification import Check, choose, summary, verify
@@ -20,7 +21,7 @@ from support.records import RUN
 
 def test_trials_alone_take_the_stored_steps_and_end_the_same(folder: Path) -> None:
     """On parabolas nothing depends on the array, so steps and outcomes agree always."""
-    driver.run(SPEC, folder, factory=engine, progress=False)
+    driver.run(Request(SPEC, folder, factory=engine), progress=False)
     checks, facts = calibrate.verify(folder, 30, 0, factory=engine)
     assert facts["trials"] == len(checks) == 30
     assert facts["outcome_agreement"] == facts["same_steps"] == 1
@@ -49,7 +50,7 @@ def test_the_error_is_that_of_the_step_time() -> None:
 
 def test_the_choice_is_spread_seeded_and_without_repeats(folder: Path) -> None:
     """Every optimizer and every kind of end comes before one comes twice."""
-    driver.run(SPEC, folder, factory=engine, progress=False)
+    driver.run(Request(SPEC, folder, factory=engine), progress=False)
     runs = Store(folder).runs()
     kinds = {(run.trial.optimizer, run.outcome) for run in runs}
     chosen = choose(runs, len(kinds), 1)
@@ -74,7 +75,8 @@ def test_a_cap_in_seconds_is_the_stored_cap_in_steps() -> None:
 def test_there_must_be_something_to_verify(folder: Path) -> None:
     """Trials of mode alone are the clock's already."""
     driver.run(
-        SPEC.with_(mode="alone", seeds=1, widths=(1,)), folder, factory=engine, progress=False
+        Request(SPEC.with_(mode="alone", seeds=1, widths=(1,)), folder, factory=engine),
+        progress=False,
     )
     with pytest.raises(StudyError, match="no trial of mode array"):
         calibrate.verify(folder, 3, 0, factory=engine)

@@ -1,18 +1,15 @@
 """Workers on other machines, through joblib to a dask scheduler or a Ray cluster that runs there.
 
-A task trains one array, or one trial alone, and returns its runs; the driver stores them before it
-awaits the next task's. A task whose worker dies is done again by another, whole: none of its runs
-had been returned.
+A task trains one array, or one trial alone, and returns its runs. The driver stores them before it
+awaits the next task's. If a worker dies, another worker does its task again from the start.
 
-joblib has backends of its own for both. Dask's waits for ever for a task that dask has given up
-(every worker that tried it died, say) and keeps a large argument on one worker, with which it is
-lost; Ray's returns nothing before all is done, and hands out tasks in advance, whichever process is
-free. So `Futures` is a backend of ours: one future a task.
+joblib's dask backend never returns if dask gives up a task. It also keeps a large argument on one
+worker, and fails if that worker dies. Its Ray backend returns nothing until all tasks are done.
+`Futures` is therefore a backend of our own: one future a task.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -20,23 +17,23 @@ from joblib import Parallel, delayed, parallel_config
 from joblib.parallel import ParallelBackendBase
 
 from study.engines.choice import site_of
-from study.engines.learner import Engine
 from study.errors import StudyError, first_line
-from study.execution.executors.base import EngineFactory, Send, Setting, Task
+from study.execution.executors.base import Executor, Receive, Setting, Task, from_message
 from study.execution.executors.dask import Dask
-from study.execution.executors.elsewhere import Elsewhere
 from study.execution.executors.ray import Ray
 from study.execution.executors.service import Service
-from study.execution.executors.tasks import gather, rounds_from, told_of
+from study.execution.executors.tasks import gather
+from study.execution.request import Request
+from study.execution.resources import GPU_PROBES, MEMORY_SHARE, PROBES, Resources
 from study.machine.facts import Machine, Site
 from study.machine.nvidia import free_memory
-from study.machine.quiet import wait_until_quiet
-from study.spec.trial import Trial
-from study.storage.step_times import Rounds
-from study.tables import best_rates
-from study.training import curves, timing
-from study.training.loop import Progress
-from study.training.stopwatch import Stopwatch
+from study.spec.study import StudySpec
+
+PATIENCE = 600.0
+"""Maximum expected seconds of one array on a cluster.
+
+Its results arrive only when the whole array has ended, and are lost if the worker dies.
+"""
 
 SERVICES: dict[str, Callable[[str | None, int | None], Service]] = {"dask": Dask, "ray": Ray}
 
@@ -70,49 +67,71 @@ class Futures(ParallelBackendBase):
         return future.result()
 
 
-class Cluster(Elsewhere):
-    """The workers of a service, all on machines of one kind, which is `site`; `memory` is what one
-    of them may find free, bytes.
+class Cluster:
+    """The workers of a service, all on machines of one kind, which is `site`.
 
     Args:
-        backend: `dask` or `ray`.
-        scheduler: its address.
-        workers: how many to wait for.
-        dataset: name of the data set that each loads.
-        factory: makes each one's engine.
+        request: which service, and how many of its workers to wait for.
         digest: MD5 of the data.
-        patience: seconds to wait for a quiet machine before step times are measured.
+        here: this process, which times steps where its machine is of the same kind.
 
     Raises:
-        StudyError: an unknown backend, or no such service or workers.
+        StudyError: no such service or workers.
     """
 
-    def __init__(
-        self,
-        backend: str,
-        scheduler: str | None,
-        workers: int | None,
-        dataset: str,
-        factory: EngineFactory,
-        digest: str,
-        patience: float = 0.0,
-    ) -> None:
-        self.backend, self.patience = backend, patience
-        self.service = SERVICES[backend](scheduler, workers)
+    distant = True
+
+    def __init__(self, request: Request, digest: str, here: Executor) -> None:
+        self.request, self.here = request, here
+        self.service = SERVICES[request.backend](request.scheduler, request.workers)
         self.jobs = self.service.jobs
-        self.setting = Setting(dataset, factory, self.service.beside, digest)
+        self.setting = Setting(request.spec.dataset, request.engine, self.service.beside, digest)
         try:
-            ((facts, versions, software, free),) = self._answers([(_introduce, (factory,))])
+            self.site, self.memory = self._introduced()
+            if request.spec.mode == "alone":
+                self._must_have_a_machine("trials alone")
         except BaseException:
             self.close()
             raise
-        self.site = Site(Machine.from_json(facts), versions, *software)
-        self.memory = free if self.site.machine.gpus else free / self.service.beside
 
-    def times(self, what: str, other: str = "") -> None:
-        """Raise `StudyError` where a worker has but a part of its machine's cores, and so can time
-        nothing alone.
-        """
+    def _introduced(self) -> tuple[Site, float]:
+        """What the workers run on, and the bytes that one of them may find free."""
+        ((facts, versions, software, free),) = self._each([delayed(_introduce)(self.setting)])
+        site = Site(Machine.from_json(facts), versions, *software)
+        return site, free if site.machine.gpus else free / self.service.beside
+
+    def limits(self, spec: StudySpec, pending: int) -> Resources:
+        """See `Executor.limits`."""
+        memory = self.request.memory or MEMORY_SHARE * self.memory * self.jobs
+        probes = GPU_PROBES if self.site.machine.gpus else PROBES
+        return Resources(self.jobs, memory, PATIENCE, probes)
+
+    def settle(self, patience: float, say: Callable[[str], object]) -> None:
+        """See `Executor.settle`: `TimeSteps` waits on the worker that does it."""
+
+    def run(self, tasks: Sequence[Task], receive: Receive) -> None:
+        """See `Executor.run`."""
+        calls = [delayed(gather)(index, task, self.setting) for index, task in enumerate(tasks)]
+        for messages in self._each(calls):
+            for message in messages:
+                receive(*from_message(message))
+
+    def exclusive(self, task: Task, receive: Receive) -> None:
+        """See `Executor.exclusive`: on this machine if it is of the same kind, else on a worker."""
+        if self.site.kind == self.here.site.kind:
+            self.here.exclusive(task, receive)
+            return
+        self._must_have_a_machine(
+            "step times", ", or measure on such a machine and bring its calibration.json"
+        )
+        self.run([task], receive)
+
+    def close(self) -> None:
+        """See `Executor.close`."""
+        self.service.close()
+
+    def _must_have_a_machine(self, what: str, other: str = "") -> None:
+        """Raise `StudyError` if several workers share a machine: timing needs it alone."""
         if self.service.beside > 1 and not self.site.machine.gpus:
             raise StudyError(
                 f"{what} of {self.site.machine.name} are timed with the machine to themselves, "
@@ -120,99 +139,32 @@ class Cluster(Elsewhere):
                 f"start one a machine (--workers 1 where none were started){other}"
             )
 
-    def measure(self, trials: Sequence[Trial], watch: Callable[[int, int], None]) -> list[Rounds]:
-        """`calibration.step_times`, on one worker.
-
-        Raises:
-            StudyError: the worker has but a part of its machine's cores.
-        """
-        self.times("step times", ", or measure on such a machine and bring its calibration.json")
-        return [
-            rounds_from(*told)
-            for told in self._answers([(_measure, (list(trials), self.patience))])
-        ]
-
-    def curves(
-        self, wanted: best_rates.Wanted, watch: Callable[[Progress], None]
-    ) -> list[dict[str, Any]]:
-        """Train the validation curves and return their rows."""
-        return [
-            row
-            for (row,) in self._answers(
-                [(_curves, (trials, wanted.step_seconds, wanted.span)) for trials in wanted.groups]
-            )
-        ]
-
-    def close(self) -> None:
-        """Let the workers go; what is not done is given up."""
-        self.service.close()
-
-    def _answers(self, tasks: Sequence[tuple[Task, tuple[Any, ...]]]) -> list[list[Any]]:
-        """All messages of the tasks, task by task."""
-        found: list[list[list[Any]]] = [[] for _ in tasks]
-        self._work(tasks, lambda index, *message: found[index].append(list(message)))
-        return [message for messages in found for message in messages]
-
-    def _work(
-        self, tasks: Sequence[tuple[Task, tuple[Any, ...]]], receive: Callable[..., None]
-    ) -> None:
-        calls = [
-            delayed(gather)(index, task, arguments, self.setting)
-            for index, (task, arguments) in enumerate(tasks)
-        ]
+    def _each(self, calls: Sequence[Any]) -> Iterator[Any]:
+        """What the calls return, as they end; what goes wrong out there becomes one sentence."""
         with parallel_config(backend=Futures(self.service)):
             # All at once, since workers may come that were not there at the start.
             results = Parallel(batch_size=1, pre_dispatch="all", return_as="generator_unordered")(
                 calls
             )
-        for messages in self._each(results):
-            for message in messages:
-                receive(*json.loads(message))
-
-    def _each(self, results: Iterator[list[str]]) -> Iterator[list[str]]:
-        """The results, with what can go wrong out there in a sentence."""
         while True:
             try:
-                messages = next(results)
+                found = next(results)
             except StopIteration:
                 return
             except Exception as error:
-                told = getattr(error, "cause", error)  # Ray wraps it
-                if isinstance(told, StudyError):
-                    raise StudyError(*told.args) from None
-                why = first_line(told).rpartition("cancelled for reason: ")[2][:300]
+                cause = getattr(error, "cause", error)  # Ray wraps it
+                if isinstance(cause, StudyError):
+                    raise StudyError(*cause.args) from None
+                why = first_line(cause).rpartition("cancelled for reason: ")[2][:300]
                 raise StudyError(
-                    f"{self.backend} at {self.service.address} failed ({type(told).__name__}: "
-                    f"{why}), its scheduler or "
-                    "its workers gone: what had ended is stored; run the same command to go on"
+                    f"{self.request.backend} at {self.service.address} failed "
+                    f"({type(cause).__name__}: {why}), its scheduler or its workers gone: what "
+                    "had ended is stored; run the same command to go on"
                 ) from None
-            yield messages
+            yield found
 
 
-def _introduce(engine: Callable[[], Engine], send: Send, factory: EngineFactory) -> None:
-    """Send what a worker runs on."""
-    site = site_of(factory)
-    send(site.machine.to_json(), site.versions, (site.engine, site.precision), free_memory())
-
-
-def _measure(
-    engine: Callable[[], Engine], send: Send, trials: list[Trial], patience: float
-) -> None:
-    """Time steps alone, once the machine is quiet or that many seconds have passed, and send their
-    rounds.
-    """
-    wait_until_quiet(patience)
-    for rounds in timing.step_times(trials, engine()):
-        send(*told_of(rounds))
-
-
-def _curves(
-    engine: Callable[[], Engine],
-    send: Send,
-    trials: list[Trial],
-    step_seconds: list[float],
-    span: float,
-) -> None:
-    """Train a seed's curves and send their rows."""
-    for row in curves.train(trials, step_seconds, span, engine(), Stopwatch()):
-        send(row)
+def _introduce(setting: Setting) -> tuple[Any, ...]:
+    """What a worker runs on: its machine, versions, engine and precision, and free bytes."""
+    site = site_of(setting.factory)
+    return site.machine.to_json(), site.versions, (site.engine, site.precision), free_memory()

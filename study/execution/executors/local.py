@@ -1,71 +1,83 @@
-"""The executor of this process alone."""
+"""The executor of this machine: this process, and where it pays processes beside it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
-from study.engines.learner import Engine
-from study.execution.executors.base import Job, Watch
+from study.engines.choice import site_of
+from study.errors import StudyError
+from study.execution.executors.base import ProbeSizes, Receive, Task, TrainCurves
+from study.execution.executors.pool import Pool
+from study.execution.executors.source import Source
+from study.execution.executors.tasks import perform
+from study.execution.request import Request
+from study.execution.resources import Resources, resources
 from study.machine import device
-from study.spec.trial import Trial
-from study.storage.step_times import Rounds
-from study.tables import best_rates
-from study.training import curves, timing
-from study.training.group import Context, Emit, train
-from study.training.loop import Progress
+from study.machine.quiet import wait_until_quiet
+from study.spec.study import StudySpec
 from study.training.stopwatch import Stopwatch
 
 
-class Here:
-    """This process, all cores to itself.
+class Local:
+    """This process, with all cores to itself, or `jobs` processes with a share of them each.
 
     Args:
-        engine: makes the engine when it is first needed.
-        stopwatch: counts where the time goes.
+        request: who may train.
+        source: this process's images and engine.
+        stopwatch: counts where this process's time goes.
     """
 
-    def __init__(self, engine: Callable[[], Engine], stopwatch: Stopwatch) -> None:
-        self.engine, self.stopwatch = engine, stopwatch
+    distant = False
 
-    def measure(self, trials: Sequence[Trial], watch: Callable[[int, int], None]) -> list[Rounds]:
-        """`calibration.step_times`."""
-        return timing.step_times(trials, self.engine(), self.stopwatch.clock, watch)
+    def __init__(self, request: Request, source: Source, stopwatch: Stopwatch) -> None:
+        self.request, self.source, self.stopwatch = request, source, stopwatch
+        self.site = site_of(request.engine)
+        self.jobs = 1
+        self.pool: Pool | None = None
 
-    def probe(self, trial: Trial, sizes: Sequence[int]) -> dict[int, Rounds]:
-        """`calibration.probe`, with the device to itself."""
-        with device.alone():
-            return timing.probe(trial, sizes, self.engine(), self.stopwatch.clock)
-
-    def train(
-        self, groups: Sequence[Job], context: Context, emit: Emit, watch: Watch
-    ) -> dict[str, float]:
-        """Train the groups one after another; `emit` each run as it comes and `watch` each group's
-        checks. The seconds are on the stopwatch; none are elsewhere.
-        """
-        context = replace(context, device=device.current())
-        for i, (trials, step_seconds) in enumerate(groups):
-            train(
-                trials,
-                step_seconds,
-                self.engine(),
-                context,
-                emit,
-                self.stopwatch,
-                partial(watch, i),
+    def limits(self, spec: StudySpec, pending: int) -> Resources:
+        """See `Executor.limits`; two workers at least where hangs are watched for."""
+        machine, watched = self.site.machine, self.request.silence is not None
+        use = resources(spec, pending, machine, self.request.workers, self.request.memory)
+        if watched and machine.gpus and len(machine.gpus) < 2:
+            raise StudyError(
+                "a hang is ended with its worker process: --hang-limit needs two GPUs, or "
+                "--device cpu"
             )
-        return {}
+        use = replace(use, jobs=max(2, use.jobs)) if watched else use
+        self.jobs = use.jobs if pending else 1
+        return use
 
-    def curves(
-        self, wanted: best_rates.Wanted, watch: Callable[[Progress], None]
-    ) -> list[dict[str, Any]]:
-        """Train the validation curves and return their rows."""
-        seeds = (
-            curves.train(
-                trials, wanted.step_seconds, wanted.span, self.engine(), self.stopwatch, watch
-            )
-            for trials in wanted.groups
-        )
-        return [row for rows in seeds for row in rows]
+    def settle(self, patience: float, say: Callable[[str], object]) -> None:
+        """See `Executor.settle`."""
+        with self.stopwatch.part("wait"):
+            wait_until_quiet(patience, say)
+
+    def run(self, tasks: Sequence[Task], receive: Receive) -> None:
+        """See `Executor.run`; curves are trained in this process, which has their engine."""
+        if self.jobs == 1 or all(isinstance(task, TrainCurves) for task in tasks):
+            self.close()
+            for index, task in enumerate(tasks):
+                self._perform(task, partial(receive, index))
+            return
+        self.pool = self.pool or Pool(self.jobs, self.request.spec.dataset, self.request.engine)
+        with self.stopwatch.part("workers"):
+            self.pool.run(tasks, receive)
+
+    def exclusive(self, task: Task, receive: Receive) -> None:
+        """See `Executor.exclusive`: the task is done in this process."""
+        self._perform(task, partial(receive, 0))
+
+    def _perform(self, task: Task, send: Callable[..., None]) -> None:
+        # `train` and `step_times` take the device for themselves, where they read the clock.
+        with device.alone() if isinstance(task, ProbeSizes) else nullcontext():
+            perform(task, self.source.engine, self.stopwatch, send)
+
+    def close(self) -> None:
+        """See `Executor.close`."""
+        if self.pool:
+            self.pool.close()
+            self.pool = None

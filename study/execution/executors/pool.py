@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-import json
 import os
 import queue
 import secrets
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from functools import partial
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, Listener
 from typing import Any
 
 from study.errors import StudyError
-from study.execution.executors.base import EngineFactory, Setting, Task
-from study.execution.executors.elsewhere import Elsewhere
-from study.execution.executors.tasks import _engine, _engines
+from study.execution.executors.base import (
+    EngineFactory,
+    Event,
+    Receive,
+    Setting,
+    Task,
+    from_message,
+    to_message,
+)
+from study.execution.executors.tasks import has_engine, work
 
 GRACE = 1.0
 """Seconds to wait for what a worker had sent before another one died."""
 
 
-class Workers(Elsewhere):
-    """Processes of this machine that train and time arrays, each with its share of the cores; they
-    stay up from call to call.
+class Pool:
+    """Processes of this machine, each with its share of the cores; they stay up from call to call.
 
     Args:
-        jobs: how many.
+        jobs: number of processes.
         dataset: name of the data set that each loads.
         factory: makes each one's engine.
     """
@@ -38,19 +42,18 @@ class Workers(Elsewhere):
     def __init__(self, jobs: int, dataset: str, factory: EngineFactory) -> None:
         self.jobs, self.setting = jobs, Setting(dataset, factory, jobs)
 
-    def _work(
-        self, tasks: Sequence[tuple[Task, tuple[Any, ...]]], receive: Callable[..., None]
-    ) -> None:
+    def run(self, tasks: Sequence[Task], receive: Receive) -> None:
+        """See `Executor.run`."""
         from joblib import Parallel, delayed, parallel_config
         from joblib.externals.loky import get_reusable_executor
 
-        inbox: queue.Queue[list[Any] | int | BaseException] = queue.Queue()
+        inbox: queue.Queue[bytes | int | BaseException] = queue.Queue()
         key = secrets.token_bytes(32)
         with Listener(authkey=key) as listener:
             where = (listener.address, key)
             calls = [
-                delayed(_worker)(index, task, arguments, self.setting, where, os.getpid())
-                for index, (task, arguments) in enumerate(tasks)
+                delayed(_worker)(index, task, self.setting, where, os.getpid())
+                for index, task in enumerate(tasks)
             ]
 
             def everything() -> None:
@@ -86,7 +89,7 @@ class Workers(Elsewhere):
                         expected = message
                     else:
                         received += 1
-                        receive(*message)
+                        receive(*from_message(message))
             except BaseException:
                 # reuse=True, or the call would first wait for the very tasks that are to be
                 # stopped.
@@ -108,7 +111,7 @@ def _accept(listener: Listener, inbox: queue.Queue[Any]) -> None:
     def read(connection: Connection[Any, Any]) -> None:
         with suppress(EOFError, OSError):
             while True:
-                inbox.put(json.loads(connection.recv_bytes()))
+                inbox.put(connection.recv_bytes())
 
     with suppress(OSError):
         while True:
@@ -118,29 +121,23 @@ def _accept(listener: Listener, inbox: queue.Queue[Any]) -> None:
                 threading.Thread(target=read, args=(listener.accept(),), daemon=True).start()
 
 
-def _worker(
-    index: int,
-    task: Task,
-    arguments: tuple[Any, ...],
-    setting: Setting,
-    inbox: tuple[Any, bytes],
-    driver: int,
-) -> int:
-    """Do a task in a process of the driver's machine, sending it each message at once; return how
-    many there were.
+def _worker(index: int, task: Task, setting: Setting, inbox: tuple[Any, bytes], driver: int) -> int:
+    """Do a task in a process of the driver's machine; return the number of events sent.
+
+    Each event is sent at once.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if not _engines:
+    if not has_engine():
         threading.Thread(target=_die_with, args=(driver,), daemon=True).start()
     sent = 0
     with _connected(*inbox) as connection:
 
-        def send(*message: Any) -> None:
+        def send(event: Event) -> None:
             nonlocal sent
-            connection.send_bytes(json.dumps([index, *message]).encode())
+            connection.send_bytes(to_message(index, event))
             sent += 1
 
-        task(partial(_engine, setting), send, *arguments)
+        work(task, setting, send)
     return sent
 
 

@@ -1,32 +1,44 @@
-"""What a worker does in its own process: train a group, time arrays."""
+"""What a worker does in its own process: it times steps, trains a group, trains curves."""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import asdict, replace
-from functools import partial
-from typing import Any
+from dataclasses import replace
 
 from study import data
 from study.engines.choice import site_of
 from study.engines.learner import Engine
 from study.errors import StudyError, Terminated
-from study.execution.executors.base import Send, Setting, Task
+from study.execution.executors.base import (
+    Checked,
+    Drawn,
+    Ended,
+    Event,
+    Hung,
+    ProbeSizes,
+    Setting,
+    Spent,
+    Task,
+    Timed,
+    TimeSteps,
+    Timing,
+    TrainCurves,
+    TrainGroup,
+    to_message,
+)
 from study.machine import device
 from study.machine.here import this_site
-from study.machine.quiet import Load
+from study.machine.quiet import wait_until_quiet
 from study.machine.versions import THREADS
-from study.spec.trial import Trial
 from study.storage.records import Finish, Run
-from study.storage.step_times import Rounds
-from study.training import timing
-from study.training.group import Context, train
-from study.training.loop import Progress
+from study.training import curves, timing
+from study.training.group import HUNG, train
 from study.training.stopwatch import Stopwatch
+
+Send = Callable[[Event], None]
 
 _engines: dict[str, Engine] = {}
 
@@ -35,13 +47,93 @@ _one_at_a_time = threading.Lock()
 """A worker with several threads would otherwise train twice in one TensorFlow."""
 
 
-def _engine(setting: Setting) -> Engine:
-    """This process's engine, kept for the driver's next task; its device and threads are settled
-    before TensorFlow is imported.
+def perform(
+    task: Task,
+    engine: Callable[[], Engine],
+    stopwatch: Stopwatch,
+    send: Send,
+    family: int | None = None,
+) -> None:
+    """Do a task in this process.
+
+    Args:
+        task: what to do.
+        engine: makes the engine when it is first needed.
+        stopwatch: counts where the time goes.
+        send: told each event at once.
+        family: a process whose children's load is not that of other programs, see `Meter`.
+    """
+    match task:
+        case TimeSteps(trials, patience):
+            wait_until_quiet(patience)
+            found = timing.step_times(
+                trials, engine(), stopwatch.clock, lambda done, total: send(Timing(done, total))
+            )
+            send(Timed(dict(enumerate(found))))
+        case ProbeSizes(trial, sizes):
+            send(Timed(timing.probe(trial, sizes, engine(), stopwatch.clock, family)))
+        case TrainCurves(trials, step_seconds, span):
+            rows = curves.train(
+                trials,
+                step_seconds,
+                span,
+                engine(),
+                stopwatch,
+                lambda progress: send(Checked(progress)),
+            )
+            send(Drawn(rows))
+        case TrainGroup(trials, step_seconds, context):
+
+            def emit(run: Run, finish: Finish | None) -> None:
+                hung = run.error is not None and run.error.startswith(HUNG)
+                send(Hung(run) if hung else Ended(run, finish))
+
+            train(
+                trials,
+                step_seconds,
+                engine(),
+                replace(context, device=device.current()),
+                emit,
+                stopwatch,
+                lambda progress: send(Checked(progress)),
+            )
+
+
+def work(task: Task, setting: Setting, send: Send) -> None:
+    """Do a task as a worker of the setting's driver."""
+    if isinstance(task, TrainGroup):
+        _refuse_other_machine(task)
+    stopwatch = Stopwatch()
+    with stopwatch.part("import"):
+        engine = engine_of(setting)
+    # The driver's other children do the same.
+    perform(task, lambda: engine, stopwatch, send, family=os.getppid())
+    if isinstance(task, TrainGroup):
+        send(Spent(stopwatch.parts()))
+
+
+def _refuse_other_machine(task: TrainGroup) -> None:
+    site = task.context.site
+    mine = this_site(site.engine, site.precision)
+    if mine.kind == site.kind:
+        return
+    there, here = (
+        f"{one.machine.name}, fingerprint {one.machine.fingerprint}, {one.software}"
+        for one in (mine, site)
+    )
+    raise StudyError(
+        f"a worker runs on another machine or {site.engine} ({there}) than the study ({here}), "
+        "and seconds would not compare: give each kind of machine a study of its own"
+    )
+
+
+def engine_of(setting: Setting) -> Engine:
+    """This process's engine, kept for the driver's next task.
+
+    Its device and its threads are settled before a framework is imported.
     """
     if setting.key not in _engines:
-        # The whole machine's facts, all its GPUs', and the user's own settings, before one is
-        # pinned and threads are given out.
+        # The facts of the whole machine, and the user's own settings, come first.
         cores = site_of(setting.factory).machine.cores
         device.pin()
         for name in ("TF_NUM_INTEROP_THREADS", *THREADS.values()):
@@ -57,26 +149,33 @@ def _engine(setting: Setting) -> Engine:
     return _engines[setting.key]
 
 
-def gather(index: int, task: Task, arguments: tuple[Any, ...], setting: Setting) -> list[str]:
-    """Do a task in a process of any machine, and return its messages; checks, which are of use only
-    at once, are left out.
-    """
-    messages: list[str] = []
+def has_engine() -> bool:
+    """Whether this process has done a task before."""
+    return bool(_engines)
 
-    def send(*message: Any) -> None:
-        if message[0] != "check":
-            messages.append(json.dumps([index, *message]))
+
+def gather(index: int, task: Task, setting: Setting) -> list[bytes]:
+    """Do a task in a process of any machine, and return its events as messages.
+
+    What is of use only at once, such as a check, is left out.
+    """
+    messages: list[bytes] = []
+
+    def send(event: Event) -> None:
+        if not isinstance(event, Checked | Timing):
+            messages.append(to_message(index, event))
         elif _unwanted():
             raise Terminated
 
     with _one_at_a_time:
-        task(partial(_engine, setting), send, *arguments)
+        work(task, setting, send)
     return messages
 
 
 def _unwanted() -> bool:
-    """Has the driver gone, or given the task up in which this is called? Dask lets what runs in a
-    thread run on, for nobody.
+    """Whether the driver has gone, or has given up the task in which this is called.
+
+    Dask lets a task in a thread run on, though nobody waits for it.
     """
     if "distributed" not in sys.modules:
         return False
@@ -84,70 +183,3 @@ def _unwanted() -> bool:
 
     worker = get_worker()
     return bool(worker.state.tasks[worker.get_current_task()].state == "cancelled")
-
-
-def _train(
-    engine: Callable[[], Engine],
-    send: Send,
-    trials: list[Trial],
-    step_seconds: list[float] | None,
-    context: Context,
-) -> None:
-    """Train a group and send each run, each check, and where the time went."""
-    site = context.site
-    mine = this_site(site.engine, site.precision)
-    if mine.kind != site.kind:
-        there, here = (
-            f"{one.machine.name}, fingerprint {one.machine.fingerprint}, {one.software}"
-            for one in (mine, site)
-        )
-        raise StudyError(
-            f"a worker runs on another machine or {site.engine} ({there}) than the study "
-            f"({here}), and seconds would not compare: give "
-            "each kind of machine a study of its own"
-        )
-    stopwatch = Stopwatch()
-
-    def emit(run: Run, finish: Finish | None) -> None:
-        send("run", run.to_json(), None if finish is None else asdict(finish))
-
-    def watch(progress: Progress) -> None:
-        send("check", progress.step, progress.alive, progress.array, progress.seconds)
-
-    with stopwatch.part("import"):
-        made = engine()
-    train(
-        trials,
-        step_seconds,
-        made,
-        replace(context, device=device.current()),
-        emit,
-        stopwatch,
-        watch,
-    )
-    send("parts", stopwatch.parts())
-
-
-def _probe(engine: Callable[[], Engine], send: Send, trial: Trial, sizes: list[int]) -> None:
-    """Time a lane's step in arrays of these sizes and send what was found; the parent's other
-    children do the same.
-    """
-    for size, rounds in timing.probe(trial, sizes, engine(), family=os.getppid()).items():
-        send(size, *told_of(rounds))
-
-
-def told_of(rounds: Rounds) -> tuple[list[float], int, list[float], dict[str, Any] | None]:
-    """Rounds as a message's values."""
-    return (
-        rounds.seconds,
-        rounds.steps,
-        rounds.processor,
-        None if rounds.load is None else asdict(rounds.load),
-    )
-
-
-def rounds_from(
-    seconds: list[float], steps: int, processor: list[float], load: dict[str, Any] | None
-) -> Rounds:
-    """The rounds that `told_of` told."""
-    return Rounds(seconds, steps, processor, None if load is None else Load(**load))

@@ -1,0 +1,121 @@
+"""Has an executor measure step times: of trials alone, and of a lane in arrays of several sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from typing import Protocol
+
+from study.execution.executors.base import (
+    Event,
+    Executor,
+    ProbeSizes,
+    Runner,
+    Timed,
+    TimeSteps,
+    Timing,
+)
+from study.execution.executors.local import Local
+from study.execution.executors.source import Source
+from study.execution.progress import StepTimesBar
+from study.execution.request import Request
+from study.execution.study_folder import busy
+from study.spec.trial import Trial
+from study.storage.step_times import Calibration, Rounds, array_key
+from study.training.stopwatch import Stopwatch
+
+
+class Watch(Protocol):
+    """What shows how far a measurement is."""
+
+    def calibrating(self, done: int, total: int) -> None:
+        """`done` of `total` timing rounds are over."""
+        ...
+
+
+def measure_missing(
+    times: Calibration,
+    trials: Sequence[Trial],
+    executor: Executor,
+    patience: float,
+    watch: Watch,
+) -> list[str]:
+    """Time the trials' steps alone and add the readings to `times`.
+
+    Args:
+        times: where the readings go.
+        trials: one for each step time that is wanted.
+        executor: who times them, with a machine to itself.
+        patience: seconds to wait for a quiet machine.
+        watch: shows how far it is.
+
+    Returns:
+        Sentences on readings that differ much from what was known.
+    """
+    if not trials:
+        return []
+    found: dict[int, Rounds] = {}
+
+    def receive(index: int, event: Event) -> None:
+        if isinstance(event, Timing):
+            watch.calibrating(event.done, event.total)
+        elif isinstance(event, Timed):
+            found.update(event.rounds)
+
+    watch.calibrating(0, 0)
+    executor.exclusive(TimeSteps(tuple(trials), patience if executor.distant else 0.0), receive)
+    return times.take(trials, [found[i] for i in range(len(trials))])
+
+
+def measure_here(
+    times: Calibration, trials: Sequence[Trial], request: Request, source: Source | None = None
+) -> list[str]:
+    """Time the trials' steps in this process, behind a progress bar of its own.
+
+    Args:
+        times: where the readings go.
+        trials: one for each step time that is wanted.
+        request: the engine, and the seconds to wait for a quiet machine.
+        source: this process's images and engine, where it has them already.
+
+    Returns:
+        Sentences on what differs much from what was known, and on a busy machine.
+    """
+    stopwatch = Stopwatch()
+    executor = Local(
+        request, source or Source(request.spec.dataset, request.factory, stopwatch), stopwatch
+    )
+    with closing(StepTimesBar()) as bar:
+        executor.settle(request.patience, bar.note)
+        bar.note("step times")
+        said = measure_missing(times, trials, executor, 0.0, bar)
+    return [*said, *busy(times, trials)]
+
+
+def probe(runner: Runner, trial: Trial, sizes: Sequence[int]) -> dict[int, Rounds]:
+    """Time a lane's step in arrays of each size, on all workers at once: so they will train.
+
+    The rounds of all workers are put together; the load is that of the busiest.
+    """
+    found: dict[int, list[Rounds]] = {}
+
+    def receive(index: int, event: Event) -> None:
+        if isinstance(event, Timed):
+            for size, rounds in event.rounds.items():
+                found.setdefault(size, []).append(rounds)
+
+    runner.run([ProbeSizes(trial, tuple(sizes))] * runner.jobs, receive)
+    return {
+        size: Rounds(
+            [value for one in some for value in one.seconds],
+            some[0].steps,
+            [value for one in some for value in one.processor],
+            max((one.load for one in some if one.load), key=lambda load: load.others, default=None),
+        )
+        for size, some in sorted(found.items())
+    }
+
+
+def add_sizes(times: Calibration, trial: Trial, found: dict[int, Rounds], jobs: int) -> None:
+    """Add what `probe` found to `times`, for `jobs` processes at once."""
+    times.add(times.entry(array_key(trial, size, jobs), one) for size, one in found.items())
