@@ -1,4 +1,4 @@
-"""How many lanes train together."""
+"""How many lanes train together, and what a lane's step then costs."""
 
 from __future__ import annotations
 
@@ -6,11 +6,20 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from study.engines.learner import LANE_SIZES
+from study.execution.estimates import (
+    array_readings,
+    array_times,
+    budget_steps,
+    guess,
+    step_seconds,
+)
 from study.execution.resources import PROCESS_BYTES, USUAL_LANES, Resources
 from study.spec.networks import SIDE, network_of
 from study.spec.trial import Trial
-from study.storage.step_times import Calibration, StepTime
+from study.storage.step_times import Calibration
 
 NEAR = 1.1
 """Another array size than the usual one is taken where it is faster by more than this factor, and
@@ -22,48 +31,6 @@ INTERVAL = 20.0
 """Seconds that the steps between two checks of an array may take: the wait of a Ctrl-C, and of the
 progress bar.
 """
-
-
-GUESS = (2e-3, 3e-4, 150e9)
-"""Before anything is measured: overhead of a step alone and of a lane's in an array, seconds, and
-arithmetic a second, of two cores.
-"""
-
-
-def array_times(trial: Trial, times: Calibration, use: Resources) -> dict[int, float]:
-    """Seconds of one lane's step by the size of the array; see `array_readings`."""
-    return {size: time.seconds for size, time in array_readings(trial, times, use).items()}
-
-
-def array_readings(trial: Trial, times: Calibration, use: Resources) -> dict[int, StepTime]:
-    """The step time of a lane by the size of the array: as measured, else that of the measured
-    width that is nearest in arithmetic, in proportion; empty if none was measured.
-    """
-    known = times.arrays(trial, use.jobs)
-    if known:
-        return known
-    others = [replace(trial, width=width) for width in times.widths(trial, use.jobs)]
-    if not others:
-        return {}
-    work = network_of(trial).multiply_adds
-    near = min(others, key=lambda other: abs(math.log(network_of(other).multiply_adds / work)))
-    factor = (times.seconds(trial) or _guess(trial, lanes=1)) / (
-        times.seconds(near) or _guess(near, lanes=1)
-    )
-    return {
-        size: replace(
-            time, seconds=factor * time.seconds, low=factor * time.low, high=factor * time.high
-        )
-        for size, time in times.arrays(near, use.jobs).items()
-    }
-
-
-def _guess(trial: Trial, lanes: int) -> float:
-    """Overhead and arithmetic: three times a forward pass, two operations a multiply-add."""
-    alone, lane, rate = GUESS
-    return (alone if lanes == 1 else lane) + 6 * network_of(
-        trial
-    ).multiply_adds * trial.batch / rate
 
 
 def _together(pending: Sequence[Trial]) -> list[list[Trial]]:
@@ -158,3 +125,50 @@ def probes(trial: Trial, together: int, times: Calibration, use: Resources) -> l
     """The array sizes worth measuring where so many trials can train together."""
     most = min(most_lanes(trial, times, use), max(LANE_SIZES[0], together))
     return [size for size in use.probes if size <= most]
+
+
+def lane_seconds(
+    trial: Trial, times: Calibration, use: Resources, lanes: int | None = None
+) -> float:
+    """Seconds that one step of the trial costs the study in its mode, in a full array or one of so
+    many lanes, as far as they are known; several processes share them.
+    """
+    alone = step_seconds(trial, times)
+    if trial.mode == "alone":
+        return alone
+    known = array_times(trial, times, use)
+    if not known:
+        return (guess(trial, lanes=2) if lanes != 1 else alone) / use.jobs
+    known = {1: max(alone, *known.values()), **known}
+    size = lanes_for(trial, times, use) if lanes is None else lanes
+    return (
+        float(
+            np.interp(
+                math.log(size),
+                [math.log(k) for k in sorted(known)],
+                [known[k] for k in sorted(known)],
+            )
+        )
+        / use.jobs
+    )
+
+
+def array_seconds(trial: Trial, ends: Sequence[float], times: Calibration, use: Resources) -> float:
+    """What an array whose lanes end after so many steps takes in its process: a lane's share of it
+    grows as lanes leave.
+    """
+    total, before = 0.0, 0.0
+    for i, end in enumerate(sorted(ends)):
+        left = len(ends) - i
+        total += (end - before) * left * lane_seconds(trial, times, use, left) * use.jobs
+        before = end
+    return total
+
+
+def most_seconds(trial: Trial, times: Calibration, use: Resources) -> float:
+    """The longest that the trial can hold the machine, its share of an array's time where it trains
+    in one.
+    """
+    if trial.mode == "alone" and trial.cap is not None:
+        return trial.cap
+    return budget_steps(trial, times) * lane_seconds(trial, times, use)

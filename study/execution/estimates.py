@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
-import numpy as np
-
-from study.execution.array_sizes import _guess, array_times, lanes_for
 from study.execution.resources import Resources
+from study.spec.networks import network_of
 from study.spec.trial import Trial
-from study.storage.step_times import Calibration
+from study.storage.step_times import Calibration, StepTime
 from study.training.budget import last_check
 from study.training.timing import FEWEST, ROUND_SECONDS, ROUNDS
+
+GUESS = (2e-3, 3e-4, 150e9)
+"""Before anything is measured: overhead of a step alone and of a lane's in an array, seconds, and
+arithmetic a second, of two cores.
+"""
+
 
 OVERHEAD = {"start": 35.0, "calibrate": 2.0, "probe": 10.0}
 """Seconds beside training: imports, compilation and validation curves; each step time alone; each
@@ -47,25 +52,60 @@ are found stuck at the first examinations.
 """
 
 
-def most_seconds(trial: Trial, times: Calibration, use: Resources) -> float:
-    """The longest that the trial can hold the machine, its share of an array's time where it trains
-    in one.
+def step_seconds(trial: Trial, times: Calibration) -> float:
+    """Seconds of the trial's step alone: measured, or estimated from what was measured.
+
+    An estimate lies on the line through the step times of the two measured widths that are nearest
+    in arithmetic, all else being equal. With one such width it is in proportion to the arithmetic,
+    and with none it is a guess.
     """
-    if trial.mode == "alone" and trial.cap is not None:
-        return trial.cap
-    return budget_steps(trial, times) * lane_seconds(trial, times, use)
+    known = times.seconds(trial)
+    if known is not None:
+        return known
+    work = network_of(trial).multiply_adds
+    others = [replace(trial, width=width) for width in times.widths_alone(trial)]
+    points = [(network_of(other).multiply_adds, times.seconds(other) or 0.0) for other in others]
+    if not points:
+        return guess(trial, lanes=1)
+    (a, at_a), *rest = sorted(points, key=lambda point: abs(math.log(point[0] / work)))
+    if not rest:
+        return at_a * work / a
+    b, at_b = rest[0]
+    return max(at_a + (at_b - at_a) * (work - a) / (b - a), 0.5 * min(at_a, at_b))
 
 
-def array_seconds(trial: Trial, ends: Sequence[float], times: Calibration, use: Resources) -> float:
-    """What an array whose lanes end after so many steps takes in its process: a lane's share of it
-    grows as lanes leave.
+def array_times(trial: Trial, times: Calibration, use: Resources) -> dict[int, float]:
+    """Seconds of one lane's step by the size of the array; see `array_readings`."""
+    return {size: time.seconds for size, time in array_readings(trial, times, use).items()}
+
+
+def array_readings(trial: Trial, times: Calibration, use: Resources) -> dict[int, StepTime]:
+    """The step time of a lane by the size of the array: as measured, else that of the measured
+    width that is nearest in arithmetic, in proportion; empty if none was measured.
     """
-    total, before = 0.0, 0.0
-    for i, end in enumerate(sorted(ends)):
-        left = len(ends) - i
-        total += (end - before) * left * lane_seconds(trial, times, use, left) * use.jobs
-        before = end
-    return total
+    known = times.arrays(trial, use.jobs)
+    if known:
+        return known
+    others = [replace(trial, width=width) for width in times.widths(trial, use.jobs)]
+    if not others:
+        return {}
+    work = network_of(trial).multiply_adds
+    near = min(others, key=lambda other: abs(math.log(network_of(other).multiply_adds / work)))
+    factor = step_seconds(trial, times) / step_seconds(near, times)
+    return {
+        size: replace(
+            time, seconds=factor * time.seconds, low=factor * time.low, high=factor * time.high
+        )
+        for size, time in times.arrays(near, use.jobs).items()
+    }
+
+
+def guess(trial: Trial, lanes: int) -> float:
+    """Overhead and arithmetic: three times a forward pass, two operations a multiply-add."""
+    alone, lane, rate = GUESS
+    return (alone if lanes == 1 else lane) + 6 * network_of(
+        trial
+    ).multiply_adds * trial.batch / rate
 
 
 def budget_steps(trial: Trial, times: Calibration) -> float:
@@ -74,7 +114,7 @@ def budget_steps(trial: Trial, times: Calibration) -> float:
         trial.check_every,
         trial.cap,
         trial.max_steps,
-        times.seconds(trial) or _guess(trial, lanes=1),
+        step_seconds(trial, times),
     )
 
 
@@ -96,34 +136,6 @@ def busiest(seconds: Sequence[float], jobs: int) -> float:
     return max(ends)
 
 
-def lane_seconds(
-    trial: Trial, times: Calibration, use: Resources, lanes: int | None = None
-) -> float:
-    """Seconds that one step of the trial costs the study in its mode, in a full array or one of so
-    many lanes, as far as they are known; several processes share them.
-    """
-    alone = times.seconds(trial) or _guess(trial, lanes=1)
-    if trial.mode == "alone":
-        return alone
-    known = array_times(trial, times, use)
-    if not known:
-        return (_guess(trial, lanes=2) if lanes != 1 else alone) / use.jobs
-    known = {1: max(alone, *known.values()), **known}
-    size = lanes_for(trial, times, use) if lanes is None else lanes
-    return (
-        float(
-            np.interp(
-                math.log(size),
-                [math.log(k) for k in sorted(known)],
-                [known[k] for k in sorted(known)],
-            )
-        )
-        / use.jobs
-    )
-
-
 def measuring_seconds(trial: Trial) -> float:
     """What measuring the trial's step time takes, before anything is known of it."""
-    return OVERHEAD["calibrate"] + (ROUNDS + 1) * max(
-        ROUND_SECONDS, FEWEST * _guess(trial, lanes=1)
-    )
+    return OVERHEAD["calibrate"] + (ROUNDS + 1) * max(ROUND_SECONDS, FEWEST * guess(trial, lanes=1))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import Protocol
 
+from study.execution.estimates import measuring_seconds
 from study.execution.executors.base import (
     Event,
     Executor,
@@ -23,10 +24,15 @@ from study.execution.study_folder import busy
 from study.spec.trial import Trial
 from study.storage.step_times import Calibration, Rounds, array_key
 from study.training.stopwatch import Stopwatch
+from study.words import counted
 
 
 class Watch(Protocol):
     """What shows how far a measurement is."""
+
+    def note(self, doing: str) -> None:
+        """Say what is happening."""
+        ...
 
     def calibrating(self, done: int, total: int) -> None:
         """`done` of `total` timing rounds are over."""
@@ -62,7 +68,8 @@ def measure_missing(
         elif isinstance(event, Timed):
             found.update(event.rounds)
 
-    watch.calibrating(0, 0)
+    about = sum(map(measuring_seconds, trials))
+    watch.note(f"measuring {counted(len(trials), 'step time')} alone, about {about:.0f} s")
     executor.exclusive(TimeSteps(tuple(trials), patience if executor.distant else 0.0), receive)
     return times.take(trials, [found[i] for i in range(len(trials))])
 

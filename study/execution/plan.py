@@ -8,8 +8,8 @@ import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from study.execution.array_sizes import _together, lanes_for, unprobed
-from study.execution.estimates import OVERHEAD, array_seconds, budget_steps, busiest, expected_steps
+from study.execution.array_sizes import _together, array_seconds, lanes_for, unprobed
+from study.execution.estimates import OVERHEAD, budget_steps, busiest, expected_steps
 from study.execution.resources import Resources
 from study.spec.trial import Trial
 from study.storage.step_times import Calibration

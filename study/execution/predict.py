@@ -4,8 +4,7 @@ nothing trained.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,13 +13,12 @@ from tqdm import tqdm
 
 from study import tables
 from study.engines.choice import TENSORFLOW, site_of
-from study.execution.estimates import measuring_seconds
+from study.execution.estimates import measuring_seconds, step_seconds
 from study.execution.executors.base import EngineFactory
 from study.execution.executors.source import Source
 from study.execution.measuring import measure_here
 from study.execution.request import Request
 from study.execution.study_folder import RESULTS
-from study.spec.networks import network_of
 from study.spec.trial import Trial
 from study.storage.records import Outcome
 from study.storage.step_times import Calibration
@@ -68,7 +66,7 @@ def predict(
     missing = times.missing(_spread(list(kinds.values()), MOST_MEASURING))
     if missing:
         warn(measure_here(times, missing, request, source))
-    steps = {key: _step_time(trial, times, kinds.values()) for key, trial in kinds.items()}
+    steps = {key: step_seconds(trial, times) for key, trial in kinds.items()}
     result = predicted(table, steps)
     told = result[(result["outcome_here"] != "open") & (result["seconds_here"] > 0)].set_index("id")
     ends = dict(
@@ -117,28 +115,3 @@ def _spread(trials: Sequence[Trial], most: float) -> list[Trial]:
             picked = picked[:-1]
         chosen += picked
     return chosen
-
-
-def _step_time(trial: Trial, times: Calibration, like: Iterable[Trial]) -> float:
-    """The trial's step time, or one on the line through those of its optimizer's two nearest
-    widths, by their arithmetic.
-    """
-    known = times.seconds(trial)
-    if known is not None:
-        return known
-    found = {
-        network_of(other).multiply_adds: times.seconds(other)
-        for other in like
-        if other.optimizer == trial.optimizer
-    }
-    work = network_of(trial).multiply_adds
-    points = sorted(
-        (abs(math.log(other / work)), other, seconds)
-        for other, seconds in found.items()
-        if seconds is not None
-    )
-    (_, a, at_a), *rest = points
-    if not rest:
-        return at_a * work / a
-    _, b, at_b = rest[0]
-    return max(at_a + (at_b - at_a) * (work - a) / (b - a), 0.5 * min(at_a, at_b))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import sys
+import threading
 from collections import Counter
 from collections.abc import Sequence
 
 from tqdm import tqdm
 
-from study.execution.estimates import lane_seconds, most_seconds
+from study.execution.array_sizes import lane_seconds, most_seconds
 from study.execution.plan import Plan
 from study.execution.resources import Resources
 from study.spec.trial import Trial
@@ -17,6 +18,9 @@ from study.storage.records import Outcome, Run
 from study.storage.step_times import Calibration
 from study.training.loop import Progress
 from study.words import counted
+
+TICK = 1.0
+"""Seconds between two refreshes of the bar while others train, of whose checks nothing comes."""
 
 
 class Bar:
@@ -32,6 +36,7 @@ class Bar:
         use: Resources,
         enabled: bool,
         distant: bool = False,
+        tick: float = TICK,
     ) -> None:
         self.use = use
         self.distant = distant  # do others train, of whose checks nothing comes?
@@ -57,11 +62,18 @@ class Bar:
         )
         for run in stored:
             self._count(run)
+        self._over = threading.Event()
+        if enabled and distant:
+            threading.Thread(target=self._tick, args=(tick,), daemon=True).start()
+
+    def _tick(self, seconds: float) -> None:
+        """Show the time that passes while nothing is heard of those who train."""
+        while not self._over.wait(seconds):
+            self.bar.refresh()
 
     def calibrating(self, done: int, total: int) -> None:
         """The step times are being measured."""
-        how_far = f", {done}/{total}" if total else ""
-        self.note(f"measuring step times alone{how_far}")
+        self.note(f"measuring step times alone, {done}/{total}")
 
     def start(self, todo: Plan, times: Calibration) -> None:
         """Training begins, or begins again: remember the budget of every pending trial."""
@@ -136,6 +148,7 @@ class Bar:
 
     def close(self) -> None:
         """Leave the bar as it stands."""
+        self._over.set()
         self.bar.close()
 
     def _count(self, run: Run) -> None:

@@ -58,7 +58,8 @@ def random_search(
 
     Args:
         make: makes learners.
-        low, high: bounds of the rates.
+        low: lowest rate.
+        high: highest rate.
         budget: steps of all candidates together.
         random: draws the rates.
     """
@@ -77,7 +78,11 @@ def successive_halving(
     Weights are carried on from rung to rung (Karnin et al. 2013, Jamieson and Talwalkar 2016).
 
     Args:
-        make, low, high, budget, random: as for `random_search`.
+        make: makes learners.
+        low: lowest rate.
+        high: highest rate.
+        budget: steps of all candidates together.
+        random: draws the rates.
         candidates: rates of the first rung.
     """
     rates = _drawn(low, high, candidates, random)
@@ -102,7 +107,10 @@ def optuna_search(make: Make, low: float, high: float, budget: int, seed: int) -
     TPE proposes, Hyperband prunes (Akiba et al. 2019, Bergstra et al. 2011, Li et al. 2018).
 
     Args:
-        make, low, high, budget: as for `random_search`.
+        make: makes learners.
+        low: lowest rate.
+        high: highest rate.
+        budget: steps of all candidates together.
         seed: of the sampler.
 
     Raises:

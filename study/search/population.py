@@ -31,7 +31,8 @@ class Settings:
         members: how many.
         ready: steps between two evolutions.
         rounds: evolutions, each after `ready` steps; the last leaves the members as they are.
-        low, high: the prior: rates are drawn log-uniformly between them.
+        low: lowest rate of the prior, which is log-uniform.
+        high: highest rate of the prior.
         share: of the members, that copy (the worst) and are copied (the best); truncation
             selection.
         factors: a copy's rate is multiplied by one of them.

@@ -219,6 +219,11 @@ class Calibration:
             {key[1] for key in self.times if (key[0], kind[1], *key[2:-2], 0, key[-1]) == kind}
         )
 
+    def widths_alone(self, trial: Trial) -> list[float]:
+        """The widths of the trial's network whose step was measured alone, all else being equal."""
+        kind = key_of(trial)
+        return sorted({key[1] for key in self.times if (key[0], kind[1], *key[2:]) == kind})
+
     def missing(self, trials: Iterable[Trial]) -> list[Trial]:
         """One trial for each step time that is not known yet, in order."""
         first: dict[Key, Trial] = {}

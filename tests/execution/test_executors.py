@@ -27,7 +27,8 @@ from study import data
 from study.data.images import Images
 from study.errors import StudyError
 from study.execution import driver
-from study.execution.estimates import array_seconds, expected_steps
+from study.execution.array_sizes import array_seconds
+from study.execution.estimates import expected_steps
 from study.execution.executors import tasks
 from study.execution.executors.base import Event, Setting, Timed, TimeSteps, TrainGroup
 from study.execution.executors.cluster import Cluster

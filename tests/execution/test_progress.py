@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,4 +42,18 @@ def test_it_tells_at_once_that_trials_miss_the_target(bar: Bar) -> None:
     bar.note("training")
     assert "none reached" not in str(bar.bar.postfix)
     assert "fastest: sgd 0.3 in 1.50 s" in str(bar.bar.postfix)
+    bar.close()
+
+
+def test_the_bar_moves_while_others_are_silent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cluster tells nothing before an array ends; the time is shown all the same."""
+    times = calibrated(Calibration([tmp_path / "c.json"], MACHINE, "2.21.0"), SPEC.trials())
+    use = Resources(1, 64e9)
+    todo = plan(SPEC.trials(), set(), times, use)
+    bar = Bar(len(SPEC), [], todo, use, enabled=True, distant=True, tick=0.01)
+    shown = threading.Semaphore(0)
+    monkeypatch.setattr(bar.bar, "refresh", shown.release)
+    assert all(shown.acquire(timeout=60) for _ in range(3))
     bar.close()

@@ -146,6 +146,7 @@ import json, os, random, subprocess, sys
 from pathlib import Path
 from study.cli import main as cli
 from study.execution import driver
+from study.execution.request import Request
 from support.driving import engine
 from study.execution.request import Request
 from support.faults import SPEC, lost, toml

@@ -15,13 +15,14 @@ import pytest
 from study import figures, tables
 from study.errors import StudyError
 from study.execution import predict, study_folder
-from study.execution.estimates import measuring_seconds
+from study.execution.estimates import guess, measuring_seconds, step_seconds
 from study.spec.networks import network_of
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
+from study.storage.step_times import Calibration
 from study.tables import compare, cost
-from support.made import STEP_SECONDS, made, made_runs, stored
-from support.parabola import ParabolaEngine
+from support.made import STEP_SECONDS, made, stored
+from support.parabola import MACHINE, ParabolaEngine
 
 SPEC = StudySpec(optimizers=("sgd", "adam"), rates=(0.001, 0.01, 0.1), seeds=3, cap=20.0)
 
@@ -166,7 +167,7 @@ def test_a_foreign_study_is_predicted_and_checked_here(
     assert len(pd.read_json(kept)) == 4
 
 
-def test_of_many_widths_a_few_step_times_are_measured() -> None:
+def test_of_many_widths_a_few_step_times_are_measured(tmp_path: Path) -> None:
     """The others lie between them."""
     spec = StudySpec(optimizers=("adam",), rates=(0.1,), widths=tuple(1 + k / 4 for k in range(36)))
     trials = spec.trials()
@@ -178,22 +179,23 @@ def test_of_many_widths_a_few_step_times_are_measured() -> None:
         replace(trial, network="tutorial", batch=1000) for trial in trials
     ]  # the smallest alone fits
     assert [trial.width for trial in predict._spread(slow, 40.0)] == [1.0]
-    runs = made_runs(spec, lambda trial: 1.0)
-    work = {run.trial.width: run.multiply_adds for run in runs}
+    times = Calibration([tmp_path / "calibration.json"], MACHINE, "test")
 
-    class Known:
-        def seconds(self, trial: Trial) -> float | None:
-            return 1e-3 + 1e-9 * work[trial.width] if trial in chosen else None
+    def line(trial: Trial) -> float:
+        return 1e-3 + 1e-9 * network_of(trial).multiply_adds
 
-    times: Any = Known()
+    assert step_seconds(trials[0], times) == guess(trials[0], lanes=1)
+    times.pin((trial, line(trial)) for trial in chosen[:1])
+    double = replace(trials[0], width=2.0)  # in proportion
+    factor = network_of(double).multiply_adds / network_of(trials[0]).multiply_adds
+    assert step_seconds(double, times) == pytest.approx(line(trials[0]) * factor)
+    times.pin((trial, line(trial)) for trial in chosen)
     between = next(trial for trial in trials if trial not in chosen)
-    assert predict._step_time(between, times, trials) == pytest.approx(
-        1e-3 + 1e-9 * work[between.width]
-    )
-    beyond = replace(trials[0], width=12.0)  # on the line through the nearest two
-    assert predict._step_time(beyond, times, [*trials, beyond]) == pytest.approx(
-        1e-3 + 1e-9 * network_of(beyond).multiply_adds
-    )
+    beyond = replace(trials[0], width=12.0)
+    for trial in (between, beyond, chosen[0]):
+        assert step_seconds(trial, times) == pytest.approx(line(trial))
+    other = replace(between, batch=200)  # nothing is known of it
+    assert step_seconds(other, times) == guess(other, lanes=1)
 
 
 def test_rates_around_the_best_of_a_grid(tmp_path: Path) -> None:

@@ -11,15 +11,16 @@ import pytest
 
 from study.engines.learner import LANE_SIZES
 from study.errors import StudyError
-from study.execution.array_sizes import lane_bytes, lanes_for, most_lanes, probes, unprobed
-from study.execution.estimates import (
-    OVERHEAD,
+from study.execution.array_sizes import (
     array_seconds,
-    budget_steps,
-    busiest,
-    expected_steps,
+    lane_bytes,
     lane_seconds,
+    lanes_for,
+    most_lanes,
+    probes,
+    unprobed,
 )
+from study.execution.estimates import OVERHEAD, budget_steps, busiest, expected_steps
 from study.execution.plan import group, plan
 from study.execution.resources import GPU_PROBES, Resources, parse_memory, resources
 from study.machine.quiet import Load
