@@ -67,7 +67,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 
 from study import data
-from study.engines.choice import BACKENDS, PRECISIONS, Setup
+from study.engines.choice import ENGINES, PRECISIONS, EngineChoice
 from study.errors import StudyError
 from study.execution.executors.pool import Pool
 from study.execution.measuring import probe
@@ -345,7 +345,7 @@ def floor_bytes(network: Network) -> float:
 
 def installed() -> list[str]:
     """The engines whose framework is there."""
-    return [name for name in BACKENDS if find_spec(name) is not None]
+    return [name for name in ENGINES if find_spec(name) is not None]
 
 
 def ready(contender: Contender, seconds: float) -> bool:
@@ -365,12 +365,12 @@ def ready(contender: Contender, seconds: float) -> bool:
 
 
 def measure(
-    quick: bool, setup: Setup, networks: Sequence[str] = ("compact", "tutorial")
+    quick: bool, setup: EngineChoice, networks: Sequence[str] = ("compact", "tutorial")
 ) -> dict[str, Any]:
     """Time every contender on the networks."""
     images = data.load("mnist")
     engine = setup(images)
-    backend = engine.images.backend  # type: ignore[attr-defined]
+    backend = engine.images.framework  # type: ignore[attr-defined]
     gpu = bool(this_machine().gpus)
     jobs = 1 if gpu else this_machine().cores
     crew = Pool(jobs, "mnist", setup) if jobs > 1 else None
@@ -548,7 +548,7 @@ def main() -> None:
     )
     parser.add_argument(
         "--engine",
-        choices=tuple(BACKENDS),
+        choices=tuple(ENGINES),
         default=(installed() or ["tensorflow"])[0],
         help="whose lanes",
     )
@@ -563,7 +563,9 @@ def main() -> None:
         if arguments.device:
             choose(arguments.device)
         networks = (arguments.network,) if arguments.network else ("compact", "tutorial")
-        answer = measure(arguments.quick, Setup(arguments.engine, arguments.precision), networks)
+        answer = measure(
+            arguments.quick, EngineChoice(arguments.engine, arguments.precision), networks
+        )
     except StudyError as error:
         print(f"benchmark: {error}", file=sys.stderr)
         sys.exit(2)

@@ -35,7 +35,7 @@ import numpy as np
 import pandas as pd
 
 from study import data
-from study.engines.choice import Setup
+from study.engines.choice import EngineChoice
 from study.engines.learner import Learner
 from study.execution.executors.pool import Pool
 from study.execution.measuring import probe
@@ -44,8 +44,8 @@ from study.machine.here import this_machine, this_site
 from study.machine.quiet import Meter
 from study.spec.presets import preset
 from study.spec.trial import Trial
-from study.storage.step_times import Rounds
-from study.training.timing import FEWEST, ROUND_SECONDS, ROUNDS, time_round
+from study.storage.rounds import Rounds
+from study.training.timing import MIN_ROUND_STEPS, ROUND_SECONDS, ROUNDS, time_round
 
 LOADS = (0, 1, 2, 4, 8)
 LANES = {"compact": 16, "tutorial": 4}
@@ -90,8 +90,8 @@ def busy(count: int) -> Iterator[None]:
 def timed(learner: Learner, count: int, seconds: float) -> Rounds:
     """Rounds of about so many seconds each."""
     begun = running()
-    learner.advance(np.full((FEWEST, learner.lanes), 1e-4))
-    steps = max(FEWEST, round(seconds / ((running() - begun) / FEWEST)))
+    learner.advance(np.full((MIN_ROUND_STEPS, learner.lanes), 1e-4))
+    steps = max(MIN_ROUND_STEPS, round(seconds / ((running() - begun) / MIN_ROUND_STEPS)))
     rounds = Rounds([], steps)
     for _ in range(count):
         time_round(rounds, learner, steps, 1, running)
@@ -106,7 +106,7 @@ def measure(repeats: int) -> pd.DataFrame:
         name: preset("quick").with_(network=name, optimizers=("adam",)).trials()[0]
         for name in LANES
     }
-    factory, jobs = Setup(), this_machine().cores
+    factory, jobs = EngineChoice(), this_machine().cores
     engine = factory(data.load("mnist"))
     alone = {name: engine.learner([trial]) for name, trial in trials.items()}
     crew = Pool(jobs, "mnist", factory)

@@ -73,7 +73,7 @@ def main() -> None:
         )
         seconds: dict[str, float] = {}
         for row in store.spent():
-            for name, value in row["seconds"].items():
+            for name, value in row.seconds.items():
                 seconds[name] = seconds.get(name, 0.0) + value
         rows = len(store.runs())
         answer = {

@@ -1,4 +1,8 @@
-"""Checks of single values: what a user may give, and one sentence where it is something else."""
+"""Checks of single values that a user gives.
+
+Each function returns the value in its type, or raises a `StudyError`. Its sentence names the field,
+the value and what would be right.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,11 @@ from study.errors import StudyError
 
 
 def sequence(field: str, value: object) -> tuple[Any, ...]:
-    """The values of a list, or of a text separated by commas."""
+    """The values of a list, of a text separated by commas, or of a single number.
+
+    >>> sequence("rates", "0.1, 0.2")
+    ('0.1', '0.2')
+    """
     if isinstance(value, str):
         value = [part.strip() for part in value.split(",")]
     if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -24,9 +32,7 @@ def sequence(field: str, value: object) -> tuple[Any, ...]:
 
 
 def choice(field: str, value: object, allowed: tuple[str, ...]) -> str:
-    """`value` if it is one of `allowed`, else a `StudyError` that lists them and guesses what was
-    meant.
-    """
+    """One of the allowed words; the error lists them, and proposes the most similar one."""
     if isinstance(value, str) and value in allowed:
         return value
     close = difflib.get_close_matches(str(value), allowed, n=1)
@@ -34,23 +40,37 @@ def choice(field: str, value: object, allowed: tuple[str, ...]) -> str:
     raise StudyError(f"unknown {field} {value!r}{hint}: one of {', '.join(allowed)}")
 
 
-def number(field: str, value: object, low: float, high: float) -> float:
-    """`value` as a float in (low, high], else a `StudyError`."""
+def number(field: str, value: object, low: float, high: float, *, inclusive: bool = False) -> float:
+    """A number within bounds.
+
+    Args:
+        field: what the number is, for the error.
+        value: a number, or a text of one.
+        low: the lower bound, which is itself allowed only if `inclusive`.
+        high: the upper bound, which is allowed.
+        inclusive: whether `low` is allowed.
+
+    Raises:
+        StudyError: no number, or one out of the bounds.
+
+    >>> number("target", "0.97", 0, 1)
+    0.97
+    """
+    allowed = f"from {low:g} to {high:g}" if inclusive else f"above {low:g}, at most {high:g}"
     try:
         if isinstance(value, bool) or not isinstance(value, (str, int, float, np.number)):
             raise ValueError
         result = float(value)
     except (ValueError, OverflowError):
-        raise StudyError(
-            f"{field} {value!r} must be a number above {low:g}, at most {high:g}"
-        ) from None
-    if not low < result <= high:
-        raise StudyError(f"{field} {value} must be above {low:g}, at most {high:g}")
-    return result
+        raise StudyError(f"{field} {value!r} must be a number {allowed}") from None
+    if not (low < result <= high or (inclusive and result == low)):
+        given = f"{value!r} must be a number" if inclusive else f"{value} must be"
+        raise StudyError(f"{field} {given} {allowed}")
+    return result + 0.0  # -0.0 becomes 0.0
 
 
 def integer(field: str, value: object, low: int, high: int) -> int:
-    """`value`, a whole number or its digits, as an int in [low, high], else a `StudyError`."""
+    """A whole number from `low` to `high`, given as a number or as its digits."""
     whole = (
         int(value)
         if isinstance(value, np.integer)
@@ -65,19 +85,8 @@ def integer(field: str, value: object, low: int, high: int) -> int:
     return whole
 
 
-def share(field: str, value: object) -> float:
-    """`value` as a float in [0, 1], else a `StudyError`."""
-    try:
-        result = number(field, value, low=-1, high=1)
-    except StudyError:
-        result = -1.0
-    if result < 0:
-        raise StudyError(f"{field} {value!r} must be a number from 0 to 1")
-    return abs(result)
-
-
 def flag(field: str, value: object) -> bool:
-    """`value` if it is a truth value, or the one that the word names, else a `StudyError`."""
+    """A truth value, given as one or as the word `true` or `false`."""
     if isinstance(value, bool):
         return value
     if value not in ("true", "false"):

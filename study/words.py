@@ -1,21 +1,30 @@
-"""Numbers in words, as sentences of several modules have them."""
+"""Numbers in words, for the sentences of several modules."""
 
 from __future__ import annotations
 
 
 def counted(number: int, what: str) -> str:
-    """`1 seed`, `3 seeds`."""
+    """A number and its noun, in the plural where the number is not 1.
+
+    >>> counted(1, "seed"), counted(3, "seed")
+    ('1 seed', '3 seeds')
+    """
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def budget(cap: float | None, max_steps: float | None) -> str:
-    """A trial's budget: `120 s`, `3,000 steps`, or both; what is None or not a number bounds
-    nothing.
+    """The budget of a trial in words.
+
+    Args:
+        cap: the budget in seconds; None or not a number where seconds are not bounded.
+        max_steps: the budget in steps; None or not a number where steps are not bounded.
+
+    >>> budget(120.0, 3000)
+    '120 s and 3,000 steps'
     """
-    seconds = [f"{cap:g} s"] if cap is not None and cap > 0 else []
-    return " and ".join(
-        [
-            *seconds,
-            *([f"{int(max_steps):,} steps"] if max_steps is not None and max_steps > 0 else []),
-        ]
-    )
+    parts = []
+    if cap is not None and cap > 0:
+        parts.append(f"{cap:g} s")
+    if max_steps is not None and max_steps > 0:
+        parts.append(f"{int(max_steps):,} steps")
+    return " and ".join(parts)

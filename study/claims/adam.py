@@ -7,8 +7,16 @@ import math
 import numpy as np
 import pandas as pd
 
-from study.claims.evidence import Known, held, studies_in, unsaid
-from study.claims.frame import NO_GRID, about, bests, few, grid_of, over_seeds, ratio
+from study.claims.evidence import Known, decide, no_evidence, studies_in
+from study.claims.frame import (
+    best_seconds,
+    grid_of,
+    judged_study,
+    no_grid,
+    ratio,
+    ratio_over_seeds,
+    seeds_in_words,
+)
 from study.claims.verdict import FAILS, HOLDS, UNDECIDED, Verdict, claim
 from study.spec.trial import OPTIMIZERS
 from study.storage.records import Outcome
@@ -17,14 +25,14 @@ from study.tables.intervals import Floats
 from study.words import counted
 
 DROP = 0.02
-"""A major drop of validation accuracy: two points are eight standard deviations of an accuracy of
-97 % on 5,000 images.
+"""A major drop of validation accuracy.
+
+Two points are eight standard deviations of an accuracy of 97 % on 5,000 images.
 """
 
 
 NEAR_TARGET = 0.05
-"""A drop counts once the accuracy has come this near to the target; before, it is still learning.
-"""
+"""A drop counts once the accuracy has come this near to the target: before, it still learns."""
 
 
 @claim("adam-fastest", "Adam learns the fastest", "Adam 8.3 s; SGD 7.0 s, Adagrad 7.8 s")
@@ -32,29 +40,39 @@ def adam_fastest(id: str, studies: Known) -> Verdict:
     """Adam's best time over the best of all others', below one."""
     grid = grid_of(studies)
     if grid is None or not grid.all_six:
-        return unsaid(id, 1.0, NO_GRID if grid is None else "not all six optimizers were tried")
+        return no_evidence(id, 1.0, no_grid(grid))
     adam = grid.optimizers.index("adam")
     rest = [i for i in range(len(grid.optimizers)) if i != adam]
     if not np.isfinite(grid.high).any():
-        return unsaid(id, 1.0, f"nothing arrived at any rate{about(grid)}")
-    value, low, high = over_seeds(
+        return no_evidence(id, 1.0, f"nothing arrived at any rate{judged_study(grid)}")
+    value, low, high = ratio_over_seeds(
         grid,
-        lambda low, high: ratio(bests(low)[adam], float(bests(high)[rest].min())),
-        lambda low, high: ratio(bests(high)[adam], float(bests(low)[rest].min())),
+        lambda low, high: ratio(best_seconds(low)[adam], float(best_seconds(high)[rest].min())),
+        lambda low, high: ratio(best_seconds(high)[adam], float(best_seconds(low)[rest].min())),
     )
-    best = bests(np.median(grid.high, axis=-1))
+    best = best_seconds(np.median(grid.high, axis=-1))
     other = rest[int(np.argmin(best[rest]))]
     shown = [f"{best[i]:.3g} s" if math.isfinite(best[i]) else "for ever" for i in (adam, other)]
     reason = (
         f"at their best rates Adam takes {shown[0]}, {grid.optimizers[other]} {shown[1]} "
-        f"({few(grid)}){about(grid)}"
+        f"({seeds_in_words(grid)}){judged_study(grid)}"
     )
-    return held(id, value, low, high, 1.0, reason, above=False)
+    return decide(id, value, low, high, 1.0, reason, above=False)
 
 
 def drop(accuracy: Floats, target: float, diverged: bool = False) -> float:
-    """The largest fall below the best accuracy so far, once within `NEAR_TARGET` of the target: all
-    of it for a training that diverged; NaN if it never comes near.
+    """The largest fall below the best accuracy so far, once within `NEAR_TARGET` of the target.
+
+    >>> round(drop(np.array([0.5, 0.95, 0.9, 0.97]), target=0.97), 6)
+    0.05
+
+    Args:
+        accuracy: (checks,), the validation accuracy.
+        target: the accuracy to reach.
+        diverged: whether the training diverged: then all of the accuracy is lost.
+
+    Returns:
+        The fall, in [0, 1]; NaN if the accuracy never comes near the target.
     """
     if diverged and len(accuracy):
         return float(accuracy.max())
@@ -71,18 +89,16 @@ def drop(accuracy: Floats, target: float, diverged: bool = False) -> float:
     "a figure; its data are not published",
 )
 def adam_stable(id: str, studies: Known) -> Verdict:
-    """Adam's largest drop of validation accuracy at its best rate, below two points, and that of
-    most others above.
-    """
-    asked = [
+    """Largest drop of validation accuracy at the best rate: Adam's < 2 points, most others' > 2."""
+    candidates = [
         study
         for study in studies_in(studies)
         if "adam" in study.spec.optimizers and len(study.spec.optimizers) > 1
     ]
-    if not asked:
-        return unsaid(id, DROP, "no study trains Adam beside other optimizers")
+    if not candidates:
+        return no_evidence(id, DROP, "no study trains Adam beside other optimizers")
     study = max(
-        asked,
+        candidates,
         key=lambda study: (
             len(study.spec.optimizers),
             len(study.spec.rates),
@@ -91,7 +107,7 @@ def adam_stable(id: str, studies: Known) -> Verdict:
         ),
     )
     if study.curves.empty:
-        return unsaid(id, DROP, f"no validation curves are stored (study {study.spec.name})")
+        return no_evidence(id, DROP, f"no validation curves are stored (study {study.spec.name})")
     drops = {
         str(name): np.array(
             [_drop_of(curve, study.spec.target) for _, curve in mine.groupby("seed")]
@@ -163,7 +179,7 @@ def adam_wide(id: str, studies: Known) -> Verdict:
     """Decades of working rates, Adam's less the median of the others', above zero."""
     grid = grid_of(studies)
     if grid is None or not grid.all_six:
-        return unsaid(id, 0.0, NO_GRID if grid is None else "not all six optimizers were tried")
+        return no_evidence(id, 0.0, no_grid(grid))
     span = intervals.spans(grid.rates)
     sure, possible = (grid.state == 1) @ span, (grid.state >= 0) @ span
     adam = grid.optimizers.index("adam")
@@ -174,5 +190,5 @@ def adam_wide(id: str, studies: Known) -> Verdict:
     counts = ", ".join(
         f"{name} {value:.2f}" for name, value in zip(grid.optimizers, sure, strict=True)
     )
-    reason = f"decades of working rates: {counts}{about(grid)}"
-    return held(id, float(sure[adam] - np.median(sure[rest])), low, high, 0.0, reason)
+    reason = f"decades of working rates: {counts}{judged_study(grid)}"
+    return decide(id, float(sure[adam] - np.median(sure[rest])), low, high, 0.0, reason)

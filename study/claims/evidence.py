@@ -1,4 +1,4 @@
-"""What claims are judged on: grids, studies of sizes, contests, cycles."""
+"""What claims are judged on: studies, contests and case studies of cycles."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from study.tables import case_study, contests
 
 @dataclass(frozen=True)
 class Evidence:
-    """A study as the claims see it: what was asked for, its runs and its validation curves."""
+    """A study as the claims see it: its spec, its runs and its validation curves."""
 
     spec: StudySpec
     runs: pd.DataFrame
@@ -27,8 +27,11 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Rows:
-    """What a folder holds beside a study: the table of a `contest`, or the rows of the case study
-    of `cycles`.
+    """The results of another experiment.
+
+    Args:
+        kind: `contest` or `cycles`.
+        table: the table of the contest, or the rows of the case study of cycles.
     """
 
     kind: str
@@ -36,7 +39,7 @@ class Rows:
 
 
 Known = Sequence[Evidence | Rows]
-"""All that the claims are held against."""
+"""All that the claims are judged on."""
 
 
 def studies_in(known: Known) -> list[Evidence]:
@@ -45,32 +48,46 @@ def studies_in(known: Known) -> list[Evidence]:
 
 
 def rows_of(known: Known, kind: str) -> pd.DataFrame | None:
-    """The rows of this kind, those with most seeds if there are several; None if there are none."""
+    """The table of an experiment.
+
+    Args:
+        known: what the claims are judged on.
+        kind: `contest` or `cycles`.
+
+    Returns:
+        The table with the most seeds; None if there is none of this kind.
+    """
     found = [one.table for one in known if isinstance(one, Rows) and one.kind == kind]
     return max(found, key=lambda table: (table["seed"].nunique(), len(table))) if found else None
 
 
-def evidence(folder: str | Path, machine: str | None = None) -> Evidence | Rows:
-    """A stored study's evidence, or what a contest or the case study of cycles left there.
+def evidence(folder: tables.Source, machine: str | None = None) -> Evidence | Rows:
+    """What a folder holds that claims can be judged on.
 
     Args:
-        folder: the folder.
+        folder: of a study, a contest or a case study of cycles; or a `StoredStudy`.
         machine: whose runs of a study to take, see `tables.load`.
+
+    Returns:
+        A study's evidence, or the rows of a contest or a case study.
 
     Raises:
         StudyError: the folder holds nothing of the kind, or rows that must not share a table.
     """
-    found = rows_in(folder)
-    if found is not None:
-        return found
-    return asked(Store(Path(folder)).spec(), tables.load(folder, machine), tables.curves(folder))
+    if not isinstance(folder, tables.StoredStudy):
+        rows = rows_in(folder)
+        if rows is not None:
+            return rows
+    study = tables.stored(folder, machine)
+    return evidence_of(study.spec, study.runs, study.curves)
 
 
 def rows_in(folder: str | Path) -> Rows | None:
-    """What a contest or the case study of cycles left in a folder; None where neither did, or where
-    a study is.
+    """The rows that a contest or the case study of cycles left in a folder.
+
+    None if there are none, and for the folder of a study.
     """
-    if (Path(folder) / "spec.json").exists():
+    if Store(Path(folder)).spec_path.exists():
         return None
     for kind, name, read in (
         ("contest", contests.TABLE, contests.read),
@@ -81,28 +98,36 @@ def rows_in(folder: str | Path) -> Rows | None:
     return None
 
 
-def asked(spec: StudySpec, runs: pd.DataFrame, curves: pd.DataFrame) -> Evidence:
-    """A study's evidence: rows outside its present grid, and curves of other machines, are left
-    out.
+def evidence_of(spec: StudySpec, runs: pd.DataFrame, curves: pd.DataFrame) -> Evidence:
+    """A study's evidence. Runs outside its present grid and curves of other machines are left out.
+
+    Args:
+        spec: what the study was asked for.
+        runs: its runs.
+        curves: its validation curves.
+
+    Returns:
+        The evidence.
 
     Raises:
-        StudyError: the rows must not share a table.
+        StudyError: the runs must not share a table.
     """
     if len(runs):
         runs = runs[runs["id"].isin([trial.id for trial in spec.trials()])]
-    return Evidence(
-        spec, tables.comparable(runs) if len(runs) else runs, tables.curves_of(curves, runs)
-    )
+    if len(runs):
+        runs = tables.comparable(runs)
+    return Evidence(spec, runs, tables.curves_of(curves, runs))
 
 
 def verdicts(studies: Known) -> list[Verdict]:
-    """Every claim's verdict on these studies together: a claim about rates takes the largest grid,
-    one about sizes the most widths.
+    """Judge every claim on these studies together.
+
+    A claim about rates takes the largest grid, one about sizes the study of the most widths.
     """
     return [CLAIMS[id_].judge(studies) for id_ in CLAIMS]
 
 
-def held(
+def decide(
     id: str,
     statistic: float,
     low: float,
@@ -111,7 +136,22 @@ def held(
     reason: str,
     above: bool = True,
 ) -> Verdict:
-    """The verdict where the claim is that the statistic lies above (or below) the threshold."""
+    """The verdict on a claim that a statistic lies above, or below, a threshold.
+
+    The verdict is `undecided` while the interval contains the threshold. Removing data can
+    therefore turn a verdict into `undecided`, never into its opposite.
+
+    Args:
+        id: the claim.
+        statistic: what was measured.
+        low, high: its interval.
+        threshold: what it is compared with.
+        reason: the verdict's reason, a sentence.
+        above: whether the claim says above.
+
+    Returns:
+        The verdict.
+    """
     over, under = low > threshold, high < threshold
     verdict = (
         (HOLDS if above else FAILS) if over else (FAILS if above else HOLDS) if under else UNDECIDED
@@ -119,6 +159,15 @@ def held(
     return Verdict(id, verdict, float(statistic), float(low), float(high), threshold, reason)
 
 
-def unsaid(id: str, threshold: float, reason: str) -> Verdict:
-    """The verdict where there is nothing to judge by."""
+def no_evidence(id: str, threshold: float, reason: str) -> Verdict:
+    """`undecided`, because there is nothing to judge by.
+
+    Args:
+        id: the claim.
+        threshold: what the statistic would be compared with.
+        reason: what is missing, a sentence.
+
+    Returns:
+        The verdict.
+    """
     return Verdict(id, UNDECIDED, math.nan, math.nan, math.nan, threshold, reason)

@@ -1,4 +1,4 @@
-"""What all judges share."""
+"""What the judges of claims on rates share: the grid, and ratios of its times."""
 
 from __future__ import annotations
 
@@ -18,33 +18,39 @@ from study.tables.intervals import Floats
 from study.words import counted
 
 DECADES, PER_DECADE = 5.0, 2.0
-"""A share of rates depends on which were tried: a grid must span so many decades (the published
-one: eight), with so many rates in each.
+"""A grid must span `DECADES` decades with `PER_DECADE` rates in each.
+
+The published one spans eight. A share of rates depends on which were tried.
 """
 
 
 LONG_CAP = 15.0
-"""A trial that ran out of time counts as failed where the cap is at least so many times the fastest
-time (the published one: 17); it is more than `MAGNITUDE`, so that a cap hides no slow rate that
-works.
+"""A capped trial counts as failed if the cap is at least this multiple of the fastest time.
+
+The published one is 17 times. The multiple is more than `MAGNITUDE`, so that a cap hides no slow
+rate that works.
 """
 
 
 SCATTER = 1.5
-"""A factor either way at least on a ratio of two times that stand on fewer than `ENOUGH_SEEDS`
-seeds: what one seed differs from another by.
+"""The least factor, either way, of the interval of a ratio with fewer than `ENOUGH_SEEDS` seeds.
+
+One seed differs from another by about this factor.
 """
 
 
 @dataclass(frozen=True)
 class Grid:
-    """What is known of the seconds to the target of one width's trials, (optimizers, rates, seeds):
-    at least `low`, at most `high`.
+    """Bounds of the seconds to the target of one width's trials.
 
-    Both are the seconds of an arrival, and infinite for a trial that diverged or is stuck; a capped
-    one is above its cap, and one that is missing, failed with an error or was pruned may be
-    anything. `long` says that the cap is long enough for a capped trial to count as one that does
-    not work. `outcomes` has the trials' ends, or "" where one is missing.
+    Args:
+        name: the study's name.
+        optimizers, rates: the first two axes of the arrays.
+        low, high: (optimizers, rates, seeds), at least and at most. Both are the seconds of an
+            arrival, and infinite for a trial that diverged or is stuck. A capped trial lies above
+            its cap. One that is missing, failed with an error or was pruned may be anything.
+        outcomes: (optimizers, rates, seeds); "" if a trial is missing.
+        long: whether the cap is so long that a capped trial counts as one that does not work.
     """
 
     name: str
@@ -62,19 +68,17 @@ class Grid:
 
     @property
     def missing(self) -> int:
-        """Trials of which nothing is known."""
+        """The number of trials of which nothing is known."""
         return int((self.low == 0).sum())
 
     @property
     def short(self) -> int:
-        """Trials that ran out of a cap too short to tell."""
+        """The number of capped trials, if the cap is too short to decide whether they work."""
         return 0 if self.long else int((self.outcomes == Outcome.CAPPED).sum())
 
     @property
     def state(self) -> NDArray[np.int64]:
-        """(optimizers, rates): 1 where more than half of the seeds arrive; -1 where they do not; 0
-        where too many are not known.
-        """
+        """(optimizers, rates): 1 if most seeds arrive, -1 if they do not, 0 if it is not known."""
         return states(
             np.isfinite(self.high),
             np.isinf(self.low) | (self.long & (self.outcomes == Outcome.CAPPED)),
@@ -82,13 +86,19 @@ class Grid:
 
     @property
     def all_six(self) -> bool:
-        """Whether every optimizer of the published study is there."""
+        """Whether the study has every optimizer of the published study."""
         return set(self.optimizers) == set(OPTIMIZERS)
 
 
 def states(arrived: NDArray[np.bool_], failed: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """1, -1 or 0 where most seeds (the last axis) arrived, at least half did not, or it hangs on
-    what is not known.
+    """Whether cells work.
+
+    Args:
+        arrived: (..., seeds), trials that reached the target.
+        failed: (..., seeds), trials that would not.
+
+    Returns:
+        (...): 1 if most seeds arrived, -1 if at least half failed, 0 if it is not known.
     """
     seeds = arrived.shape[-1]
     works, fails = 2 * arrived.sum(axis=-1) > seeds, 2 * failed.sum(axis=-1) >= seeds
@@ -96,9 +106,10 @@ def states(arrived: NDArray[np.bool_], failed: NDArray[np.bool_]) -> NDArray[np.
 
 
 def grid_of(studies: Known) -> Grid | None:
-    """The largest grid that is wide and dense enough, at width 1 or the first; None if there is
-    none. What was asked for decides, not what is there, so that a missing trial never makes another
-    study the judge.
+    """The largest grid that is wide and dense enough; None if none is.
+
+    Of several widths it is width 1, or else the first. The spec decides, not the stored trials: a
+    missing trial never makes another study the judge.
     """
     found = []
     for study in studies_in(studies):
@@ -165,17 +176,26 @@ NO_GRID = (
 )
 
 
-def over_seeds(
+def no_grid(grid: Grid | None) -> str:
+    """Why there is no grid of all six optimizers to judge."""
+    return NO_GRID if grid is None else "not all six optimizers were tried"
+
+
+def ratio_over_seeds(
     grid: Grid, low: Callable[[Floats, Floats], float], high: Callable[[Floats, Floats], float]
 ) -> tuple[float, float, float]:
-    """A ratio of times with its interval, seeds resampled; `SCATTER` either way at least with fewer
-    than `statistics.ENOUGH_SEEDS`.
+    """A ratio of times with its interval, by resampling the seeds.
+
+    With fewer than `ENOUGH_SEEDS` seeds the interval is at least `SCATTER` wide either way.
 
     Args:
         grid: the trials.
-        low: the least the ratio can be, of the medians (optimizers, rates) of the grid's `low` and
-            `high`.
-        high: the most it can be, of the same.
+        low: the least value of the ratio, from the medians (optimizers, rates) of the grid's `low`
+            and `high`.
+        high: the largest value of the ratio, from the same.
+
+    Returns:
+        The ratio, and the ends of its interval.
     """
     middle = np.median(grid.low, axis=-1), np.median(grid.high, axis=-1)
     least, most = low(*middle), high(*middle)
@@ -187,24 +207,32 @@ def over_seeds(
             (low(a, b), high(a, b))
             for a, b in zip(*(np.moveaxis(part, -1, 0) for part in drawn), strict=True)
         ]
-        least = min(least, float(intervals.between(np.array([end[0] for end in ends]))[0]))
-        most = max(most, float(intervals.between(np.array([end[1] for end in ends]))[1]))
+        least = min(
+            least, float(intervals.percentile_interval(np.array([end[0] for end in ends]))[0])
+        )
+        most = max(
+            most, float(intervals.percentile_interval(np.array([end[1] for end in ends]))[1])
+        )
     if grid.seeds < intervals.ENOUGH_SEEDS:
         least, most = min(least, value / SCATTER), max(most, value * SCATTER)
     return value, least, most
 
 
 def ratio(a: float, b: float) -> float:
-    """a / b of times that may be zero or infinite: infinite where b is zero or a alone is infinite,
-    0 where b alone is infinite, and 1 where neither is there.
+    """a / b of times that may be zero or infinite.
+
+    Infinite if b is zero or only a is infinite; 0 if only b is infinite; 1 if both are.
+
+    >>> ratio(3.0, 2.0), ratio(3.0, math.inf), ratio(math.inf, 3.0), ratio(math.inf, math.inf)
+    (1.5, 0.0, inf, 1.0)
     """
     if math.isinf(a) and math.isinf(b):
         return 1.0
     return math.inf if b == 0 or math.isinf(a) else a / b
 
 
-def few(grid: Grid) -> str:
-    """How far the seeds carry, in words."""
+def seeds_in_words(grid: Grid) -> str:
+    """The number of seeds, and what follows from it, in words."""
     seeds = counted(grid.seeds, "seed")
     return (
         seeds
@@ -213,8 +241,8 @@ def few(grid: Grid) -> str:
     )
 
 
-def about(grid: Grid) -> str:
-    """Which study was judged and what is not known of it, as the end of a sentence."""
+def judged_study(grid: Grid) -> str:
+    """The study that was judged and what is not known of it, as the end of a sentence."""
     parts = (
         [f"{grid.missing} of {grid.low.size} trials are missing or were given up early"]
         if grid.missing
@@ -224,11 +252,11 @@ def about(grid: Grid) -> str:
     return f"{'; ' if parts else ''}{' and '.join(parts)} (study {grid.name})"
 
 
-def bests(median: Floats) -> Floats:
+def best_seconds(median: Floats) -> Floats:
     """The least seconds of each optimizer over the rates."""
     return np.asarray(median.min(axis=-1), float)
 
 
-def words(times: float) -> str:
+def times_in_words(times: float) -> str:
     """A ratio in words."""
     return f"{times:.1f} times" if math.isfinite(times) else "never there, against"

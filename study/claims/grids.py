@@ -5,13 +5,22 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
-from study.claims.evidence import Known, held, unsaid
-from study.claims.frame import NO_GRID, Grid, about, bests, few, grid_of, over_seeds, ratio, words
+from study.claims.bands import ends_as_claimed, holes
+from study.claims.evidence import Known, decide, no_evidence
+from study.claims.frame import (
+    NO_GRID,
+    best_seconds,
+    grid_of,
+    judged_study,
+    no_grid,
+    ratio,
+    ratio_over_seeds,
+    seeds_in_words,
+    times_in_words,
+)
 from study.claims.verdict import FAILS, HOLDS, UNDECIDED, Verdict, claim
 from study.spec.trial import OPTIMIZERS
-from study.storage.records import Outcome
 from study.tables import intervals
 from study.tables.intervals import Floats
 from study.words import counted
@@ -21,7 +30,7 @@ MAJORITY = 0.5
 
 
 HOLE = 1.0
-"""One rate that fails inside a band may be a seed's bad luck; two neighbours are a hole."""
+"""One rate that fails inside a band may be a seed's bad luck. Two neighbours are a hole."""
 
 
 MAGNITUDE = 10.0
@@ -50,7 +59,7 @@ def majority_fails(id: str, studies: Known) -> Verdict:
     """The least share of failing rates over the optimizers, above a half."""
     grid = grid_of(studies)
     if grid is None:
-        return unsaid(id, MAJORITY, NO_GRID)
+        return no_evidence(id, MAJORITY, NO_GRID)
     count = len(grid.rates)
     failing, possible = (grid.state == -1).sum(axis=1), (grid.state <= 0).sum(axis=1)
     lows = [intervals.share_interval(int(n), count)[0] for n in failing]
@@ -58,11 +67,11 @@ def majority_fails(id: str, studies: Known) -> Verdict:
     least = int(np.argmin(failing))
     reason = (
         f"{grid.optimizers[least]} fails at the fewest rates, {failing[least]} of "
-        f"{count}{about(grid)}"
+        f"{count}{judged_study(grid)}"
     )
-    found = held(id, failing[least] / count, min(lows), min(highs), MAJORITY, reason)
+    found = decide(id, failing[least] / count, min(lows), min(highs), MAJORITY, reason)
     if found.verdict == HOLDS and not grid.all_six:
-        return held(
+        return decide(
             id,
             found.statistic,
             min(*lows, MAJORITY),
@@ -73,30 +82,6 @@ def majority_fails(id: str, studies: Known) -> Verdict:
     return found
 
 
-def holes(state: NDArray[np.int64]) -> tuple[int, int]:
-    """The most neighbouring rates that fail between two that work: at least, whatever is missing,
-    and at most.
-    """
-
-    def widest(inside: NDArray[np.bool_], failing: NDArray[np.bool_]) -> int:
-        places = np.flatnonzero(inside)
-        runs, now = [0], 0
-        for i in range(places[0], places[-1] + 1) if len(places) else ():
-            now = now + 1 if failing[i] else 0
-            runs.append(now)
-        return max(runs)
-
-    least = widest(state == 1, state == -1)
-    possible = np.flatnonzero(state >= 0)
-    most = 0
-    for a, start in enumerate(possible):
-        for end in possible[a + 1 :]:
-            if (state[start + 1 : end] == 1).any():
-                break
-            most = max(most, int(end - start - 1))
-    return least, most
-
-
 @claim(
     "valley",
     "each optimizer has one band of rates that work; below it training never gets there, above "
@@ -104,12 +89,10 @@ def holes(state: NDArray[np.int64]) -> tuple[int, int]:
     "one band each, 4 to 15 rates wide",
 )
 def valley(id: str, studies: Known) -> Verdict:
-    """The widest hole in any optimizer's band, in rates, at most one; and the band ends inside the
-    grid.
-    """
+    """The widest hole in any optimizer's band: at most one rate, and the band ends in the grid."""
     grid = grid_of(studies)
     if grid is None:
-        return unsaid(id, HOLE, NO_GRID)
+        return no_evidence(id, HOLE, NO_GRID)
     found = [holes(row) for row in grid.state]
     low, high = max(least for least, _ in found), max(most for _, most in found)
     rows = dict(zip(grid.optimizers, grid.state, strict=True))
@@ -119,7 +102,7 @@ def valley(id: str, studies: Known) -> Verdict:
     wrong = [
         name
         for name, row in rows.items()
-        if name not in (*never, *unknown) and not _ends_as_claimed(grid, name)
+        if name not in (*never, *unknown) and not ends_as_claimed(grid, name)
     ]
     worst = grid.optimizers[int(np.argmax([least for least, _ in found]))]
     if never:
@@ -148,22 +131,8 @@ def valley(id: str, studies: Known) -> Verdict:
         )
     if verdict == FAILS and grid.seeds < intervals.FEWEST_SEEDS:
         verdict, reason = UNDECIDED, f"{reason}; {counted(grid.seeds, 'seed')}, and it may be luck"
-    return Verdict(id, verdict, float(low), float(low), float(high), HOLE, reason + about(grid))
-
-
-def _ends_as_claimed(grid: Grid, optimizer: str) -> bool:
-    """Whether most trials below the optimizer's band run out of time and most above it diverge or
-    get stuck.
-    """
-    i = grid.optimizers.index(optimizer)
-    band = np.flatnonzero(grid.state[i] == 1)
-    below, above = grid.outcomes[i, : band[0]], grid.outcomes[i, band[-1] + 1 :]
-    broken = [
-        (np.isin(part, [Outcome.DIVERGED, Outcome.STUCK])).mean() if part.size else None
-        for part in (below, above)
-    ]
-    return (broken[0] is None or broken[0] < MAJORITY) and (
-        broken[1] is None or broken[1] > MAJORITY
+    return Verdict(
+        id, verdict, float(low), float(low), float(high), HOLE, reason + judged_study(grid)
     )
 
 
@@ -177,7 +146,7 @@ def no_universal_rate(id: str, studies: Known) -> Verdict:
     threshold = len(OPTIMIZERS) - 0.5
     grid = grid_of(studies)
     if grid is None:
-        return unsaid(id, threshold, NO_GRID)
+        return no_evidence(id, threshold, NO_GRID)
     working, possible = (grid.state == 1).sum(axis=0), (grid.state >= 0).sum(axis=0)
     absent = len(OPTIMIZERS) - len(grid.optimizers)
     # An optimizer that was not tried may work everywhere, unless another is known to fail there.
@@ -189,9 +158,11 @@ def no_universal_rate(id: str, studies: Known) -> Verdict:
     top = int(np.argmax(working))
     reason = (
         f"at {grid.rates[top]:.3g} {working[top]} of {len(grid.optimizers)} optimizers "
-        f"work, nowhere more{about(grid)}"
+        f"work, nowhere more{judged_study(grid)}"
     )
-    return held(id, float(working[top]), float(working[top]), high, threshold, reason, above=False)
+    return decide(
+        id, float(working[top]), float(working[top]), high, threshold, reason, above=False
+    )
 
 
 @claim(
@@ -203,21 +174,21 @@ def order_of_magnitude(id: str, studies: Known) -> Verdict:
     """The slowest median time over the fastest, of all cells that work, above ten."""
     grid = grid_of(studies)
     if grid is None:
-        return unsaid(id, MAGNITUDE, NO_GRID)
+        return no_evidence(id, MAGNITUDE, NO_GRID)
     works, open_ = grid.state == 1, grid.state == 0
     if not works.any():
-        return unsaid(id, MAGNITUDE, f"no cell that is known works{about(grid)}")
+        return no_evidence(id, MAGNITUDE, f"no cell that is known works{judged_study(grid)}")
 
     def spread(low: Floats, high: Floats) -> float:
         times = high[works & np.isfinite(high)]
         return float(times.max() / times.min()) if len(times) else 1.0
 
-    value, least, most = over_seeds(grid, spread, spread)
+    value, least, most = ratio_over_seeds(grid, spread, spread)
     reason = (
         f"the slowest rate that works takes {value:.1f} times the fastest "
-        f"({few(grid)}){about(grid)}"
+        f"({seeds_in_words(grid)}){judged_study(grid)}"
     )
-    return held(id, value, least, math.inf if open_.any() else most, MAGNITUDE, reason)
+    return decide(id, value, least, math.inf if open_.any() else most, MAGNITUDE, reason)
 
 
 @claim(
@@ -230,7 +201,7 @@ def wide_union(id: str, studies: Known) -> Verdict:
     grid = grid_of(studies)
     low_rate, high_rate = UNION_RATES
     if grid is None or grid.rates[0] > low_rate or grid.rates[-1] < high_rate:
-        return unsaid(
+        return no_evidence(
             id,
             UNION,
             NO_GRID
@@ -254,8 +225,8 @@ def wide_union(id: str, studies: Known) -> Verdict:
             1.0,
             f"{reason}; {counted(grid.seeds, 'seed')}, and two lucky trials would decide otherwise",
         )
-        return Verdict(id, UNDECIDED, value, value_low, high, UNION, reason + about(grid))
-    return held(id, value, value, high, UNION, reason + about(grid))
+        return Verdict(id, UNDECIDED, value, value_low, high, UNION, reason + judged_study(grid))
+    return decide(id, value, value, high, UNION, reason + judged_study(grid))
 
 
 @claim(
@@ -267,26 +238,24 @@ def all_but_rmsprop(id: str, studies: Known) -> Verdict:
     """RMSProp's best time over the fastest optimizer's, above three, and every other's below."""
     grid = grid_of(studies)
     if grid is None or not grid.all_six:
-        return unsaid(
-            id, REASONABLE, NO_GRID if grid is None else "not all six optimizers were tried"
-        )
+        return no_evidence(id, REASONABLE, no_grid(grid))
     rmsprop = grid.optimizers.index("rmsprop")
     rest = [i for i in range(len(grid.optimizers)) if i != rmsprop]
     if not np.isfinite(grid.high).any():
-        return unsaid(id, REASONABLE, f"nothing arrived at any rate{about(grid)}")
-    value, low, high = over_seeds(
+        return no_evidence(id, REASONABLE, f"nothing arrived at any rate{judged_study(grid)}")
+    value, low, high = ratio_over_seeds(
         grid,
-        lambda low, high: ratio(bests(low)[rmsprop], bests(high).min()),
-        lambda low, high: ratio(bests(high)[rmsprop], bests(low).min()),
+        lambda low, high: ratio(best_seconds(low)[rmsprop], best_seconds(high).min()),
+        lambda low, high: ratio(best_seconds(high)[rmsprop], best_seconds(low).min()),
     )
-    slow, slow_low, slow_high = over_seeds(
+    slow, slow_low, slow_high = ratio_over_seeds(
         grid,
-        lambda low, high: ratio(float(bests(low)[rest].max()), bests(high).min()),
-        lambda low, high: ratio(float(bests(high)[rest].max()), bests(low).min()),
+        lambda low, high: ratio(float(best_seconds(low)[rest].max()), best_seconds(high).min()),
+        lambda low, high: ratio(float(best_seconds(high)[rest].max()), best_seconds(low).min()),
     )
     reason = (
-        f"RMSProp's best time is {words(value)} the fastest optimizer's, the slowest of "
-        f"the others' {words(slow)} ({few(grid)})"
+        f"RMSProp's best time is {times_in_words(value)} the fastest optimizer's, the slowest of "
+        f"the others' {times_in_words(slow)} ({seeds_in_words(grid)})"
     )
     verdict = (
         HOLDS
@@ -295,4 +264,4 @@ def all_but_rmsprop(id: str, studies: Known) -> Verdict:
         if high < REASONABLE or slow_low > REASONABLE
         else UNDECIDED
     )
-    return Verdict(id, verdict, value, low, high, REASONABLE, reason + about(grid))
+    return Verdict(id, verdict, value, low, high, REASONABLE, reason + judged_study(grid))

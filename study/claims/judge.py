@@ -1,4 +1,4 @@
-"""Every claim on the studies at hand."""
+"""Every claim judged on the studies in some folders."""
 
 from __future__ import annotations
 
@@ -11,11 +11,24 @@ import pandas as pd
 from study.claims.evidence import evidence, verdicts
 from study.claims.verdict import CLAIMS, Verdict
 from study.errors import StudyError
+from study.tables import Source, StoredStudy
 
 
 def table(found: Sequence[Verdict]) -> pd.DataFrame:
-    """The verdicts beside the published numbers: claim, verdict, statistic, low, high, threshold,
-    published, reason.
+    """The verdicts as a table, beside the published numbers.
+
+    Args:
+        found: the verdicts, as `judge` gives them.
+
+    Returns:
+        One row a claim, with the columns
+
+        - claim: its name; says: the claim in words
+        - verdict: `holds`, `fails` or `undecided`
+        - statistic, low, high: what was measured, with its interval; in the claim's unit
+        - threshold: what the statistic is compared with, in the same unit
+        - reason: the verdict's reason, a sentence
+        - published: what the published data say
     """
     return pd.DataFrame(
         [
@@ -30,17 +43,21 @@ def table(found: Sequence[Verdict]) -> pd.DataFrame:
     ).drop(columns="id")
 
 
-def judge(folders: str | Path | Sequence[str | Path], machine: str | None = None) -> list[Verdict]:
-    """Every claim's verdict on the studies in these folders.
+def judge(folders: Source | Sequence[Source], machine: str | None = None) -> list[Verdict]:
+    """Judge every claim on the studies in these folders.
 
     Args:
-        folders: of studies, contests and case studies of cycles.
+        folders: of studies, contests and case studies of cycles; a `StoredStudy` stands for its
+            folder.
         machine: whose runs of the studies to take, see `tables.load`.
+
+    Returns:
+        The verdicts, in the order of `CLAIMS`.
 
     Raises:
         StudyError: no folder, or one that holds no study.
     """
     if not folders:
         raise StudyError("name at least one study's folder")
-    folders = [folders] if isinstance(folders, str | Path) else folders
+    folders = [folders] if isinstance(folders, StoredStudy | str | Path) else folders
     return verdicts([evidence(folder, machine) for folder in folders])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from study.claims.evidence import Known, held, rows_of, unsaid
+from study.claims.evidence import Known, decide, no_evidence, rows_of
 from study.claims.verdict import Verdict, claim
 from study.spec.trial import OPTIMIZERS
 from study.storage.records import Outcome
@@ -28,7 +28,7 @@ def tenth_rule(id: str, studies: Known) -> Verdict:
         else pd.DataFrame()
     )
     if mine.empty:
-        return unsaid(
+        return no_evidence(
             id, threshold, "no contest has the finder's tenth rule: such as `contest DIR`"
         )
     seeds = mine["seed"].nunique()
@@ -41,11 +41,15 @@ def tenth_rule(id: str, studies: Known) -> Verdict:
     works = sum(value == 1 for value in state.values())
     possible = len(OPTIMIZERS) - sum(value == -1 for value in state.values())
     if seeds < intervals.FEWEST_SEEDS:
-        return unsaid(id, threshold, f"{counted(seeds, 'seed')}: whether a pick works may be luck")
+        return no_evidence(
+            id, threshold, f"{counted(seeds, 'seed')}: whether a pick works may be luck"
+        )
     counts = ", ".join(
         f"{name} {reached[name]} of {seeds}" for name in OPTIMIZERS if name in reached.index
     )
-    return held(id, works, works, possible, threshold, f"picks that train to the target: {counts}")
+    return decide(
+        id, works, works, possible, threshold, f"picks that train to the target: {counts}"
+    )
 
 
 @claim(
@@ -54,12 +58,10 @@ def tenth_rule(id: str, studies: Known) -> Verdict:
     "1.91 to 1.64 %, its second run carrying on from the first",
 )
 def clr_gain(id: str, studies: Known) -> Verdict:
-    """The cycle's gain over the same run at a constant rate, less half of the second run's gain
-    over the first, in points: above zero.
-    """
+    """The cycle's gain less half of the second run's gain over the first, in points: above zero."""
     rows = rows_of(studies, "cycles")
     if rows is None or rows["seed"].nunique() < intervals.FEWEST_SEEDS:
-        return unsaid(
+        return no_evidence(
             id, 0.0, f"no case study of {intervals.FEWEST_SEEDS} seeds: such as `cycles --out DIR`"
         )
     whole, cycle = (
@@ -72,7 +74,7 @@ def clr_gain(id: str, studies: Known) -> Verdict:
     most = intervals.mean((last[case_study.CONTROL_ON] - middle).to_numpy(float))
     own = f"{round(cycle.mean, 2) + 0.0:.2f} ({cycle.low:.2f} to {cycle.high:.2f})"
     reason = f"of {whole.mean:.2f} points that the second run gains {own} are the cycle's"
-    return held(id, most.mean, most.low, most.high, 0.0, f"{reason}, {whole.count} seeds")
+    return decide(id, most.mean, most.low, most.high, 0.0, f"{reason}, {whole.count} seeds")
 
 
 @claim("windows-equal", "triangular, Welch and Hann windows do equally well", "said, not measured")
@@ -80,7 +82,7 @@ def windows_equal(id: str, studies: Known) -> Verdict:
     """The largest difference of two windows' test errors in points, below a tenth of a point."""
     rows = rows_of(studies, "cycles")
     if rows is None or rows["seed"].nunique() < intervals.FEWEST_SEEDS:
-        return unsaid(
+        return no_evidence(
             id,
             case_study.EQUAL,
             f"no case study of {intervals.FEWEST_SEEDS} seeds: such as `cycles --out DIR`",
@@ -93,4 +95,4 @@ def windows_equal(id: str, studies: Known) -> Verdict:
         f"the largest difference is {abs(most.mean):.2f} points of test error, over "
         f"{most.count} seeds"
     )
-    return held(id, abs(most.mean), low, high, case_study.EQUAL, reason, above=False)
+    return decide(id, abs(most.mean), low, high, case_study.EQUAL, reason, above=False)

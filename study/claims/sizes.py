@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from study import tables
-from study.claims.evidence import Known, held, studies_in, unsaid
+from study.claims.evidence import Known, decide, no_evidence
 from study.claims.frame import LONG_CAP, ratio, states
+from study.claims.frame_sizes import NO_SIZES, sizes_of
 from study.claims.grids import MAJORITY
 from study.claims.verdict import Verdict, claim
-from study.storage.records import Outcome
 from study.tables import intervals
 from study.tables.intervals import Floats
 
@@ -23,21 +21,12 @@ SURVIVES = 0.9
 """Share of the sizes: one in ten may be a seed's bad luck."""
 
 
-SIZE_RANGE, FEWEST_WIDTHS = 4.0, 5
-"""A claim about sizes needs the largest so many times as wide as the smallest (the published ones
-9.75), and so many widths.
-"""
-
-
 TRANSFERS = 1.25
-"""The best rate at the smallest size is the best at the largest if it takes there at most this
-factor of the least time.
-"""
+"""A best rate transfers if it takes, at the largest size, at most this factor of the least time."""
 
 
 ENDS = 1.5
-"""Widths within this factor of the smallest, or of the largest, stand for it: single ones scatter.
-"""
+"""Widths within this factor of the smallest or largest count as it: single ones scatter."""
 
 
 ABOVE_RATE, RATE_RANGE = 1e-3, 5.0
@@ -46,79 +35,6 @@ ABOVE_RATE, RATE_RANGE = 1e-3, 5.0
 
 ENOUGH_ARRIVED = 0.8
 """Share of the trials at a rate that must have arrived for the shape of the rest to be judged."""
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """Seconds to the target of one optimizer's trials, (widths, rates, seeds), infinite where one
-    did not arrive, NaN where it is not known whether it would; its runs; and, of the same shape,
-    which trials ran out of time.
-    """
-
-    name: str
-    optimizer: str
-    widths: Floats
-    rates: Floats
-    seconds: Floats
-    runs: pd.DataFrame
-    capped: NDArray[np.bool_]
-
-    @property
-    def missing(self) -> int:
-        """Trials of which nothing is known."""
-        return int(np.isnan(self.seconds).sum())
-
-
-def sizes_of(studies: Known) -> Sizes | None:
-    """The study of the most widths, Adam's part of it if it has one; None if none spans enough.
-    What was asked for decides.
-    """
-    found = []
-    for study in studies_in(studies):
-        least, most = min(study.spec.widths), max(study.spec.widths)
-        if len(study.spec.widths) >= FEWEST_WIDTHS and most >= SIZE_RANGE * least:
-            found.append(study)
-    if not found:
-        return None
-    study = max(
-        found,
-        key=lambda study: (
-            len(study.spec.widths),
-            study.spec.seeds,
-            len(study.spec.rates),
-            study.spec.name,
-        ),
-    )
-    spec, widths, rates = (
-        study.spec,
-        np.array(sorted(study.spec.widths), float),
-        np.array(sorted(study.spec.rates), float),
-    )
-    optimizer = "adam" if "adam" in spec.optimizers else spec.optimizers[0]
-    shape = (len(widths), len(rates), spec.seeds)
-    runs = study.runs[study.runs["optimizer"] == optimizer] if len(study.runs) else study.runs
-    if runs.empty:
-        return Sizes(
-            spec.name,
-            optimizer,
-            widths,
-            rates,
-            np.full(shape, math.nan),
-            runs,
-            np.zeros(shape, bool),
-        )
-    axes = (list(widths), [optimizer], list(rates), spec.seeds)
-    seconds = tables.cube(runs, *axes)[:, 0]
-    capped = tables.on_axes(
-        runs, (runs["outcome"] == Outcome.CAPPED).to_numpy(), *axes, missing=False
-    )[:, 0]
-    return Sizes(spec.name, optimizer, widths, rates, seconds, runs, capped)
-
-
-NO_SIZES = (
-    f"no study has {FEWEST_WIDTHS} widths, the largest {SIZE_RANGE:g} times the "
-    "smallest: such as `run sizes`"
-)
 
 
 @claim(
@@ -130,7 +46,7 @@ def linear_size(id: str, studies: Known) -> Verdict:
     """The share of the rates at which time grows and a line is enough, above a half."""
     sizes = sizes_of(studies)
     if sizes is None:
-        return unsaid(id, MAJORITY, NO_SIZES)
+        return no_evidence(id, MAJORITY, NO_SIZES)
     by_rate: dict[float, Any] = {}
     if len(sizes.runs) and sizes.runs["width"].nunique() >= intervals.FEWEST_SIZES:
         by_rate = {row["rate"]: row for row in tables.sizes(sizes.runs).to_dict("records")}
@@ -164,7 +80,7 @@ def linear_size(id: str, studies: Known) -> Verdict:
         f"time against weights at each rate of {sizes.optimizer}: {', '.join(shapes)} "
         f"(study {sizes.name})"
     )
-    return held(id, value, low, high, MAJORITY, reason)
+    return decide(id, value, low, high, MAJORITY, reason)
 
 
 @claim(
@@ -173,12 +89,10 @@ def linear_size(id: str, studies: Known) -> Verdict:
     "36 of 36 sizes at five rates, 31 of 36 at 0.01",
 )
 def rate_survives_scaling(id: str, studies: Known) -> Verdict:
-    """Of the rates that train the smallest size, the share of all sizes that they train, above 90
-    %.
-    """
+    """The share of larger sizes that train at the rates that train the smallest: above 90 %."""
     sizes = sizes_of(studies)
     if sizes is None:
-        return unsaid(id, SURVIVES, NO_SIZES)
+        return no_evidence(id, SURVIVES, NO_SIZES)
     budget = float(tables.budget(sizes.runs).max()) if len(sizes.runs) else 0.0
     fastest = np.where(np.isnan(sizes.seconds), math.inf, sizes.seconds).min(axis=(1, 2))
     long = np.isfinite(fastest) & (budget >= LONG_CAP * fastest)
@@ -186,10 +100,12 @@ def rate_survives_scaling(id: str, studies: Known) -> Verdict:
     state = states(np.isfinite(sizes.seconds), failed)
     short = int((sizes.capped & ~long[:, None, None]).sum())
     if (state[0] == 0).any():
-        return unsaid(id, SURVIVES, f"not all is known of the smallest size (study {sizes.name})")
+        return no_evidence(
+            id, SURVIVES, f"not all is known of the smallest size (study {sizes.name})"
+        )
     starting = state[0] == 1
     if not starting.any():
-        return unsaid(id, SURVIVES, "no rate trains the smallest size")
+        return no_evidence(id, SURVIVES, "no rate trains the smallest size")
     larger = state[1:, starting]
     low = intervals.share_interval(int((larger == 1).sum()), larger.size)[0]
     high = intervals.share_interval(int((larger >= 0).sum()), larger.size)[1]
@@ -204,7 +120,7 @@ def rate_survives_scaling(id: str, studies: Known) -> Verdict:
     )
     reason += f"; {short} trials ran out of a cap too short to tell" if short else ""
     reason += f"; {sizes.missing} trials are missing" if sizes.missing else ""
-    return held(id, float((larger == 1).mean()), low, high, SURVIVES, reason)
+    return decide(id, float((larger == 1).mean()), low, high, SURVIVES, reason)
 
 
 @claim(
@@ -213,29 +129,27 @@ def rate_survives_scaling(id: str, studies: Known) -> Verdict:
     "0.0005, 0.001 and 0.00146 at both",
 )
 def best_rate_transfers(id: str, studies: Known) -> Verdict:
-    """At the largest size, the time of the rate that is best at the smallest over the least time,
-    below 1.25.
-    """
+    """Time at the largest size of the smallest's best rate, over the least time there: < 1.25."""
     sizes = sizes_of(studies)
     if sizes is None or len(sizes.rates) < 2:
-        return unsaid(id, TRANSFERS, NO_SIZES if sizes is None else "only one rate")
+        return no_evidence(id, TRANSFERS, NO_SIZES if sizes is None else "only one rate")
     small, large = sizes.widths <= ENDS * sizes.widths[0], sizes.widths * ENDS >= sizes.widths[-1]
     ends = [
         sizes.seconds[mask].transpose(1, 0, 2) for mask in (small, large)
     ]  # (rates, widths, seeds)
     if any(np.isnan(end).any() for end in ends):
-        return unsaid(
+        return no_evidence(
             id,
             TRANSFERS,
             f"{sum(int(np.isnan(end).sum()) for end in ends)} trials of the smallest and "
             "largest sizes are missing",
         )
     if min(end.shape[1] * end.shape[2] for end in ends) < intervals.FEWEST_SEEDS:
-        return unsaid(id, TRANSFERS, "too few trials of the smallest or the largest sizes")
+        return no_evidence(id, TRANSFERS, "too few trials of the smallest or the largest sizes")
     flat = [end.reshape(len(sizes.rates), -1) for end in ends]
     medians = [np.median(values, axis=1) for values in flat]
     if not all(np.isfinite(values).any() for values in medians):
-        return unsaid(id, TRANSFERS, "no rate works at the smallest or at the largest sizes")
+        return no_evidence(id, TRANSFERS, "no rate works at the smallest or at the largest sizes")
     drawn = [intervals.medians(values, intervals.draws(values.shape[1])) for values in flat]
 
     def penalty(at_small: Floats, at_large: Floats) -> Floats:
@@ -244,13 +158,13 @@ def best_rate_transfers(id: str, studies: Known) -> Verdict:
             return np.where(np.isfinite(chosen), chosen / at_large.min(axis=0), math.inf)
 
     value = float(penalty(medians[0][:, None], medians[1][:, None])[0])
-    low, high = intervals.between(penalty(*drawn))
+    low, high = intervals.percentile_interval(penalty(*drawn))
     best = [float(sizes.rates[int(np.argmin(values))]) for values in medians]
     reason = (
         f"best at the smallest sizes {best[0]:g}, at the largest {best[1]:g}; the first "
         f"takes {value:.2f} times the second's time there"
     )
-    return held(id, value, float(low), float(high), TRANSFERS, reason, above=False)
+    return decide(id, value, float(low), float(high), TRANSFERS, reason, above=False)
 
 
 @claim(
@@ -259,15 +173,13 @@ def best_rate_transfers(id: str, studies: Known) -> Verdict:
     "k 2.2e-6 at 0.001, 4.9e-6 s at 0.005; R^2 0.95, 0.85, 0.74",
 )
 def variance_above(id: str, studies: Known) -> Verdict:
-    """The largest rate's median time, and its scatter about the line, each over those of the least
-    rate from 0.001 up: both above one.
-    """
+    """Time and scatter of the largest rate over those of the least from 0.001 up: both > 1."""
     sizes = sizes_of(studies)
     if sizes is None:
-        return unsaid(id, 1.0, NO_SIZES)
+        return no_evidence(id, 1.0, NO_SIZES)
     above = np.flatnonzero(sizes.rates >= ABOVE_RATE * 0.999)
     if len(above) < 2 or sizes.rates[above[-1]] < RATE_RANGE * sizes.rates[above[0]]:
-        return unsaid(
+        return no_evidence(
             id, 1.0, f"the rates from {ABOVE_RATE:g} up span less than a factor of {RATE_RANGE:g}"
         )
     # The largest rate at which most sizes train: beyond it there is no time to compare.
@@ -278,14 +190,14 @@ def variance_above(id: str, studies: Known) -> Verdict:
         and np.isfinite(sizes.seconds[:, j]).mean() >= ENOUGH_ARRIVED
     ]
     if np.isnan(sizes.seconds[:, above]).any():
-        return unsaid(
+        return no_evidence(
             id,
             1.0,
             f"{int(np.isnan(sizes.seconds[:, above]).sum())} trials at rates from "
             f"{ABOVE_RATE:g} up are missing",
         )
     if len(working) < 2 or sizes.rates[working[-1]] < RATE_RANGE * sizes.rates[working[0]]:
-        return unsaid(id, 1.0, f"too few trials arrived at the rates from {ABOVE_RATE:g} up")
+        return no_evidence(id, 1.0, f"too few trials arrived at the rates from {ABOVE_RATE:g} up")
     first, last = sizes.seconds[:, working[0]], sizes.seconds[:, working[-1]]
     n = sizes.runs.groupby("width")["weights"].first().reindex(sizes.widths).to_numpy(float)
 
@@ -303,9 +215,9 @@ def variance_above(id: str, studies: Known) -> Verdict:
 
     slower, wider = compared(np.arange(len(n)))
     drawn = [compared(widths) for widths in intervals.draws(len(n), 400) if len(set(widths)) > 2]
-    low, high = intervals.between(np.array([min(pair) for pair in drawn]))
+    low, high = intervals.percentile_interval(np.array([min(pair) for pair in drawn]))
     ends = f"{sizes.rates[working[0]]:g} to {sizes.rates[working[-1]]:g}"
     reason = (
         f"from {ends}: {slower:.2f} times the time, {wider:.2f} times the scatter about the line"
     )
-    return held(id, min(slower, wider), float(low), float(high), 1.0, reason)
+    return decide(id, min(slower, wider), float(low), float(high), 1.0, reason)

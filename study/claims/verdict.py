@@ -16,8 +16,15 @@ HOLDS, FAILS, UNDECIDED = "holds", "fails", "undecided"
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a claim: the statistic with its interval, the threshold that it is held
-    against, and the reason in a sentence.
+    """A verdict on a claim.
+
+    Args:
+        id: the claim.
+        verdict: `holds`, `fails` or `undecided`.
+        statistic: what was measured.
+        low, high: its interval.
+        threshold: what it is compared with.
+        reason: the verdict's reason, a sentence.
     """
 
     id: str
@@ -29,7 +36,7 @@ class Verdict:
     reason: str
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values; a number that there is not is null."""
+        """Plain JSON values; NaN and infinity are null."""
         return {
             key: None if isinstance(value, float) and not math.isfinite(value) else value
             for key, value in asdict(self).items()
@@ -38,7 +45,14 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim in words, what the published data say about it, and the function that judges it."""
+    """A published claim.
+
+    Args:
+        id: its name.
+        text: the claim in words.
+        published: what the published data say about it.
+        judge: the function that judges it.
+    """
 
     id: str
     text: str

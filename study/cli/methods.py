@@ -38,7 +38,7 @@ from study.cli.options import (
     silence_of,
     workers_of,
 )
-from study.engines.choice import Setup
+from study.engines.choice import EngineChoice
 from study.engines.learner import Learner
 from study.errors import StudyError
 from study.spec.networks import CLASSES
@@ -86,7 +86,7 @@ def find_rate(
     lowest, highest, asked = (
         number("low", low, 0, 1e12),
         number("high", high, 0, 1e12),
-        integer("steps", steps, 1, finder.MOST_STEPS),
+        integer("steps", steps, 1, finder.MAX_STEPS),
     )
     finder.ramp(lowest, highest, asked, scale)  # refuses what is no ramp before anything is loaded
     multiple = finder.stop_of(stop)
@@ -314,7 +314,7 @@ def evolve(
         low=number("low", low, 0, 1e12),
         high=number("high", high, 0, 1e12),
         share=number("share", share, 0, 0.5),
-        resample=number("resample", resample, -1, 1),
+        resample=number("resample", resample, 0, 1, inclusive=True),
         bounded=bounded,
         momenta=None if momenta is None else _pair(momenta),
     )
@@ -381,7 +381,10 @@ def _pair(text: str) -> tuple[float, float]:
     parts = text.split(":")
     if len(parts) != 2:
         raise StudyError(f"momenta {text!r} must read LOW:HIGH, such as 0:0.99")
-    return number("momentum", parts[0], -1e-9, 1), number("momentum", parts[1], -1e-9, 1)
+    return (
+        number("momentum", parts[0], 0, 1, inclusive=True),
+        number("momentum", parts[1], 0, 1, inclusive=True),
+    )
 
 
 def _write_population(out: Path, done: Any, trial: Trial, settings: Any) -> None:
@@ -414,9 +417,9 @@ def schedules(
 ) -> None:
     """Print every schedule with its arguments, and draw what they look like: rate against step."""
     from study import figures
-    from study.spec.schedules.parse import told
+    from study.spec.schedules.parse import describe
 
-    for name, arguments, what in told():
+    for name, arguments, what in describe():
         typer.echo(f"{name}: {arguments}\n    {what}")
     for path in figures.save(figures.every_schedule(), out):
         typer.echo(path)
@@ -439,10 +442,10 @@ def cycles(
     seconds and what is the cycle's gain.
     """
     from study import figures
-    from study.experiments import resumable
+    from study.experiments.cycles import run_cycles
     from study.tables import case_study
 
-    rows = resumable.run_cycles(
+    rows = run_cycles(
         out,
         integer("seeds", seeds, 1, 10_000),
         dataset,
@@ -482,10 +485,11 @@ def contest(
     picks, and print what they are worth.
     """
     from study import figures, tables
-    from study.experiments import contest, resumable
+    from study.experiments.contest import run_contest
+    from study.experiments.methods import METHODS
     from study.tables import contests
 
-    known = tuple(contest.METHODS)
+    known = tuple(METHODS)
     chosen = (
         known
         if methods is None
@@ -494,7 +498,7 @@ def contest(
     out = folder / "contest" if out is None else out
     count, steps = integer("seeds", seeds, 1, 10_000), integer("budget", budget, 600, 10**9)
     setup = setup_of(engine, device, precision)
-    table = resumable.run_contest(
+    table = run_contest(
         folder,
         out,
         count,
@@ -530,7 +534,7 @@ def _trial(arguments: dict[str, Any]) -> Trial:
     return replace(spec.trials()[0], seed=integer("seed", arguments["seed"], 0, 2**31 - 1))
 
 
-def _learner(trial: Trial, out: Path | None, setup: Setup) -> tuple[Learner, int]:
+def _learner(trial: Trial, out: Path | None, setup: EngineChoice) -> tuple[Learner, int]:
     """A learner of that trial alone, and its steps an epoch; `out` is made first, since that may
     fail.
     """

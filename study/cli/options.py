@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from study.engines.choice import Setup
+from study.engines.choice import EngineChoice
 from study.machine.device import choose
 from study.spec.trial import OPTIMIZERS
 from study.validation import integer, number
@@ -26,11 +26,11 @@ def path_of(text: str) -> Path:
     return Path(text)
 
 
-def setup_of(engine: str, device: str | None, precision: str) -> Setup:
+def setup_of(engine: str, device: str | None, precision: str) -> EngineChoice:
     """The engine asked for; the device is settled for this process."""
     if device is not None:
         choose(device)
-    return Setup(engine, precision)
+    return EngineChoice(engine, precision)
 
 
 def workers_of(text: str) -> int | None:

@@ -1,6 +1,4 @@
-"""Images and labels: MNIST as the package carries it, Fashion-MNIST where the machine has it, or a
-file of the user's.
-"""
+"""Images and labels: MNIST from the package, Fashion-MNIST from the machine, or a user's file."""
 
 from __future__ import annotations
 
@@ -12,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from study.data.readers import KEYS, Arrays, Bytes, _md5, read_fashion, read_npz, verify
+from study.data.readers import KEYS, Arrays, Bytes, md5_of, read_fashion, read_npz, verify
 from study.errors import StudyError
 
 VALIDATION = 5_000
-"""The first images of the training set are held out, as the published code's loader did."""
+"""The first images of the training set are held out, as in the published code."""
 
 
 MNIST_MD5 = {
@@ -29,10 +27,13 @@ MNIST_MD5 = {
 
 @dataclass(frozen=True)
 class Images:
-    """A data set split for the study: images (N, 28, 28) of bytes, labels (N,) of 0 to 9, and the
-    MD5 of it all.
+    """A data set, split for the study.
 
-    `pixels` turns bytes into the numbers in [0, 1] that networks see.
+    Args:
+        name: as `load` takes it.
+        digest: the MD5 of the whole.
+        x_train, x_validation, x_test: images of bytes, (N, 28, 28).
+        y_train, y_validation, y_test: labels from 0 to 9, (N,).
     """
 
     name: str
@@ -51,31 +52,27 @@ def pixels(images: Bytes) -> NDArray[np.float32]:
 
 
 def load(name: str = "mnist") -> Images:
-    """The named data set, checked and split: all but the first 5,000 training images to train on
-    (55,000 for MNIST), those 5,000 for validation, and the test images.
+    """Load a data set, check it and split it.
+
+    The first 5,000 training images are for validation, the others for training: 55,000 of MNIST.
 
     Args:
         name: `mnist`, `fashion-mnist`, or the path of an `.npz` file with the keys x_train,
             y_train, x_test, y_test.
 
     Raises:
-        StudyError: the file is missing, truncated, of the wrong shape or dtype, or (for the named
-            sets) of the wrong checksum.
+        StudyError: the file is missing, truncated, or of the wrong shape or dtype; or a named set
+            has the wrong checksum.
+
+    >>> load("mnist").x_train.shape
+    (55000, 28, 28)
     """
     arrays: Arrays
     if name == "mnist":
+        help = "restore it from the project's repository (git checkout -- study/data/mnist.npz)"
         with resources.as_file(resources.files("study.data") / "mnist.npz") as path:
-            arrays = read_npz(
-                path,
-                help="restore it from the project's repository (git checkout -- "
-                "study/data/mnist.npz)",
-            )
-            verify(
-                arrays,
-                MNIST_MD5,
-                f"{path}",
-                "restore it from the project's repository (git checkout -- study/data/mnist.npz)",
-            )
+            arrays = read_npz(path, help)
+            verify(arrays, MNIST_MD5, f"{path}", help)
     elif name == "fashion-mnist":
         arrays = read_fashion()
     else:
@@ -91,7 +88,7 @@ def load(name: str = "mnist") -> Images:
             f"{name}: x_train holds {len(arrays['x_train'])} images, expected at least "
             f"{2 * held} (5,000 are held out)"
         )
-    digest = hashlib.md5("".join(_md5(arrays[key]) for key in KEYS).encode()).hexdigest()
+    digest = hashlib.md5("".join(md5_of(arrays[key]) for key in KEYS).encode()).hexdigest()
     return Images(
         name=name,
         digest=digest,
@@ -105,8 +102,15 @@ def load(name: str = "mnist") -> Images:
 
 
 def check(arrays: Arrays, where: str) -> None:
-    """Raise `StudyError` unless the arrays are images (N, 28, 28) and labels (N,) of bytes, labels
-    0 to 9, as many of each.
+    """Check the shapes and types of images and labels.
+
+    Args:
+        arrays: by the keys x_train, y_train, x_test, y_test.
+        where: where they come from, for the error.
+
+    Raises:
+        StudyError: images that are not bytes of shape (N, 28, 28), or labels that are not bytes
+            from 0 to 9 of shape (N,).
     """
     for part in ("train", "test"):
         x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]

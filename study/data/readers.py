@@ -55,9 +55,17 @@ Arrays = Mapping[str, Bytes]
 
 
 def read_npz(path: Path, help: str) -> dict[str, Bytes]:
-    """The four arrays in an `.npz` file; never unpickles. `help` ends the error's sentence."""
+    """Read the four arrays of an `.npz` file; pickled data is never loaded.
+
+    Args:
+        path: the file.
+        help: what the user can do about a bad file; it ends the sentence of the error.
+
+    Raises:
+        StudyError: no such file, a damaged one, or one that lacks a key of `KEYS`.
+    """
     try:
-        # Opened here, since numpy leaves a broken archive open.
+        # Opened here, since numpy does not close a broken archive.
         with path.open("rb") as stream:
             if not zipfile.is_zipfile(stream):
                 raise ValueError("it is no archive")
@@ -68,9 +76,8 @@ def read_npz(path: Path, help: str) -> dict[str, Bytes]:
             raise ValueError("it holds files that are no arrays")
     except FileNotFoundError:
         raise StudyError(f"no file {path}: {help}") from None
-    except (
-        Exception
-    ) as error:  # a damaged archive raises a dozen kinds, from zipfile, zlib, tokenize and numpy
+    # A damaged archive raises a dozen kinds of errors, from zipfile, zlib, tokenize and numpy.
+    except Exception as error:
         why = "pickled data is never loaded" if "pickle" in str(error) else first_line(error)
         raise StudyError(
             f"{path} is not a whole .npz file of plain arrays ({why}): {help}"
@@ -86,11 +93,14 @@ def read_npz(path: Path, help: str) -> dict[str, Bytes]:
 def read_fashion(
     folders: tuple[Path, ...] = FASHION_FOLDERS, download: Callable[[], Arrays] | None = None
 ) -> Arrays:
-    """Fashion-MNIST from the first folder that has its four IDX files (gzipped or not), else by
-    Keras's download.
+    """Read Fashion-MNIST.
+
+    Args:
+        folders: places of its four IDX files, gzipped or not; the first that has them is read.
+        download: gives the arrays where no folder has them; Keras's download where None.
 
     Raises:
-        StudyError: nowhere to be had, or damaged.
+        StudyError: no folder has the files and the download fails, or the data is damaged.
     """
     for folder in folders:
         found = {
@@ -105,7 +115,7 @@ def read_fashion(
         arrays = dict((download or _keras_fashion)())
     except Exception as error:  # Keras raises plain Exception when the network is away
         raise StudyError(
-            "fashion-mnist is not on this machine and not to be downloaded "
+            "fashion-mnist is not on this machine and could not be downloaded "
             f"({first_line(error)}): {FASHION_HELP}"
         ) from None
     verify(arrays, FASHION_MD5, "Keras's fashion-mnist", FASHION_HELP)
@@ -120,11 +130,13 @@ def _keras_fashion() -> Arrays:
 
 
 def read_idx(path: Path) -> Bytes:
-    """The array of bytes in an IDX file, gzipped where the name ends in `.gz` (LeCun's format: 0 0
-    8 rank, then sizes, then bytes).
+    """Read an IDX file of bytes: 0, 0, 8, the rank, the sizes, then the data (LeCun's format).
+
+    Args:
+        path: the file; it is gzipped if its name ends in `.gz`.
 
     Raises:
-        StudyError: not such a file, or cut short.
+        StudyError: not such a file, or a truncated one.
     """
     try:
         raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
@@ -145,9 +157,19 @@ def read_idx(path: Path) -> Bytes:
 
 
 def verify(arrays: Arrays, expected: Mapping[str, str], where: str, help: str) -> None:
-    """Raise `StudyError` unless the MD5 of every array's bytes is the expected one."""
+    """Check the MD5 of every array.
+
+    Args:
+        arrays: by the keys of `KEYS`.
+        expected: the MD5 by key.
+        where: where they come from, for the error.
+        help: what the user can do about it, for the error.
+
+    Raises:
+        StudyError: an MD5 is not the expected one.
+    """
     for key in KEYS:
-        found = _md5(arrays[key])
+        found = md5_of(arrays[key])
         if found != expected[key]:
             raise StudyError(
                 f"{where}: the MD5 of {key} is {found}, expected {expected[key]}: the data is "
@@ -155,5 +177,6 @@ def verify(arrays: Arrays, expected: Mapping[str, str], where: str, help: str) -
             )
 
 
-def _md5(array: Bytes) -> str:
+def md5_of(array: Bytes) -> str:
+    """The MD5 of an array's bytes, in C order."""
     return hashlib.md5(np.ascontiguousarray(array).tobytes()).hexdigest()

@@ -9,11 +9,19 @@ from numpy.typing import NDArray
 
 
 def batch_order(seed: int, start: int, count: int, batch: int, images: int) -> NDArray[np.int32]:
-    """Indices (count, batch) of the images of steps start..start+count-1: a new shuffle every
-    epoch, from the seed alone.
+    """Which images the batches of consecutive steps hold, from the seed alone.
 
-    What is left of an epoch after its last whole batch is skipped, as a `drop_remainder` pipeline
-    does.
+    Every epoch is a new shuffle. The images after its last whole batch are skipped.
+
+    Args:
+        seed: of the trial.
+        start: the first step, from 0.
+        count: number of steps.
+        batch: images a batch.
+        images: images of the training set.
+
+    Returns:
+        Indices of images, (count, batch).
     """
     per_epoch = images // batch
     rows = []

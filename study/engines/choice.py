@@ -1,4 +1,4 @@
-"""Which framework trains, at which precision."""
+"""The choice of the framework that trains, and of its precision."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     from study.engines.learner import Engine
 
 
-BACKENDS = {"tensorflow": "study.engines.tensorflow", "jax": "study.engines.jax"}
-"""Engines by name, and the module that is all of the framework which they need."""
+ENGINES = {"tensorflow": "study.engines.tensorflow", "jax": "study.engines.jax"}
+"""The engines by name, and the module that holds all of the framework that each needs."""
 
 
 PRECISIONS = ("default", "float32", "tf32")
-"""Of matrix products and convolutions; see `machine.resolved`."""
+"""Precisions of matrix products and convolutions; see `study.machine.nvidia.resolved`."""
 
 
 @dataclass(frozen=True)
-class Setup:
-    """An engine to be made from images, here or by a worker; nothing is imported before.
+class EngineChoice:
+    """Makes an engine from images, here or in a worker; the framework is imported only then.
 
     Args:
         engine: `tensorflow` or `jax`.
-        precision: `float32`, `tf32`, or `default`, which is what both frameworks do of themselves.
+        precision: `float32`, `tf32`, or `default`, the default of both frameworks.
 
     Raises:
         StudyError: another name.
@@ -42,22 +42,22 @@ class Setup:
     precision: str = "default"
 
     def __post_init__(self) -> None:
-        choice("engine", self.engine, tuple(BACKENDS))
+        choice("engine", self.engine, tuple(ENGINES))
         choice("precision", self.precision, PRECISIONS)
 
     def site(self) -> Site:
-        """This process's site with the engine."""
+        """The site of this process with the engine."""
         return this_site(self.engine, self.precision)
 
     def __call__(self, images: Images) -> Engine:
-        """The engine, its images on the device.
+        """Make the engine, and put the images on its device.
 
         Raises:
-            StudyError: the framework is not installed, sees no GPU where there is one, or lacks the
-                precision.
+            StudyError: the framework is not installed, does not start, lacks the precision, or does
+                not see the GPU of this machine.
         """
         try:
-            backend = import_module(BACKENDS[self.engine])
+            framework = import_module(ENGINES[self.engine])
         except ImportError as error:
             if (error.name or "").partition(".")[0] != self.engine:
                 raise
@@ -70,29 +70,29 @@ class Setup:
 
         precision = resolved(self.precision)
         try:
-            runs_on = backend.prepare(precision)
+            runs_on = framework.prepare(precision)
         except Exception as error:
             why = first_line(error) or type(error).__name__
             raise StudyError(
-                f"{self.engine} does not start on its device ({why}): give --device cpu, or mend it"
+                f"{self.engine} does not start on its device ({why}): "
+                "give --device cpu, or repair it"
             ) from None
-        if gpus("uuid") and runs_on != "gpu":
-            there = gpus("name")[0]
+        if gpus() and runs_on != "gpu":
             raise StudyError(
-                f"{self.engine} does not see this machine's GPU ({there}): install its CUDA "
-                "libraries, or give --device cpu"
+                f"{self.engine} does not see this machine's GPU ({gpus()[0].name}): "
+                "install its CUDA libraries, or give --device cpu"
             )
-        if runs_on == "gpu" and not gpus("uuid"):
+        if runs_on == "gpu" and not gpus():
             raise StudyError(
-                f"{self.engine} would train on a GPU that nvidia-smi does not tell of: mend "
-                "that, or give --device cpu"
+                f"{self.engine} would train on a GPU that nvidia-smi does not list: repair "
+                "nvidia-smi, or give --device cpu"
             )
-        return LanesEngine(images, backend, tune=runs_on == "gpu")
+        return LanesEngine(images, framework, tune=runs_on == "gpu")
 
 
-TENSORFLOW = Setup()
+TENSORFLOW = EngineChoice()
 
 
 def site_of(factory: Callable[[Images], Engine]) -> Site:
-    """This process's site with the engine that `factory` makes."""
-    return factory.site() if isinstance(factory, Setup) else this_site()
+    """The site of this process with the engine that `factory` makes."""
+    return factory.site() if isinstance(factory, EngineChoice) else this_site()

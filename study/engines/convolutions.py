@@ -1,31 +1,38 @@
-"""How the second convolution is computed, and pooling by maxima."""
+"""Forms of the second convolution, and pooling by maxima."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from study.engines.framework import Backend, Tensor
+from study.engines.framework import Framework, Tensor
 from study.spec.networks import Network
 
 FOLD_BELOW = 6
-"""Second convolutions with fewer input filters than this are folded; wider ones keep the library
-busy as they are.
-"""
+"""Second convolutions with fewer input filters are folded; wider ones are fast as they are."""
 
 
 FORMS = ("grouped", "folded", "patches")
-"""How the second convolution is computed: a grouped convolution, one over folded pixels, or a
-matrix product over patches.
+"""Forms of the second convolution: a grouped convolution, one over folded pixels, or a matrix
+product over patches.
 """
 
 
-MOST_ELEMENTS = 2**30
-"""Of one tensor: libraries for GPUs count in 32 bits."""
+MAX_ELEMENTS = 2**30
+"""Largest number of elements of one tensor: libraries for GPUs count in 32 bits."""
 
 
 def largest(xp: Any, z: Tensor, row: int, column: int) -> Tensor:
-    """The greatest over two axes of length 2, `row` before `column`; on a tie the gradient goes to
-    the first, as max-pooling's does.
+    """The maximum over two axes of length 2; on a tie the gradient goes to the first element.
+
+    So does the gradient of max-pooling.
+
+    Args:
+        xp: the array library.
+        z: the array.
+        row, column: the axes, `row` before `column`.
+
+    Returns:
+        The array without the two axes.
     """
     top, bottom = xp.unstack(z, axis=row)
     a, b = xp.unstack(top, axis=column - 1)
@@ -33,19 +40,26 @@ def largest(xp: Any, z: Tensor, row: int, column: int) -> Tensor:
     return xp.maximum(xp.maximum(a, b), xp.maximum(c, d))
 
 
-def usual_form(backend: Backend, network: Network) -> str:
-    """The form of the second convolution that is fastest on processors."""
-    return folded_or_grouped(network) if backend.CONVOLVES else "patches"
+def usual_form(framework: Framework, network: Network) -> str:
+    """The form of the second convolution that is fastest on processors, in this framework."""
+    return folded_or_grouped(network) if framework.FAST_CONVOLUTIONS else "patches"
 
 
 def folded_or_grouped(network: Network) -> str:
-    """The form of those that are convolutions."""
+    """The faster of the two forms that are convolutions."""
     return "folded" if network.filters and network.filters[0] < FOLD_BELOW else "grouped"
 
 
 def patched(xp: Any, x: Tensor, w: Tensor) -> Tensor:
-    """Same-padded grouped convolution as a matrix product over patches: x (B, H, W, K I), w (h, w,
-    I, K, O) -> (B, H, W, K O).
+    """Same-padded grouped convolution as a matrix product over patches.
+
+    Args:
+        xp: the array library.
+        x: images, (B, H, W, K I).
+        w: filters of K lanes, (h, w, I, K, O); h and w odd.
+
+    Returns:
+        (B, H, W, K O).
     """
     height, width, inputs, lanes, outputs = w.shape
     batch, rows, columns, _ = x.shape

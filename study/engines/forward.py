@@ -7,7 +7,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 from study.engines.convolutions import largest, patched
-from study.engines.framework import Backend, Tensor
+from study.engines.framework import Framework, Tensor
 from study.spec.networks import CLASSES, KERNEL, SIDE, Network
 
 HALF, QUARTER = SIDE // 2, SIDE // 4
@@ -15,28 +15,65 @@ HALF, QUARTER = SIDE // 2, SIDE // 4
 
 @lru_cache(maxsize=64)
 def forward(
-    backend: Backend, network: Network, lanes: int, batch: int, form: str
+    framework: Framework, network: Network, lanes: int, batch: int, form: str
 ) -> Callable[[Tensor, Tensor, Tensor | None], tuple[Tensor, list[Tensor]]]:
-    """The networks as a function (w (K, n), images (B, 28, 28) from 0 to 255, mask (B, dense) or
-    None) -> logits (K, B, 10), hidden layers.
+    """The networks as a function of their weights and of images.
 
-    The hidden layers are what the ReLUs give, (K, B, units); the first convolution's its greatest
-    of each filter alone, (K, 1, filters).
+    Args:
+        framework: computes.
+        network: the network of every lane.
+        lanes: K.
+        batch: B.
+        form: of the second convolution.
+
+    Returns:
+        A function (w (K, n), images (B, 28, 28) from 0 to 255, mask (B, dense) or None) -> logits
+        (K, B, 10) and a list of the hidden layers. A hidden layer is what its ReLUs give, (K, B,
+        units). Of the first convolution it is the maximum of each filter alone, (K, 1, filters).
     """
-    xp = backend.xp
     if not network.filters:
-        return partial(perceptron, xp, network, lanes, batch)
-    one, two = network.filters
-    fold = form == "folded"
+        return partial(perceptron, framework.xp, network, lanes, batch)
+    return Convolutional(framework, network, lanes, batch, form).logits
 
-    def unpack(w: Tensor) -> tuple[Tensor, ...]:
+
+class Convolutional:
+    """The networks with two convolutions, as `forward` has them; arguments as there."""
+
+    def __init__(
+        self, framework: Framework, network: Network, lanes: int, batch: int, form: str
+    ) -> None:
+        self.framework, self.xp, self.network = framework, framework.xp, network
+        self.lanes, self.batch, self.form = lanes, batch, form
+        # The convolutions stay outside of what is fused: the framework's own are faster.
+        self.weights = framework.fused(self._weights)
+        self.first, self.second = framework.fused(self._first), framework.fused(self._second)
+
+    def logits(self, w: Tensor, images: Tensor, mask: Tensor | None) -> tuple[Tensor, list[Tensor]]:
+        """See `forward`."""
+        xp, patches = self.xp, self.form == "patches"
+        w1, b1, w2, b2, w3, b3, w4, b4 = self.weights(w)
+        x = xp.cast(images, xp.float32)[..., None] / 255
+        z = patched(xp, x, w1[..., None, :]) if patches else xp.nn.conv2d(x, w1, 1, "SAME")
+        h1 = self.first(z, b1)
+        z = patched(xp, h1, w2) if patches else self.framework.convolve(h1, w2)
+        h2 = self.second(z, b2)
+        h3 = xp.nn.relu(h2 @ w3 + b3)
+        h1 = xp.reshape(xp.reduce_max(h1, axis=(0, 1, 2)), [self.lanes, 1, -1])
+        return (h3 if mask is None else h3 * mask) @ w4 + b4, [h1, h2, h3]
+
+    def _weights(self, w: Tensor) -> tuple[Tensor, ...]:
+        """Split the rows (K, n) into filters, biases and matrices of all lanes."""
+        xp, network, lanes = self.xp, self.network, self.lanes
+        one, two = network.filters
         w1, b1, w2, b2, w3, b3, w4, b4 = xp.split(w, network.sizes, axis=1)
         w1 = xp.reshape(
             xp.transpose(xp.reshape(w1, [lanes, KERNEL**2, one]), [1, 0, 2]),
             [KERNEL, KERNEL, 1, lanes * one],
         )
         w2 = xp.transpose(xp.reshape(w2, [lanes, KERNEL, KERNEL, one, two]), [1, 2, 3, 0, 4])
-        if fold:
+        if self.form == "folded":
+            # The 5x5 filter, shifted to each of the four places of a pooling window, is cut into
+            # the 3x3 blocks of 2x2 pixels that it covers there.
             shifts = [
                 [[y, 1 - y], [x, 1 - x], [0, 0], [0, 0], [0, 0]] for y in (0, 1) for x in (0, 1)
             ]
@@ -45,23 +82,27 @@ def forward(
                 xp.reshape(w2, [3, 2, 3, 2, one, lanes, 4 * two]), [0, 2, 1, 3, 4, 5, 6]
             )
             w2 = xp.reshape(w2, [3, 3, 4 * one, lanes * 4 * two])
-        elif form == "grouped":
+        elif self.form == "grouped":
             w2 = xp.reshape(w2, [KERNEL, KERNEL, one, lanes * two])
         w3 = xp.reshape(w3, [lanes, -1, network.dense])
         w4 = xp.reshape(w4, [lanes, network.dense, CLASSES])
         return w1, xp.reshape(b1, [-1]), w2, xp.reshape(b2, [-1]), w3, b3[:, None], w4, b4[:, None]
 
-    def first(z: Tensor, b: Tensor) -> Tensor:
+    def _first(self, z: Tensor, b: Tensor) -> Tensor:
+        """Pool what the first convolution gives; fold it where the second takes it so."""
+        xp, batch, lanes, one = self.xp, self.batch, self.lanes, self.network.filters[0]
         h = xp.nn.relu(largest(xp, xp.reshape(z, [batch, HALF, 2, HALF, 2, lanes * one]), 2, 4) + b)
-        if fold:
+        if self.form == "folded":
             h = xp.transpose(
                 xp.reshape(h, [batch, QUARTER, 2, QUARTER, 2, lanes, one]), [0, 1, 3, 5, 2, 4, 6]
             )
             h = xp.reshape(h, [batch, QUARTER, QUARTER, lanes * 4 * one])
         return h
 
-    def second(z: Tensor, b: Tensor) -> Tensor:
-        if fold:
+    def _second(self, z: Tensor, b: Tensor) -> Tensor:
+        """Pool what the second convolution gives, and put its lanes first."""
+        xp, batch, lanes, two = self.xp, self.batch, self.lanes, self.network.filters[1]
+        if self.form == "folded":
             z = xp.reshape(
                 largest(xp, xp.reshape(z, [batch, QUARTER, QUARTER, lanes, 2, 2, two]), 4, 5),
                 [batch, QUARTER, QUARTER, -1],
@@ -71,28 +112,17 @@ def forward(
         h = xp.reshape(xp.nn.relu(z + b), [batch, QUARTER**2, lanes, two])
         return xp.reshape(xp.transpose(h, [2, 0, 1, 3]), [lanes, batch, QUARTER**2 * two])
 
-    unpack, first, second = backend.fused(unpack), backend.fused(first), backend.fused(second)
-
-    def logits(w: Tensor, images: Tensor, mask: Tensor | None) -> tuple[Tensor, list[Tensor]]:
-        w1, b1, w2, b2, w3, b3, w4, b4 = unpack(w)
-        x = xp.cast(images, xp.float32)[..., None] / 255
-        h1 = first(
-            patched(xp, x, w1[..., None, :])
-            if form == "patches"
-            else xp.nn.conv2d(x, w1, 1, "SAME"),
-            b1,
-        )
-        h2 = second(patched(xp, h1, w2) if form == "patches" else backend.convolve(h1, w2), b2)
-        h3 = xp.nn.relu(h2 @ w3 + b3)
-        h1 = xp.reshape(xp.reduce_max(h1, axis=(0, 1, 2)), [lanes, 1, -1])
-        return (h3 if mask is None else h3 * mask) @ w4 + b4, [h1, h2, h3]
-
-    return logits
-
 
 def classified(xp: Any, z: Tensor, y: Tensor) -> Tensor:
-    """Which images (K, B) the logits (K, B, 10) get right; compared as floats, since TensorFlow
-    compares integers on the host.
+    """Which images are classified right.
+
+    Args:
+        xp: the array library.
+        z: logits, (K, B, 10).
+        y: labels, (B,).
+
+    Returns:
+        Truth values, (K, B). Floats are compared, since TensorFlow compares integers on the host.
     """
     return xp.equal(
         xp.cast(xp.argmax(z, axis=2, output_type=xp.int32), xp.float32), xp.cast(y, xp.float32)

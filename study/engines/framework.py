@@ -1,6 +1,6 @@
-"""What the lanes need of an array framework, so that they are written once.
+"""What the lanes need of a framework, so that they are written once.
 
-`study.engines.tensorflow` is TensorFlow's, `study.engines.jax` JAX's.
+`study.engines.tensorflow` and `study.engines.jax` are two such modules.
 """
 
 from __future__ import annotations
@@ -14,68 +14,91 @@ Tensor = Any
 Body = Callable[[Tensor, Any], tuple[Any, tuple[Tensor, Tensor]]]
 
 
-class Backend(Hashable, Protocol):
+class Framework(Hashable, Protocol):
     """A module with these names."""
 
     NAME: str
 
-    CONVOLVES: bool
-    """Has it fast convolutions on processors? Where not, products over patches are faster."""
+    FAST_CONVOLUTIONS: bool
+    """Whether its convolutions are fast on processors; else products over patches are faster."""
 
-    MOST: int | None
-    """The most steps of one call of a program, to which shorter arrays are filled up, since every
-    length would be compiled anew; None where any length will do.
+    MAX_STEPS_PER_CALL: int | None
+    """The number of steps that every call of a program is padded to, because each length would be
+    compiled anew; None where any length will do.
     """
 
     xp: Any
-    """The array namespace, under TensorFlow's names; `study.engines.rules` needs `sqrt` and `where`
+    """The array library, under TensorFlow's names; `study.engines.rules` needs `sqrt` and `where`
     of it alone.
     """
 
     def prepare(self, precision: str) -> str:
-        """Take GPU memory as it is needed, multiply in `float32` or `tf32`, and tell what it runs
-        on: `gpu` or `cpu`. Before all else.
+        """Settle memory, threads and precision; call it before all else.
+
+        Args:
+            precision: `float32` or `tf32`.
+
+        Returns:
+            What it runs on, `gpu` or `cpu`.
         """
         ...
 
     def fused(self, function: Callable[..., Any]) -> Any:
-        """`function` of tensors compiled into few passes over memory, its gradient likewise."""
+        """A function of tensors, compiled into few passes over memory, and its gradient too."""
         ...
 
     def convolve(self, x: Tensor, w: Tensor) -> Tensor:
-        """Same-padded grouped convolution: x (B, H, W, K I), w (h, w, I, K O) -> (B, H, W, K O); h
-        and w odd.
+        """Same-padded grouped convolution.
+
+        Args:
+            x: images, (B, H, W, K I).
+            w: filters, (h, w, I, K O); h and w odd.
+
+        Returns:
+            (B, H, W, K O).
         """
         ...
 
     def uniform(self, shape: tuple[int, ...], seed: Tensor) -> Tensor:
-        """Numbers in [0, 1) that depend on the two integers `seed` alone; every backend gives the
-        same.
-        """
+        """Numbers in [0, 1) of two integers `seed` alone; all frameworks give the same."""
         ...
 
     def value_and_gradient(
         self, function: Callable[[Tensor], tuple[Tensor, Tensor]], w: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """(value, extra) = function(w), and the gradient by w of the value's sum."""
+        """Value, extra and gradient, where (value, extra) = function(w).
+
+        The gradient is that of the sum of the values by w.
+        """
         ...
 
     def shaped(self, *shape: int | None, dtype: str = "float32") -> Any:
-        """The shape and type of a program's argument; None is any length."""
+        """The shape and type of an argument of a program; None is any length."""
         ...
 
     def compiled(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """`function` as one program for arguments `shaped` so, compiled once, whatever lengths up
-        to `MOST` it is called with.
+        """A function as one program, compiled once for all lengths.
+
+        Args:
+            function: of tensors.
+            arguments: what `shaped` gives for each argument.
         """
         ...
 
     def pixels(self) -> str:
-        """The type in which images are kept on the device: bytes where it gathers them."""
+        """The type of the images on the device: bytes, where it can gather bytes."""
         ...
 
-    def steps(self, body: Body, state: Any, count: Tensor, most: Any, lanes: int) -> Any:
-        """Run `state, (x, y) = body(i, state)` for i = 0..count-1, at most `most`, inside the
-        program; return the state and both stacks, (count or more, lanes).
+    def steps(self, body: Body, state: Any, count: Tensor, lanes: int) -> Any:
+        """Run `state, (x, y) = body(i, state)` for i = 0..count-1 inside a program.
+
+        Args:
+            body: one step.
+            state: what the first step begins with.
+            count: number of steps, at most `MAX_STEPS_PER_CALL`.
+            lanes: K; x and y are (K,).
+
+        Returns:
+            The last state, and the stacks of x and of y, (count or more, K) each.
         """
         ...

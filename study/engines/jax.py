@@ -1,7 +1,6 @@
-"""The backend of JAX, see `study.engines.framework.Backend`, of jax and numpy alone: for machines
-that have no TensorFlow.
+"""JAX as `study.engines.framework.Framework`; it needs no TensorFlow.
 
-`xp` gives jax.numpy under the few of TensorFlow's names that the lanes are written in.
+`xp` is jax.numpy under TensorFlow's names, as far as the lanes use them.
 """
 
 from __future__ import annotations
@@ -21,18 +20,17 @@ from study.engines.framework import Body, Tensor
 from study.machine.processor import schedulable_cores, usable_cores
 from study.machine.versions import THREADS
 
-os.environ.setdefault(
-    "XLA_PYTHON_CLIENT_PREALLOCATE", "false"
-)  # GPU memory as it is needed, not all at once
+# GPU memory is taken as it is needed, not all at once.
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 
 NAME = "jax"
 
 
-CONVOLVES = False
+FAST_CONVOLUTIONS = False
 
 
-MOST: int | None = 64
+MAX_STEPS_PER_CALL = 64
 
 
 KINDS = {"float64": jnp.float32, "int64": jnp.int32}
@@ -79,14 +77,12 @@ xp: Any = SimpleNamespace(
 
 
 def prepare(precision: str) -> str:
-    """See `Backend.prepare`; memory is taken as it is needed by the environment variable above."""
+    """See `Framework.prepare`; the environment variable above settles memory."""
     cores = usable_cores()
-    if (
-        THREADS[NAME] not in os.environ and cores < schedulable_cores()
-    ):  # a quota of processor time, which XLA does not look for
+    if THREADS[NAME] not in os.environ and cores < schedulable_cores():
+        # XLA does not know of a quota of processor time. Its client, which is made here, reads the
+        # variable; children decide for themselves.
         os.environ[THREADS[NAME]] = str(cores)
-        # The client that reads it is made now; processes that are started later are to decide for
-        # themselves.
         jax.devices()
         del os.environ[THREADS[NAME]]
     jax.config.update(
@@ -96,20 +92,20 @@ def prepare(precision: str) -> str:
 
 
 def fused(function: Callable[..., Any]) -> Any:
-    """See `Backend.fused`: `function` itself, since the whole program is compiled by XLA."""
+    """See `Framework.fused`: `function` itself, since the whole program is compiled by XLA."""
     return function
 
 
 def convolve(x: Tensor, w: Tensor) -> Tensor:
-    """See `Backend.convolve`."""
+    """See `Framework.convolve`."""
     return _conv2d(x, w, 1, "SAME")
 
 
 def uniform(shape: tuple[int, ...], seed: Tensor) -> Tensor:
-    """See `Backend.uniform`: those of TensorFlow's `stateless_uniform`, bit for bit, so that a
-    trial drops the same units on either engine.
+    """See `Framework.uniform`: the numbers of TensorFlow's `stateless_uniform`, bit for bit.
 
-    Philox-4x32-10 (Salmon et al. 2011).
+    So a trial drops the same units on either engine. The generator is Philox-4x32-10 (Salmon et al.
+    2011).
     """
     zero = jnp.zeros((), jnp.uint32)
     first, second = seed.astype(jnp.uint32)
@@ -143,33 +139,32 @@ def _philox(counter: tuple[Tensor, ...], key: tuple[Any, Any]) -> tuple[Tensor, 
 def value_and_gradient(
     function: Callable[[Tensor], tuple[Tensor, Tensor]], w: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """See `Backend.value_and_gradient`."""
+    """See `Framework.value_and_gradient`."""
     value, pull, extra = jax.vjp(function, w, has_aux=True)
     return value, extra, pull(jnp.ones_like(value))[0]
 
 
 def shaped(*shape: int | None, dtype: str = "float32") -> None:
-    """See `Backend.shaped`: nothing, shapes are read off the arguments."""
+    """See `Framework.shaped`; JAX reads shapes off the arguments, so there is nothing to give."""
 
 
 def compiled(function: Callable[..., Any], *arguments: Any) -> Any:
-    """See `Backend.compiled`."""
+    """See `Framework.compiled`."""
     return jax.jit(function)
 
 
 def pixels() -> str:
-    """See `Backend.pixels`."""
+    """See `Framework.pixels`."""
     return "uint8"
 
 
-def steps(body: Body, state: Any, count: Tensor, most: int, lanes: int) -> Any:
-    """See `Backend.steps`; the stacks are of length `most`."""
+def steps(body: Body, state: Any, count: Tensor, lanes: int) -> Any:
+    """See `Framework.steps`; the stacks are of length `MAX_STEPS_PER_CALL`."""
+    stack = jnp.zeros((MAX_STEPS_PER_CALL, lanes))
 
     def step(i: Tensor, carried: Any) -> Any:
         state, first, second = carried
         state, (x, y) = body(i, state)
         return state, first.at[i].set(x), second.at[i].set(y)
 
-    return lax.fori_loop(
-        0, count, step, (state, jnp.zeros((most, lanes)), jnp.zeros((most, lanes)))
-    )
+    return lax.fori_loop(0, count, step, (state, stack, stack))

@@ -1,15 +1,15 @@
-"""The Learner of lanes: K networks of one width and seed, trained together in one compiled program
-on shared batches.
+"""The Learner of lanes: K networks of one width and seed, trained by one compiled program.
 
-The weights of all lanes are one array (K, n), and so is each optimizer slot; a lane is a row. The
-first convolution is one ordinary convolution of the shared images with K times the filters, the
-second a grouped one, the dense layers batched matrix products. Lanes' losses are summed, never
-averaged, and nothing mixes rows.
+All lanes see the same batches. The weights of all lanes are one array (K, n), and so is each
+optimizer slot; a lane is a row. The first convolution is an ordinary one of the shared images with
+K times the filters. The second is a grouped one, and the dense layers are batched matrix products.
+The losses of the lanes are summed, never averaged, and no operation mixes rows.
 
-Pooling comes before bias and ReLU (max(x) + b = max(x + b), and ReLU is monotone: the same
-function, a quarter of the work). A narrow second convolution is folded: 2x2 blocks of pixels become
-channels, so that 5x5 over I channels turns into 3x3 over 4 I with the four places of a pooling
-window side by side in the output. That is 1.44 times the arithmetic at three times the speed.
+Pooling comes before bias and ReLU. That is the same function, since max(x) + b = max(x + b) and
+ReLU is monotone, and a quarter of the work. A narrow second convolution is folded: 2x2 blocks of
+pixels become channels. A 5x5 convolution over I channels then is a 3x3 one over 4 I. Its output has
+the four places of a pooling window side by side. That is 1.44 times the arithmetic at three times
+the speed.
 """
 
 from __future__ import annotations
@@ -25,33 +25,39 @@ from numpy.typing import NDArray
 from study.data.images import Images
 from study.data.readers import Bytes
 from study.engines.batches import batch_order
-from study.engines.convolutions import MOST_ELEMENTS, folded_or_grouped, usual_form
-from study.engines.framework import Backend, Tensor
+from study.engines.convolutions import MAX_ELEMENTS, folded_or_grouped, usual_form
+from study.engines.framework import Framework, Tensor
 from study.engines.learner import Bools, Floats, array_size, padded
-from study.engines.programs import reading, training
-from study.engines.rules import MOMENTUM, RULES, mixed
+from study.engines.programs import evaluation_program, training_program
+from study.engines.rules import MOMENTUM, RULES, mixed, starts
 from study.errors import StudyError
 from study.spec.networks import SIDE, network_of
 from study.spec.trial import OPTIMIZERS, Trial
 
 EVALUATION_BATCH = 500
+"""Images that are evaluated at once, if memory allows."""
 
 
 COMMONEST = 0.4
-"""Where one class is a larger share of the images than this, a network that answers the same for
-every image is not called stuck: its luck over a window could bring it near the targets, from 0.5
-up, at which lanes are examined.
+"""Largest share of one class in images on which a lane may be called stuck.
+
+A lane is examined only if its target is at least 0.5. A network with one answer for all images
+could come near it by luck where one class is more common than this.
 """
 
 
 @dataclass(frozen=True)
 class State:
-    """All that a step changes, as immutable tensors: slots (w, a, b) of (K, n), each lane's
-    optimizer (K, 1) and last rate (K,), and the number of steps taken (with the seed it fixes the
-    place in the batch order and the dropout masks).
+    """All that a step changes, as immutable tensors.
+
+    Args:
+        slots: the weights and the `SLOTS` arrays of the optimizers, (K, n) each.
+        kind: the optimizer of each lane, (K, 1).
+        rates: the last rate of each lane, (K,).
+        step: steps taken; with the seed it fixes the next batch and the dropout masks.
     """
 
-    slots: tuple[Tensor, Tensor, Tensor]
+    slots: tuple[Tensor, ...]
     kind: Tensor
     rates: Tensor
     step: int
@@ -59,11 +65,9 @@ class State:
 
 @dataclass(frozen=True)
 class DeviceImages:
-    """A data set on the device, pixels from 0 to 255 and int32 labels, and the backend whose device
-    it is.
-    """
+    """A data set on the device of a framework: pixels from 0 to 255, labels as int32."""
 
-    backend: Backend
+    framework: Framework
     x_train: Tensor
     y_train: Tensor
     x_validation: Tensor
@@ -72,18 +76,18 @@ class DeviceImages:
     y_test: Tensor
 
     @staticmethod
-    def of(images: Images, backend: Backend) -> DeviceImages:
+    def of(images: Images, framework: Framework) -> DeviceImages:
         """Copy the images to the device."""
-        xp = backend.xp
+        xp = framework.xp
 
         def pixels(x: Bytes) -> Tensor:
-            return xp.constant(x.astype(backend.pixels()))
+            return xp.constant(x.astype(framework.pixels()))
 
         def labels(y: Bytes) -> Tensor:
             return xp.constant(y.astype(np.int32))
 
         return DeviceImages(
-            backend,
+            framework,
             pixels(images.x_train),
             labels(images.y_train),
             pixels(images.x_validation),
@@ -94,12 +98,14 @@ class DeviceImages:
 
 
 class Lanes:
-    """A `Learner` of lanes in a backend's arrays, one lane a trial and padding up to the array's
-    size; see `study.engines.learner.Learner`.
+    """The `Learner` of lanes; see `study.engines.learner.Learner`.
+
+    There is a lane for each trial, and padding up to the size of the array.
 
     Args:
-        trials: trials that differ in optimizer and learning rate alone.
+        trials: they differ in optimizer and learning rate alone.
         images: the data set.
+        form: of the second convolution; the usual one where None.
 
     Raises:
         StudyError: the batch is larger than the training set.
@@ -108,7 +114,7 @@ class Lanes:
     def __init__(
         self, trials: Sequence[Trial], images: DeviceImages, form: str | None = None
     ) -> None:
-        trial, xp = trials[0], images.backend.xp
+        trial, xp = trials[0], images.framework.xp
         self.images, self.seed, self.batch, self.hyper = (
             images,
             trial.seed,
@@ -120,25 +126,25 @@ class Lanes:
                 f"batch {self.batch} is more than the {len(images.y_train)} training images"
             )
         self.network = network_of(trial)
-        self.form = form or usual_form(images.backend, self.network)
-        # An array computes all six rules, so that arrays of any trials share one program; a trial
-        # alone is to cost what it costs alone.
+        self.form = form or usual_form(images.framework, self.network)
+        # Arrays compute all six rules, so that all arrays share one compiled program. A single
+        # trial computes only its own rule, because its step time is measured.
         self.optimizers = OPTIMIZERS if len(trials) > 1 else (trial.optimizer,)
         self.lanes = array_size(len(trials))
         lanes = padded(trials, self.lanes)
         kind = [[self.optimizers.index(t.optimizer)] for t in lanes]
-        starts = [[RULES[self.hyper][t.optimizer].start] for t in lanes]
+        begin = np.array([starts(RULES[self.hyper][t.optimizer]) for t in lanes], np.float32)
         w = np.tile(self.network.initial_weights(self.seed), (self.lanes, 1))
-        a = np.broadcast_to(np.array(starts, np.float32), w.shape)
+        columns = begin.T[:, :, None]  # the start of each slot, (K, 1)
         self.state = State(
-            (xp.constant(w), xp.constant(a), xp.zeros_like(w)),
+            (xp.constant(w), *(xp.constant(np.broadcast_to(x, w.shape)) for x in columns)),
             xp.constant(kind, xp.int32),
             xp.zeros(self.lanes),
             0,
         )
 
     def prepare(self) -> None:
-        """See `Learner.prepare`: one step, the first of its program if need be, and back."""
+        """See `Learner.prepare`: a step compiles the program, and is undone."""
         before = self.state
         self.advance(np.zeros((1, self.lanes)))
         self.state = before
@@ -151,7 +157,7 @@ class Lanes:
             if momenta is None
             else np.asarray(momenta, np.float32)
         )
-        most = self.images.backend.MOST or len(rates)
+        most = self.images.framework.MAX_STEPS_PER_CALL or len(rates)
         parts = [
             self._advance(rates[i : i + most], momenta[i : i + most])
             for i in range(0, len(rates), most)
@@ -160,13 +166,13 @@ class Lanes:
         return losses, correct
 
     def _advance(self, rates: Floats, momenta: Floats) -> tuple[Floats, Floats]:
-        """Some steps in one call of the program."""
-        backend, xp = self.images.backend, self.images.backend.xp
-        program = training(
-            backend, self.network, self.lanes, self.batch, self.hyper, self.optimizers, self.form
+        """Take at most `MAX_STEPS_PER_CALL` steps, in one call of the program."""
+        framework, xp = self.images.framework, self.images.framework.xp
+        program = training_program(
+            framework, self.network, self.lanes, self.batch, self.hyper, self.optimizers, self.form
         )
         images, state, count = self.images, self.state, len(rates)
-        missing = (backend.MOST or count) - count
+        missing = (framework.MAX_STEPS_PER_CALL or count) - count
 
         def filled(array: NDArray[Any]) -> NDArray[Any]:
             return np.pad(array, ((0, missing), (0, 0)), mode="edge")
@@ -188,7 +194,7 @@ class Lanes:
         self.state = replace(
             state, slots=slots, rates=xp.constant(rates[-1], xp.float32), step=state.step + count
         )
-        np.asarray(slots[0][0, 0])  # the last update, not just the last loss, is waited for
+        np.asarray(slots[0][0, 0])  # waits for the last update, not just for the last loss
         return np.asarray(losses)[:count], np.asarray(correct)[:count]
 
     def evaluate(self, test: bool = False) -> Floats:
@@ -197,9 +203,8 @@ class Lanes:
         x, y = (
             (images.x_test, images.y_test) if test else (images.x_validation, images.y_validation)
         )
-        right = list(
-            self._read(x, y, self.state.slots[0])
-        )  # all asked of the device before the first is waited for
+        # The device gets all batches before the first result is waited for.
+        right = list(self._read(x, y, self.state.slots[0]))
         accuracy: Floats = np.concatenate(
             [np.asarray(correct)[:, seen] for correct, _, seen in right], axis=1
         ).mean(axis=1)
@@ -208,26 +213,24 @@ class Lanes:
     def stuck(self, lanes: Sequence[int]) -> Bools:
         """See `Learner.stuck`.
 
-        The proof: some ReLU layer gives zero for every training and validation image, so the
-        network answers the same for all of them and every gradient at or below that layer is
-        exactly zero; and an update with that gradient changes none of those weights, bit for bit
-        (what momentum is left only decays, so no later update will). What lies above the layer sees
-        a constant and learns at most the commonest class.
+        The proof has two parts. Some ReLU layer gives zero for every training and validation image.
+        So the network answers the same for all of them, and every gradient at or below that layer
+        is exactly zero. And an update with that gradient changes none of those weights, bit for
+        bit; no later update will, since what is left of a momentum only decays. The layers above
+        see a constant, and learn at most the commonest class.
         """
-        xp = self.images.backend.xp
+        xp = self.images.framework.xp
         sets = (
             (self.images.x_train, self.images.y_train),
             (self.images.x_validation, self.images.y_validation),
         )
         if any(float(np.bincount(np.asarray(y)).max()) > COMMONEST * len(y) for _, y in sets):
-            return np.zeros(
-                len(lanes), bool
-            )  # one answer for all images would already be a good score
+            # One answer for all images would already be a good score.
+            return np.zeros(len(lanes), bool)
         places = padded(lanes, array_size(len(lanes)))
-        w, a, b = (xp.gather(slot, places) for slot in self.state.slots)
-        ends = np.cumsum(self.network.sizes)[
-            1:-1:2
-        ]  # weights up to and with the bias of each hidden layer
+        w, *slots = (xp.gather(slot, places) for slot in self.state.slots)
+        # The number of weights up to each hidden layer, its bias included.
+        ends = np.cumsum(self.network.sizes)[1:-1:2]
         dead = np.ones((len(ends), len(places)), bool)
         for _, greatest, _ in chain.from_iterable(self._read(x, y, w) for x, y in sets):
             dead &= np.asarray(greatest) <= 0
@@ -235,44 +238,53 @@ class Lanes:
                 break
         rule = mixed([RULES[self.hyper][name] for name in self.optimizers])
         rates, t = xp.gather(self.state.rates, places)[:, None], xp.constant(self.state.step + 1.0)
-        moved, _, _ = rule(
-            xp, xp.gather(self.state.kind, places), w, a, b, xp.zeros_like(w), rates, t
-        )
+        kind = xp.gather(self.state.kind, places)
+        moved, *_ = rule(xp, kind, w, *slots, xp.zeros_like(w), rates, t)
         still = np.asarray(moved) == np.asarray(w)
         frozen = np.array([still[:, :end].all(axis=1) for end in ends])
         proved: Bools = (dead & frozen).any(axis=0)[: len(lanes)]
         return proved
 
     def snapshot(self) -> State:
-        """See `Learner.snapshot`; tensors are immutable, so this copies nothing."""
+        """See `Learner.snapshot`; nothing is copied, since tensors are immutable."""
         return self.state
 
     def restore(self, state: State) -> None:
         """See `Learner.restore`."""
         self.state, self.lanes = state, int(state.kind.shape[0])
 
-    def take(self, lanes: Sequence[int]) -> None:
-        """See `Learner.take`."""
-        xp = self.images.backend.xp
+    def keep(self, lanes: Sequence[int]) -> None:
+        """See `Learner.keep`."""
+        xp = self.images.framework.xp
         kept = xp.constant(list(lanes), xp.int32)
-        w, a, b, kind, rates = (
+        *slots, kind, rates = (
             xp.gather(part, kept) for part in (*self.state.slots, self.state.kind, self.state.rates)
         )
-        self.restore(State((w, a, b), kind, rates, self.state.step))
+        self.restore(State(tuple(slots), kind, rates, self.state.step))
 
     def _read(self, x: Tensor, y: Tensor, w: Tensor) -> Iterator[tuple[Tensor, Tensor, Bools]]:
-        """`reading` over a whole set, batch by batch."""
-        backend = self.images.backend
+        """Run `evaluation_program` over a whole set, batch by batch.
+
+        Args:
+            x, y: images and labels on the device.
+            w: weights, (K, n).
+
+        Yields:
+            For each batch the two results of the program, and which images are no padding.
+        """
+        framework = self.images.framework
         lanes = int(w.shape[0])
-        # Without a gradient the convolutions are as good as products over patches, and take less
+        # Without a gradient, convolutions are as fast as products over patches, and take less
         # memory.
         batch = min(
-            EVALUATION_BATCH, MOST_ELEMENTS // (SIDE**2 * lanes * max(1, *self.network.filters, 1))
+            EVALUATION_BATCH, MAX_ELEMENTS // (SIDE**2 * lanes * max(1, *self.network.filters, 1))
         )
-        program = reading(backend, self.network, lanes, batch, folded_or_grouped(self.network))
+        program = evaluation_program(
+            framework, self.network, lanes, batch, folded_or_grouped(self.network)
+        )
         for begin in range(0, len(y), batch):
             chosen = np.arange(begin, begin + batch)
             correct, greatest = program(
-                x, y, backend.xp.constant(np.minimum(chosen, len(y) - 1), backend.xp.int32), w
+                x, y, framework.xp.constant(np.minimum(chosen, len(y) - 1), framework.xp.int32), w
             )
             yield correct, greatest, chosen < len(y)

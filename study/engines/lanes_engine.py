@@ -1,4 +1,4 @@
-"""Makes learners of lanes, and times the forms of their convolution where that is asked for."""
+"""Makes learners of lanes, and chooses the form of their second convolution by timing."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from study.data.images import Images
-from study.engines.convolutions import FORMS, MOST_ELEMENTS, folded_or_grouped, usual_form
-from study.engines.framework import Backend
+from study.engines.convolutions import FORMS, MAX_ELEMENTS, folded_or_grouped, usual_form
+from study.engines.framework import Framework
 from study.engines.lanes import DeviceImages, Lanes
 from study.engines.learner import array_size
 from study.errors import StudyError
@@ -18,23 +18,25 @@ from study.spec.networks import KERNEL, SIDE, Network, network_of
 from study.spec.trial import Trial
 
 CLEARLY = 0.9
+"""A form replaces the usual one if it takes less than this share of its time."""
 
 
 TUNING_ROUNDS, TUNING_STEPS = 3, 10
+"""Rounds in which a form is timed, and the steps of a round."""
 
 
 class LanesEngine:
-    """Makes learners for the driver; the data set is put on the backend's device once.
+    """Makes learners of lanes; the data set is put on the device once.
 
     Args:
         images: the data set.
-        backend: the framework.
+        framework: computes.
         tune: time the forms of the second convolution, once for each network and array size, and
-            take the fastest; else the processors'.
+            take the fastest. Without it the form is the one that is usual on processors.
     """
 
-    def __init__(self, images: Images, backend: Backend, tune: bool = False) -> None:
-        self.images, self.tune = DeviceImages.of(images, backend), tune
+    def __init__(self, images: Images, framework: Framework, tune: bool = False) -> None:
+        self.images, self.tune = DeviceImages.of(images, framework), tune
         self.forms: dict[tuple[Network, int, int], str] = {}
 
     def learner(self, trials: Sequence[Trial]) -> Lanes:
@@ -42,17 +44,22 @@ class LanesEngine:
         return Lanes(trials, self.images, self.form(trials))
 
     def form(self, trials: Sequence[Trial], clock: Callable[[], float] = time.perf_counter) -> str:
-        """The form of the second convolution for these trials; the usual one unless another takes
-        less than `CLEARLY` of its time.
+        """The form of the second convolution for these trials.
+
+        It is the usual one, unless another takes less than `CLEARLY` of its time.
+
+        Args:
+            trials: those of one array.
+            clock: a monotonic clock, in seconds.
         """
         network = network_of(trials[0])
         key, usual = (
             (network, array_size(len(trials)), trials[0].batch),
-            usual_form(self.images.backend, network),
+            usual_form(self.images.framework, network),
         )
         if self.tune and network.filters and key not in self.forms:
             patches = key[1] * trials[0].batch * (SIDE // 2 * KERNEL) ** 2 * network.filters[0]
-            forms = [form for form in FORMS if form != "patches" or patches < MOST_ELEMENTS]
+            forms = [form for form in FORMS if form != "patches" or patches < MAX_ELEMENTS]
             seconds = {form: _seconds(trials, self.images, form, clock) for form in forms}
             usual = usual if usual in seconds else folded_or_grouped(network)
             best = min(seconds, key=lambda form: seconds[form])
@@ -63,8 +70,9 @@ class LanesEngine:
 def _seconds(
     trials: Sequence[Trial], images: DeviceImages, form: str, clock: Callable[[], float]
 ) -> float:
-    """Seconds of a step in that form, the least of a few rounds; infinite where it cannot be
-    computed, for want of memory perhaps.
+    """Seconds of a step in a form: the smallest of a few rounds.
+
+    It is infinite where the form cannot be computed, for lack of memory perhaps.
     """
     try:
         learner = Lanes(trials, images, form)

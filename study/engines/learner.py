@@ -1,4 +1,4 @@
-"""The one seam: a Learner trains K models ("lanes") at once, each at its own learning rate."""
+"""The seam: a Learner trains K models ("lanes") at once, each at its own learning rate."""
 
 from __future__ import annotations
 
@@ -20,77 +20,106 @@ T = TypeVar("T")
 
 
 LANE_SIZES = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 144, 192, 288)
-"""Arrays have one of these numbers of lanes, since each number costs a compilation."""
+"""The sizes that an array may have; they are few, since each costs a compilation."""
 
 
 def array_size(lanes: int) -> int:
-    """The smallest array that holds so many lanes."""
+    """The smallest size of an array that holds `lanes` lanes.
+
+    >>> array_size(5)
+    8
+    """
     return next(size for size in LANE_SIZES if size >= lanes)
 
 
 def padded(items: Sequence[T], size: int) -> list[T]:
-    """The items, then the first again until there are `size`: padding lanes repeat a lane that
-    trains anyway.
+    """The items, followed by copies of the first up to the length `size`.
+
+    So padding lanes repeat a lane that trains anyway.
+
+    >>> padded(["a", "b"], 4)
+    ['a', 'b', 'a', 'a']
     """
     return [*items, *[items[0]] * (size - len(items))]
 
 
 class Learner(Protocol):
-    """K models in lockstep: same width, seed, initial weights and batches; rates and update rules
-    differ. No operation mixes lanes.
+    """K models in lockstep, which differ in rates and update rules alone.
+
+    They share width, seed, initial weights and batches. No operation mixes lanes.
     """
 
     lanes: int
     """K, the lanes in the array."""
 
     def prepare(self) -> None:
-        """Compile for the present number of lanes where that is still to be done, and change
-        nothing: what comes before the clock.
+        """Compile for the present number of lanes, if needed, and change nothing.
+
+        It is called before the clock runs.
         """
         ...
 
     def advance(self, rates: Floats, momenta: Floats | None = None) -> tuple[Floats, Floats]:
-        """Take T steps at `rates` (T, K); return losses (T, K) and fractions of the batch
-        classified right (T, K), device finished.
+        """Take T steps, and wait until the device has finished.
 
-        `momenta` (T, K) are Momentum's coefficients, 0.5 where they are not given; lanes of other
-        optimizers have none.
+        Args:
+            rates: a learning rate for each step and lane, (T, K).
+            momenta: Momentum's coefficients, (T, K); 0.5 where None. Other optimizers ignore them.
+
+        Returns:
+            Losses (T, K), each before its step, and fractions of the batch classified right (T, K).
         """
         ...
 
     def evaluate(self, test: bool = False) -> Floats:
-        """Accuracy of each lane on the validation set, or on the test set, (K,)."""
+        """Accuracy of each lane on the validation set, or if `test` on the test set, (K,)."""
         ...
 
     def stuck(self, lanes: Sequence[int]) -> Bools:
-        """Which of the given lanes can provably never learn again, at a rate that never rises; one
-        truth value each.
+        """Which lanes can provably never learn again, at rates that never rise.
+
+        Args:
+            lanes: indices of the lanes to examine.
+
+        Returns:
+            A truth value for each of them; False where there is no proof.
         """
         ...
 
     def snapshot(self) -> Any:
-        """Weights, optimizer slots, step counter and place in the batch order, bit for bit."""
+        """Weights, optimizer slots, number of steps and place in the batch order, bit for bit."""
         ...
 
     def restore(self, state: Any) -> None:
         """Go back to a snapshot, its number of lanes included."""
         ...
 
-    def take(self, lanes: Sequence[int]) -> None:
-        """Keep the lanes at these indices, slots included, in this order; one may come twice."""
+    def keep(self, lanes: Sequence[int]) -> None:
+        """Keep these lanes with their slots, in this order, and drop the others.
+
+        Args:
+            lanes: indices of lanes; one may come twice.
+        """
         ...
 
 
 CHUNK = 50
-"""Steps that a search's learner takes at once: one that has ended costs at most so many more."""
+"""Steps that a search takes at once; a lane that has ended costs at most this many more."""
 
 
 def advance_finite(
     learner: Learner, rates: Floats, momenta: Floats | None = None
 ) -> Iterator[tuple[Floats, Floats, Bools]]:
-    """Take T steps at `rates` (T, K), `CHUNK` at a time; yield each chunk's losses and fractions
-    classified right, as `Learner.advance` has them, and which lanes' losses were all finite so far,
-    (K,).
+    """Take T steps, `CHUNK` at a time, and watch for losses that are not finite.
+
+    Args:
+        learner: takes the steps.
+        rates: (T, K).
+        momenta: (T, K), or None; as in `Learner.advance`.
+
+    Yields:
+        Of each chunk, the losses and the fractions classified right, as `Learner.advance` returns
+        them, and which lanes have had finite losses alone so far, (K,).
     """
     finite: Bools = np.ones(learner.lanes, bool)
     for begin in range(0, len(rates), CHUNK):
@@ -100,14 +129,23 @@ def advance_finite(
         yield losses, correct, finite
 
 
-def held(row: Sequence[float], steps: int, lanes: int) -> Floats:
-    """Rates (steps, lanes) that stay: the row's, padded. A view, which takes no memory."""
+def constant_rates(row: Sequence[float], steps: int, lanes: int) -> Floats:
+    """Rates that stay the same over all steps.
+
+    Args:
+        row: a rate for each lane that is no padding.
+        steps: T.
+        lanes: K, padding included.
+
+    Returns:
+        (T, K), a view that takes no memory.
+    """
     return np.broadcast_to(np.array(padded(row, lanes), float), (steps, lanes))
 
 
 class Engine(Protocol):
-    """Makes learners; the one thing the outside world needs of the tensor world."""
+    """Makes learners: all that other packages need of the tensors."""
 
     def learner(self, trials: Sequence[Trial]) -> Learner:
-        """A fresh learner with a lane for each trial; they differ in optimizer and rate alone."""
+        """A fresh learner with a lane for each trial; trials differ in optimizer and rate alone."""
         ...

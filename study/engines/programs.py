@@ -1,4 +1,4 @@
-"""The compiled programs: steps of training, and looking at images without training."""
+"""The compiled programs: steps of training, and evaluation without training."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from functools import lru_cache, partial
 from typing import Any
 
 from study.engines.forward import classified, forward
-from study.engines.framework import Backend, Tensor
-from study.engines.rules import RULES, mixed
+from study.engines.framework import Framework, Tensor
+from study.engines.rules import RULES, SLOTS, mixed
 from study.spec.networks import CLASSES, SIDE, Network
 
 
 @lru_cache(maxsize=64)
-def training(
-    backend: Backend,
+def training_program(
+    framework: Framework,
     network: Network,
     lanes: int,
     batch: int,
@@ -21,12 +21,25 @@ def training(
     optimizers: tuple[str, ...],
     form: str,
 ) -> Any:
-    """The compiled program that takes T steps: (images, labels, order (T, B), rates (T, K), momenta
-    (T, K), kind (K, 1), slots, start, seed) -> slots, losses (T, K), correct (T, K), where slots
-    are (w, a, b), each (K, n), and start is the number of steps taken before.
+    """The compiled program that takes T steps.
+
+    Args:
+        framework: compiles it.
+        network: the network of every lane.
+        lanes: K.
+        batch: B, images a step.
+        hyper: the set of hyper-parameters, a key of `RULES`.
+        optimizers: names of the rules that lanes may have.
+        form: of the second convolution.
+
+    Returns:
+        A function (images, labels, order (T, B), rates (T, K), momenta (T, K), kind (K, 1), slots,
+        count, start, seed) -> slots, losses (T, K), fractions classified right (T, K). The slots
+        are the weights and `SLOTS` arrays, (K, n) each; `count` is T without padding; `start` is
+        the number of steps taken before.
     """
-    xp, logits = backend.xp, forward(backend, network, lanes, batch, form)
-    update = backend.fused(partial(mixed([RULES[hyper][name] for name in optimizers]), xp))
+    xp, logits = framework.xp, forward(framework, network, lanes, batch, form)
+    update = framework.fused(partial(mixed([RULES[hyper][name] for name in optimizers]), xp))
     keep = 1 - network.dropout
 
     def program(
@@ -42,11 +55,11 @@ def training(
         seed: Tensor,
     ) -> Any:
         def body(i: Tensor, slots: Any) -> Any:
-            w, a, b = slots
+            w = slots[0]
             x, y = xp.gather(images, order[i]), xp.gather(labels, order[i])
             mask = None
             if network.dropout:
-                drawn = backend.uniform((batch, network.dense), xp.stack([seed, start + i]))
+                drawn = framework.uniform((batch, network.dense), xp.stack([seed, start + i]))
                 mask = xp.cast(drawn < keep, xp.float32) / keep
 
             def loss(w: Tensor) -> tuple[Tensor, Tensor]:
@@ -57,51 +70,59 @@ def training(
                     xp.reduce_sum(log_p * xp.one_hot(y, CLASSES), axis=2), axis=1
                 ), xp.reduce_mean(right, axis=1)
 
-            value, correct, g = backend.value_and_gradient(loss, w)
+            value, correct, g = framework.value_and_gradient(loss, w)
             t = xp.cast(start + i + 1, xp.float32)
-            return update(kind, w, a, b, g, rates[i][:, None], t, momenta[i][:, None]), (
+            return update(kind, *slots, g, rates[i][:, None], t, momenta[i][:, None]), (
                 value,
                 correct,
             )
 
-        return backend.steps(body, slots, count, order.shape[0], lanes)
+        return framework.steps(body, slots, count, lanes)
 
-    shaped = backend.shaped
-    slot = shaped(lanes, network.weights)
-    return backend.compiled(
+    shaped = framework.shaped
+    slots = (shaped(lanes, network.weights),) * (1 + SLOTS)
+    return framework.compiled(
         program,
-        *_images(backend),
+        *_images(framework),
         shaped(None, batch, dtype="int32"),
         shaped(None, lanes),
         shaped(None, lanes),
         shaped(lanes, 1, dtype="int32"),
-        (slot, slot, slot),
+        slots,
         *[shaped(dtype="int32")] * 3,
     )
 
 
-def _images(backend: Backend) -> tuple[Any, Any]:
-    return backend.shaped(None, SIDE, SIDE, dtype=backend.pixels()), backend.shaped(
+def _images(framework: Framework) -> tuple[Any, Any]:
+    return framework.shaped(None, SIDE, SIDE, dtype=framework.pixels()), framework.shaped(
         None, dtype="int32"
     )
 
 
 @lru_cache(maxsize=64)
-def reading(backend: Backend, network: Network, lanes: int, batch: int, form: str) -> Any:
-    """The compiled program that looks at images without training: (images (N, 28, 28), labels (N,),
-    chosen (batch,), w (K, n)) -> which of the chosen images each lane classifies right (K, batch),
-    and the greatest activation of each lane's hidden layers (layers, K).
+def evaluation_program(
+    framework: Framework, network: Network, lanes: int, batch: int, form: str
+) -> Any:
+    """The compiled program that evaluates a batch without training.
+
+    Args:
+        framework, network, lanes, batch, form: as for `training_program`.
+
+    Returns:
+        A function (images (N, 28, 28), labels (N,), chosen (batch,), w (K, n)) -> which of the
+        chosen images each lane classifies right (K, batch), and the greatest activation of each
+        lane's hidden layers (layers, K).
     """
-    xp, logits = backend.xp, forward(backend, network, lanes, batch, form)
+    xp, logits = framework.xp, forward(framework, network, lanes, batch, form)
 
     def program(images: Tensor, labels: Tensor, chosen: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
         z, hidden = logits(w, xp.gather(images, chosen), None)
         greatest = [xp.reduce_max(h, axis=(1, 2)) for h in hidden]
         return classified(xp, z, xp.gather(labels, chosen)), xp.stack(greatest)
 
-    return backend.compiled(
+    return framework.compiled(
         program,
-        *_images(backend),
-        backend.shaped(batch, dtype="int32"),
-        backend.shaped(lanes, network.weights),
+        *_images(framework),
+        framework.shaped(batch, dtype="int32"),
+        framework.shaped(lanes, network.weights),
     )

@@ -1,6 +1,4 @@
-"""The backend of TensorFlow, see `study.engines.framework.Backend`: device, compilation, gradient,
-the step loop, the convolution.
-"""
+"""TensorFlow as `study.engines.framework.Framework`: device, compilation, gradient, convolution."""
 
 from __future__ import annotations
 
@@ -19,8 +17,9 @@ from study.machine.versions import THREADS, settle_onednn
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what a library writes to standard error by itself out of sight, unless it fails:
-    TensorFlow greets at any log level.
+    """Hide what a library writes to standard error, unless it fails.
+
+    TensorFlow writes a greeting at any log level.
     """
     sys.stderr.flush()
     with tempfile.TemporaryFile() as hidden:
@@ -47,36 +46,33 @@ with _quiet():
     import tensorflow as tf
 
 
-tf.get_logger().setLevel(
-    "ERROR"
-)  # it takes a first trace of the next program for a retrace of the last, and says so
+# It warns of a retrace where it traces the next program for the first time.
+tf.get_logger().setLevel("ERROR")
 
 
 NAME = "tensorflow"
 
 
-CONVOLVES = True
+FAST_CONVOLUTIONS = True
 
 
-MOST: int | None = None
+MAX_STEPS_PER_CALL: int | None = None
 
 
 xp: Any = tf
 
 
 def prepare(precision: str) -> str:
-    """See `Backend.prepare`."""
+    """See `Framework.prepare`."""
     gpus = _gpus()
     cores = usable_cores()
-    if (
-        THREADS[NAME] not in os.environ and cores < schedulable_cores()
-    ):  # a quota of processor time, which TensorFlow does not look for
+    if THREADS[NAME] not in os.environ and cores < schedulable_cores():
+        # TensorFlow does not know of a quota of processor time.
         with suppress(RuntimeError):
             tf.config.threading.set_intra_op_parallelism_threads(cores)
     for gpu in gpus:
-        with suppress(
-            RuntimeError
-        ):  # the caller's own tensors came first and took the device as they wished
+        # An error means that the caller's own tensors have settled the device before.
+        with suppress(RuntimeError):
             tf.config.experimental.set_memory_growth(gpu, True)
     tf.config.experimental.enable_tensor_float_32_execution(precision == "tf32")
     return "gpu" if gpus else "cpu"
@@ -89,10 +85,10 @@ def _gpus() -> Any:
 
 
 def fused(function: Callable[..., Any]) -> Any:
-    """`function` of tensors compiled by XLA into few passes over memory, its gradient likewise.
+    """See `Framework.fused`; XLA compiles the function.
 
-    Worth it for elementwise chains and re-layouts alone: XLA's convolution gradients on a CPU are
-    several times slower than oneDNN's.
+    It pays for elementwise chains and changes of layout alone: on a CPU, XLA's gradients of
+    convolutions are several times slower than oneDNN's.
     """
     forward = tf.function(function, jit_compile=True)
 
@@ -113,11 +109,10 @@ def fused(function: Callable[..., Any]) -> Any:
 
 
 def convolve(x: Tensor, w: Tensor) -> Tensor:
-    """Same-padded grouped convolution: x (B, H, W, K I), w (h, w, I, K O) -> (B, H, W, K O); h and
-    w odd.
+    """See `Framework.convolve`.
 
-    `tf.nn.conv2d` takes the grouped filter itself (Keras's grouped convolution goes through XLA on
-    a CPU). The gradient of x is a convolution with the flipped filter, half as long as the
+    `tf.nn.conv2d` takes the grouped filter; Keras's grouped convolution uses XLA on a CPU. The
+    gradient of x is a convolution with the flipped filter, which takes half the time of the
     library's own for narrow groups. Where this TensorFlow has no gradient of a grouped convolution,
     each group is convolved by itself.
     """
@@ -130,12 +125,12 @@ def convolve(x: Tensor, w: Tensor) -> Tensor:
 
 @cache
 def differentiates_groups() -> bool:
-    """Whether this TensorFlow has the gradient of a grouped convolution on this device, tried once
-    on a tiny one.
+    """Whether this TensorFlow has the gradient of a grouped convolution on this device.
 
-    Its own kernels for processors have none; oneDNN's and cuDNN's do.
+    Its own kernels for processors have none; those of oneDNN and cuDNN do. A tiny convolution is
+    tried, once a process.
     """
-    with tf.init_scope():  # not part of the program that asks
+    with tf.init_scope():  # outside the program that is being traced
         x, w = tf.ones([1, 2, 2, 2]), tf.ones([1, 1, 1, 2])
         try:
             tf.raw_ops.Conv2DBackpropFilter(
@@ -171,14 +166,14 @@ def _convolve_groups(x: Tensor, w: Tensor) -> Any:
 
 
 def uniform(shape: tuple[int, ...], seed: Tensor) -> Tensor:
-    """See `Backend.uniform`."""
+    """See `Framework.uniform`."""
     return tf.random.stateless_uniform(shape, seed)
 
 
 def value_and_gradient(
     function: Callable[[Tensor], tuple[Tensor, Tensor]], w: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """See `Backend.value_and_gradient`."""
+    """See `Framework.value_and_gradient`."""
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(w)
         value, extra = function(w)
@@ -186,22 +181,22 @@ def value_and_gradient(
 
 
 def shaped(*shape: int | None, dtype: str = "float32") -> Any:
-    """See `Backend.shaped`."""
+    """See `Framework.shaped`."""
     return tf.TensorSpec(shape, dtype)
 
 
 def compiled(function: Callable[..., Any], *arguments: Any) -> Any:
-    """See `Backend.compiled`."""
+    """See `Framework.compiled`."""
     return tf.function(function, input_signature=arguments)
 
 
 def pixels() -> str:
-    """See `Backend.pixels`: TensorFlow gathers no bytes on a GPU."""
+    """See `Framework.pixels`: TensorFlow gathers no bytes on a GPU."""
     return "float32" if _gpus() else "uint8"
 
 
-def steps(body: Body, state: Any, count: Tensor, most: Any, lanes: int) -> Any:
-    """See `Backend.steps`."""
+def steps(body: Body, state: Any, count: Tensor, lanes: int) -> Any:
+    """See `Framework.steps`."""
     stacks = [tf.TensorArray(tf.float32, size=count, element_shape=[lanes]) for _ in range(2)]
 
     def step(i: Tensor, state: Tensor, stacks: Any) -> Any:

@@ -19,7 +19,7 @@ from study.execution.estimates import (
 from study.execution.resources import PROCESS_BYTES, USUAL_LANES, Resources
 from study.spec.networks import SIDE, network_of
 from study.spec.trial import Trial
-from study.storage.step_times import Calibration
+from study.storage.calibration import Calibration
 
 NEAR = 1.1
 """Another array size than the usual one is taken where it is faster by more than this factor, and

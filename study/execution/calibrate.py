@@ -16,7 +16,8 @@ from study.execution.request import Request
 from study.execution.study_folder import calibration_of, folder_of
 from study.machine.quiet import Meter
 from study.spec.study import StudySpec
-from study.storage.step_times import Calibration, key_of
+from study.storage.calibration import Calibration
+from study.storage.step_times import key_of
 from study.storage.store import Store
 from study.training import verification
 
@@ -57,7 +58,7 @@ def verify(
     *,
     factory: EngineFactory = TENSORFLOW,
     warn: Callable[[list[str]], None] = lambda sentences: None,
-) -> tuple[list[verification.Check], dict[str, float | int]]:
+) -> tuple[list[verification.Verification], dict[str, float | int]]:
     """Train `count` stored trials of mode array again alone; return the comparisons and their
     summary. Nothing is stored; `warn` is told if the machine was busy meanwhile.
 

@@ -18,8 +18,8 @@ from study.execution.request import Request
 from study.execution.resources import Resources
 from study.execution.study_folder import OpenStudy, busy, changes, claim, folder_of, open_study
 from study.execution.train import train_pending
+from study.storage.calibration import Calibration
 from study.storage.records import Run
-from study.storage.step_times import Calibration
 from study.storage.store import Store
 from study.tables import best_rates
 from study.training.group import Context

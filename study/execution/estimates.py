@@ -9,9 +9,10 @@ from dataclasses import replace
 from study.execution.resources import Resources
 from study.spec.networks import network_of
 from study.spec.trial import Trial
-from study.storage.step_times import Calibration, StepTime
+from study.storage.calibration import Calibration
+from study.storage.step_times import StepTime
 from study.training.budget import last_check
-from study.training.timing import FEWEST, ROUND_SECONDS, ROUNDS
+from study.training.timing import MIN_ROUND_STEPS, ROUND_SECONDS, ROUNDS
 
 GUESS = (2e-3, 3e-4, 150e9)
 """Before anything is measured: overhead of a step alone and of a lane's in an array, seconds, and
@@ -138,4 +139,6 @@ def busiest(seconds: Sequence[float], jobs: int) -> float:
 
 def measuring_seconds(trial: Trial) -> float:
     """What measuring the trial's step time takes, before anything is known of it."""
-    return OVERHEAD["calibrate"] + (ROUNDS + 1) * max(ROUND_SECONDS, FEWEST * guess(trial, lanes=1))
+    return OVERHEAD["calibrate"] + (ROUNDS + 1) * max(
+        ROUND_SECONDS, MIN_ROUND_STEPS * guess(trial, lanes=1)
+    )

@@ -22,7 +22,9 @@ from study.execution.progress import StepTimesBar
 from study.execution.request import Request
 from study.execution.study_folder import busy
 from study.spec.trial import Trial
-from study.storage.step_times import Calibration, Rounds, array_key
+from study.storage.calibration import Calibration
+from study.storage.rounds import Rounds
+from study.storage.step_times import array_key
 from study.training.stopwatch import Stopwatch
 from study.words import counted
 

@@ -12,7 +12,7 @@ from study.execution.array_sizes import _together, array_seconds, lanes_for, unp
 from study.execution.estimates import OVERHEAD, budget_steps, busiest, expected_steps
 from study.execution.resources import Resources
 from study.spec.trial import Trial
-from study.storage.step_times import Calibration
+from study.storage.calibration import Calibration
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from study.execution.measuring import measure_here
 from study.execution.request import Request
 from study.execution.study_folder import RESULTS
 from study.spec.trial import Trial
+from study.storage.calibration import Calibration
 from study.storage.records import Outcome
-from study.storage.step_times import Calibration
 from study.storage.store import Store
 from study.tables.cost import predicted
 from study.training import verification
@@ -40,7 +40,7 @@ def predict(
     *,
     factory: EngineFactory = TENSORFLOW,
     warn: Callable[[list[str]], None] = lambda sentences: None,
-) -> tuple[pd.DataFrame, list[verification.Check]]:
+) -> tuple[pd.DataFrame, list[verification.Verification]]:
     """What the trials of a study, stored on any machine, take on this one: their steps x step times
     measured here, see `predicted`.
 

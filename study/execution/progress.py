@@ -14,8 +14,8 @@ from study.execution.array_sizes import lane_seconds, most_seconds
 from study.execution.plan import Plan
 from study.execution.resources import Resources
 from study.spec.trial import Trial
+from study.storage.calibration import Calibration
 from study.storage.records import Outcome, Run
-from study.storage.step_times import Calibration
 from study.training.loop import Progress
 from study.words import counted
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from study.engines.choice import TENSORFLOW, Setup, site_of
+from study.engines.choice import TENSORFLOW, EngineChoice, site_of
 from study.errors import StudyError
 from study.execution.executors.base import EngineFactory
 from study.spec.study import StudySpec
@@ -80,6 +80,6 @@ class Request:
     @property
     def engine(self) -> EngineFactory:
         """The engine's factory, at one precision whatever GPU a worker pins."""
-        if self.backend == "loky" and isinstance(self.factory, Setup):
-            return Setup(self.factory.engine, site_of(self.factory).precision)
+        if self.backend == "loky" and isinstance(self.factory, EngineChoice):
+            return EngineChoice(self.factory.engine, site_of(self.factory).precision)
         return self.factory

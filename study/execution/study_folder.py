@@ -17,8 +17,9 @@ from study.machine.here import this_machine, this_site
 from study.machine.versions import ONEDNN
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
-from study.storage.records import SCHEMA, Outcome, Run
-from study.storage.step_times import Calibration, key_of
+from study.storage.calibration import Calibration
+from study.storage.records import Outcome, Run
+from study.storage.step_times import key_of
 from study.storage.store import Store
 
 RESULTS = Path("results")
@@ -263,10 +264,6 @@ def claim(study: OpenStudy, digest: str) -> None:
                 f"{store.folder} was run on other data (MD5 {stored}, now {digest}): give "
                 "another --out"
             )
-    store.write(
-        store.spec_path, {"schema": SCHEMA, "dataset_md5": digest, "spec": study.spec.to_json()}
-    )
+    store.write_spec(study.spec, digest)
     if study.pending or not store.machine():
-        store.write(
-            store.folder / "machine.json", {**site.machine.to_json(), "versions": site.versions}
-        )
+        store.write_machine({**site.machine.to_json(), "versions": site.versions})

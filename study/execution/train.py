@@ -10,8 +10,8 @@ from study.execution.executors.base import Checked, Ended, Event, Executor, Hung
 from study.execution.plan import Plan
 from study.execution.progress import Bar
 from study.spec.trial import Trial
+from study.storage.calibration import Calibration
 from study.storage.records import Finish, Run
-from study.storage.step_times import Calibration
 from study.storage.store import Store
 from study.training.group import Context
 

@@ -1,214 +1,203 @@
-"""Every method picks a rate, and a network is trained at each pick."""
+"""The contest in its folder: every method picks a rate, and a network is trained at each pick."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
-import numpy as np
+import pandas as pd
+from tqdm import tqdm
 
+from study import tables
+from study.engines.choice import TENSORFLOW, site_of
 from study.engines.learner import Engine
-from study.search import budgeted, finder, halving, population, staircase
+from study.errors import StudyError
+from study.execution.executors.base import EngineFactory
+from study.execution.executors.local import Local
+from study.execution.executors.source import Source
+from study.execution.plan import plan
+from study.execution.progress import Bar
+from study.execution.request import Request
+from study.execution.train import train_pending
+from study.experiments.methods import BUDGET, METHODS, Problem
+from study.machine.facts import Site
+from study.spec.study import StudySpec
 from study.spec.trial import Trial
-from study.tables.contests import Pick
-
-SWEEP_STEPS = 300
-"""Steps of a sweep of the finder."""
-
-
-BUDGET = 6000
-"""Steps of a search that is given a budget: random search, successive halving, Optuna, a
-population.
-"""
+from study.storage.calibration import Calibration
+from study.storage.jsonl import append_line, cut_torn_line
+from study.storage.records import Outcome
+from study.storage.store import Store, refuse_links
+from study.tables import contests
+from study.training.group import Context
+from study.training.stopwatch import Stopwatch
 
 
-PATIENCE = 50
-"""Steps that a staircase holds a rate for, and that halving looks at."""
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """The stored grid that a contest is held on.
 
-
-UNITS = 5
-"""Looks that a staircase takes at a rate's loss."""
-
-
-DEFAULTS = {
-    "sgd": 0.01,
-    "momentum": 0.01,
-    "adam": 0.001,
-    "adagrad": 0.001,
-    "adadelta": 0.001,
-    "rmsprop": 0.001,
-}
-"""Keras 3's own rates: what is picked where nothing is searched."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """What a method is given: an engine, a trial of each optimizer with the seed, and the bounds of
-    the rates.
+    Args:
+        folder: the folder of the study.
+        spec: its protocol.
+        low, high: the bounds of its rates.
+        step_seconds: the median step time of each optimizer.
     """
 
-    engine: Engine
-    trials: Mapping[str, Trial]
-    seed: int
+    folder: Path
+    spec: StudySpec
     low: float
     high: float
-    budget: int
+    step_seconds: dict[str, float]
 
-    def make(self, optimizer: str) -> budgeted.Make:
-        """Makes learners of that optimizer."""
-        return lambda rates: self.engine.learner(
-            [replace(self.trials[optimizer], learning_rate=rate) for rate in rates]
+
+def read_grid(folder: Path, site: Site) -> Grid:
+    """Read the grid, and refuse one that no contest can be held on.
+
+    Args:
+        folder: of the grid.
+        site: where the contest would train.
+
+    Raises:
+        StudyError: it is no study, has several widths, a schedule, or too few rates or successes,
+            lacks step times, or was trained by another engine.
+    """
+    spec = Store(folder).spec()
+    runs = tables.comparable(tables.load(folder), folder)
+    if len(spec.widths) > 1:
+        raise StudyError(f"{folder} has {len(spec.widths)} widths: a contest needs a grid of one")
+    if runs["step_seconds"].isna().any() or runs["steps"].isna().any():
+        raise StudyError(
+            f"{folder} does not tell steps and step times: a contest needs a grid that was "
+            "trained by this program"
         )
-
-    def together(self) -> Any:
-        """A learner with a lane for each optimizer, in order."""
-        return self.engine.learner(list(self.trials.values()))
-
-    def random(self, optimizer: str) -> np.random.Generator:
-        """Draws that differ between optimizers and seeds."""
-        return np.random.default_rng([self.seed, list(self.trials).index(optimizer)])
-
-    def pick(
-        self,
-        optimizer: str,
-        method: str,
-        rule: str,
-        rate: float | None,
-        reason: str,
-        steps: int,
-        schedule: str = "constant",
-    ) -> Pick:
-        """A pick of this task."""
-        rate = None if rate is None else float(f"{rate:.6g}")
-        return Pick(optimizer, method, rule, self.seed, rate, reason, steps, schedule)
-
-
-def _default(task: Task) -> Iterable[Pick]:
-    for name in task.trials:
-        yield task.pick(name, "default", "Keras", DEFAULTS[name], "Keras's own default", 0)
-
-
-def _finder(task: Task) -> Iterable[Pick]:
-    """One sweep an optimizer; every rule reads the same."""
-    sweeps = finder.sweep(task.together(), task.low, task.high, SWEEP_STEPS)
-    for name, swept in zip(task.trials, sweeps, strict=False):
-        steps = len(swept.rates)
-        for rule in ("tenth", "steepest", "valley", "slide"):
-            yield task.pick(name, "finder", rule, swept.suggest(rule), swept.why(rule), steps)
-        top = swept.suggest("fall")
-        yield task.pick(
-            name,
-            "range test",
-            "half of fall",
-            None if top is None else top / 2,
-            swept.why("fall"),
-            steps,
+    if spec.schedule != "constant":
+        raise StudyError(
+            f"{folder} trained under the schedule {spec.schedule}: a contest needs a grid at "
+            "constant rates"
         )
-
-
-def _staircase(task: Task) -> Iterable[Pick]:
-    stages = _decades(task.low, task.high)
-    for fresh, rule in ((False, "carried on"), (True, "fresh")):
-        found = staircase.search(task.together(), stages, PATIENCE // UNITS, fresh=fresh)
-        for name, climbed in zip(task.trials, found, strict=False):
-            chosen = climbed.pick()
-            yield task.pick(
-                name,
-                "staircase",
-                rule,
-                chosen.rate,
-                chosen.reason,
-                climbed.rows[-1].step if climbed.rows else 0,
-            )
-
-
-def _decades(low: float, high: float) -> list[staircase.Stage]:
-    """A stage a decade, of nine rates each, from the first power of ten from `low` up."""
-    powers = range(math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) - 1e-9) + 1)
-    return [staircase.Stage(10.0**k, 10.0**k, UNITS, 9 * 10.0**k) for k in powers]
-
-
-def _halving(task: Task) -> Iterable[Pick]:
-    for name, found in zip(
-        task.trials, halving.halve(task.together(), start=task.high, steps=PATIENCE), strict=False
-    ):
-        reason = f"after {len(found.tries)} tries from {task.high:g}"
-        yield task.pick(name, "halving", "no divergence", found.rate, reason, found.steps)
-
-
-def _budgeted(
-    method: str, search: Callable[[Task, str], budgeted.Found]
-) -> Callable[[Task], Iterable[Pick]]:
-    def picks(task: Task) -> Iterable[Pick]:
-        for name in task.trials:
-            found = search(task, name)
-            reason = (
-                f"accuracy {found.score:.1%} of the best candidate"
-                if found.rate is not None
-                else "every candidate diverged"
-            )
-            yield task.pick(name, method, "best accuracy", found.rate, reason, found.steps)
-
-    return picks
-
-
-def _halved(task: Task, name: str) -> budgeted.Found:
-    candidates = max(3, min(27, task.budget // (3 * budgeted.LOOK)))
-    return budgeted.successive_halving(
-        task.make(name), task.low, task.high, task.budget, task.random(name), candidates
-    )
-
-
-def _population(task: Task) -> Iterable[Pick]:
-    """Ten members; the schedule of the best one's line, and the last rate of it alone."""
-    members, ready = 10, 100
-    settings = population.Settings(
-        members, ready, max(1, task.budget // (members * ready)), task.low, task.high
-    )
-    for name in task.trials:
-        done = population.train(task.make(name)([task.low] * members), settings, task.random(name))
-        if not done.survived:
-            yield task.pick(
-                name, "population", "schedule", None, "every member diverged", done.steps
-            )
-            yield task.pick(
-                name, "population", "last rate", None, "every member diverged", done.steps
-            )
-            continue
-        rates = [(step, member.rate) for step, member in done.lineage()]
-        reason = (
-            f"validation accuracy {done.rounds[-1].scores[done.best]:.1%} of the best of "
-            f"{members} members"
+    if runs["learning_rate"].nunique() < 3 or not (runs["outcome"] == Outcome.REACHED).any():
+        raise StudyError(
+            f"{folder} has too few rates or too few successes: a contest needs a grid of at least "
+            "three rates, some of which reach the target"
         )
-        yield task.pick(
-            name, "population", "schedule", rates[0][1], reason, done.steps, done.schedule()
+    there = runs["engine"].iloc[0], runs["precision"].iloc[0]
+    if there != (site.engine, site.precision):
+        raise StudyError(
+            f"{folder} was trained by {' in '.join(there)}, and this would be {site.engine} in "
+            f"{site.precision}: take the same"
         )
-        yield task.pick(name, "population", "last rate", rates[-1][1], reason, done.steps)
+    rates = runs["learning_rate"]
+    medians = runs.groupby(runs["optimizer"].astype(str))["step_seconds"].median()
+    seconds = {str(name): float(value) for name, value in medians.items()}
+    return Grid(folder, spec, float(rates.min()), float(rates.max()), seconds)
 
 
-METHODS: dict[str, Callable[[Task], Iterable[Pick]]] = {
-    "default": _default,
-    "finder": _finder,
-    "staircase": _staircase,
-    "halving": _halving,
-    "random search": _budgeted(
-        "random search",
-        lambda task, name: budgeted.random_search(
-            task.make(name), task.low, task.high, task.budget, task.random(name)
-        ),
-    ),
-    "successive halving": _budgeted(
-        "successive halving",
-        _halved,
-    ),
-    "optuna": _budgeted(
-        "optuna",
-        lambda task, name: budgeted.optuna_search(
-            task.make(name), task.low, task.high, task.budget, task.seed
-        ),
-    ),
-    "population": _population,
-}
-"""What searches, by name; a range test reads its bounds off the finder's sweep."""
+def run_contest(
+    grid: Path,
+    out: Path,
+    seeds: int = 3,
+    methods: Sequence[str] = tuple(METHODS),
+    *,
+    budget: int = BUDGET,
+    workers: int | None = None,
+    memory: float | None = None,
+    silence: float | None = None,
+    factory: EngineFactory = TENSORFLOW,
+) -> pd.DataFrame:
+    """Let every method pick, train at every pick, and write `contest.csv` with its summary.
+
+    Picks (`picks.jsonl`) and runs (`runs.jsonl`) are stored as they come, so a contest that was
+    stopped goes on where it was. The searches run in this process. The trials at the picks train as
+    those of a study, with the step times of the grid.
+
+    Args:
+        grid: the folder of a grid study. It gives the protocol, the bounds of the rates, the step
+            times and the truth.
+        out: the folder of the contest.
+        seeds: number of seeds N; they are 0 to N - 1.
+        methods: names out of `METHODS`.
+        budget: steps of a search that is given a budget.
+        workers, memory, silence: as for `study.execution.driver.run`.
+        factory: makes the engine.
+
+    Returns:
+        The table of `study.tables.contests.table`, a row a pick.
+
+    Raises:
+        StudyError: the grid does not fit, see `read_grid`; or another process is on `out`.
+    """
+    spec = Store(grid).spec()
+    request = Request(spec, workers=workers, memory=memory, silence=silence, factory=factory)
+    site = site_of(request.engine)
+    truth = read_grid(grid, site)
+    refuse_links(grid)
+    store, stopwatch = Store(out), Stopwatch()
+    with store.writing():
+        protocol = {**spec.to_json(), "seeds": 0}
+        store.settle(
+            "contest.json", {"grid": str(grid), "protocol": protocol, "budget": budget}, "contest"
+        )
+        source = Source(spec.dataset, request.engine, stopwatch)
+        tasks = [(seed, name) for seed in range(seeds) for name in methods]
+        wanted = search(out, truth, tasks, budget, source.engine)
+        times = Calibration([grid / "calibration.json"], site.machine, site.software)
+        times.pin((trial, truth.step_seconds[trial.optimizer]) for trial in wanted)
+        ids = {trial.id for trial in wanted}
+        stored = [run for run in store.runs() if run.id in ids]
+        with closing(Local(request, source, stopwatch)) as executor:
+            use = executor.limits(spec, len(wanted) - len(stored))
+            planned = plan(wanted, {run.id for run in stored}, times, use)
+            context = Context(spec.name, site, use.jobs, silence=silence)
+            enabled = bool(planned.pending)
+            with closing(Bar(len(wanted), stored, planned, use, enabled=enabled)) as bar:
+                train_pending(store, planned, times, executor, context, bar)
+    table = contests.table(grid, out)
+    table.to_csv(out / "contest.csv", index=False, float_format="%.6g")
+    contests.summary(table).to_csv(out / "contest-summary.csv", index=False, float_format="%.6g")
+    return table
+
+
+def search(
+    out: Path,
+    grid: Grid,
+    tasks: Sequence[tuple[int, str]],
+    budget: int,
+    engine: Callable[[], Engine],
+) -> list[Trial]:
+    """Let the methods pick where `out` has no pick yet, and store what they pick.
+
+    Args:
+        out: the folder of the contest.
+        grid: gives the protocol and the bounds of the rates.
+        tasks: pairs of a seed and the name of a method.
+        budget: steps of a search that is given a budget.
+        engine: gives the engine, made at the first call.
+
+    Returns:
+        The trials at all picks, sorted by rate, so that the trials of an array are neighbours.
+    """
+    paper = out / contests.PICKS
+    cut_torn_line(paper)
+    picks = contests.read_picks(out)
+    have = {(pick.seed, pick.method) for pick in picks}
+    todo = [task for task in tasks if task not in have]
+    first = grid.spec.trials()[0]
+    with tqdm(total=len(todo), desc="searches", disable=not todo) as bar:
+        for seed, name in todo:
+            bar.set_postfix_str(f"{name}, seed {seed}")
+            base = replace(first, seed=seed, prune="none", learning_rate=grid.low)
+            trials = {
+                optimizer: replace(base, optimizer=optimizer) for optimizer in grid.spec.optimizers
+            }
+            found = list(
+                METHODS[name](Problem(engine(), trials, seed, grid.low, grid.high, budget))
+            )
+            append_line(
+                paper, {"seed": seed, "method": name, "picks": [asdict(pick) for pick in found]}
+            )
+            picks += found
+            bar.update(1)
+    wanted = {trial.id: trial for pick in picks if (trial := contests.trial_of(pick, first))}
+    return sorted(wanted.values(), key=lambda trial: trial.learning_rate)

@@ -1,15 +1,84 @@
-"""The case study of cyclical rates: every arm is trained with every seed."""
+"""The case study of cyclical rates in its folder: every arm is trained with every seed."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from tqdm import tqdm
 
+from study.engines.choice import TENSORFLOW, site_of
 from study.engines.learner import Engine, Floats, Learner
+from study.execution.executors.base import EngineFactory
+from study.execution.executors.source import Source
+from study.execution.study_folder import busy, calibration_of
 from study.spec.schedules import parse
+from study.storage.jsonl import append_line, cut_torn_line
+from study.storage.store import Store
+from study.tables import case_study
 from study.tables.case_study import ARMS, EPOCHS, Arm, trial_of
+from study.training import timing
+from study.training.stopwatch import Stopwatch
+
+
+def run_cycles(
+    out: Path, seeds: int, dataset: str = "mnist", *, factory: EngineFactory = TENSORFLOW
+) -> pd.DataFrame:
+    """Train every arm with every seed that `out` lacks, and write `cycles.csv` with its summary.
+
+    Step times that are missing are measured first. The rows of a seed are stored before the next
+    seed begins, so a case study that was stopped goes on where it was.
+
+    Args:
+        out: the folder; `cycles.jsonl` in it is the source of truth.
+        seeds: number of seeds N; they are 0 to N - 1.
+        dataset: as in a study.
+        factory: makes the engine.
+
+    Returns:
+        The table of `study.tables.case_study.read`, a row an arm, seed and epoch.
+
+    Raises:
+        StudyError: bad input, another process on the same folder, or a folder of another data set.
+    """
+    store, site = Store(out), site_of(factory)
+    with store.writing():
+        asked: dict[str, Any] = {"dataset": dataset, "width": 1.0, "epochs": EPOCHS}
+        if (site.engine, site.precision) != ("tensorflow", "float32"):
+            # Older folders, all of TensorFlow in float32, do not name them.
+            asked |= {"engine": site.engine, "precision": site.precision}
+        store.settle("cycles.json", asked, "case study")
+        cut_torn_line(out / case_study.FILE)
+        done = {stored.seed for stored in case_study.read_seeds(out)}
+        missing = [seed for seed in range(seeds) if seed not in done]
+        source = Source(dataset, factory, Stopwatch())
+        images = source.images()
+        times = calibration_of(out, shared=False, site=site)
+        kinds = times.missing([trial_of(arm, 0, dataset) for arm in ARMS])
+        with tqdm(total=len(missing) * EPOCHS * 3, desc="cycles", disable=not missing) as bar:
+
+            def watch(arms: str, epoch: int) -> None:
+                bar.set_postfix_str(f"{arms[:40]}, epoch {epoch}")
+                bar.update(1)
+
+            if kinds:
+                bar.set_postfix_str("step times")
+                for sentence in (
+                    *timing.measure(times, kinds, source.engine()),
+                    *busy(times, kinds),
+                ):
+                    bar.write(f"note: {sentence}", file=sys.stderr)
+            for seed in missing:
+                rows = train(seed, source.engine(), len(images.x_train), dataset, watch)
+                append_line(out / case_study.FILE, {"seed": seed, "rows": rows})
+    table = case_study.read(out)
+    table.to_csv(out / "cycles.csv", index=False, float_format="%.6g")
+    case_study.summary(table).to_csv(out / "cycles-summary.csv", index=False, float_format="%.6g")
+    return table
 
 
 def train(
@@ -19,17 +88,19 @@ def train(
     dataset: str = "mnist",
     watch: Callable[[str, int], None] = lambda arm, epoch: None,
 ) -> list[dict[str, Any]]:
-    """Train every arm with one seed; arms that share batch and start are lanes of one array.
+    """Train every arm with one seed.
+
+    Arms with the same batch and the same start are lanes of one array.
 
     Args:
         seed: of the initial weights and the batch order.
         engine: makes the learners.
-        images: training images in the data set.
+        images: number of training images of the data set.
         dataset: its name.
-        watch: called with the arms' names and the epoch, after each.
+        watch: called after each epoch with the names of the arms and the epoch.
 
     Returns:
-        rows of arm, seed, epoch, steps, test_error (a share), one an arm and epoch.
+        A row for each arm and epoch: arm, seed, epoch, steps, test_error (a fraction).
     """
     rows: list[dict[str, Any]] = []
     first = ARMS[0]
@@ -42,7 +113,7 @@ def train(
         learner = engine.learner([trial_of(arms[0], seed, dataset)])
         if arms[0].carries_on:
             learner.restore(alone.snapshot())
-        learner.take([0] * len(arms))
+        learner.keep([0] * len(arms))
         rows += _epochs(learner, arms, seed, images, watch)
     return rows
 
@@ -50,7 +121,7 @@ def train(
 def _epochs(
     learner: Learner, arms: Sequence[Arm], seed: int, images: int, watch: Callable[[str, int], None]
 ) -> Iterator[dict[str, Any]]:
-    """The rows of arms that are the learner's lanes."""
+    """Train arms that are the lanes of a learner, and yield their rows."""
     steps = images // arms[0].batch
     learner.prepare()
     for epoch in range(EPOCHS):

@@ -1,4 +1,4 @@
-"""What the methods of choosing a rate pick and cost."""
+"""What methods of choosing a rate pick, and what they cost."""
 
 from __future__ import annotations
 
@@ -7,43 +7,38 @@ from itertools import pairwise
 from typing import Any
 
 import pandas as pd
-import seaborn as sns
 from matplotlib import ticker
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from study import tables
-from study.figures.population import HERE, NEVER, THERE, _row
-from study.figures.style import COLOURS, LABELS, Drawing, _headline
+from study.figures.population import HERE, NEVER, THERE, method_and_rule
+from study.figures.style import COLOURS, LABELS, Drawing, grid_shape, headline, panels, styled_axes
 from study.storage.records import Outcome
 from study.tables import intervals
 from study.words import counted
 
 
 def picks(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
-    """What each method picked, over the band of rates that work and the best rate of the grid; a
-    panel an optimizer.
+    """The rates that each method picked, over the grid's rates that work, a panel an optimizer.
 
     Args:
-        table: what `study.contest.read` gives.
+        table: the table of a contest, as `tables.contests.read` gives it.
         runs: the grid's runs.
+
+    Returns:
+        The figure.
     """
     names = [name for name in COLOURS if name in set(table["optimizer"])]
     rows = list(dict.fromkeys(zip(table["method"], table["rule"], strict=True)))
-    columns = min(3, len(names))
+    height, columns = grid_shape(len(names))
     figure = Drawing(
-        figsize=(
-            3.0 + 3.7 * columns,
-            1.2 + (0.26 * len(rows) + 0.6) * math.ceil(len(names) / columns),
-        ),
+        figsize=(3.0 + 3.7 * columns, 1.2 + (0.26 * len(rows) + 0.6) * height),
         layout="constrained",
     )
-    with sns.axes_style("whitegrid", {"grid.color": "0.93"}):
-        panels = figure.subplots(
-            math.ceil(len(names) / columns), columns, sharey=True, squeeze=False
-        ).ravel()
+    axes_of = dict(zip(names, panels(figure, len(names), sharey=True), strict=True))
     cells = tables.cells(runs)
-    for axes, name in zip(panels, names, strict=False):
+    for name, axes in axes_of.items():
         mine = cells[cells["optimizer"].astype(str) == name]
         working = mine[mine["seconds"] < math.inf]
         edges = 10 ** intervals.edges(mine["rate"].to_numpy(float))
@@ -79,10 +74,8 @@ def picks(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
         axes.set_xscale("log")
         axes.set_xlim(edges[0], edges[-1])
         axes.set_title(LABELS[name], fontsize=10)
-        axes.set_yticks(range(len(rows)), [_row(*row) for row in rows[::-1]], fontsize=8)
+        axes.set_yticks(range(len(rows)), [method_and_rule(*row) for row in rows[::-1]], fontsize=8)
         axes.xaxis.set_minor_locator(ticker.NullLocator())
-    for axes in panels[len(names) :]:
-        axes.set_visible(False)
     handles: list[Any] = [
         Line2D([], [], color=HERE, marker="o", linestyle="none", label="trained to the target"),
         Line2D([], [], color=NEVER, marker="x", linestyle="none", label="did not"),
@@ -105,7 +98,7 @@ def picks(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
         title="learning rate picked",
     )
     seeds = counted(table["seed"].nunique(), "seed")
-    _headline(
+    headline(
         figure,
         f"Which rate each method picks\n{len(rows)} methods and rules, {seeds}, over the grid's "
         "valley",
@@ -117,13 +110,15 @@ def costs(table: pd.DataFrame, found: pd.DataFrame) -> Figure:
     """How often each method's pick trains, its regret, and what the search costs.
 
     Args:
-        table: what `study.contest.read` gives.
-        found: what `study.contest.summary` gives.
+        table: the table of a contest, as `tables.contests.read` gives it.
+        found: its summary, as `tables.contests.summary` gives it.
+
+    Returns:
+        The figure.
     """
     rows = found[::-1].reset_index(drop=True)
     figure = Drawing(figsize=(12.5, 1.4 + 0.33 * len(rows)), layout="constrained")
-    with sns.axes_style("whitegrid", {"grid.color": "0.93"}):
-        share, regret, cost = figure.subplots(1, 3, sharey=True, width_ratios=(1, 1.3, 1))
+    ((share, regret, cost),) = styled_axes(figure, 1, 3, sharey=True, width_ratios=(1, 1.3, 1))
     places = range(len(rows))
     share.barh(places, 100 * rows["arrived"] / rows["picks"], color=HERE, alpha=0.75)
     share.barh(
@@ -170,10 +165,12 @@ def costs(table: pd.DataFrame, found: pd.DataFrame) -> Figure:
     cost.xaxis.set_minor_locator(ticker.NullLocator())
     cost.set_xlabel("seconds of search, median")
     share.set_yticks(
-        places, [_row(*pair) for pair in zip(rows["method"], rows["rule"], strict=True)], fontsize=9
+        places,
+        [method_and_rule(*pair) for pair in zip(rows["method"], rows["rule"], strict=True)],
+        fontsize=9,
     )
     total, seeds = int(rows["picks"].max()), counted(table["seed"].nunique(), "seed")
-    _headline(
+    headline(
         figure,
         f"What a pick is worth, and what it costs\n{total} picks a method: "
         f"{table['optimizer'].nunique()} optimizers, {seeds}",

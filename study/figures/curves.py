@@ -9,7 +9,14 @@ from matplotlib.figure import Figure
 
 from study import tables
 from study.errors import StudyError
-from study.figures.style import COLOURS, LABELS, _figure, _headline, _legend, _subtitle
+from study.figures.style import (
+    COLOURS,
+    LABELS,
+    headline,
+    legend_beside,
+    stacked_panels,
+    subtitle_of,
+)
 from study.spec.trial import OPTIMIZERS
 
 if TYPE_CHECKING:
@@ -17,21 +24,24 @@ if TYPE_CHECKING:
 
 
 def curves(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
-    """Validation accuracy over seconds of training, each optimizer at its best rate, from a little
-    below the target up.
+    """Validation accuracy over seconds of training, each optimizer at its best rate.
 
-    Over seeds the curve is the median and the band reaches from the lowest to the highest.
+    The accuracy is shown from a little below the target. Over several seeds the curve is the
+    median, and the band reaches from the lowest to the highest.
 
     Args:
-        table: what `tables.curves` gives.
+        table: the curves, as `tables.curves` gives them.
         runs: the study's runs, for the title and the target.
 
+    Returns:
+        The figure.
+
     Raises:
-        StudyError: there are no curves, since no trial arrived.
+        StudyError: there are no curves, because no trial reached the target.
     """
     if table.empty:
         raise StudyError("no validation curves are stored: no optimizer reached the target")
-    figure, (axes,) = _figure(1, size=(9.5, 5))
+    figure, (axes,) = stacked_panels(1, size=(9.5, 5))
     target = float(runs["target"].iloc[0])
     for name in [name for name in OPTIMIZERS if name in set(table["optimizer"])]:
         mine = table[table["optimizer"] == name]
@@ -60,6 +70,6 @@ def curves(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     axes.yaxis.set_major_formatter(ticker.PercentFormatter(decimals=0))
     axes.set_ylabel("validation accuracy")
     axes.set_xlabel("seconds of training")
-    _legend(axes, "each at its best rate")
-    _headline(figure, f"Learning curves at the best rates\n{_subtitle(runs)}")
+    legend_beside(axes, "each at its best rate")
+    headline(figure, f"Learning curves at the best rates\n{subtitle_of(runs)}")
     return figure

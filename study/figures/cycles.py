@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import pandas as pd
-import seaborn as sns
 from matplotlib import ticker
 from matplotlib.figure import Figure
 
-from study.figures.style import Drawing, _headline
+from study.figures.style import Drawing, headline, styled_axes
 from study.tables.case_study import ARMS, CONTROL, CONTROL_ON, FIRST, PUBLISHED, SCRATCH, summary
 
 
 def cycles(rows: pd.DataFrame) -> Figure:
-    """The case study of cyclical rates: test error over the seconds of training, and at the end
-    with intervals.
+    """The case study of cyclical rates: test error during training, and at the end.
 
     Args:
-        rows: what `study.cycles.read` gives.
+        rows: the rows of the case study, as `tables.case_study.read` gives them.
+
+    Returns:
+        The figure.
     """
     figure = Drawing(figsize=(12.5, 5.2), layout="constrained")
-    with sns.axes_style("whitegrid", {"grid.color": "0.93"}):
-        left, right = figure.subplots(1, 2, width_ratios=(1, 1.25))
+    ((left, right),) = styled_axes(figure, 1, 2, width_ratios=(1, 1.25))
     shown = {
         FIRST: "black",
         SCRATCH: "#2166ac",
@@ -70,7 +70,7 @@ def cycles(rows: pd.DataFrame) -> Figure:
     right.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g} %"))
     right.set_xlabel(f"test error after {rows['epoch'].max()} epochs: seeds, mean, 95 % interval")
     seeds = rows["seed"].nunique()
-    _headline(
+    headline(
         figure,
         f"Cyclical rates and their controls\nperceptron 784-784-10, Adam, {len(ARMS)} ways of "
         f"training, {seeds} seeds",

@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 
 MOST_WIDTHS = 2
-"""Valleys drawn of a study of sizes, the smallest's and the largest's; its figures of size show
-them all.
-"""
+"""Valleys drawn of a study of many sizes: the smallest size's and the largest's."""
 
 
 def draw(runs: pd.DataFrame, stored: pd.DataFrame) -> dict[str, Figure]:
-    """Every figure of a study, by the name of its file; of a study of few widths each width has its
-    own valley and envelope.
+    """Draw every figure of a study. A study of few widths has a valley and an envelope for each.
 
     Args:
         runs: the study's runs.
         stored: its validation curves.
+
+    Returns:
+        The figures by the name of the file.
     """
     drawn: dict[str, Figure] = {}
     widths = tables.comparable(runs)["width"].nunique()
@@ -63,24 +63,38 @@ def draw(runs: pd.DataFrame, stored: pd.DataFrame) -> dict[str, Figure]:
 
 
 def write(
-    folder: str | Path, out: str | Path | None = None, machine: str | None = None
+    folder: tables.Source, out: str | Path | None = None, machine: str | None = None
 ) -> list[Path]:
-    """Draw every figure of a stored study into `figures/`, each as PNG and SVG; return the PNGs'
-    paths.
+    """Draw every figure of a stored study, each as PNG and as SVG.
+
+    Args:
+        folder: the study's folder, or a `StoredStudy`.
+        out: the folder to write into; `figures` in the study's folder if None.
+        machine: whose runs, see `tables.load`.
+
+    Returns:
+        The paths of the PNG files.
 
     Raises:
         StudyError: no runs, or runs that must not share a figure.
     """
-    refuse_links(Path(folder))
-    runs = tables.load(folder, machine)
-    return save(
-        draw(runs, tables.curves_of(tables.curves(folder), runs)),
-        Path(out) if out is not None else Path(folder) / "figures",
-    )
+    study = tables.stored(folder, machine)
+    place = Path(study.folder)
+    refuse_links(place)
+    drawn = draw(study.runs, study.curves)
+    return save(drawn, Path(out) if out is not None else place / "figures")
 
 
 def save(drawn: Mapping[str, Figure], out: Path) -> list[Path]:
-    """Write figures by the name of each, as PNG and SVG; return the PNGs' paths."""
+    """Write figures as PNG and as SVG.
+
+    Args:
+        drawn: the figures by the name of the file.
+        out: the folder to write into.
+
+    Returns:
+        The paths of the PNG files.
+    """
     out.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, figure in drawn.items():

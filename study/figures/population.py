@@ -9,7 +9,7 @@ from matplotlib import ticker
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from study.figures.style import _figure, _headline
+from study.figures.style import headline, stacked_panels
 
 if TYPE_CHECKING:
     from study.search.population import Population
@@ -18,14 +18,16 @@ HERE, THERE, NEVER = "#1b7837", "0.75", "#b2182b"
 
 
 def lineage(done: Population, title: str) -> Figure:
-    """Rate against step, a line a member, with a branch from the parent where it was copied; the
-    best member's line is thick.
+    """Rate against step, a line a member with branches at copies; the best member's line is thick.
 
     Args:
         done: a finished population.
         title: what was trained, for the line under the headline.
+
+    Returns:
+        The figure.
     """
-    figure, (above, below) = _figure(2, size=(10, 6.4), height_ratios=(1.6, 1))
+    figure, (above, below) = stacked_panels(2, size=(10, 6.4), height_ratios=(1.6, 1))
     for k, round_ in enumerate(done.rounds):
         begin, end = round_.step - done.ready, round_.step
         for i, member in enumerate(round_.members):
@@ -73,12 +75,12 @@ def lineage(done: Population, title: str) -> Figure:
     below.set_xlabel("steps of each member")
     below.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
     below.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
-    _headline(
+    headline(
         figure,
         f"A population of {len(done.rounds[0].members)} and the schedule that it found\n{title}",
     )
     return figure
 
 
-def _row(method: str, rule: str) -> str:
+def method_and_rule(method: str, rule: str) -> str:
     return f"{method}: {rule}"

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import seaborn as sns
 from matplotlib import ticker
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from study.figures.style import Drawing, _figure, _headline
+from study.figures.style import Drawing, grid_shape, headline, panels, stacked_panels
 from study.spec.schedules.base import Schedule
 from study.spec.schedules.parse import parse, rates
 
@@ -45,21 +43,27 @@ RISES = (
     "geometric-ramp:low=0.001,steps=800",
     "cosine:steps=700,warmup=200",
 )
-"""What `every_schedule` shows over 1,000 steps, one of each kind."""
+"""The schedules that `every_schedule` shows over 1,000 steps, one of each kind."""
 
 
 def schedules(shown: Iterable[str | Schedule], steps: int, title: str) -> Figure:
-    """The factor on the learning rate against the step, a panel a schedule, under the text that it
-    is called by.
+    """The factor on the learning rate against the step, a panel a schedule.
+
+    Args:
+        shown: the schedules, or their texts.
+        steps: how many steps to show.
+        title: the figure's title.
+
+    Returns:
+        The figure.
     """
     shapes = [parse(shape) for shape in shown]
-    rows = math.ceil(len(shapes) / 3)
+    rows, _ = grid_shape(len(shapes))
     room = ConstrainedLayoutEngine(wspace=0.06)  # for the numbers at the ends of the axes
     figure = Drawing(figsize=(9.5, 0.9 + 2.1 * rows), layout=room)
-    with sns.axes_style("whitegrid", {"grid.color": "0.93"}):
-        panels = figure.subplots(rows, 3, sharex=True, sharey=True, squeeze=False).ravel()
-    for shape, axes in zip(shapes, panels, strict=False):
-        _rate(axes, shape, 1.0, steps, color="C0", linewidth=1.8)
+    shown_on = panels(figure, len(shapes), sharex=True, sharey=True)
+    for shape, axes in zip(shapes, shown_on, strict=True):
+        draw_rate(axes, shape, 1.0, steps, color="C0", linewidth=1.8)
         name, _, arguments = str(shape).partition(":")
         axes.set_title(name, fontsize=10.5, loc="left", pad=16, fontweight="bold")
         axes.text(
@@ -74,10 +78,8 @@ def schedules(shown: Iterable[str | Schedule], steps: int, title: str) -> Figure
         axes.set_ylim(bottom=0)
         axes.set_xticks([0, steps / 2, steps])
         axes.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
-    for axes in panels[len(shapes) :]:
-        axes.set_visible(False)
     figure.supxlabel("step", fontsize=10)
-    _headline(
+    headline(
         figure,
         f"{title}\nlearning rate, as a share of the one that a study or an optimizer is given; "
         "below a name, its arguments",
@@ -88,23 +90,31 @@ def schedules(shown: Iterable[str | Schedule], steps: int, title: str) -> Figure
 def decay(
     lines: Mapping[str, str | Schedule], learning_rate: float, steps: int, title: str
 ) -> Figure:
-    """The learning rate against the step of one or a few schedules, each by its label."""
-    figure, (axes,) = _figure(1, size=(8, 4.2))
+    """The learning rate against the step.
+
+    Args:
+        lines: schedules, or their texts, by their labels.
+        learning_rate: the rate at the factor 1.
+        steps: how many steps to show.
+        title: the figure's title.
+
+    Returns:
+        The figure.
+    """
+    figure, (axes,) = stacked_panels(1, size=(8, 4.2))
     for label, shape in lines.items():
-        _rate(axes, parse(shape), learning_rate, steps, label=label, linewidth=1.8)
+        draw_rate(axes, parse(shape), learning_rate, steps, label=label, linewidth=1.8)
     axes.set_xlabel("step")
     axes.set_ylabel("learning rate")
     axes.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
     if len(lines) > 1:
         axes.legend(frameon=False)
-    _headline(figure, f"{title}\n{' · '.join(str(parse(shape)) for shape in lines.values())}")
+    headline(figure, f"{title}\n{' · '.join(str(parse(shape)) for shape in lines.values())}")
     return figure
 
 
 def every_schedule() -> dict[str, Figure]:
-    """What schedules look like, by the name of the file: those that decay, those that rise, and the
-    article's two decays.
-    """
+    """Figures of all schedules, by file: those that decay, those that rise, the article's two."""
     smooth, steps = (
         "exponential:rate=0.96,steps=100",
         "exponential:rate=0.96,steps=100,staircase=true",
@@ -130,7 +140,7 @@ def every_schedule() -> dict[str, Figure]:
     }
 
 
-def _rate(axes: Axes, shape: Schedule, learning_rate: float, steps: int, **style: Any) -> None:
+def draw_rate(axes: Axes, shape: Schedule, learning_rate: float, steps: int, **style: Any) -> None:
     """The rate at every step as a line."""
     axes.plot(np.arange(steps + 1), rates(shape, [learning_rate], 0, steps + 1)[:, 0], **style)
     axes.set_xlim(0, steps)

@@ -11,7 +11,7 @@ from matplotlib import ticker
 from matplotlib.figure import Figure
 
 from study.errors import StudyError
-from study.figures.style import _figure, _headline, _legend
+from study.figures.style import headline, legend_beside, stacked_panels
 
 if TYPE_CHECKING:
     from study.search.finder import Sweep
@@ -30,12 +30,17 @@ SWEEP_ENDS = {"end": "to its end", "threshold": "stopped as the loss rose", "div
 
 
 def sweep(found: Sweep, what: str = "") -> Figure:
-    """A sweep of the learning rate: each batch's loss, the smoothed loss, the accuracy where there
-    is one, and every rule's rate on it.
+    """A sweep of the learning rate: loss, smoothed loss, accuracy if known, and each rule's rate.
 
     Args:
         found: the sweep.
         what: what was trained, for the subtitle.
+
+    Returns:
+        The figure.
+
+    Raises:
+        StudyError: the sweep has no point.
     """
     if not len(found.rates):
         raise StudyError("the sweep has no point to draw: its first loss was not finite")
@@ -45,7 +50,7 @@ def sweep(found: Sweep, what: str = "") -> Figure:
         if len(found.accuracy) or rule not in OF_ACCURACY
     }
     rows = 2 if len(found.accuracy) else 1
-    figure, panels = _figure(rows, size=(9.5, 3 + 2.2 * rows), height_ratios=(1.6, 1)[:rows])
+    figure, panels = stacked_panels(rows, size=(9.5, 3 + 2.2 * rows), height_ratios=(1.6, 1)[:rows])
     panels[0].scatter(
         found.rates, found.losses, s=12, color="0.6", linewidths=0, label="loss of a batch"
     )
@@ -88,7 +93,7 @@ def sweep(found: Sweep, what: str = "") -> Figure:
             style["transform"] = axes.get_xaxis_transform()
         axes.plot([rate], [height], color=colour, label=f"{rule}: {rate:.3g}", **style)
     for axes in panels:
-        _legend(axes)
+        legend_beside(axes)
     if found.scale == "log":
         panels[-1].set_xscale("log")
     panels[-1].set_xlabel("learning rate")
@@ -96,7 +101,7 @@ def sweep(found: Sweep, what: str = "") -> Figure:
         f"{len(found.rates)} of {found.steps} steps from {found.rates[0]:.3g} to "
         f"{found.rates[-1]:.3g}, {SWEEP_ENDS[found.stopped]}"
     )
-    _headline(
+    headline(
         figure,
         f"Loss under a rising learning rate\n{' · '.join([*([what] if what else []), sizes])}",
     )
@@ -104,14 +109,16 @@ def sweep(found: Sweep, what: str = "") -> Figure:
 
 
 def staircase(found: Staircase, what: str = "") -> Figure:
-    """A staircase search: each unit's loss at its rate, what each rate led to, and the rate picked;
-    what was not finite at the top.
+    """A staircase search: losses at each rate, where each rate ended, and the rate picked.
 
     Args:
         found: the search.
         what: what was trained, for the subtitle.
+
+    Returns:
+        The figure.
     """
-    figure, (axes,) = _figure(1, size=(9.5, 5))
+    figure, (axes,) = stacked_panels(1, size=(9.5, 5))
     ends = found.ends()
     finite = [row for row in found.rows if row.loss < math.inf]
     whole = [end for end in ends if end.loss < math.inf]
@@ -150,12 +157,12 @@ def staircase(found: Staircase, what: str = "") -> Figure:
     axes.set_xscale("log")
     axes.set_xlabel("learning rate")
     axes.set_ylabel("loss")
-    _legend(axes)
+    legend_beside(axes)
     how = (
         "every rate from the same weights"
         if found.fresh
         else "weights carried on from rate to rate"
     )
     sizes = f"{len(ends)} rates, {found.rows[-1].step:,} steps, {how}"
-    _headline(figure, f"The staircase search\n{' · '.join([*([what] if what else []), sizes])}")
+    headline(figure, f"The staircase search\n{' · '.join([*([what] if what else []), sizes])}")
     return figure

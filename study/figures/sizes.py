@@ -13,12 +13,13 @@ from study.errors import StudyError
 from study.figures.style import (
     COLOURS,
     LABELS,
-    _figure,
-    _headline,
-    _legend,
-    _seconds_axis,
-    _subtitle,
-    _target,
+    finite,
+    headline,
+    legend_beside,
+    rate_and_seconds_axes,
+    stacked_panels,
+    subtitle_of,
+    target_of,
 )
 from study.storage.records import Outcome
 
@@ -30,17 +31,18 @@ if TYPE_CHECKING:
 
 
 MOST_NAMED = 8
-"""Curves that a legend names where they have an order; the colours tell the others."""
+"""The most curves that a legend names if they have an order."""
 
 
 def size(runs: pd.DataFrame, rate: float | None = None) -> Figure:
-    """Time against weights at one rate, with its line; a trial that did not arrive stands at its
-    cap.
+    """Time against weights at one rate, with its line; a trial that did not arrive is at its cap.
 
     Args:
         runs: of several widths.
-        rate: the learning rate; where None, the one of the most arrivals, and among those of the
-            least time.
+        rate: the learning rate; if None, the fastest of those with the most arrivals.
+
+    Returns:
+        The figure.
 
     Raises:
         StudyError: fewer than three widths, or no such rate.
@@ -54,7 +56,7 @@ def size(runs: pd.DataFrame, rate: float | None = None) -> Figure:
     if mine.empty:
         rates = ", ".join(f"{value:g}" for value in sorted(set(runs["learning_rate"])))
         raise StudyError(f"the study has no trial at rate {rate:g}: one of {rates}")
-    figure, (axes,) = _figure(1, size=(9.5, 5))
+    figure, (axes,) = stacked_panels(1, size=(9.5, 5))
     for row in lines[lines["rate"] == rate].itertuples():
         name = str(row.optimizer)
         colour = COLOURS[name]
@@ -67,35 +69,34 @@ def size(runs: pd.DataFrame, rate: float | None = None) -> Figure:
             s=22,
             label=f"{LABELS[name]}: a trial",
         )
-        _line(axes, row, trials["weights"], colour)
+        draw_line(axes, row, trials["weights"], colour)
         if not arrived.all():
             caps = tables.budget(trials)[~arrived]
             style = {"marker": "^", "facecolors": "none", "edgecolors": colour, "s": 26}
             axes.scatter(
                 trials["weights"][~arrived], caps, **style, label="did not arrive (at its cap)"
             )
-    _weights_axis(axes)
-    axes.set_ylabel(f"seconds of training to {_target(runs)}")
+    weights_axis(axes)
+    axes.set_ylabel(f"seconds of training to {target_of(runs)}")
     axes.set_ylim(bottom=0)
-    _legend(axes)
-    _headline(figure, f"Training time against model size, at rate {rate:g}\n{_subtitle(runs)}")
+    legend_beside(axes)
+    headline(figure, f"Training time against model size, at rate {rate:g}\n{subtitle_of(runs)}")
     return figure
 
 
 def sizes(runs: pd.DataFrame) -> Figure:
-    """Time against weights at every rate, each with its line: the medians of the seeds, with their
-    quartiles.
+    """Time against weights at every rate, each with its line; medians and quartiles of the seeds.
 
     Raises:
         StudyError: fewer than three widths, or several optimizers.
     """
-    _one_optimizer(runs)
+    check_one_optimizer(runs)
     lines = tables.sizes(runs)
     cells = tables.cells(runs)
-    named = _some(lines["rate"])
+    named = evenly_chosen(lines["rate"])
     cap = float(tables.budget(runs).max())
-    figure, (axes,) = _figure(1, size=(9.5, 5.4))
-    colours = dict(zip(lines["rate"], _shades(len(lines)), strict=True))
+    figure, (axes,) = stacked_panels(1, size=(9.5, 5.4))
+    colours = dict(zip(lines["rate"], shades(len(lines)), strict=True))
     here, lost = cells[cells["seconds"] < float("inf")], cells[cells["seconds"] == float("inf")]
     axes.scatter(here["weights"], here["seconds"], s=16, c=[colours[rate] for rate in here["rate"]])
     if here["seeds"].max() > 1:
@@ -107,16 +108,16 @@ def sizes(runs: pd.DataFrame) -> Figure:
             colors=[colours[rate] for rate in here["rate"]],
             linewidth=0.8,
         )
-    _censored(axes, lost["weights"], cap, [colours[rate] for rate in lost["rate"]])
+    draw_censored(axes, lost["weights"], cap, [colours[rate] for rate in lost["rate"]])
     for row in lines.itertuples():
         rate: Any = row.rate
         label = f"{rate:g}: {row.arrived} of {row.trials} arrived" if rate in named else "_"
-        _line(axes, row, cells["weights"], colours[rate], label)
+        draw_line(axes, row, cells["weights"], colours[rate], label)
     axes.set_ylim(bottom=0)
-    _weights_axis(axes)
-    axes.set_ylabel(f"seconds of training to {_target(runs)}")
-    _legend(axes, "rate, with its line c + k n")
-    _headline(figure, f"Training time against model size, at every rate\n{_subtitle(runs)}")
+    weights_axis(axes)
+    axes.set_ylabel(f"seconds of training to {target_of(runs)}")
+    legend_beside(axes, "rate, with its line c + k n")
+    headline(figure, f"Training time against model size, at every rate\n{subtitle_of(runs)}")
     return figure
 
 
@@ -126,16 +127,16 @@ def size_valley(runs: pd.DataFrame) -> Figure:
     Raises:
         StudyError: several optimizers.
     """
-    _one_optimizer(runs)
+    check_one_optimizer(runs)
     cells = tables.cells(runs)
-    figure, (axes,) = _figure(1, size=(9.5, 5.4))
+    figure, (axes,) = stacked_panels(1, size=(9.5, 5.4))
     widths = sorted(set(cells["width"]))
-    named = _some(widths)
+    named = evenly_chosen(widths)
     cap = float(tables.budget(runs).max())
-    for width, colour in zip(widths, _shades(len(widths)), strict=True):
+    for width, colour in zip(widths, shades(len(widths)), strict=True):
         mine = cells[cells["width"] == width]
-        seconds = mine["seconds"].replace(float("inf"), float("nan"))
-        _censored(axes, mine[seconds.isna()]["rate"], cap, colour)
+        seconds = finite(mine["seconds"])
+        draw_censored(axes, mine[seconds.isna()]["rate"], cap, colour)
         label = f"{width:g}x: {int(mine['weights'].iloc[0]):,} weights" if width in named else None
         axes.plot(
             mine["rate"],
@@ -146,24 +147,23 @@ def size_valley(runs: pd.DataFrame) -> Figure:
             markersize=3.5,
             label=label,
         )
-    _seconds_axis(axes, cells["seconds"].replace(float("inf"), float("nan")).dropna(), cap)
+    rate_and_seconds_axes(axes, finite(cells["seconds"]).dropna(), cap)
     axes.set_xlabel("learning rate")
-    axes.set_ylabel(f"seconds of training to {_target(runs)}")
-    _legend(axes, "size")
-    _headline(figure, f"Training time against learning rate, for each size\n{_subtitle(runs)}")
+    axes.set_ylabel(f"seconds of training to {target_of(runs)}")
+    legend_beside(axes, "size")
+    headline(figure, f"Training time against learning rate, for each size\n{subtitle_of(runs)}")
     return figure
 
 
 def slopes(runs: pd.DataFrame) -> Figure:
-    """k of time = c + k n against learning rate, with 95 % intervals: by least squares, and with
-    the censored trials used.
+    """k of time = c + k n against learning rate, by least squares and with censored trials.
 
     Raises:
         StudyError: fewer than three widths, or several optimizers.
     """
-    _one_optimizer(runs)
+    check_one_optimizer(runs)
     lines = tables.sizes(runs).dropna(subset=["k", "shape"])
-    figure, (axes,) = _figure(1, size=(9.5, 5))
+    figure, (axes,) = stacked_panels(1, size=(9.5, 5))
     ways = {
         "": ("least squares, arrivals alone", "black", 0.98),
         "tobit_": ("with censored trials", "C0", 1.02),
@@ -195,24 +195,23 @@ def slopes(runs: pd.DataFrame) -> Figure:
         axes.set_xscale("log")
     axes.set_xlabel("learning rate")
     axes.set_ylabel("k: seconds for each million weights more")
-    _legend(axes)
-    _headline(figure, f"What a weight costs at each rate: k in time = c + k n\n{_subtitle(runs)}")
+    legend_beside(axes)
+    headline(figure, f"What a weight costs at each rate: k in time = c + k n\n{subtitle_of(runs)}")
     return figure
 
 
 def size_parts(runs: pd.DataFrame) -> Figure:
-    """The two factors of time against weights: steps to the target at each rate, and seconds of a
-    step.
+    """The two factors of time against weights: steps to the target, and the time of a step.
 
     Raises:
         StudyError: several optimizers.
     """
-    _one_optimizer(runs)
+    check_one_optimizer(runs)
     cells = tables.cells(runs)
-    figure, (above, below) = _figure(2, size=(9.5, 7), height_ratios=(1.4, 1))
+    figure, (above, below) = stacked_panels(2, size=(9.5, 7), height_ratios=(1.4, 1))
     rates = sorted(set(cells["rate"]))
-    named = _some(rates)
-    for rate, colour in zip(rates, _shades(len(rates)), strict=True):
+    named = evenly_chosen(rates)
+    for rate, colour in zip(rates, shades(len(rates)), strict=True):
         mine = cells[(cells["rate"] == rate) & (cells["steps"] < float("inf"))]
         label = f"{rate:g}" if rate in named else None
         above.plot(
@@ -229,23 +228,25 @@ def size_parts(runs: pd.DataFrame) -> Figure:
     above.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
     above.yaxis.set_minor_locator(ticker.NullLocator())
     above.set_ylabel("steps to the target")
-    _legend(above, "learning rate")
+    legend_beside(above, "learning rate")
     per_size = cells.groupby("weights")["step_seconds"].median()
     below.plot(
         per_size.index, 1e3 * per_size, color="black", linewidth=1.4, marker="o", markersize=3.5
     )
     below.set_ylabel("milliseconds a step, alone")
     below.set_ylim(bottom=0)
-    _weights_axis(below)
-    _headline(
+    weights_axis(below)
+    headline(
         figure,
-        f"The two factors of training time: steps, and the time of a step\n{_subtitle(runs)}",
+        f"The two factors of training time: steps, and the time of a step\n{subtitle_of(runs)}",
     )
     return figure
 
 
-def _line(axes: Axes, row: Any, weights: pd.Series, colour: Any, label: str | None = None) -> None:
-    """A row of `tables.sizes` as its line over the sizes; nothing where there is none."""
+def draw_line(
+    axes: Axes, row: Any, weights: pd.Series, colour: Any, label: str | None = None
+) -> None:
+    """Draw the line of a row of `tables.sizes` over the sizes, if there is one."""
     if not isinstance(row.shape, str):  # no line where its points are too few to judge it
         axes.plot([], [], color=colour, linewidth=1.6, label=label or "too few arrived for a line")
         return
@@ -258,28 +259,28 @@ def _line(axes: Axes, row: Any, weights: pd.Series, colour: Any, label: str | No
     axes.plot(grid, [row.c + row.k * n for n in grid], color=colour, linewidth=1.6, label=words)
 
 
-def _censored(axes: Axes, places: pd.Series, cap: float, colour: Any) -> None:
-    """Cells that did not arrive, at the cap: hollow triangles, of one colour or each of its own."""
+def draw_censored(axes: Axes, places: pd.Series, cap: float, colour: Any) -> None:
+    """Draw cells that did not arrive as hollow triangles at the cap, in one colour or many."""
     if len(places):
         axes.scatter(
             places, [cap] * len(places), s=20, marker="^", facecolors="none", edgecolors=colour
         )
 
 
-def _shades(count: int) -> list[Any]:
-    """So many colours, light to dark, for what has an order."""
+def shades(count: int) -> list[Any]:
+    """`count` colours from light to dark, for what has an order."""
     return list(sns.color_palette("viridis_r", count))
 
 
-def _some(values: Iterable[float]) -> set[float]:
-    """Of values in order as many as a legend names, evenly, the ends among them."""
+def evenly_chosen(values: Iterable[float]) -> set[float]:
+    """At most `MOST_NAMED` of the values, evenly spread, with the ends."""
     order = sorted(values)
     count = min(MOST_NAMED, len(order))
     return {order[round(i * (len(order) - 1) / max(1, count - 1))] for i in range(count)}
 
 
-def _one_optimizer(runs: pd.DataFrame) -> None:
-    """Raise `StudyError` where a curve would join two optimizers."""
+def check_one_optimizer(runs: pd.DataFrame) -> None:
+    """Raise `StudyError` if the runs have several optimizers: a curve would join them."""
     names = sorted(set(runs["optimizer"].astype(str)))
     if len(names) > 1:
         select = f"runs[runs.optimizer == '{names[0]}']"
@@ -288,6 +289,6 @@ def _one_optimizer(runs: pd.DataFrame) -> None:
         )
 
 
-def _weights_axis(axes: Axes) -> None:
+def weights_axis(axes: Axes) -> None:
     axes.set_xlabel("weights")
     axes.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))

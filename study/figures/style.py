@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import seaborn as sns
 from matplotlib import ticker
@@ -36,8 +37,12 @@ COLOURS = dict(zip(OPTIMIZERS, sns.color_palette("colorblind", 6), strict=True))
 MARKERS = dict(zip(OPTIMIZERS, "osD^vP", strict=True))
 
 
+MOST_COLUMNS = 3
+"""Panels in a row of a figure of many panels."""
+
+
 class Drawing(Figure):
-    """A figure that a notebook shows by itself, without pyplot."""
+    """A figure that a notebook shows without pyplot."""
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()
@@ -45,18 +50,62 @@ class Drawing(Figure):
         return buffer.getvalue()
 
 
-def _figure(
+def styled_axes(figure: Figure, rows: int, columns: int, **options: Any) -> list[list[Axes]]:
+    """Add axes to a figure in the study's style, without changing any global setting.
+
+    Args:
+        figure: the figure.
+        rows, columns: how many axes.
+        options: of `Figure.subplots`.
+
+    Returns:
+        The axes, row by row.
+    """
+    with sns.axes_style("whitegrid", {"grid.color": "0.93"}):
+        axes = figure.subplots(rows, columns, squeeze=False, **options)
+    return [list(row) for row in axes]
+
+
+def panels(figure: Figure, count: int, **options: Any) -> list[Axes]:
+    """Add `count` panels to a figure, `MOST_COLUMNS` in a row; the rest of the last row is empty.
+
+    Args:
+        figure: the figure.
+        count: the number of panels.
+        options: of `Figure.subplots`.
+
+    Returns:
+        The panels, row by row.
+    """
+    rows, columns = grid_shape(count)
+    found = [axes for row in styled_axes(figure, rows, columns, **options) for axes in row]
+    for axes in found[count:]:
+        axes.set_visible(False)
+    return found[:count]
+
+
+def grid_shape(count: int) -> tuple[int, int]:
+    """Rows and columns of `count` panels."""
+    columns = min(MOST_COLUMNS, count)
+    return math.ceil(count / columns), columns
+
+
+def finite(values: pd.Series) -> pd.Series:
+    """The values with infinity as NaN: a line breaks there."""
+    return values.replace(math.inf, math.nan)
+
+
+def stacked_panels(
     rows: int, size: tuple[float, float], height_ratios: tuple[float, ...] = (1,)
 ) -> tuple[Figure, list[Axes]]:
-    """A figure of panels on one x-axis, in the study's style; no window, no global state."""
+    """A figure of panels below each other on one x-axis, in the study's style."""
     figure = Drawing(figsize=size, layout="constrained")
-    with sns.axes_style("whitegrid", {"grid.color": "0.93"}):
-        axes = figure.subplots(rows, 1, sharex=True, squeeze=False, height_ratios=height_ratios)
-    return figure, list(axes[:, 0])
+    rows_of_axes = styled_axes(figure, rows, 1, sharex=True, height_ratios=height_ratios)
+    return figure, [row[0] for row in rows_of_axes]
 
 
-def _one_width(runs: pd.DataFrame) -> None:
-    """Raise `StudyError` where a line would join two networks."""
+def check_one_width(runs: pd.DataFrame) -> None:
+    """Raise `StudyError` if the runs have several widths: a line would join two networks."""
     widths = sorted(set(tables.comparable(runs)["width"]))
     if len(widths) > 1:
         listed = ", ".join(f"{width:g}" for width in widths)
@@ -66,8 +115,8 @@ def _one_width(runs: pd.DataFrame) -> None:
         )
 
 
-def _seconds_axis(axes: Axes, arrived: pd.Series, cap: float) -> None:
-    """Log rate, log seconds with plain numbers, from below the fastest trial up to the cap."""
+def rate_and_seconds_axes(axes: Axes, arrived: pd.Series, cap: float) -> None:
+    """Logarithmic rate and seconds, from below the fastest trial up to the cap."""
     axes.set_xscale("log")
     axes.set_yscale("log")
     low = float(arrived.min()) if len(arrived) else cap / 10
@@ -82,13 +131,13 @@ def _seconds_axis(axes: Axes, arrived: pd.Series, cap: float) -> None:
         )  # the style shows none, and placing them takes half the drawing
 
 
-def _legend(axes: Axes, title: str | None = None) -> None:
-    """The legend, beside the axes, where it hides no data."""
+def legend_beside(axes: Axes, title: str | None = None) -> None:
+    """Put the legend beside the axes, where it hides no data."""
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, title=title)
 
 
-def _note(axes: Axes, height: float, text: str) -> None:
-    """Words at the right end of a horizontal line."""
+def note_on_line(axes: Axes, height: float, text: str) -> None:
+    """Write above the right end of a horizontal line."""
     place = ("axes fraction", "data")
     axes.annotate(
         text,
@@ -101,11 +150,11 @@ def _note(axes: Axes, height: float, text: str) -> None:
     )
 
 
-def _budget(runs: pd.DataFrame) -> str:
+def budget_of(runs: pd.DataFrame) -> str:
     return budget(runs["cap_seconds"].max(), runs["max_steps"].max())
 
 
-def _target(runs: pd.DataFrame) -> str:
+def target_of(runs: pd.DataFrame) -> str:
     kind = {
         "window": "training accuracy",
         "cumulative": "cumulative training accuracy",
@@ -114,7 +163,7 @@ def _target(runs: pd.DataFrame) -> str:
     return f"{100 * runs['target'].iloc[0]:g} % {kind[runs['metric'].iloc[0]]}"
 
 
-def _subtitle(runs: pd.DataFrame) -> str:
+def subtitle_of(runs: pd.DataFrame) -> str:
     first = runs.iloc[0]
     how = "steps x step time alone" if first["mode"] == "array" else "read off the clock"
     multiples = sorted(set(runs["width"]))
@@ -122,7 +171,7 @@ def _subtitle(runs: pd.DataFrame) -> str:
     schedule = (
         "" if first["schedule"] == "constant" else f"\nschedule of the rate: {first['schedule']}"
     )
-    kind = " (kind of processor not told)" if tables.kind_unknown(runs) else ""
+    kind = " (kind of processor not known)" if tables.kind_unknown(runs) else ""
     noise = tables.busy(runs)
     widths = (
         ""
@@ -139,8 +188,8 @@ def _subtitle(runs: pd.DataFrame) -> str:
     )
 
 
-def _headline(figure: Figure, text: str) -> None:
-    """A title, and below it what it stands on, a line or two."""
+def headline(figure: Figure, text: str) -> None:
+    """Write the first line of the text as the title, and the others below it in small letters."""
     title, *lines = text.split("\n")
     figure.suptitle(title + "\n" * len(lines), fontsize=13, x=0.01, ha="left", parse_math=False)
     for i, line in enumerate(lines):

@@ -13,15 +13,16 @@ from study.figures.style import (
     COLOURS,
     LABELS,
     MARKERS,
-    _budget,
-    _figure,
-    _headline,
-    _legend,
-    _note,
-    _one_width,
-    _seconds_axis,
-    _subtitle,
-    _target,
+    budget_of,
+    check_one_width,
+    finite,
+    headline,
+    legend_beside,
+    note_on_line,
+    rate_and_seconds_axes,
+    stacked_panels,
+    subtitle_of,
+    target_of,
 )
 from study.spec.trial import OPTIMIZERS
 from study.storage.records import Outcome
@@ -37,21 +38,29 @@ ENDS = {
     Outcome.PRUNED: ("v", "given up early"),
     Outcome.FAILED: ("$!$", "failed"),
 }
-"""Marker and words of the outcomes that are not an arrival."""
+"""Marker and words of each outcome but `reached`."""
 
 
 def valley(runs: pd.DataFrame) -> Figure:
-    """Training time against learning rate, a curve an optimizer; above the cap, how each other
-    trial ended.
+    """Training time against learning rate, a curve an optimizer; above it how other trials ended.
 
-    Over seeds the curve is the median with a trial that did not arrive as infinite, the band holds
-    the quartiles, and a dot is a trial.
+    Over several seeds the curve is the median, in which a trial that did not arrive counts as
+    infinite; the band spans the quartiles, and a dot is a trial.
+
+    Args:
+        runs: a study's runs, of one width.
+
+    Returns:
+        The figure.
+
+    Raises:
+        StudyError: runs of several widths, or runs that must not share a figure.
     """
-    _one_width(runs)
+    check_one_width(runs)
     trials = tables.valley(runs)
     cells = tables.cells(runs)
     names = list(trials["optimizer"].cat.categories)
-    figure, (above, axes) = _figure(
+    figure, (above, axes) = stacked_panels(
         2, height_ratios=(0.12 + 0.045 * len(names), 1), size=(9.5, 6.4)
     )
     cap = float(tables.budget(runs).max())
@@ -59,9 +68,7 @@ def valley(runs: pd.DataFrame) -> Figure:
     several = trials["seed"].nunique() > 1
     for name in names:
         curve = cells[cells["optimizer"] == name]
-        seconds = curve["seconds"].replace(
-            float("inf"), float("nan")
-        )  # the line breaks at a rate that did not arrive
+        seconds = finite(curve["seconds"])  # the line breaks at a rate that did not arrive
         style = {"color": COLOURS[name], "marker": MARKERS[name], "markersize": 6, "linewidth": 1.8}
         axes.plot(
             curve["rate"], seconds, **style, label=LABELS[name] if seconds.notna().any() else None
@@ -77,11 +84,11 @@ def valley(runs: pd.DataFrame) -> Figure:
             axes.scatter(
                 dots["rate"], dots["seconds"], color=COLOURS[name], s=10, alpha=0.5, linewidths=0
             )
-    _seconds_axis(axes, arrived["seconds"], cap)
+    rate_and_seconds_axes(axes, arrived["seconds"], cap)
     axes.set_xlabel("learning rate")
-    axes.set_ylabel(f"seconds of training to {_target(runs)}")
+    axes.set_ylabel(f"seconds of training to {target_of(runs)}")
     if len(arrived):
-        _legend(axes, "reached the target")
+        legend_beside(axes, "reached the target")
     else:
         (why,) = tables.unreached(runs)
         axes.text(
@@ -114,7 +121,7 @@ def valley(runs: pd.DataFrame) -> Figure:
     above.set_ylim(len(names) - 0.5, -0.5)
     above.grid(visible=False, axis="y")
     above.tick_params(axis="x", labelbottom=False)
-    above.set_title(f"Did not arrive within {_budget(runs)}", fontsize=10, loc="left")
+    above.set_title(f"Did not arrive within {budget_of(runs)}", fontsize=10, loc="left")
     if shown:
         above.legend(
             list(shown.values()),
@@ -123,18 +130,23 @@ def valley(runs: pd.DataFrame) -> Figure:
             bbox_to_anchor=(1.01, 1.05),
             frameon=False,
         )
-    _headline(figure, f"The valley: training time against learning rate\n{_subtitle(runs)}")
+    headline(figure, f"The valley: training time against learning rate\n{subtitle_of(runs)}")
     return figure
 
 
 def envelope(runs: pd.DataFrame) -> Figure:
-    """Fastest and slowest optimizer at each rate; where one does not arrive, the slowest is the
-    cap.
+    """The fastest and the slowest optimizer at each rate; the cap if one does not arrive.
+
+    Args:
+        runs: a study's runs, of one width.
+
+    Returns:
+        The figure.
     """
-    _one_width(runs)
+    check_one_width(runs)
     table = tables.envelope(runs)
     cap = float(tables.budget(runs).max())
-    figure, (axes,) = _figure(1, size=(9.5, 5))
+    figure, (axes,) = stacked_panels(1, size=(9.5, 5))
     axes.fill_between(
         table["rate"], table["fastest_seconds"], table["slowest_seconds"], color="0.9", linewidth=0
     )
@@ -153,26 +165,31 @@ def envelope(runs: pd.DataFrame) -> Figure:
         axes.scatter(
             mine["rate"], mine["fastest_seconds"], **style, label=f"fastest: {LABELS[name]}"
         )
-    _seconds_axis(axes, fastest.dropna(), cap)
+    rate_and_seconds_axes(axes, fastest.dropna(), cap)
     axes.axhline(cap, color="0.5", linestyle=":", linewidth=1)
-    _note(axes, cap, "given up")
+    note_on_line(axes, cap, "given up")
     axes.set_xlabel("learning rate")
-    axes.set_ylabel(f"seconds of training to {_target(runs)}")
-    _legend(axes)
-    _headline(
+    axes.set_ylabel(f"seconds of training to {target_of(runs)}")
+    legend_beside(axes)
+    headline(
         figure,
         f"The envelope: fastest and slowest of {runs['optimizer'].nunique()} "
-        f"optimizers\n{_subtitle(runs)}",
+        f"optimizers\n{subtitle_of(runs)}",
     )
     return figure
 
 
 def profile(runs: pd.DataFrame) -> Figure:
-    """Share of an optimizer's rates that arrive within a multiple of the fastest time of all: what
-    a rate picked blindly gives.
+    """What a rate picked blindly gives: the performance profile of each optimizer.
+
+    Args:
+        runs: a study's runs.
+
+    Returns:
+        The figure.
     """
     table = tables.profile(runs)
-    figure, (axes,) = _figure(1, size=(9.5, 5))
+    figure, (axes,) = stacked_panels(1, size=(9.5, 5))
     most = max(10.0, float(table["ratio"].max())) if len(table) else 10.0
     for name in [name for name in OPTIMIZERS if name in set(runs["optimizer"])]:
         mine = table[table["optimizer"] == name]
@@ -201,6 +218,6 @@ def profile(runs: pd.DataFrame) -> Figure:
     axes.set_ylim(bottom=0)
     axes.set_xlabel("times the fastest time of all optimizers and rates")
     axes.set_ylabel("share of the trials that arrive within it")
-    _legend(axes)
-    _headline(figure, f"What a rate picked blindly from the grid gives\n{_subtitle(runs)}")
+    legend_beside(axes)
+    headline(figure, f"What a rate picked blindly from the grid gives\n{subtitle_of(runs)}")
     return figure

@@ -1,4 +1,4 @@
-"""A clock that leaves out what the process was stopped for."""
+"""A clock that stands still while the process is stopped."""
 
 from __future__ import annotations
 
@@ -6,26 +6,30 @@ import threading
 import time
 from collections.abc import Callable
 
-STOP, PERIOD = 1.0, 0.2
-"""Seconds between two looks of a clock that make a stop, and between two looks of its thread."""
+STOP = 1.0
+"""Seconds without a look at the time that may be a stop of the process."""
+
+
+PERIOD = 0.2
+"""Seconds between two looks of the clock's thread."""
 
 
 IDLE = 0.1
-"""A stop takes less than this share of its time of the processor; what keeps Python from running, a
-compiler say, takes all of it.
+"""Largest share of a stop that is processor time. A compiler too may keep Python from running, but
+takes processor time all the while.
 """
 
 
 class RunningClock:
-    """A monotonic clock, in seconds, that stands still while the process is stopped: by SIGSTOP, in
-    a suspended laptop or a paused container.
+    """A monotonic clock, in seconds, that stands still while the process is stopped.
 
-    A thread looks at the time again and again. Where it could not for more than a second, and the
-    process took no processor time meanwhile, the process was stopped.
+    SIGSTOP stops a process, and so does a suspended laptop or a paused container. A thread looks at
+    the time every `PERIOD` seconds. The process was stopped if the thread missed its looks for more
+    than `STOP` seconds, and the process took no processor time meanwhile.
 
     Args:
-        wall: a monotonic clock that goes on while the process is stopped.
-        processor: seconds of processor time that the process has taken.
+        wall: a monotonic clock, in seconds, that goes on while the process is stopped.
+        processor: processor time that the process has taken, in seconds.
     """
 
     def __init__(
@@ -40,10 +44,9 @@ class RunningClock:
         self._seen = self._taken = 0.0
 
     def __call__(self) -> float:
-        """Seconds since some moment, without those in which the process was stopped."""
-        if (
-            self._thread is None or not self._thread.is_alive()
-        ):  # the first call, or the first after a fork
+        """Seconds since a fixed moment, without those in which the process was stopped."""
+        # There is no thread at the first call, nor after a fork.
+        if self._thread is None or not self._thread.is_alive():
             self._seen, self._taken = self.wall(), self.processor()
             self._thread = threading.Thread(target=self._watch, daemon=True)
             self._thread.start()
@@ -55,7 +58,7 @@ class RunningClock:
             self._look()
 
     def _look(self) -> float:
-        """The clock's time; takes note of a stop since the last look."""
+        """The time of the clock; a stop since the last look is recorded."""
         with self._lock:
             now, taken = self.wall(), self.processor()
             gap = now - self._seen

@@ -1,8 +1,7 @@
-"""The device that a process trains on: one process a GPU, and one timed job at a time on any
-device, across processes.
+"""The device that a process trains on: one process a GPU, and one timed job a device.
 
-A device is `cpu` or the UUID of a GPU. Its lock is a file in this user's part of the machine's
-temporary folder, which the system lets go when the process that holds it dies.
+A device is `cpu` or the UUID of a GPU. Its lock is a file in the temporary folder of this user. The
+system releases the lock when the process that holds it dies.
 """
 
 from __future__ import annotations
@@ -25,22 +24,23 @@ from study.machine.versions import versions_of
 CPU = "cpu"
 
 
-os.environ.setdefault(
-    "CUDA_DEVICE_ORDER", "PCI_BUS_ID"
-)  # as nvidia-smi counts; CUDA by itself puts the fastest first
+# CUDA counts GPUs as nvidia-smi does; its own default puts the fastest first.
+os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
 
 
 @cache
 def current() -> str:
-    """The device that a framework takes in this process: the first GPU that it can see, else the
-    processor.
-    """
-    return (*gpus("uuid"), CPU)[0]
+    """The device that a framework takes in this process: its first GPU, else the processor."""
+    return gpus()[0].uuid if gpus() else CPU
 
 
 def choose(name: str) -> None:
-    """Have this process, and those that it starts, see one device alone: `cpu`, `gpu` (all that it
-    sees already) or `gpu:N`, the N-th of them from 0. To be called before a framework is imported.
+    """Restrict this process and its children to one kind of device.
+
+    Call it before a framework is imported.
+
+    Args:
+        name: `cpu`; `gpu`, all GPUs that the process sees; or `gpu:N`, the N-th of them from 0.
 
     Raises:
         StudyError: another name, or no such GPU.
@@ -51,42 +51,42 @@ def choose(name: str) -> None:
     if name == CPU:
         os.environ |= {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": CPU}
     else:
-        seen, place = gpus("uuid"), int(found[1] or 0)
+        seen, place = gpus(), int(found[1] or 0)
         if len(seen) <= place:
             raise StudyError(
                 f"device {name}: {len(seen)} GPUs are seen here (by nvidia-smi and "
                 "CUDA_VISIBLE_DEVICES)"
             )
         if found[1]:
-            os.environ["CUDA_VISIBLE_DEVICES"] = seen[place]
-    for known in (
-        current,
-        this_machine,
-        versions_of,
-    ):  # the machine is now what this process is left of it
+            os.environ["CUDA_VISIBLE_DEVICES"] = seen[place].uuid
+    # These describe the machine as this process sees it, which has just changed.
+    for known in (current, this_machine, versions_of):
         known.cache_clear()
 
 
 def pin() -> str:
-    """Take a device for this process for as long as it lives: the first of the GPUs that it can see
-    which no other process has taken.
+    """Take a device for as long as this process lives.
 
-    A framework that is imported only afterwards sees that GPU alone.
+    It is the first visible GPU that no other process has taken, or the processor where there is no
+    GPU. A framework that is imported afterwards sees that GPU alone.
+
+    Returns:
+        The device.
 
     Raises:
         StudyError: every GPU is taken.
     """
-    seen = gpus("uuid")
+    seen = gpus()
     if not seen:
         return CPU
     for gpu in seen:
         try:
-            _lock(gpu).acquire(timeout=0)
+            _lock(gpu.uuid).acquire(timeout=0)
         except Timeout:
             continue
-        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu.uuid
         current.cache_clear()
-        return gpu
+        return gpu.uuid
     raise StudyError(
         f"each of this machine's GPUs ({len(seen)}) has its worker or a timed job already: "
         "start one worker a GPU, no more"
@@ -94,9 +94,10 @@ def pin() -> str:
 
 
 @contextmanager
-def alone() -> Iterator[None]:
-    """Have this process's device to itself among timed jobs; waits for the one that has it, and
-    says so.
+def exclusive() -> Iterator[None]:
+    """Reserve the device of this process, so that no other timed job runs on it.
+
+    Where another job has reserved it, this one says so and waits.
     """
     lock = _lock(current())
     try:
@@ -117,8 +118,9 @@ def alone() -> Iterator[None]:
 
 @cache
 def _lock(device: str) -> FileLock:
-    """The device's lock; one object a process, so that a process that has pinned a device can time
-    on it.
+    """The lock of a device.
+
+    There is one object a process: so a process that has pinned a device can also time on it.
     """
     folder = Path(tempfile.gettempdir()) / f"learning-rate-study-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The machine that seconds belong to, and where trials train: facts alone."""
+"""Facts about the machine that trained, and about the site of a training."""
 
 from __future__ import annotations
 
@@ -8,25 +8,29 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import msgspec
+
 VECTORS = (
     *("sse4_2", "avx", "f16c", "fma", "avx2", "avx_vnni"),
     *("avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni", "avx512_bf16", "avx512_fp16"),
     *("amx_tile", "amx_int8", "amx_bf16"),
     *("asimd", "asimdhp", "asimddp", "sve", "sve2", "bf16", "i8mm"),
 )
-"""The processor's flags that numerical libraries choose their kernels by: x86, then ARM."""
+"""Flags of a processor by which numerical libraries choose their kernels: x86, then ARM."""
 
 
 NAMED_VECTORS = {"avx512f": "avx512", "avx2": "avx2", "avx": "avx", "sve": "sve"}
-"""The widest vectors that a machine's name tells, widest first."""
+"""Vectors that the name of a machine may contain, widest first."""
 
 
 @dataclass(frozen=True)
 class Processor:
-    """What tells one kind of processor from another.
+    """What distinguishes one kind of processor from another.
 
-    `model` is family.model.stepping on x86, and implementer.part.revision on ARM; `vectors` are
-    its flags out of `VECTORS`.
+    Args:
+        name: as the maker gives it.
+        model: family.model.stepping on x86, implementer.part.revision on ARM.
+        vectors: its flags out of `VECTORS`.
     """
 
     name: str
@@ -36,10 +40,16 @@ class Processor:
 
 @dataclass(frozen=True)
 class Machine:
-    """Facts about the hardware, as far as they bear on speed.
+    """Facts about the hardware that decide its speed.
 
-    `model` and `vectors` are those of `Processor`; both are empty in files that are older than
-    they are, whose machines were told apart by the processor's name alone.
+    Args:
+        cpu: the name of the processor.
+        cores: processors that the study may use.
+        memory_gb: memory, in GiB.
+        gpus: the names of the GPUs.
+        system: the operating system.
+        model, vectors: as in `Processor`; empty in older files, which distinguish machines by the
+            name of the processor alone.
     """
 
     cpu: str
@@ -52,11 +62,13 @@ class Machine:
 
     @property
     def name(self) -> str:
-        """A folder name for a person to recognise: the GPU's name where there is one, else the
-        CPU's, its vectors and its cores.
+        """A folder name that a person recognises.
+
+        It is the name of the GPU where there is one, else that of the processor with its vectors
+        and cores.
         """
         vectors = next((name for flag, name in NAMED_VECTORS.items() if flag in self.vectors), "")
-        # A name without a number is that of a whole family: "AMD EPYC" may be any of ten kinds.
+        # A name without a number is that of a family: "AMD EPYC" may be any of ten kinds.
         model = (
             ""
             if re.search(r"\d", re.sub("@.*", "", self.cpu))
@@ -75,9 +87,7 @@ class Machine:
 
     @property
     def fingerprint(self) -> str:
-        """8 hex digits of a hash of what decides its speed: processor with its model and vectors,
-        cores, GPUs.
-        """
+        """8 hex digits of a hash of the processor with its model and vectors, cores and GPUs."""
         facts = (
             self.cpu,
             self.cores,
@@ -88,9 +98,7 @@ class Machine:
 
     @property
     def old_fingerprint(self) -> str:
-        """The fingerprint that older versions gave this machine and others whose processor has the
-        same name.
-        """
+        """The fingerprint in older files; all machines with a processor of this name share it."""
         return replace(self, model="", vectors=()).fingerprint
 
     def to_json(self) -> dict[str, Any]:
@@ -99,22 +107,19 @@ class Machine:
 
     @staticmethod
     def from_json(row: Mapping[str, Any]) -> Machine:
-        """The machine of `to_json`."""
-        return Machine(
-            cpu=row["cpu"],
-            cores=row["cores"],
-            memory_gb=row["memory_gb"],
-            gpus=tuple(row["gpus"]),
-            system=row["system"],
-            model=row.get("model", ""),
-            vectors=tuple(row.get("vectors", ())),
-        )
+        """The machine of `to_json`; a field of the wrong type raises `msgspec.ValidationError`."""
+        return msgspec.convert(row, Machine)
 
 
 @dataclass(frozen=True)
 class Site:
-    """Where trials train: a machine, the engine and its precision, and the versions of what their
-    numbers depend on.
+    """Where trials train.
+
+    Args:
+        machine: the hardware.
+        versions: of all that numbers depend on, by name.
+        engine: its name.
+        precision: of its matrix products.
     """
 
     machine: Machine
@@ -134,8 +139,15 @@ class Site:
 
 
 def software(engine: str, versions: Mapping[str, str], precision: str) -> str:
-    """An engine with its version, precision and settings, such as `tensorflow 2.21.0 float32
-    (oneDNN on)`; rows of older versions tell no settings.
+    """An engine with its version, precision and settings.
+
+    Args:
+        engine: its name.
+        versions: as in `Site`; those of older rows hold no settings.
+        precision: of its matrix products.
+
+    >>> software("tensorflow", {"tensorflow": "2.21.0", "onednn": "on"}, "float32")
+    'tensorflow 2.21.0 float32 (oneDNN on)'
     """
     told = [
         f"{words} {versions[name]}"

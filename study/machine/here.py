@@ -12,13 +12,18 @@ from study.machine.versions import versions
 
 
 def this_site(engine: str = "tensorflow", precision: str = "default") -> Site:
-    """This process's, with that engine."""
+    """The site of this process with an engine.
+
+    Args:
+        engine: its name.
+        precision: as `study.machine.nvidia.resolved` takes it.
+    """
     return Site(this_machine(), versions(engine), engine, resolved(precision))
 
 
 @cache
 def this_machine() -> Machine:
-    """The machine this process runs on."""
+    """The machine that this process runs on, with the GPUs that it can see."""
     import psutil
 
     processor = this_processor()
@@ -26,7 +31,7 @@ def this_machine() -> Machine:
         cpu=processor.name,
         cores=usable_cores(),
         memory_gb=round(psutil.virtual_memory().total / 2**30),
-        gpus=gpus("name"),
+        gpus=tuple(gpu.name for gpu in gpus()),
         system=platform.system(),
         model=processor.model,
         vectors=processor.vectors,

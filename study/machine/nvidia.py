@@ -5,77 +5,103 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from dataclasses import dataclass
+from functools import cache
 
 from study.errors import StudyError
 
 
-def resolved(precision: str) -> str:
-    """What `default` is here, or the precision itself. Both engines' default is TF32 on GPUs that
-    have it (compute capability 8 and up: products of numbers cut to 10 bits of mantissa, summed in
-    float32), and float32 elsewhere.
+@dataclass(frozen=True)
+class Gpu:
+    """A GPU as its driver describes it; old drivers do not know `compute_capability`."""
 
-    Raises:
-        StudyError: TF32 where no GPU has it.
-    """
-    capable = [bool(re.match(r"[89]\.|\d\d+\.", capability)) for capability in gpus("compute_cap")]
-    if precision == "tf32" and not (capable and all(capable)):
-        raise StudyError(
-            "the precision tf32 needs a GPU of compute capability 8 or higher: use float32"
-        )
-    return (
-        precision if precision != "default" else "tf32" if capable and all(capable) else "float32"
-    )
+    uuid: str
+    name: str
+    driver: str
+    compute_capability: str = ""
+
+    @property
+    def has_tf32(self) -> bool:
+        """Whether it multiplies in TF32: from compute capability 8 on."""
+        return bool(re.match(r"[89]\.|\d\d+\.", self.compute_capability))
 
 
-def free_memory() -> float:
-    """Bytes of memory that are free now, of the first GPU or else of the machine."""
-    import psutil
+def ask(*properties: str) -> list[list[str]]:
+    """Ask nvidia-smi for properties of every GPU, so that no framework has to be imported.
 
-    free = re.match(r"\d+", "".join(gpus("memory.free")[:1]))  # some virtual GPUs do not tell
-    return float(free[0]) * 2**20 if free else float(psutil.virtual_memory().available)
+    Args:
+        properties: names as `nvidia-smi --help-query-gpu` lists them.
 
-
-def ask_gpus(what: str) -> tuple[str, ...]:
-    """A property of each NVIDIA GPU, asked of the driver so that no framework has to be imported;
-    empty without one.
+    Returns:
+        A row of values for each GPU; no row where the program is missing or fails.
     """
     try:
         answer = subprocess.run(
-            ["nvidia-smi", f"--query-gpu={what}", "--format=csv,noheader"],
+            ["nvidia-smi", f"--query-gpu={','.join(properties)}", "--format=csv,noheader"],
             capture_output=True,
             text=True,
             timeout=20,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return ()
-    return (
-        tuple(line.strip() for line in answer.stdout.splitlines() if line.strip())
-        if answer.returncode == 0
-        else ()
-    )
+        return []
+    lines = answer.stdout.splitlines() if answer.returncode == 0 else []
+    return [[value.strip() for value in line.split(",")] for line in lines if line.strip()]
+
+
+@cache
+def every_gpu() -> tuple[Gpu, ...]:
+    """The GPUs of the machine in the order of its buses; the driver is asked once a process."""
+    facts = ("uuid", "name", "driver_version")
+    rows = ask(*facts, "compute_cap") or ask(*facts)
+    return tuple(Gpu(*row) for row in rows if row[0].startswith("GPU-"))
 
 
 def visible() -> list[int]:
-    """Places of the GPUs that CUDA shows this process, in its order, among all of the machine's."""
-    every = [line for line in ask_gpus("uuid") if line.startswith("GPU-")]
+    """The indices into `every_gpu` that CUDA shows this process, in CUDA's order."""
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is None:
-        return list(range(len(every)))
+        return list(range(len(every_gpu())))
     found: list[int] = []
     for name in named.split(","):
         name = name.strip()
         match = [
             i
-            for i, gpu in enumerate(every)
-            if (name == str(i) if name.isdigit() else name and gpu.startswith(name))
+            for i, gpu in enumerate(every_gpu())
+            if (name == str(i) if name.isdigit() else name and gpu.uuid.startswith(name))
         ]
         if not match:
-            break  # as CUDA does: what follows a name of nothing is not seen
+            break  # CUDA too ignores all that follows an unknown name
         found.append(match[0])
     return found
 
 
-def gpus(what: str) -> tuple[str, ...]:
-    """A property of each GPU that this process can see."""
-    values = ask_gpus(what)
-    return tuple(values[i] for i in visible() if i < len(values))
+def gpus() -> tuple[Gpu, ...]:
+    """The GPUs that this process can see."""
+    return tuple(every_gpu()[i] for i in visible())
+
+
+def resolved(precision: str) -> str:
+    """The precision that `default` stands for here; any other precision is returned as it is.
+
+    Both engines' default is TF32 on GPUs that have it, and float32 elsewhere. TF32 cuts the factors
+    of products to 10 bits of mantissa, and sums in float32.
+
+    Raises:
+        StudyError: `tf32`, and some visible GPU lacks it, or no GPU is visible.
+    """
+    capable = bool(gpus()) and all(gpu.has_tf32 for gpu in gpus())
+    if precision == "tf32" and not capable:
+        raise StudyError(
+            "the precision tf32 needs a GPU of compute capability 8 or higher: use float32"
+        )
+    return precision if precision != "default" else "tf32" if capable else "float32"
+
+
+def free_memory() -> float:
+    """Bytes that are free now: of the first visible GPU's memory, else of the machine's."""
+    import psutil
+
+    rows = ask("memory.free") if gpus() else []
+    free = re.match(r"\d+", "".join(rows[visible()[0]])) if rows else None
+    # Some virtual GPUs do not tell.
+    return float(free[0]) * 2**20 if free else float(psutil.virtual_memory().available)

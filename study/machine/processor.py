@@ -1,4 +1,4 @@
-"""The processor of this machine, and how much of it this process may use."""
+"""The processor of this machine, and the part of it that this process may use."""
 
 from __future__ import annotations
 
@@ -13,21 +13,23 @@ from study.machine.facts import VECTORS, Processor
 
 
 def usable_cores() -> int:
-    """Processors that this process may use, by its affinity and its cgroup's quota, rounded up."""
-    from joblib.externals.loky import (
-        cpu_count,
-    )  # joblib's own says 1 where it is told to start no processes
+    """Processors that this process may use, by its affinity and its quota of time, rounded up."""
+    # joblib's own function returns 1 where joblib is told to start no processes.
+    from joblib.externals.loky import cpu_count
 
     return max(1, math.ceil(min(float(cpu_count()), quota())))
 
 
 def quota(own: Path = Path("/proc/self/cgroup"), mounted: Path = Path("/sys/fs/cgroup")) -> float:
-    """Processors' worth of time that Linux's control groups, of either version, leave this process:
-    the least of its group's and of the groups' above it; infinite where none is set.
+    """The quota of processor time that Linux's control groups, of either version, set.
 
     Args:
-        own: the file that names the process's groups, a line `ID:CONTROLLERS:/PATH` each.
-        mounted: where the groups' files are.
+        own: the file that names the groups of the process, a line `ID:CONTROLLERS:/PATH` each.
+        mounted: the folder of the groups' files.
+
+    Returns:
+        A number of processors: the smallest quota of its group and of all groups above it; infinite
+        where none is set.
     """
     least = math.inf
     with suppress(OSError):
@@ -52,8 +54,9 @@ def quota(own: Path = Path("/proc/self/cgroup"), mounted: Path = Path("/sys/fs/c
 
 
 def _quota_of(group: Path) -> float:
-    """A group's own quota: `cpu.max` holds it with its period (version 2), or a file each does
-    (version 1); -1 and `max` are none.
+    """The quota of one group, in processors.
+
+    Version 2 has quota and period in `cpu.max`, version 1 in a file each. `max` and -1 mean none.
     """
     with suppress(OSError, ValueError):
         allowed, period = (group / "cpu.max").read_text().split()
@@ -67,15 +70,13 @@ def _quota_of(group: Path) -> float:
 
 
 def schedulable_cores() -> int:
-    """Processors that the system may put this process on, whatever its cgroup's quota of their
-    time.
-    """
+    """Processors that the system may put this process on, whatever its quota of their time."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def this_processor() -> Processor:
     """The processor that this process runs on."""
-    # py-cpuinfo reads it there too, and takes more than a second for all that it asks besides.
+    # py-cpuinfo reads the same file, but takes more than a second for other questions.
     with suppress(OSError):
         found = processor_in(Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace"))
         if found:
@@ -93,7 +94,7 @@ def this_processor() -> Processor:
 
 
 def processor_in(text: str) -> Processor | None:
-    """The first processor of a `/proc/cpuinfo`; None where it names none, as on ARM."""
+    """The first processor of a `/proc/cpuinfo`; None where it has no name, as on ARM."""
     facts = dict(re.findall(r"^([^\n:]+?)\s*: ?(.*?)\s*$", text.partition("\n\n")[0], re.MULTILINE))
     if not facts.get("model name"):
         return None

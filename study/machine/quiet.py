@@ -1,4 +1,4 @@
-"""How free the machine was over a stretch of time: what other programs took of its processors."""
+"""The load of the machine: what other programs take of its processors."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ import psutil
 from study.machine.processor import usable_cores
 
 QUIET_SHARE = 0.1
+"""Largest share of its cores that other programs take on a quiet machine."""
 
 
 QUIET_CORES = 0.5
-"""A machine is quiet while other programs take at most this share of its cores, and no more than
-this many of them."""
+"""Largest number of cores that other programs take on a quiet machine."""
 
 
 LOOK = 2.0
-"""Seconds of one look at a machine that is waited for."""
+"""Seconds between two looks at a machine that is not quiet yet."""
 
 
 @dataclass(frozen=True)
 class Load:
-    """What a stretch of time on a machine was like.
+    """The load of a machine over some time.
 
     Args:
         cores: processors that this study may use.
-        processor: how many of them its processes kept busy, on average.
-        others: how many of them other programs took, on average; what a hypervisor kept counts.
-        pressure: share of the time in which some program waited for a processor, where Linux
-            tells it (PSI), else None.
+        processor: how many of them the processes of this study kept busy, on average.
+        others: how many of them other programs took, on average, time of a hypervisor included.
+        pressure: share of the time in which some program waited for a processor (Linux's PSI), or
+            None where the system does not measure it.
     """
 
     cores: int
@@ -44,7 +44,7 @@ class Load:
 
     @property
     def quiet(self) -> bool:
-        """Whether the machine was as good as free for the study alone."""
+        """Whether the study had the machine nearly to itself."""
         return self.others <= min(QUIET_SHARE * self.cores, QUIET_CORES)
 
     def __str__(self) -> str:
@@ -52,11 +52,11 @@ class Load:
 
 
 class Meter:
-    """Measures the load from its creation, or the last `read`, to the next `read`.
+    """Measures the load between its creation or last `read` and the next `read`.
 
     Args:
-        family: the id of the process whose own time, and whose descendants', is not the others';
-            this process's where None.
+        family: the id of a process. Its time and that of its descendants count as the study's own.
+            None means this process.
     """
 
     def __init__(self, family: int | None = None) -> None:
@@ -82,9 +82,7 @@ class Meter:
 
 
 def _busy() -> float:
-    """Seconds that the processors which this process may use have been busy, or were kept by a
-    hypervisor.
-    """
+    """Seconds in which the usable processors were busy, or were taken by a hypervisor."""
     every = psutil.cpu_times(percpu=True)
     own = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(len(every))
     fields = ("user", "nice", "system", "irq", "softirq", "steal", "interrupt", "dpc")
@@ -94,7 +92,7 @@ def _busy() -> float:
 
 
 def _taken_by(family: int) -> float:
-    """Seconds of processor that a process and its living descendants have taken."""
+    """Seconds of processor time of a process and its living descendants."""
     taken = 0.0
     with suppress(psutil.Error):
         parent = psutil.Process(family)
@@ -118,14 +116,16 @@ def wait_until_quiet(
     meter: Meter | None = None,
     sleep: Callable[[float], object] = time.sleep,
 ) -> Load | None:
-    """Wait for a quiet machine, at most so many seconds; return the last look at it, None where
-    there was no time for one.
+    """Wait until the machine is quiet, for at most `most` seconds.
 
     Args:
-        most: seconds.
-        say: told at each look how busy the machine is.
+        most: the limit, in seconds.
+        say: called after each look with a sentence about the load.
         meter: measures the load.
-        sleep: waits for so many seconds.
+        sleep: waits for the seconds that it is given.
+
+    Returns:
+        The last load seen; None where the limit left no time for a look.
     """
     meter = meter or Meter()
     load, waited = None, 0.0

@@ -14,20 +14,21 @@ from pathlib import Path
 from study.machine.nvidia import gpus
 
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
-"""Environment variable: may TensorFlow use oneDNN?"""
+"""The environment variable that allows TensorFlow to use oneDNN, or forbids it."""
 
 
 THREADS = {"tensorflow": "TF_NUM_INTRAOP_THREADS", "jax": "NPROC"}
-"""Environment variables: how many threads does an operation get?"""
+"""The environment variables that set the threads of one operation."""
 
 
 def settle_onednn() -> str | None:
-    """Whether TensorFlow computes with oneDNN here, `on` or `off`; where nobody has decided, it is
-    switched on for this process and those that it starts.
+    """Switch oneDNN on for this process and its children, unless the user has decided.
 
-    TensorFlow alone leaves it off on x86 processors without AVX-512 VNNI, AVX-VNNI or AMX, where it
-    is three times as fast as TensorFlow's own kernels all the same. None on other processors, where
-    it is TensorFlow's to decide.
+    TensorFlow by itself leaves it off on x86 processors without AVX-512 VNNI, AVX-VNNI or AMX.
+    There too it is three times as fast as TensorFlow's own kernels.
+
+    Returns:
+        `on` or `off`; None on other processors, where TensorFlow decides.
     """
     if platform.machine().lower() not in ("x86_64", "amd64") or platform.system() == "Darwin":
         return None
@@ -35,11 +36,10 @@ def settle_onednn() -> str | None:
         os.environ[ONEDNN] = "1"
     on = os.environ[ONEDNN].lower() in ("1", "true")
     port = sys.modules.get("tensorflow.python.util._pywrap_util_port")
-    if (
-        port is not None
-    ):  # TensorFlow may have been imported by the caller, before there was a decision
+    if port is not None:
+        # The caller imported TensorFlow before there was a decision. All processes follow it.
         on = bool(port.IsMklEnabled())
-        os.environ[ONEDNN] = str(int(on))  # as the caller's, so that all processes compute alike
+        os.environ[ONEDNN] = str(int(on))
     return "on" if on else "off"
 
 
@@ -48,13 +48,14 @@ PACKAGES = {"tensorflow": ("tensorflow", "keras", "numpy"), "jax": ("jax", "jaxl
 
 @cache
 def versions_of(engine: str) -> tuple[tuple[str, str], ...]:
+    """The items of `versions`."""
     found = [("python", platform.python_version())]
     for package in PACKAGES[engine]:
         try:
             found.append((package, version(package)))
         except PackageNotFoundError:
             continue
-    found += [("driver", driver) for driver in gpus("driver_version")[:1]]
+    found += [("driver", gpu.driver) for gpu in gpus()[:1]]
     settings = {
         "onednn": settle_onednn() if engine == "tensorflow" else None,
         "threads": os.environ.get(THREADS[engine]),
@@ -64,16 +65,19 @@ def versions_of(engine: str) -> tuple[tuple[str, str], ...]:
 
 
 def versions(engine: str = "tensorflow") -> dict[str, str]:
-    """Versions of Python, of the packages that the engine's numbers depend on, of the GPU's driver
-    where there is one, and the project's commit (its version where a wheel installed it); for
-    TensorFlow also whether oneDNN is on, and the number of threads where it was set.
+    """Versions and settings that the numbers of an engine depend on.
+
+    These are the versions of Python, of the engine's packages and of the GPU's driver. `study` is
+    the commit of this project, or its version where a wheel installed it. For TensorFlow `onednn`
+    is on or off. `threads` is there where their number was set.
     """
     return dict(versions_of(engine))
 
 
 def _commit() -> str:
     root = Path(__file__).parent.parent.parent
-    if not (root / ".git").exists():  # installed: a repository around it would be somebody else's
+    if not (root / ".git").exists():
+        # The package is installed. A repository around it belongs to somebody else.
         with suppress(PackageNotFoundError):
             return version("learning-rate-study")
         return "unknown"

@@ -1,6 +1,4 @@
-"""One self-contained HTML file on stored studies: the sections of `study.report_sections`, laid out
-by a template of `study/data`.
-"""
+"""One self-contained HTML file on stored studies."""
 
 from __future__ import annotations
 
@@ -11,10 +9,9 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from study import claims
+from study import claims, tables
 from study.errors import StudyError
-from study.report import sections
-from study.report.sections import Study
+from study.report import pictures, sections
 
 DATA = Path(__file__).parent
 
@@ -23,17 +20,19 @@ TEMPLATE = "template.html.j2"
 
 
 LONGEST_NUMBER = 28
-"""Characters; a longer cell is a text that begins with a number."""
+"""The most characters of a number with its interval; a longer cell is a text."""
 
 
 def write(folders: Sequence[str | Path], out: str | Path, machine: str | None = None) -> Path:
-    """Write the report on these studies, and on the contests and case studies of cycles among the
-    folders; return its path.
+    """Write the report on studies, contests and case studies of cycles.
 
     Args:
         folders: of studies, contests and case studies of cycles.
         out: the file.
         machine: whose trials of the studies to take, see `tables.load`.
+
+    Returns:
+        The path of the file.
 
     Raises:
         StudyError: no study's folder, one that holds nothing of the kind or no finished trial,
@@ -55,7 +54,7 @@ def write(folders: Sequence[str | Path], out: str | Path, machine: str | None = 
         text = page(
             studies,
             list(ways.values()),
-            rebuild([study.folder for study in studies], [str(way) for way in ways], machine),
+            rebuild([str(study.folder) for study in studies], [str(way) for way in ways], machine),
         )
     except StudyError:
         raise
@@ -70,13 +69,18 @@ def write(folders: Sequence[str | Path], out: str | Path, machine: str | None = 
     return out
 
 
-def page(studies: Sequence[Study], ways: Sequence[claims.Rows], commands: Sequence[str]) -> str:
+def page(
+    studies: Sequence[tables.StoredStudy], ways: Sequence[claims.Rows], commands: Sequence[str]
+) -> str:
     """The report as HTML.
 
     Args:
-        studies: what was read.
-        ways: what contests and the case study of cycles left.
-        commands: what makes the page again.
+        studies: the studies.
+        ways: results of contests and of the case study of cycles.
+        commands: the commands that make the page again.
+
+    Returns:
+        The text of the page.
     """
     values: dict[str, Any] = {
         "studies": studies,
@@ -87,10 +91,10 @@ def page(studies: Sequence[Study], ways: Sequence[claims.Rows], commands: Sequen
         ],
         "summaries": [sections.summary(study) for study in studies],
         "best": [sections.best_rates(study) for study in studies],
-        "drawings": [sections.drawings(study) for study in studies],
+        "drawings": [pictures.drawings(study) for study in studies],
         "lines": [found for study in studies if (found := sections.lines(study))],
-        "ways": [sections.choosing(way) for way in ways],
-        "verdicts": sections.verdicts([*(study.evidence for study in studies), *ways]),
+        "ways": [sections.experiment(way) for way in ways],
+        "verdicts": sections.verdicts([*map(claims.evidence, studies), *ways]),
         "commands": commands,
         "enough": sections.ENOUGH,
     }
@@ -106,15 +110,29 @@ def page(studies: Sequence[Study], ways: Sequence[claims.Rows], commands: Sequen
 
 
 def numeric(cell: str) -> bool:
-    """Whether a cell is a number, alone or with its interval, so that it stands to the right."""
+    """Whether a cell is a number, alone or with its interval; numbers are aligned to the right.
+
+    >>> numeric("3.1 [2.9, 3.4]"), numeric("adam")
+    (True, False)
+    """
     return cell[:1] in tuple("0123456789-+") and len(cell) < LONGEST_NUMBER
 
 
 def rebuild(
     names: Sequence[str], ways: Sequence[str] = (), machine: str | None = None
 ) -> list[str]:
-    """The commands that make the page again, from studies, from what else was named, and of which
-    machine.
+    """The commands that make the page again.
+
+    Args:
+        names: folders of studies.
+        ways: folders of contests and case studies.
+        machine: whose trials were taken.
+
+    Returns:
+        Shell commands.
+
+    >>> rebuild(["a"])[0]
+    'scripts/run tables a && scripts/run figures a'
     """
     of = "" if machine is None else f" --machine {shlex.quote(machine)}"
     names = [shlex.quote(name) for name in names]

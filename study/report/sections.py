@@ -1,122 +1,55 @@
-"""What each section of the report says, as plain values: texts, rows of texts, pictures. The
-template makes HTML of them.
-"""
+"""The sections of the report as plain values: texts, rows of texts, pictures."""
 
 from __future__ import annotations
 
-import base64
-import io
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from study import claims, figures, tables
+from study.report.pictures import Picture, picture
 from study.spec.study import StudySpec
-from study.storage.store import Store
 from study.tables import case_study, contests, fits, intervals
 
 ENOUGH = f"{fits.ENOUGH:g}"
 
 
-DPI = 150
-"""Dots an inch, as the figures' own files have: a picture opened at its full size is larger than
-the page's column.
-"""
-
-
-ALT = {
-    "valley": (
-        "Seconds of training against learning rate, both logarithmic, a curve an "
-        "optimizer; above it how each other trial ended"
-    ),
-    "envelope": "The fastest and the slowest optimizer's seconds at each learning rate",
-    "profile": "Share of each optimizer's trials that arrive within a multiple of the fastest time",
-    "curves": (
-        "Validation accuracy against seconds of training, a curve an optimizer at its best rate"
-    ),
-    "size": (
-        "Seconds of training against weights at one rate, a dot a trial, with its straight line"
-    ),
-    "sizes": "Seconds of training against weights at every rate, each with its straight line",
-    "size-valley": "Seconds of training against learning rate, a curve for each model size",
-    "slopes": "Seconds for each million weights more, against learning rate, with 95 % intervals",
-    "size-parts": (
-        "Steps to the target against weights at every rate; below, milliseconds of a "
-        "step against weights"
-    ),
-}
-"""What each figure shows, for those who do not see it."""
-
-
 Row = dict[str, str]
-"""A row of a table: its texts by the column's name."""
+"""A row of a table: its texts by the column."""
 
 
-@dataclass(frozen=True)
-class Study:
-    """A study's folder, read once.
-
-    `folder` is as it was given; `runs` and `curves` are of the machine asked for, `versions` those
-    of its first run, and `elsewhere` is how many of the stored trials are another machine's.
-    """
-
-    folder: str
-    spec: StudySpec
-    runs: pd.DataFrame
-    curves: pd.DataFrame
-    versions: Mapping[str, str]
-    elsewhere: int
-
-    @property
-    def evidence(self) -> claims.Evidence:
-        """The same as the claims see it."""
-        return claims.asked(self.spec, self.runs, self.curves)
-
-
-def read(folder: str | Path, machine: str | None = None) -> Study:
-    """Read a study's folder.
+def read(folder: tables.Source, machine: str | None = None) -> tables.StoredStudy:
+    """Read a study for the report.
 
     Args:
-        folder: the study's folder.
+        folder: the study's folder, or a `StoredStudy`.
         machine: whose trials to take, see `tables.load`.
 
+    Returns:
+        The study, in memory.
+
     Raises:
-        StudyError: it holds no study, a line that cannot be read, no finished trial, or trials that
-            must not share a table.
+        StudyError: the folder holds no study, a line that cannot be read, no finished trial, or
+            trials that must not share a table.
     """
-    store = Store(Path(folder))
-    spec, stored = store.spec(), store.runs()
-    mine = tables.of_machine(stored, machine, folder)
-    runs = tables.comparable(tables.frame(mine), folder)
-    curves = tables.curves_of(tables.curves(folder), runs)
-    return Study(str(folder), spec, runs, curves, mine[0].versions, len(stored) - len(mine))
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure as a PNG in base 64, with its name and what it shows."""
-
-    name: str
-    alt: str
-    data: str
-
-
-def picture(figure: Figure, name: str, alt: str) -> Picture:
-    """A figure as a picture that fits into a page."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, dpi=DPI, format="png")
-    return Picture(name, alt, base64.b64encode(buffer.getvalue()).decode())
+    study = tables.stored(folder, machine)
+    tables.comparable(study.runs, study.folder)
+    return study
 
 
 @dataclass(frozen=True)
 class Summary:
-    """The head of a study: the protocol in words, how many trials are stored, and where they
-    trained.
+    """The head of a study's section.
+
+    Args:
+        protocol: what the study did, in sentences.
+        stored: the number of trials that are stored.
+        machine, software: where they trained.
+        clock: how seconds were measured.
     """
 
     protocol: str
@@ -126,11 +59,11 @@ class Summary:
     clock: str
 
 
-def summary(study: Study) -> Summary:
-    """What was studied."""
+def summary(study: tables.StoredStudy) -> Summary:
+    """The head of a study's section."""
     runs = study.runs
     stored = int(runs["id"].isin([trial.id for trial in study.spec.trials()]).sum())
-    software = ", ".join(f"{key} {value}" for key, value in study.versions.items())
+    software = ", ".join(f"{key} {value}" for key, value in study.records[0].versions.items())
     reconstructed = runs["seconds_source"].iloc[0] == "reconstructed"
     clock = "steps x the time of a step measured alone" if reconstructed else "read off the clock"
     return Summary(protocol(study.spec), stored, str(runs["machine"].iloc[0]), software, clock)
@@ -166,14 +99,15 @@ def protocol(spec: StudySpec) -> str:
     )
 
 
-def notes(study: Study) -> list[str]:
-    """What the data are too few to say."""
-    return tables.warnings(study.runs, study.spec, study.curves, study.elsewhere)
+def notes(study: tables.StoredStudy) -> list[str]:
+    """What the data are too few, too narrow or too noisy to say."""
+    return tables.warnings(study)
 
 
-def best_rates(study: Study) -> list[Row]:
-    """The table of best rates, with intervals where there are seeds enough; of many widths the ends
-    and the middle.
+def best_rates(study: tables.StoredStudy) -> list[Row]:
+    """The table of best rates, with intervals if there are enough seeds.
+
+    Of many widths the ends and the middle are shown.
     """
     table = tables.best(study.runs)
     if table["width"].nunique() > figures.MOST_WIDTHS:
@@ -195,21 +129,15 @@ def best_rates(study: Study) -> list[Row]:
     ]
 
 
-def drawings(study: Study) -> list[Picture]:
-    """Every figure of a study."""
-    found = []
-    for name, figure in figures.draw(study.runs, study.curves).items():
-        kind = max((kind for kind in ALT if name.startswith(kind)), key=len)
-        of = name[len(kind) + 1 :].replace("-", " ")
-        label = f"{name.replace('-', ' ')} of {study.spec.name}"
-        found.append(picture(figure, label, f"{ALT[kind]} ({of})" if of else ALT[kind]))
-    return found
-
-
 @dataclass(frozen=True)
 class Lines:
-    """The fits of time against size: a row a rate, a sentence a row, and what shapes steps and step
-    times have.
+    """The fits of time against size.
+
+    Args:
+        name: the study's name.
+        rows: one row a rate.
+        sentences: one sentence a row.
+        shapes: sentences on the shapes of steps and step times.
     """
 
     name: str
@@ -218,8 +146,8 @@ class Lines:
     shapes: list[str]
 
 
-def lines(study: Study) -> Lines | None:
-    """The fits of a study; None where it has too few sizes."""
+def lines(study: tables.StoredStudy) -> Lines | None:
+    """The fits of a study; None if it has too few sizes."""
     runs = study.runs
     if runs["width"].nunique() < intervals.FEWEST_SIZES:
         return None
@@ -265,27 +193,32 @@ def _shapes(runs: pd.DataFrame, measure: str) -> str:
 
 
 @dataclass(frozen=True)
-class Choosing:
-    """A contest, or the case study of cycles: what it is called, what it says, its figure and its
-    summary.
+class Experiment:
+    """A contest, or the case study of cycles.
+
+    Args:
+        head: its title.
+        text: what it says, in sentences.
+        picture: its figure.
+        rows: its summary.
     """
 
     head: str
-    said: str
+    text: str
     picture: Picture
     rows: list[Row]
 
 
-def choosing(found: claims.Rows) -> Choosing:
-    """A contest of the ways of choosing a rate, or the case study of cycles."""
+def experiment(found: claims.Rows) -> Experiment:
+    """The section on a contest of ways to choose a rate, or on the case study of cycles."""
     if found.kind == "cycles":
         drawn, table = figures.cycles(found.table), case_study.summary(found.table)
-        head, said = "Cyclical rates and their controls", case_study.conclusion(found.table)
+        head, text = "Cyclical rates and their controls", case_study.conclusion(found.table)
         alt = "Test error over the seconds of training, and at its end, with and without a cycle"
     else:
         table = contests.summary(found.table).drop(columns=["regret_q25", "regret_q75"])
         head = "Ways of choosing a rate"
-        said = (
+        text = (
             "Regret is the time to the target at the pick over the time at the grid's best "
             "rate; none where most picks never arrive."
         )
@@ -295,11 +228,11 @@ def choosing(found: claims.Rows) -> Choosing:
         {str(column): _cell(value) for column, value in row.items()}
         for row in table.to_dict("records")
     ]
-    return Choosing(head, said, picture(drawn, head, alt), rows)
+    return Experiment(head, text, picture(drawn, head, alt), rows)
 
 
 def verdicts(known: claims.Known) -> list[Row]:
-    """The claims, each with its verdict beside what the published study measured."""
+    """The claims, each with its verdict and with what the published study measured."""
     return [
         {
             "id": verdict.id,

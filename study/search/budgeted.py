@@ -1,8 +1,7 @@
-"""Searches for a rate at a fixed budget of steps: random search, successive halving, and Optuna's
-TPE with its Hyperband pruner.
+"""Searches for a rate with a fixed budget of steps: random search, successive halving, Optuna.
 
-Each trains candidates for a while and keeps the one whose accuracy over its last steps is highest;
-none looks at the seconds to a target.
+Each trains candidates for a while, and keeps the one with the highest accuracy over its last steps.
+None looks at the seconds to a target.
 """
 
 from __future__ import annotations
@@ -11,15 +10,23 @@ import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from study.engines.learner import Floats, Learner, advance_finite, array_size, held, padded
+from study.engines.learner import (
+    Floats,
+    Learner,
+    advance_finite,
+    array_size,
+    constant_rates,
+    padded,
+)
 from study.errors import StudyError
 
 LOOK = 50
-"""Steps that an accuracy is the mean of, and between two looks at it; at most two chunks of
-`learner.CHUNK`.
+"""Steps between two looks at a candidate; its accuracy is the mean over them. It is at most two
+chunks of `learner.CHUNK`.
 """
 
 
@@ -28,11 +35,11 @@ CANDIDATES = 12
 
 
 KEEP = 3
-"""Successive halving keeps one candidate of so many, and its last rung has at most so many."""
+"""Successive halving keeps one candidate of `KEEP`, until at most `KEEP` are left."""
 
 
-MOST = 500
-"""Steps that Optuna's candidates take at most."""
+CANDIDATE_STEPS = 500
+"""Largest number of steps of a candidate of Optuna's."""
 
 
 Make = Callable[[Sequence[float]], Learner]
@@ -41,8 +48,12 @@ Make = Callable[[Sequence[float]], Learner]
 
 @dataclass(frozen=True)
 class Found:
-    """The rate that a search ends with, None where every candidate diverged; its score, and the
-    steps of all candidates together.
+    """The result of a search.
+
+    Args:
+        rate: the best rate; None where every candidate diverged.
+        score: its accuracy; -1 where every candidate diverged.
+        steps: steps of all candidates together.
     """
 
     rate: float | None
@@ -53,8 +64,9 @@ class Found:
 def random_search(
     make: Make, low: float, high: float, budget: int, random: np.random.Generator
 ) -> Found:
-    """Rates drawn log-uniformly, each trained for an equal share of the budget (Bergstra and Bengio
-    2012).
+    """Draw rates log-uniformly, and train each for an equal part of the budget.
+
+    Bergstra and Bengio 2012.
 
     Args:
         make: makes learners.
@@ -62,6 +74,9 @@ def random_search(
         high: highest rate.
         budget: steps of all candidates together.
         random: draws the rates.
+
+    Raises:
+        StudyError: the budget leaves less than `LOOK` steps for each candidate.
     """
     rates = _drawn(low, high, CANDIDATES, random)
     each = _share(budget, CANDIDATES)
@@ -72,10 +87,10 @@ def random_search(
 def successive_halving(
     make: Make, low: float, high: float, budget: int, random: np.random.Generator, candidates: int
 ) -> Found:
-    """Candidates train together; a third goes on, until as few as `KEEP` are left, each rung with
-    an equal share of the budget.
+    """Train candidates together in rungs; the best third of a rung goes on to the next.
 
-    Weights are carried on from rung to rung (Karnin et al. 2013, Jamieson and Talwalkar 2016).
+    Each rung has an equal part of the budget; the last has at most `KEEP` candidates. Weights are
+    kept from rung to rung. Karnin et al. 2013, Jamieson and Talwalkar 2016.
 
     Args:
         make: makes learners.
@@ -84,6 +99,9 @@ def successive_halving(
         budget: steps of all candidates together.
         random: draws the rates.
         candidates: rates of the first rung.
+
+    Raises:
+        StudyError: the budget leaves less than `LOOK` steps for each candidate of a rung.
     """
     rates = _drawn(low, high, candidates, random)
     rungs = max(1, math.ceil(math.log(candidates / KEEP, KEEP) - 1e-9) + 1)
@@ -94,17 +112,17 @@ def successive_halving(
         steps += each * len(rates)
         if rung + 1 < rungs:
             best = sorted(range(len(rates)), key=lambda i: -scores[i])[: max(1, len(rates) // KEEP)]
-            learner.take(padded(best, array_size(len(best))))
+            learner.keep(padded(best, array_size(len(best))))
             learner.prepare()
             rates = [rates[i] for i in best]
     return _best(rates, scores, steps)
 
 
 def optuna_search(make: Make, low: float, high: float, budget: int, seed: int) -> Found:
-    """Optuna asks for one rate after another until the budget is spent; a candidate trains for
-    `MOST` steps unless it is pruned.
+    """Train one candidate of Optuna's after another until the budget is spent.
 
-    TPE proposes, Hyperband prunes (Akiba et al. 2019, Bergstra et al. 2011, Li et al. 2018).
+    TPE proposes the rates, Hyperband prunes. A candidate that is not pruned takes `CANDIDATE_STEPS`
+    steps. Akiba et al. 2019, Bergstra et al. 2011, Li et al. 2018.
 
     Args:
         make: makes learners.
@@ -123,10 +141,10 @@ def optuna_search(make: Make, low: float, high: float, budget: int, seed: int) -
             "Optuna is not installed: pip install optuna, or leave the method out"
         ) from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    # Hyperband deals candidates to its brackets by the study's name, so a fixed one makes the
+    # Hyperband assigns candidates to its brackets by the name of the study. A fixed name makes the
     # search repeatable.
     pruner = optuna.pruners.HyperbandPruner(
-        min_resource=1, max_resource=MOST // LOOK, reduction_factor=3
+        min_resource=1, max_resource=CANDIDATE_STEPS // LOOK, reduction_factor=3
     )
     study = optuna.create_study(
         study_name="rates",
@@ -138,21 +156,13 @@ def optuna_search(make: Make, low: float, high: float, budget: int, seed: int) -
     while steps + LOOK <= budget:
         trial = study.ask()
         rate = trial.suggest_float("rate", low, high, log=True)
-        learner, score, pruned = make([rate]), -1.0, False
-        for look in range(1, MOST // LOOK + 1):
-            if steps + LOOK > budget:
-                break
-            score = _train(learner, [rate], LOOK)[0]
-            steps += LOOK
-            trial.report(score, look)
-            pruned = score < 0 or trial.should_prune()
-            if pruned:
-                break
-        study.tell(
-            trial,
-            None if pruned else score,
-            state=optuna.trial.TrialState.PRUNED if pruned else None,
-        )
+        looks = min(CANDIDATE_STEPS, budget - steps) // LOOK
+        score, taken, pruned = _train_candidate(trial, make([rate]), rate, looks)
+        steps += taken
+        if pruned:
+            study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+        else:
+            study.tell(trial, score)
     done = [
         (trial.value, trial.params["rate"])
         for trial in study.trials
@@ -164,16 +174,25 @@ def optuna_search(make: Make, low: float, high: float, budget: int, seed: int) -
     return Found(rate, score, steps)
 
 
+def _train_candidate(
+    trial: Any, learner: Learner, rate: float, looks: int
+) -> tuple[float, int, bool]:
+    """Train a candidate until Optuna prunes it: its last score, its steps, whether pruned."""
+    score = -1.0
+    for look in range(1, looks + 1):
+        score = _train(learner, [rate], LOOK)[0]
+        trial.report(score, look)
+        if score < 0 or trial.should_prune():
+            return score, look * LOOK, True
+    return score, looks * LOOK, False
+
+
 def _drawn(low: float, high: float, count: int, random: np.random.Generator) -> list[float]:
     return [float(rate) for rate in np.exp(random.uniform(math.log(low), math.log(high), count))]
 
 
 def _share(budget: int, candidates: int) -> int:
-    """Steps of each of so many candidates.
-
-    Raises:
-        StudyError: there is less than one look for each.
-    """
+    """Steps of each candidate; raises `StudyError` if they are less than `LOOK`."""
     each = budget // candidates
     if each < LOOK:
         raise StudyError(
@@ -183,11 +202,13 @@ def _share(budget: int, candidates: int) -> int:
 
 
 def _train(learner: Learner, rates: Sequence[float], steps: int) -> list[float]:
-    """Train each lane at its rate; accuracies over the last `LOOK` steps, -1 for a loss that is not
-    finite.
+    """Train each lane at its rate.
+
+    Returns:
+        The accuracy of each over its last `LOOK` steps; -1 where a loss was not finite.
     """
     recent: deque[Floats] = deque(maxlen=2)
-    for _, correct, finite in advance_finite(learner, held(rates, steps, learner.lanes)):
+    for _, correct, finite in advance_finite(learner, constant_rates(rates, steps, learner.lanes)):
         recent.append(correct)
         fine = finite
     accuracy = np.concatenate(recent)[-LOOK:].mean(axis=0, dtype=np.float64)

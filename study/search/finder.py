@@ -1,9 +1,7 @@
-"""The learning-rate finder: one short training under a rising rate, and the rules that read a rate
-off its curve, or say why they cannot.
+"""The learning-rate finder: a short training under a rising rate, whose curve gives a rate.
 
-A sweep is charged nothing to the weights: the learner goes back to where it was, bit for bit. The
-rules never guess: a curve that is too short, or that never fell by more than its noise explains,
-gives no rate and the reason.
+A sweep leaves the model unchanged: weights and batches are restored exactly. The rules never guess.
+A curve that is too short, or whose fall its noise explains, gives no rate but the reason.
 """
 
 from __future__ import annotations
@@ -17,30 +15,31 @@ import numpy as np
 
 from study.engines.learner import Learner, advance_finite
 from study.errors import StudyError
-from study.search.rules import BETA, FEWEST, READERS, RULES, SCALES, Floats, Pick, smooth
+from study.search.rules import BETA, MIN_POINTS, RULES, SCALES, Floats, Pick, smooth
 from study.validation import choice, integer, number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-MOST_STEPS = 10**6
+MAX_STEPS = 10**6
+"""Largest number of steps of a sweep."""
 
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """A finished sweep, a value a batch, and what the rules of `RULES` read off it.
+    """A finished sweep, with a value for each batch.
 
     Args:
-        rates: the learning rate each batch was trained at.
-        losses: the batch's own loss, as the weights stood before its step.
+        rates: the learning rate of the batch's step, (T,).
+        losses: the loss of the batch before its step, (T,).
         smoothed: `smooth(losses)`.
-        accuracy: the share of the batch that was classified right; empty where the model tells
-            none.
+        accuracy: the fraction of the batch that was classified right, (T,); empty where the model
+            has no such metric.
         scale: `log` or `linear`, how the rates rise.
-        stopped: `end` (all steps done), `threshold` (the smoothed loss was a multiple of its least)
-            or `diverged` (a loss that is not finite, and is left out here).
-        steps: steps that were asked for.
+        stopped: `end` (all steps were taken), `threshold` (the smoothed loss was a multiple of its
+            smallest value) or `diverged` (a loss was not finite; it is left out).
+        steps: steps that were planned.
     """
 
     rates: Floats
@@ -52,45 +51,52 @@ class Sweep:
     steps: int
 
     def pick(self, rule: str) -> Pick:
-        """What the rule makes of this curve; an unknown rule raises `StudyError`."""
-        choice("rule", rule, RULES)
-        if self.steps < FEWEST:
+        """What a rule reads off this curve.
+
+        Args:
+            rule: a name out of `RULES`.
+
+        Raises:
+            StudyError: another name.
+        """
+        choice("rule", rule, tuple(RULES))
+        if self.steps < MIN_POINTS:
             return Pick(
                 None,
-                f"a sweep of {self.steps} steps says nothing: take at least {FEWEST}, better a "
+                f"a sweep of {self.steps} steps is too short: take at least {MIN_POINTS}, better a "
                 "few hundred",
             )
-        if len(self.rates) < FEWEST:
+        if len(self.rates) < MIN_POINTS:
             return Pick(
                 None,
-                f"the sweep ended after {len(self.rates)} points, and {FEWEST} are needed: "
+                f"the sweep ended after {len(self.rates)} points, and {MIN_POINTS} are needed: "
                 "lower the rate it starts at",
             )
-        return READERS[rule](self)
+        return RULES[rule](self)
 
     def suggest(self, rule: str = "tenth") -> float | None:
-        """The rate by the rule, or None; see `why`."""
+        """The rate by a rule, or None; see `why`."""
         return self.pick(rule).rate
 
     def why(self, rule: str = "tenth") -> str:
-        """Why the rule gives this rate, or none."""
+        """Why a rule gives its rate, or gives none."""
         return self.pick(rule).reason
 
     def plot(self) -> Figure:
-        """The curve with every rule's rate; see `study.figures.sweep`."""
+        """Draw the curve with the rate of every rule; see `study.figures.sweep`."""
         from study import figures
 
         return figures.sweep(self)
 
 
-class Course:
-    """A sweep in the making: is fed batch after batch, and knows when to stop.
+class SweepRecorder:
+    """Records a sweep batch by batch, and knows when it ends.
 
     Args:
         rates: the ramp, a rate a step.
         scale: how it rises, for the record.
-        stop: multiple of the least smoothed loss at which a smoothed loss ends the sweep, or None;
-            no multiple of a least loss below zero means anything, so there it waits.
+        stop: the sweep ends when the smoothed loss is this many times its smallest value, or never
+            where None. Ignored while the smallest loss is negative.
     """
 
     def __init__(self, rates: Floats, scale: str, stop: float | None) -> None:
@@ -101,8 +107,14 @@ class Course:
         self._average, self._least = 0.0, math.inf
 
     def add(self, loss: float, accuracy: float | None = None) -> bool:
-        """Take in the next batch's loss, and its accuracy if there is one; return whether the sweep
-        goes on.
+        """Record the next batch.
+
+        Args:
+            loss: of the batch.
+            accuracy: of the batch, if there is one.
+
+        Returns:
+            Whether the sweep goes on.
         """
         if self.stopped:
             return False
@@ -122,7 +134,7 @@ class Course:
         return self.stopped is None
 
     def sweep(self) -> Sweep:
-        """The sweep as far as it came."""
+        """The sweep until now."""
         losses = np.array(self.losses)
         rates = self.rates[: len(losses)]
         return Sweep(
@@ -137,26 +149,39 @@ class Course:
 
 
 def ramp(low: float, high: float, steps: int, scale: str = "log") -> Floats:
-    """The rates of steps i = 0..steps-1: low (high / low)^(i / steps), or low + (high - low) i /
-    steps; `high` itself is never reached.
+    """The rates of a sweep; `high` itself is never reached.
+
+    Step i of N has the rate low (high / low)^(i / N), or low + (high - low) i / N.
+
+    Args:
+        low: rate of the first step.
+        high: rate that would come after the last step.
+        steps: N.
+        scale: `log` or `linear`.
 
     Raises:
         StudyError: not 0 < low < high, an unknown scale, or a number of steps below 1.
+
+    >>> ramp(1.0, 16.0, 4).tolist()
+    [1.0, 2.0, 4.0, 8.0]
     """
     choice("scale", scale, SCALES)
     low, high = number("low", low, 0, 1e12), number("high", high, 0, 1e12)
     if not low < high:
         raise StudyError(f"low {low:g} must be below high {high:g}")
-    steps = integer("steps", steps, 1, MOST_STEPS)
+    steps = integer("steps", steps, 1, MAX_STEPS)
     done = np.arange(steps) / steps
     return np.asarray(low * (high / low) ** done if scale == "log" else low + (high - low) * done)
 
 
 def stop_of(stop: object) -> float | None:
-    """The multiple at which a sweep stops: above 1, or None or `none` for no such stop.
+    """The multiple of the smallest smoothed loss at which a sweep stops.
+
+    Args:
+        stop: a number above 1; None or `none` for no such stop.
 
     Raises:
-        StudyError: something else.
+        StudyError: anything else.
     """
     return None if stop is None or stop == "none" else number("stop", stop, 1, 1e12)
 
@@ -169,42 +194,49 @@ def sweep(
     scale: str = "log",
     stop: float | None = 4.0,
 ) -> list[Sweep]:
-    """Train every lane under the same rising rate; return a sweep a lane, the learner being where
-    it was.
+    """Train every lane under the same rising rate, and restore the learner.
 
-    The range test of Smith 2017 (arXiv:1506.01186, section 3.3), on a logarithmic scale unless told
-    otherwise.
+    This is the range test of Smith 2017 (arXiv:1506.01186, section 3.3).
 
     Args:
-        learner: its lanes may have ended each in its own way; none disturbs another.
+        learner: its lanes end independently.
         low: rate of the first step.
-        high: rate that the ramp ends short of.
+        high: rate that would come after the last step.
         steps: steps of the ramp.
         scale: `log` or `linear`.
-        stop: multiple of the least smoothed loss at which a lane ends, or None.
+        stop: a lane ends when its smoothed loss is this many times its smallest value, or never
+            where None.
+
+    Returns:
+        A sweep for each lane.
 
     Raises:
-        StudyError: a value out of its range.
+        StudyError: a value is out of its range.
     """
     rates, stop = ramp(low, high, steps, scale), stop_of(stop)
-    courses = [Course(rates, scale, stop) for _ in range(learner.lanes)]
+    recorders = [SweepRecorder(rates, scale, stop) for _ in range(learner.lanes)]
     before = learner.snapshot()
     try:
         learner.prepare()
         for losses, correct, _ in advance_finite(
             learner, np.broadcast_to(rates[:, None], (len(rates), learner.lanes))
         ):
-            for lane, course in enumerate(courses):
-                feed(course, losses[:, lane], correct[:, lane])
-            if all(course.stopped for course in courses):
+            for lane, recorder in enumerate(recorders):
+                feed(recorder, losses[:, lane], correct[:, lane])
+            if all(recorder.stopped for recorder in recorders):
                 break
     finally:
         learner.restore(before)
-    return [course.sweep() for course in courses]
+    return [recorder.sweep() for recorder in recorders]
 
 
-def feed(course: Course, losses: Iterable[Any], accuracy: Iterable[Any]) -> None:
-    """Give a course batches until it stops."""
+def feed(recorder: SweepRecorder, losses: Iterable[Any], accuracy: Iterable[Any]) -> None:
+    """Record batches until the sweep ends.
+
+    Args:
+        recorder: takes them.
+        losses, accuracy: of each batch.
+    """
     for loss, right in zip(losses, accuracy, strict=True):
-        if not course.add(float(loss), float(right)):
+        if not recorder.add(float(loss), float(right)):
             return

@@ -1,4 +1,4 @@
-"""Halving: start at a large rate and halve it until training no longer diverges."""
+"""Halving: start at a large rate, and halve it until the loss no longer grows."""
 
 from __future__ import annotations
 
@@ -12,8 +12,13 @@ from study.validation import integer, number
 
 @dataclass(frozen=True)
 class Try:
-    """One rate tried: the first batch's loss, the mean of the last fifth of the losses, and whether
-    training diverged.
+    """One rate that was tried.
+
+    Args:
+        rate: the rate.
+        first: the loss of the first batch.
+        last: the mean of the last fifth of the losses.
+        diverged: whether training diverged, see `halve`.
     """
 
     rate: float
@@ -24,8 +29,12 @@ class Try:
 
 @dataclass(frozen=True)
 class Halving:
-    """The end of one lane: the first rate that did not diverge, or None if all did; every try, and
-    the steps they took together.
+    """The result of one lane.
+
+    Args:
+        rate: the first rate that did not diverge, or None if all did.
+        tries: all tries in their order.
+        steps: steps of all tries together.
     """
 
     rate: float | None
@@ -34,27 +43,29 @@ class Halving:
 
 
 TRIES = 40
-"""Tries at most."""
+"""Largest number of tries."""
 
 
 def halve(learner: Learner, start: float = 10.0, steps: int = 100) -> list[Halving]:
-    """Halve each lane's rate from `start` until it no longer diverges; return the end of each, the
-    learner being where it was.
+    """Halve the rate of each lane from `start` until it no longer diverges; restore the learner.
 
-    Diverged is: a loss is not finite, or the mean of the last fifth of the losses is above the
-    first batch's loss (the training made it worse). Every try begins from the same weights and
-    batches. What this finds is a rate that is not too large, within a factor of two, and no more: a
-    network whose units a large rate has killed answers the same for every image, is hardly worse
-    than at first, and passes.
+    Training diverged if a loss is not finite. It also diverged if the mean of the last fifth of the
+    losses is above the loss of the first batch. Every try begins with the same weights and batches.
+
+    Warning: a rate that passes may still be too large to learn with. Its network may
+    have no live unit: then it answers the same for every image, hardly worse than at the start.
 
     Args:
-        learner: all lanes are tried together, each at its own rate; one that has settled stays at
-            its rate.
+        learner: all lanes are tried together, each at its own rate. A lane that has found its rate
+            stays at it.
         start: the first rate.
         steps: steps of a try.
 
+    Returns:
+        A result for each lane.
+
     Raises:
-        StudyError: a value out of its range.
+        StudyError: a value is out of its range.
     """
     rates = np.full(learner.lanes, number("start", start, 0, 1e12))
     integer("steps", steps, 1, 10**6)
@@ -86,8 +97,13 @@ def halve(learner: Learner, start: float = 10.0, steps: int = 100) -> list[Halvi
 
 
 def judge(losses: Floats) -> tuple[Floats, Floats, Bools]:
-    """Of losses (T, K): the first, the mean of the last fifth, and whether the lane diverged, each
-    (K,); see `halve`.
+    """Whether lanes diverged, see `halve`.
+
+    Args:
+        losses: (T, K).
+
+    Returns:
+        The first loss, the mean of the last fifth, and whether the lane diverged, (K,) each.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         first, last = losses[0], losses[-max(1, len(losses) // 5) :].mean(axis=0, dtype=np.float64)

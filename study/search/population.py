@@ -1,8 +1,8 @@
-"""Population-based training on lanes: members train side by side, and now and then the worst copy
-the best and change the copy's rate.
+"""Population-based training on lanes (Jaderberg et al. 2017).
 
-Synchronous and seeded: every member takes as many steps, and the same seed gives the same lineage.
-What comes out is a schedule, not a rate (Jaderberg et al. 2017).
+Members train side by side. After a number of steps the worst copy the best, and change the rate of
+the copy. All members take the same number of steps, and the same seed gives the same lineage. The
+result is a schedule, not a rate.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from study.engines.learner import Learner, advance_finite, held, padded
+from study.engines.learner import Learner, advance_finite, constant_rates, padded
 from study.engines.rules import MOMENTUM
 from study.errors import StudyError
 from study.machine.clock import running
@@ -28,15 +28,14 @@ class Settings:
     """How a population is made and evolves.
 
     Args:
-        members: how many.
-        ready: steps between two evolutions.
-        rounds: evolutions, each after `ready` steps; the last leaves the members as they are.
-        low: lowest rate of the prior, which is log-uniform.
+        members: number of members.
+        ready: steps of a round.
+        rounds: number of rounds; the population evolves between two rounds.
+        low: lowest rate of the prior, from which rates are drawn log-uniformly.
         high: highest rate of the prior.
-        share: of the members, that copy (the worst) and are copied (the best); truncation
-            selection.
-        factors: a copy's rate is multiplied by one of them.
-        resample: probability that a copy's rate is drawn anew from the prior instead.
+        share: the fraction of the members that copy (the worst), and that are copied (the best).
+        factors: the rate of a copy is multiplied by one of them.
+        resample: probability that the rate of a copy is drawn from the prior instead.
         bounded: keep changed rates between `low` and `high`.
         momenta: bounds of Momentum's coefficient where it is searched too, else None.
 
@@ -66,8 +65,7 @@ class Settings:
                 f"low {self.low:g} is above high {self.high:g}: the prior needs low <= high"
             )
         number("share", self.share, low=0, high=0.5)
-        if not 0 <= self.resample <= 1:
-            raise StudyError(f"resample {self.resample} must be a probability, from 0 to 1")
+        number("resample", self.resample, low=0, high=1, inclusive=True)
         if not self.factors or not all(0 < factor < math.inf for factor in self.factors):
             raise StudyError(
                 f"factors {self.factors} must be positive numbers, such as 0.8 and 1.2"
@@ -80,8 +78,12 @@ class Settings:
 
 @dataclass(frozen=True)
 class Member:
-    """A member between two evolutions: its rate, Momentum's coefficient, and the member that it was
-    before, or is a copy of.
+    """A member during one round.
+
+    Args:
+        rate: its learning rate.
+        momentum: its coefficient of Momentum.
+        parent: index of the member of the round before that it continues or copies.
     """
 
     rate: float
@@ -91,10 +93,12 @@ class Member:
 
 @dataclass(frozen=True)
 class Round:
-    """What happened between two evolutions.
+    """A round of training.
 
-    The members, their validation accuracy at the end (NaN of one that diverged), and the steps each
-    had taken by then.
+    Args:
+        members: in the order of their lanes.
+        scores: their validation accuracy at the end; NaN where a member diverged.
+        step: steps that each had taken at the end.
     """
 
     members: tuple[Member, ...]
@@ -104,10 +108,14 @@ class Round:
 
 @dataclass(frozen=True)
 class Population:
-    """A finished population: its rounds, what it took, and the accuracy on the test images of the
-    member best on the validation set.
+    """A finished population.
 
-    `steps` counts all members'; `seconds` is the training time of them all together.
+    Args:
+        rounds: in their order.
+        ready: steps of a round.
+        steps: steps of all members together.
+        seconds: training time of all members together.
+        test_accuracy: of the member that is best on the validation set.
     """
 
     rounds: tuple[Round, ...]
@@ -118,30 +126,28 @@ class Population:
 
     @property
     def survived(self) -> bool:
-        """Whether any member did not diverge; without one there is no best."""
+        """Whether at least one member did not diverge."""
         return not all(map(math.isnan, self.rounds[-1].scores))
 
     @property
     def best(self) -> int:
-        """The member that ended with the highest validation accuracy; the first if all diverged."""
+        """Index of the member with the highest last score; 0 if all diverged."""
         return int(np.nanargmax(self.rounds[-1].scores)) if self.survived else 0
 
     def places(self) -> list[int]:
-        """In which lane the best member, and those that it came from, stood in each round."""
+        """The lane of the best member, or of its ancestor, in each round."""
         found = [self.best]
         for round_ in self.rounds[:0:-1]:
             found.append(round_.members[found[-1]].parent)
         return found[::-1]
 
     def lineage(self) -> list[tuple[int, Member]]:
-        """What the best member and those that it came from were, as (step at which it began,
-        member).
-        """
+        """The best member and its ancestors, each with the step at which its round began."""
         rounds = zip(self.rounds, self.places(), strict=True)
         return [(round_.step - self.ready, round_.members[place]) for round_, place in rounds]
 
     def schedule(self) -> str:
-        """The best member's line as a piecewise schedule, on the rate that it began with."""
+        """The rates of the lineage as a piecewise schedule, with the first rate as the factor 1."""
         line = self.lineage()
         changes = [
             (step, member.rate)
@@ -151,13 +157,12 @@ class Population:
         if not changes:
             return "constant"
         factors = [1.0, *(float(f"{rate / line[0][1].rate:.6g}") for _, rate in changes)]
-        boundaries = tuple(
-            step - 1 for step, _ in changes
-        )  # a boundary is the last step of what it ends
+        # A boundary is the last step before the change.
+        boundaries = tuple(step - 1 for step, _ in changes)
         return str(Piecewise(boundaries=boundaries, factors=tuple(factors)))
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values; a score that there is not is null."""
+        """Plain JSON values; the score of a member that diverged is null."""
         rounds = [
             {**asdict(round_), "scores": [None if math.isnan(x) else x for x in round_.scores]}
             for round_ in self.rounds
@@ -177,7 +182,7 @@ class Population:
 
 
 def first(settings: Settings, random: np.random.Generator) -> tuple[Member, ...]:
-    """The first members, drawn from the prior."""
+    """Draw the members of the first round from the prior."""
     return tuple(Member(*_drawn(settings, random), parent=i) for i in range(settings.members))
 
 
@@ -187,17 +192,15 @@ def evolve(
     settings: Settings,
     random: np.random.Generator,
 ) -> tuple[Member, ...]:
-    """The next members: each of the worst becomes a changed copy of one of the best, drawn evenly;
-    the others stay.
+    """The members of the next round, by truncation selection.
 
-    Truncation selection: n = the share of the members, rounded, at most half. Scores that are not
-    numbers are the worst; of equal ones the earlier member is the better. A pure function of its
-    arguments and the generator's state.
+    Each of the n worst becomes a changed copy of one of the n best, which is drawn uniformly. The
+    others stay. n is the share of the members, rounded, and at most half of them.
 
     Args:
-        members: in order of their lanes.
-        scores: higher is better.
-        settings: shares, factors, bounds.
+        members: in the order of their lanes.
+        scores: higher is better; NaN is the worst; of equal scores the earlier one is the better.
+        settings: share, factors and bounds.
         random: draws parents and changes.
     """
     count = min(math.floor(settings.share * len(members) + 0.5), len(members) // 2)
@@ -219,13 +222,13 @@ def train(
     clock: Callable[[], float] = running,
     watch: Callable[[Round], None] = lambda round_: None,
 ) -> Population:
-    """Train a population in the learner's lanes; a population of one is plain training.
+    """Train a population in the lanes of a learner; a population of one is plain training.
 
     Args:
-        learner: at least as many lanes as members, fresh; lanes beyond them are padding.
+        learner: at least as many lanes as members, fresh; the other lanes are padding.
         settings: see `Settings`.
         random: draws the first rates, parents and changes.
-        clock: a monotonic clock, seconds, that times the training.
+        clock: a monotonic clock, in seconds, that times the training.
         watch: called after each round.
     """
     members, rounds, seconds = first(settings, random), [], 0.0
@@ -233,7 +236,7 @@ def train(
     learner.prepare()
     for number_ in range(1, settings.rounds + 1):
         rates, momenta = (
-            held([getattr(m, what) for m in members], settings.ready, learner.lanes)
+            constant_rates([getattr(m, what) for m in members], settings.ready, learner.lanes)
             for what in ("rate", "momentum")
         )
         begun = clock()
@@ -250,7 +253,7 @@ def train(
             members = evolve(members, scores.tolist(), settings, random)
             parents = [member.parent for member in members]
             if parents != list(range(len(parents))):
-                learner.take(padded(parents, learner.lanes))
+                learner.keep(padded(parents, learner.lanes))
                 alive = alive[parents]
     steps = settings.members * settings.ready * settings.rounds
     done = Population(tuple(rounds), settings.ready, steps, seconds, math.nan)
@@ -258,8 +261,9 @@ def train(
 
 
 def _drawn(settings: Settings, random: np.random.Generator) -> tuple[float, float]:
-    """A rate, log-uniform, and a momentum, such that 1 - m is log-uniform: what matters of m is how
-    many steps 1 / (1 - m) it adds up.
+    """Draw a rate log-uniformly, and a momentum m such that 1 - m is log-uniform.
+
+    1 / (1 - m) is the number of steps that momentum averages.
     """
     rate = math.exp(random.uniform(math.log(settings.low), math.log(settings.high)))
     if settings.momenta is None:
@@ -271,8 +275,9 @@ def _drawn(settings: Settings, random: np.random.Generator) -> tuple[float, floa
 def _changed(
     member: Member, settings: Settings, random: np.random.Generator
 ) -> tuple[float, float]:
-    """A copy's rate and momentum: each times one of the factors (of the momentum 1 - m), or all
-    drawn anew.
+    """The rate and the momentum of a copy.
+
+    Rate and 1 - momentum are each multiplied by one of the factors, or both are drawn anew.
     """
     if random.random() < settings.resample:
         return _drawn(settings, random)

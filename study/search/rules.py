@@ -1,4 +1,4 @@
-"""The rules that read a rate off a finder's curve."""
+"""The rules that read a rate off the curve of a finder."""
 
 from __future__ import annotations
 
@@ -20,34 +20,38 @@ SCALES = ("log", "linear")
 
 
 BETA = 0.98
-"""Of the smoothing: a loss counts for 1 / 50 at first, and for half as much 34 steps later, so that
-the average lags by some 50 steps.
+"""Coefficient of the smoothing. The newest loss counts for 1 / 50, and for half as much 34 steps
+later; the average lags by about 50 steps.
 """
 
 
-FEWEST = 20
-"""Points below which a curve says nothing."""
+MIN_POINTS = 20
+"""Smallest number of points from which a rate is read."""
 
 
 LAST = 5
-"""A least loss among so many last points has not been seen to turn."""
+"""Last points of a curve; if its least loss is among them, no rise has been seen after it."""
 
 
 CERTAIN = 5.0
-"""Standard errors by which a curve must have moved."""
+"""Standard errors by which a curve must have moved to count as moved."""
 
 
 @dataclass(frozen=True)
 class Pick:
-    """What a rule makes of a curve: a learning rate or None, and the reason in words."""
+    """What a rule reads off a curve: a learning rate or None, and the reason in words."""
 
     rate: float | None
     reason: str
 
 
 def smooth(losses: Floats) -> Floats:
-    """Debiased exponential average: v <- 0.98 v + 0.02 loss; v / (1 - 0.98^n) (Kingma and Ba 2015,
-    section 3).
+    """Debiased exponential average: v <- 0.98 v + 0.02 loss; the value is v / (1 - 0.98^n).
+
+    Kingma and Ba 2015, section 3.
+
+    >>> smooth(np.array([2.0, 2.0])).tolist()
+    [2.0, 2.0]
     """
     average, smoothed = 0.0, np.empty(len(losses))
     for i, loss in enumerate(losses):
@@ -57,9 +61,13 @@ def smooth(losses: Floats) -> Floats:
 
 
 def noise(jumps: Floats) -> float:
-    """The standard deviation of a curve's noise from the steps d between its points, in which a
-    trend hardly shows: sd(d) / sqrt(2), or 1.4826 median |d - median d| / sqrt(2) where that is
-    more (Rousseeuw and Croux 1993).
+    """The standard deviation of the noise of a curve.
+
+    It is the larger of sd(d) / sqrt(2) and 1.4826 median |d - median d| / sqrt(2) (Rousseeuw and
+    Croux 1993). A trend hardly shows in the differences d.
+
+    Args:
+        jumps: the differences d between neighbouring points.
     """
     if not len(jumps):
         return 0.0
@@ -69,28 +77,31 @@ def noise(jumps: Floats) -> float:
 
 
 def start_points(count: int) -> int:
-    """Points whose mean is the level that a curve of so many starts from."""
+    """Number of first points whose mean is the start level of a curve of `count` points."""
     return max(5, count // 10)
 
 
 def moved(distance: float, deviation: float, *counts: float) -> bool:
-    """Whether two means of so many points each differ by more than `CERTAIN` standard errors, and
-    more than rounding.
+    """Whether two means differ by more than `CERTAIN` standard errors.
+
+    Args:
+        distance: how far the second is beyond the first.
+        deviation: the standard deviation of one point.
+        counts: the number of points of each mean.
     """
     return distance > CERTAIN * deviation * math.sqrt(sum(1 / count for count in counts))
 
 
 def _fell(sweep: Sweep) -> Pick | None:
-    """Why no rate may be read off the loss, or None if it fell by more than its noise explains."""
+    """None if the loss fell by more than its noise explains, else why no rate can be read."""
     least = int(np.argmin(sweep.smoothed))
     first = start_points(len(sweep.losses))
     start = float(sweep.losses[:first].mean())
-    # What comes after the least is the blow-up, whose jumps are no noise.
-    deviation = noise(np.diff(sweep.losses[: max(least + 1, FEWEST)]))
+    # After the least loss it blows up, and its jumps there are no noise.
+    deviation = noise(np.diff(sweep.losses[: max(least + 1, MIN_POINTS)]))
     weights = BETA ** np.arange(least + 1)
-    averaged = (
-        weights.sum() ** 2 / (weights**2).sum()
-    )  # as many equally weighted points have the smoothed loss's variance
+    # The smoothed loss has the variance of the mean of this many points.
+    averaged = weights.sum() ** 2 / (weights**2).sum()
     drop = start - float(sweep.smoothed[least])
     if drop > 1e-6 * abs(start) and moved(drop, deviation, first, averaged):
         return None
@@ -102,8 +113,9 @@ def _fell(sweep: Sweep) -> Pick | None:
 
 
 def _tenth(sweep: Sweep) -> Pick:
-    """A tenth of the rate of least smoothed loss (fastai's `minimum`; Géron, Hands-On Machine
-    Learning).
+    """A tenth of the rate of least smoothed loss.
+
+    It is fastai's `minimum`, and in Géron, Hands-On Machine Learning.
     """
     least = int(np.argmin(sweep.smoothed))
     if sweep.stopped == "end" and least >= len(sweep.rates) - LAST:
@@ -118,8 +130,9 @@ def _tenth(sweep: Sweep) -> Pick:
 
 
 def _steepest(sweep: Sweep) -> Pick:
-    """Where the smoothed loss falls fastest by log rate, d loss / d log rate, between the sweep's
-    first tenth and the least loss.
+    """Where the smoothed loss falls fastest by log rate: the minimum of d loss / d log rate.
+
+    It is searched between the first tenth of the sweep and the least loss.
     """
     first, least = sweep.steps // 10, int(np.argmin(sweep.smoothed))
     if least <= first:
@@ -137,13 +150,15 @@ def _steepest(sweep: Sweep) -> Pick:
 
 
 def _valley(sweep: Sweep) -> Pick:
-    """About half-way along the longest strictly falling subsequence of the smoothed loss (fastai's
-    `valley`, its approximation that the subsequence is contiguous included).
+    """About half-way along the longest strictly falling subsequence of the smoothed loss.
+
+    It is fastai's `valley`, which takes the subsequence for contiguous; so does this.
     """
     rates, losses = _middle(sweep)
-    if len(losses) < FEWEST:
+    if len(losses) < MIN_POINTS:
         return _too_few(sweep, len(losses))
-    longest = np.ones(len(losses), int)  # length of the longest falling subsequence that ends here
+    # longest[i] is the length of the longest falling subsequence that ends at i.
+    longest = np.ones(len(losses), int)
     for i in range(1, len(losses)):
         longest[i] = 1 + max(longest[:i][losses[:i] > losses[i]], default=0)
     end = int(np.argmax(longest))
@@ -156,13 +171,16 @@ def _valley(sweep: Sweep) -> Pick:
     )
 
 
-def _slide(sweep: Sweep, apart: int = 15, threshold: float = 0.005) -> Pick:
-    """From the end of the curve backwards, the last rate at which the slopes a step, `apart` points
-    apart, differ by more than `threshold` (fastai's `slide`); none past the least loss, and none
-    where they differ all the way back, as where losses are large.
+def _slide(sweep: Sweep) -> Pick:
+    """Where the slope of the curve, followed back from its end, no longer changes.
+
+    It is fastai's `slide`. The slopes of two points 15 steps apart are compared, until they differ
+    by at most 0.005 a step. There is no such rate where large losses make them differ throughout,
+    and none beyond the least loss.
     """
+    apart, threshold = 15, 0.005
     rates, losses = _middle(sweep)
-    if len(losses) < FEWEST:
+    if len(losses) < MIN_POINTS:
         return _too_few(sweep, len(losses))
     slopes = np.gradient(losses)
     differ = np.abs(slopes[apart:] - slopes[:-apart])[::-1] > threshold
@@ -188,8 +206,9 @@ def _slide(sweep: Sweep, apart: int = 15, threshold: float = 0.005) -> Pick:
 
 
 def _middle(sweep: Sweep) -> tuple[Floats, Floats]:
-    """Rates and smoothed losses without the first tenth of the steps asked for and the last five
-    points, as fastai's rules take them.
+    """Rates and smoothed losses as fastai's rules use them.
+
+    The first tenth of the planned steps and the last five points are left out.
     """
     inside = slice(sweep.steps // 10, -LAST)
     return sweep.rates[inside], sweep.smoothed[inside]
@@ -198,15 +217,13 @@ def _middle(sweep: Sweep) -> tuple[Floats, Floats]:
 def _too_few(sweep: Sweep, left: int) -> Pick:
     return Pick(
         None,
-        f"without its ends the curve has {left} of {sweep.steps} points, and {FEWEST} are "
+        f"without its ends the curve has {left} of {sweep.steps} points, and {MIN_POINTS} are "
         "needed: start at a lower rate",
     )
 
 
 def _rise(sweep: Sweep) -> Pick:
-    """The lower bound of the range test: from where on the accuracy is above its start level (Smith
-    2017, section 3.3, by eye there).
-    """
+    """The lower bound of the range test (Smith 2017, section 3.3): accuracy rises from there."""
     seen = _climb(sweep)
     if isinstance(seen, Pick):
         return seen
@@ -219,9 +236,7 @@ def _rise(sweep: Sweep) -> Pick:
 
 
 def _fall(sweep: Sweep) -> Pick:
-    """The upper bound of the range test: where the accuracy, having risen, is highest before it
-    turns ragged or falls (Smith 2017).
-    """
+    """The upper bound of the range test (Smith 2017, section 3.3): accuracy is highest there."""
     seen = _climb(sweep)
     if isinstance(seen, Pick):
         return seen
@@ -236,12 +251,16 @@ def _fall(sweep: Sweep) -> Pick:
 
 
 def _climb(sweep: Sweep) -> Pick | tuple[Floats, Floats, float, float, int]:
-    """Rates, means of the accuracy around each, the level they start from, the standard error of
-    their difference from it, and the place of the highest; or why there is no such thing.
+    """How the accuracy rose.
+
+    Returns:
+        Rates; the mean of the accuracy around each; the start level; the standard error of a mean's
+        difference from it; and the index of the highest mean. Or, where it did not rise, a pick
+        that says so.
     """
     if len(sweep.accuracy) < len(sweep.rates):
         return Pick(
-            None, "the model tells no metric whose name ends in accuracy: compile it with one"
+            None, "the model has no metric whose name ends in accuracy: compile it with one"
         )
     first = start_points(len(sweep.rates))
     half = first // 2
@@ -262,21 +281,16 @@ def _climb(sweep: Sweep) -> Pick | tuple[Floats, Floats, float, float, int]:
 
 
 def _by_loss(rule: Callable[[Sweep], Pick]) -> Callable[[Sweep], Pick]:
-    """The rule where the loss has fallen, else why it says nothing."""
+    """The rule, for sweeps in which the loss has fallen; of others it says why there is no rate."""
     return lambda sweep: _fell(sweep) or rule(sweep)
 
 
-READERS: dict[str, Callable[[Sweep], Pick]] = {
-    **{
-        name: _by_loss(rule)
-        for name, rule in dict(
-            tenth=_tenth, steepest=_steepest, valley=_valley, slide=_slide
-        ).items()
-    },
+RULES: dict[str, Callable[[Sweep], Pick]] = {
+    "tenth": _by_loss(_tenth),
+    "steepest": _by_loss(_steepest),
+    "valley": _by_loss(_valley),
+    "slide": _by_loss(_slide),
     "rise": _rise,
     "fall": _fall,
 }
-"""The rules by name."""
-
-
-RULES = tuple(READERS)
+"""The rules by name: what each makes of a sweep."""

@@ -1,15 +1,13 @@
-"""The staircase search: rates climbed step by step, each held for a while (Microsoft's ai-edu,
-LearningRateSearcher).
+"""The staircase search: the rate climbs step by step (Microsoft's ai-edu, LearningRateSearcher).
 
-As in the source, the weights are carried on from rate to rate, a stage stops at ten times its start
-unless told otherwise, and the rate at which one stage stops and the next starts comes twice. Two of
-its slips are not copied: rates are counted in whole numbers, where its summing of floats drops a
-decade's last one, and each is held for its own stage's repeats, where it counts by the epochs of
-the whole run.
+As in the source, weights are kept from rate to rate, and a stage ends at ten times its start unless
+its end is given. The rate at which one stage ends and the next starts comes twice. Two mistakes of
+the source are not copied. Its sum of floats loses the last rate of a decade; here rates are counted
+in whole numbers. It counts repeats by the epochs of the whole run; here each stage counts its own.
 
-Later rates start from better weights, so that a carried-on curve mixes the rate with the progress.
-`fresh`, which is ours, starts every rate from the same weights. The source reads the rate off by
-eye; `Staircase.pick` is ours.
+Later rates start from better weights, so a curve with kept weights mixes the rate with the
+progress. Two things are not in the source: `fresh` starts every rate from the same weights, and
+`Staircase.pick` reads the rate, which the source leaves to the eye.
 """
 
 from __future__ import annotations
@@ -32,24 +30,28 @@ if TYPE_CHECKING:
 
 
 DECADE = 10.0
-"""A stage stops at so many times its start."""
+"""A stage ends at this many times its start, unless its end is given."""
 
 
-MOST_RATES = 100_000
+MAX_RATES = 100_000
+"""Largest number of rates of a stage."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """The rates start, start + step, ... up to stop, each held for `repeats` units.
+    """The rates start, start + step, ... up to stop, with `repeats` units at each.
 
     Args:
         start: the first rate.
-        step: what is added.
+        step: the difference between two rates.
         repeats: units (epochs or steps) at each rate.
         stop: no rate is above it; ten times the start where None.
 
     Raises:
-        StudyError: a value out of its range.
+        StudyError: a value is out of its range.
+
+    >>> Stage(0.1, 0.4, repeats=5).rates
+    (0.1, 0.5, 0.9)
     """
 
     start: float
@@ -71,10 +73,10 @@ class Stage:
         if stop < self.start:
             raise StudyError(f"a stage's stop {stop:g} must not be below its start {self.start:g}")
         object.__setattr__(self, "stop", stop)
-        if (stop - self.start) / self.step >= MOST_RATES:
+        if (stop - self.start) / self.step >= MAX_RATES:
             raise StudyError(
                 f"a stage from {self.start:g} by {self.step:g} to {stop:g} has more than "
-                f"{MOST_RATES} rates: take a larger step"
+                f"{MAX_RATES} rates: take a larger step"
             )
 
     @property
@@ -94,16 +96,20 @@ SEARCHES = {
     ),
     "fine": (Stage(0.1, 0.1, 100), Stage(1.0, 0.01, 100, 1.1)),
 }
-"""The source's first two tries."""
+"""The first two searches of the source."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """A unit: its rate, which repeat at that rate (from 1), steps taken so far in all, mean loss
-    and accuracy of its batches.
+    """One unit of a search.
 
-    `place` counts the search's rates from 0; a rate may come twice. The loss is infinite where a
-    batch's was not finite.
+    Args:
+        place: number of the rate within the search, from 0; a rate may come twice.
+        rate: the rate.
+        repeat: number of the unit at this rate, from 1.
+        step: steps taken until its end.
+        loss: mean loss of its batches; infinite where one was not finite.
+        accuracy: mean accuracy of its batches.
     """
 
     place: int
@@ -116,7 +122,7 @@ class Row:
 
 @dataclass(frozen=True)
 class End:
-    """What a rate led to: the mean loss over the later half of its units, and their number."""
+    """The result of a rate: the mean loss over the later half of its units, and their number."""
 
     place: int
     rate: float
@@ -126,23 +132,25 @@ class End:
 
 @dataclass(frozen=True)
 class Staircase:
-    """A finished search of one lane; `fresh` tells whether every rate started from the same
-    weights.
+    """A finished search of one lane.
+
+    Args:
+        rows: its units.
+        fresh: whether every rate started from the same weights.
     """
 
     rows: tuple[Row, ...]
     fresh: bool
 
     def ends(self) -> list[End]:
-        """What each rate led to, in the order they came."""
+        """The result of each rate, in their order."""
         return [_end(list(group)) for _, group in groupby(self.rows, key=lambda row: row.place)]
 
     def pick(self) -> Pick:
-        """The rate that led to the least loss, and the reason; None where no loss is below the
-        first by more than the noise explains.
+        """The rate with the smallest loss; None where noise explains the whole fall of the loss.
 
-        Ours: the source goes by eye. Carried on, the loss falls as long as the rates are good, so
-            that this is the last of them.
+        With kept weights the loss falls as long as the rates are good, so this is the last good
+        one.
         """
         finite = [row for row in self.rows if math.isfinite(row.loss)]
         if not finite:
@@ -165,17 +173,20 @@ class Staircase:
         return Pick(best.rate, f"the rate that led to the least loss, {best.loss:.4g}, {how}{last}")
 
     def plot(self) -> Figure:
-        """The losses over the rates; see `study.figures.staircase`."""
+        """Draw the losses over the rates; see `study.figures.staircase`."""
         from study import figures
 
         return figures.staircase(self)
 
 
 def parse(text: str) -> tuple[Stage, ...]:
-    """The stages of `coarse` or `fine`, or of `START:STEP:REPEATS[:STOP],...`.
+    """The stages that a text names.
+
+    Args:
+        text: `coarse`, `fine`, or `START:STEP:REPEATS[:STOP],...`.
 
     Raises:
-        StudyError: neither, or a stage with a value out of its range.
+        StudyError: another text, or a stage with a value out of its range.
     """
     if text in SEARCHES:
         return SEARCHES[text]
@@ -188,12 +199,13 @@ def parse(text: str) -> tuple[Stage, ...]:
                 "START:STEP:REPEATS[:STOP],..."
             )
         stop = number("a stage's stop", fields[3], 0, 1e13) if len(fields) == 4 else None
-        stages.append(Stage(fields[0], fields[1], fields[2], stop))  # type: ignore[arg-type]  # it turns digits into numbers
+        # A stage turns digits into numbers.
+        stages.append(Stage(fields[0], fields[1], fields[2], stop))  # type: ignore[arg-type]
     return tuple(stages)
 
 
 def units(stages: Sequence[Stage]) -> int:
-    """Units that a search of these stages takes at most."""
+    """Largest number of units that a search of these stages takes."""
     return sum(len(stage.rates) * stage.repeats for stage in stages)
 
 
@@ -204,21 +216,23 @@ def search(
     fresh: bool = False,
     watch: Callable[[Row], None] = lambda row: None,
 ) -> list[Staircase]:
-    """Climb the stages' rates, all lanes together; return a staircase a lane, the learner being
-    where it was.
+    """Climb the rates of all stages, all lanes together, and restore the learner.
 
-    A loss that is not finite ends a lane's search; with `fresh` it ends that rate, and the next
-    starts from the first weights again.
+    A loss that is not finite ends the search of a lane. With `fresh` it ends only that rate, and
+    the next starts from the first weights again.
 
     Args:
         learner: the lanes.
-        stages: one after another.
-        unit_steps: steps of a unit: 1, or an epoch's.
+        stages: in their order.
+        unit_steps: steps of a unit: 1, or those of an epoch.
         fresh: start every rate from the same weights.
-        watch: called after every unit with the first lane's row.
+        watch: called after every unit with the row of the first lane.
+
+    Returns:
+        A staircase for each lane.
 
     Raises:
-        StudyError: no stage, or a unit without a step.
+        StudyError: there is no stage, or a unit has no step.
     """
     if not stages:
         raise StudyError("a staircase search needs at least one stage")
@@ -260,13 +274,14 @@ def _end(rows: Sequence[Row]) -> End:
 
 
 def _later(rows: Sequence[Row]) -> list[float]:
-    """The losses of the later half of a rate's units."""
+    """The losses of the later half of the units of a rate."""
     return [row.loss for row in rows[len(rows) // 2 :]]
 
 
 def _noise(rows: Sequence[Row]) -> float:
-    """The noise of a unit's loss, from the later halves of the rates where those are enough: the
-    other steps have the fall in them.
+    """The noise of the loss of a unit.
+
+    It comes from the later halves of the rates, if they are long enough: elsewhere the loss falls.
     """
     halves = [_later(list(group)) for _, group in groupby(rows, key=lambda row: row.place)]
     within = np.concatenate([np.diff(half) for half in halves])

@@ -1,6 +1,4 @@
-"""The networks at any width: shapes, counts and initial weights. Facts and numpy; the arithmetic of
-training is in `lanes`.
-"""
+"""The networks at any width: shapes, counts and initial weights."""
 
 from __future__ import annotations
 
@@ -24,12 +22,14 @@ KERNEL = 5
 
 @dataclass(frozen=True)
 class Network:
-    """conv 5x5, ReLU, 2x2 max-pool; conv 5x5, ReLU, 2x2 max-pool; dense, ReLU, dropout; dense 10.
-    Same padding, biases everywhere.
+    """Two convolutions and two dense layers, or a perceptron.
+
+    conv 5x5, ReLU, 2x2 max-pool; conv 5x5, ReLU, 2x2 max-pool; dense, ReLU, dropout; dense 10. Same
+    padding, biases everywhere.
 
     Args:
-        filters: filters of the two convolutions; empty for a perceptron, which has the two dense
-            layers alone.
+        filters: filters of the two convolutions; empty for a perceptron, which has only the two
+            dense layers.
         dense: units of the first dense layer.
         dropout: share of that layer's outputs dropped in training.
     """
@@ -40,9 +40,7 @@ class Network:
 
     @cached_property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Shapes of the weight arrays in Keras's order and layout: kernel, bias of each layer from
-        the first.
-        """
+        """Shapes of the weight arrays as in Keras: kernel and bias of each layer, in order."""
         flat = SIDE**2
         convolutions: tuple[tuple[int, ...], ...] = ()
         if self.filters:
@@ -68,8 +66,9 @@ class Network:
 
     @property
     def multiply_adds(self) -> int:
-        """Multiplications (each with its addition) that classify one image; a training step takes
-        about three times as many an image.
+        """Multiplications, each with its addition, that classify one image.
+
+        A training step takes about three times as many for each image.
         """
         *convolutions, dense, last = self.sizes[::2]
         return (
@@ -77,10 +76,12 @@ class Network:
         )
 
     def initial_weights(self, seed: int) -> NDArray[np.float32]:
-        """Glorot-uniform kernels, U(-l, l) with l = sqrt(6 / (fan in + fan out)), and zero biases,
-        as one flat array (n,).
+        """Glorot-uniform kernels, U(-l, l) with l = sqrt(6 / (fan in + fan out)), and zero biases.
 
-        The same seed gives the same weights on every machine (Glorot and Bengio 2010).
+        The same seed gives the same weights on every machine. Glorot and Bengio 2010.
+
+        Returns:
+            All weights as one flat array, (n,).
         """
         random = np.random.default_rng([seed, 0])
         parts = []
@@ -106,8 +107,18 @@ the published code trained, `mlp` is the 784-784-10 of the case study of cyclica
 
 @cache
 def network(name: str, width: float = 1.0, scale_dense: bool = False) -> Network:
-    """The named network with its filters, and on request its first dense layer (the perceptron's
-    always), multiplied by `width` (halves round up, at least 1).
+    """The network of that name at a width.
+
+    Args:
+        name: one of `BASE`.
+        width: the factor on the numbers of filters; halves round up, and 1 is the least number.
+        scale_dense: multiply the units of the first dense layer too, as always for a perceptron.
+
+    Returns:
+        The network.
+
+    >>> network("compact").weights, network("compact", 2.0).filters
+    (3371, (4, 8))
     """
     base = BASE[name]
 

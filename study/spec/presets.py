@@ -45,20 +45,38 @@ ON_GPU: dict[str, dict[str, Any]] = {
     "sizes-quick": dict(network="tutorial"),
     "sizes": dict(network="tutorial"),
 }
-"""What presets take instead on a machine with a GPU."""
+"""What presets have in place of these values on a machine with a GPU."""
 
 
 def preset(name: str, gpu: bool = False) -> StudySpec:
-    """The preset of that name; with `gpu`, as it is on a machine with one. An unknown name raises
-    `StudyError`.
+    """The preset of that name.
+
+    Args:
+        name: one of `PRESETS`.
+        gpu: whether the machine has a GPU, where some presets are larger.
+
+    Returns:
+        The spec.
+
+    Raises:
+        StudyError: an unknown name.
+
+    >>> preset("smoke").optimizers
+    ('sgd', 'adam')
     """
     values = PRESETS[choice("preset", name, tuple(PRESETS))]
     return StudySpec(name=name, **{**values, **(ON_GPU.get(name, {}) if gpu else {})})
 
 
 def spec_from(values: Mapping[str, Any], name: str = "study") -> StudySpec:
-    """A spec from plain values (a TOML file's, a `spec.json`'s): the fields of `StudySpec`, and
-    `preset` to start from.
+    """A spec from plain values, such as those of a TOML file.
+
+    Args:
+        values: the fields of `StudySpec`, and `preset` to start from.
+        name: the study's name if the values have none.
+
+    Returns:
+        The spec.
 
     Raises:
         StudyError: an unknown key, or a value out of range.
@@ -71,11 +89,10 @@ def spec_from(values: Mapping[str, Any], name: str = "study") -> StudySpec:
 
 
 def read_spec(path: Path) -> StudySpec:
-    """The spec in a TOML file; the study is named after the file unless it says otherwise.
+    """The spec in a TOML file. The study is named after the file unless the file names it.
 
     Raises:
-        StudyError: the file is missing or is not TOML, or holds a key or value that is not a
-            spec's.
+        StudyError: the file is missing or is not TOML, or a key or value in it is wrong.
     """
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -22,11 +22,17 @@ PUBLISHED_WIDTHS = tuple(k / 4 for k in range(4, 40))
 
 
 def parse_rates(rates: object) -> tuple[float, ...]:
-    """Learning rates from `"published"`, `"LOW:HIGH:N"` (N log-spaced, both ends included),
-    `"a,b,c"`, or numbers.
+    """Learning rates from a name, a range, a list in text, or numbers.
+
+    >>> parse_rates("0.001:0.1:3")  # LOW:HIGH:N, log-spaced, both ends included
+    (0.001, 0.01, 0.1)
+    >>> parse_rates("0.1, 0.2")
+    (0.1, 0.2)
+    >>> len(parse_rates("published"))
+    48
 
     Raises:
-        StudyError: not such a thing, or a rate that is not a positive finite number.
+        StudyError: anything else, or a rate that is not a positive finite number.
     """
     if isinstance(rates, str):
         if rates.strip() == "published":

@@ -26,8 +26,9 @@ from study.spec.trial import (
 from study.validation import choice, integer, number, sequence
 
 GRID = ("optimizers", "rates", "widths", "seeds")
-"""The fields of a spec that may change between two runs of one study: they add or drop trials, and
-alter none.
+"""The fields of a spec that may change between two runs of one study.
+
+They add or drop trials, and change none.
 """
 
 
@@ -47,8 +48,8 @@ class StudySpec:
         dataset: `"mnist"`, `"fashion-mnist"` or a path of an `.npz` file with MNIST's four keys.
         hyper: `"published"` (TensorFlow 1's hyper-parameters) or `"keras"` (Keras 3's).
         target: accuracy to reach, in (0, 1].
-        metric: accuracy held against the target: `"window"` (training, the last `check_every`
-            steps), `"cumulative"` (training, since the first step) or `"validation"`.
+        metric: the accuracy that is compared with the target: `"window"` (training, the last
+            `check_every` steps), `"cumulative"` (training, since the first step) or `"validation"`.
         cap: seconds of training after which a trial is given up, or None ("none" in a file).
         max_steps: steps after which a trial is given up, or None ("none" in a file).
         batch: images a step.
@@ -62,6 +63,10 @@ class StudySpec:
 
     Raises:
         StudyError: a value is out of its range.
+
+    >>> spec = StudySpec(optimizers=("adam", "sgd"), rates="1e-4:1:9", cap=5.0)
+    >>> len(spec), spec.trials()[0].learning_rate
+    (18, 0.0001)
     """
 
     name: str = "study"
@@ -171,7 +176,7 @@ class StudySpec:
         return len(self.optimizers) * len(self.rates) * len(self.widths) * self.seeds
 
     def with_(self, **changes: Any) -> StudySpec:
-        """A copy with the given fields replaced; unknown names raise `StudyError`."""
+        """A copy with the given fields replaced. An unknown name raises `StudyError`."""
         check_keys(changes)
         return replace(self, **changes)
 
@@ -180,8 +185,9 @@ class StudySpec:
         return asdict(self)
 
     def differences(self, other: StudySpec) -> list[str]:
-        """Names of the fields outside the grid in which two specs differ: trials of the two must
-        not share a study.
+        """Names of the fields outside the grid in which two specs differ.
+
+        If there are any, trials of the two must not share a study.
         """
         return [
             f.name

@@ -30,13 +30,15 @@ DATASETS = ("mnist", "fashion-mnist")
 
 
 PROTOCOL_VERSION = 1
-"""Part of every trial's identity; goes up when the meaning of a stored number changes."""
+"""Part of every trial's identity. It goes up when the meaning of a stored number changes."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One training of one configuration with one seed: every field can change its result, so all of
-    them make its `id`.
+    """One training of one configuration with one seed.
+
+    Every field can change the result, so all of them make the trial's `id`. See `StudySpec` for
+    their meaning; `learning_rate`, `width` and `seed` are one of the study's each.
     """
 
     optimizer: str
@@ -59,14 +61,16 @@ class Trial:
 
     @cached_property
     def id(self) -> str:
-        """The trial's identity: 16 hex digits of a hash of its fields and the protocol version; a
-        field of `LATER` counts where it is not what it always was before it came.
+        """The trial's identity: 16 hex digits of a hash of its fields and the protocol version.
+
+        A field that was added later enters the hash only if it differs from its default. Ids of
+        older trials therefore stay the same.
         """
         values = {name: getattr(self, name) for name in TRIAL_FIELDS}
         values = {
             name: value
             for name, value in values.items()
-            if name not in LATER or value != LATER[name]
+            if name not in FIELDS_ADDED_LATER or value != FIELDS_ADDED_LATER[name]
         }
         text = json.dumps([PROTOCOL_VERSION, values], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -81,8 +85,8 @@ WIDEST = 100
 MOST_SEEDS = 10_000
 
 
-LATER: dict[str, Any] = {"prune": "none", "schedule": "constant"}
-"""Fields that came after the first stored studies, with the value that those had."""
+FIELDS_ADDED_LATER: dict[str, Any] = {"prune": "none", "schedule": "constant"}
+"""Fields that were added after the first stored studies, with the value that those had."""
 
 
 TRIAL_FIELDS = tuple(f.name for f in fields(Trial))

@@ -1,10 +1,9 @@
-"""What happened: the outcome of a trial, and the run that records it as one JSON object."""
+"""What happened: the outcome of a trial, and the rows that record it as JSON objects."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import cache
 from typing import Any
@@ -12,25 +11,20 @@ from typing import Any
 from study.errors import StudyError
 from study.machine.facts import software
 from study.spec.study import SPEC_FIELDS, StudySpec
-from study.spec.trial import HIGHEST_RATE, LATER, LOWEST_RATE, MOST_SEEDS, OPTIMIZERS, WIDEST, Trial
+from study.spec.trial import HIGHEST_RATE, LOWEST_RATE, MOST_SEEDS, OPTIMIZERS, WIDEST, Trial
+from study.storage.jsonl import Count, Number, Seconds, convert
 from study.validation import choice, integer, number
 
 SCHEMA = 1
-"""Goes up when a reader of `runs.jsonl` must be told; readers accept every older number."""
+"""The version of the format of `runs.jsonl`. A reader accepts every older number.
 
-
-ADDED: dict[str, Any] = {
-    "device": None,
-    "engine": "tensorflow",
-    "precision": "float32",
-    "processor": None,
-    "quiet": None,
-}
-"""Fields that came after the first stored runs, with what those are taken to hold."""
+1: the only one so far. Fields that were added later have a default in `Trial` or `Run`, which is
+what the older rows are taken to hold.
+"""
 
 
 PROTOCOL = tuple(f.name for f in fields(Trial) if f.name in SPEC_FIELDS)
-"""The fields of a trial that a study's trials have in common."""
+"""The fields that all trials of a study have in common."""
 
 
 class Outcome(StrEnum):
@@ -56,33 +50,51 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Run:
-    """A finished trial: what was run, what happened, and where. Immutable; never dropped from a
-    table.
+    """A finished trial: what was run, what happened, and where. Never dropped from a table.
 
-    `seconds` is training time alone: read off the clock (`seconds_source` is `measured`) or steps x
-    `step_seconds` (`reconstructed`). `steps` is None where a foreign source does not tell them;
-    `accuracy` and `best_accuracy` are the metric's at the last and the best check, None where no
-    check was made. `jobs` is how many processes trained at once; `device` is the GPU's UUID, or
-    `cpu`; `precision` that of products on it, `float32` or `tf32`. `processor` is its model (see
-    `machine.Processor`), None in rows whose machines were told apart by the processor's name alone.
-    `quiet` says whether the machine was as good as free while the step time was measured, or in
-    mode alone while the trial trained; None where nobody looked.
+    Args:
+        trial: what was trained.
+        study: the study's name.
+        weights: the number of trainable weights.
+        multiply_adds: multiplications, each with its addition, that classify one image.
+        outcome: how the trial ended.
+        steps: training steps; None if a foreign source does not state them.
+        seconds: training time, and nothing else.
+        seconds_source: `measured` if the clock was read, `reconstructed` if `seconds` is
+            steps x `step_seconds`.
+        step_seconds: seconds of one step of the trial alone; None in mode alone.
+        accuracy: the metric at the last check; None if there was no check.
+        best_accuracy: the metric at the best check.
+        error: the text of the error that ended a failed trial.
+        lanes: how many trials trained in the array.
+        jobs: how many processes trained at once.
+        machine: the machine's name.
+        fingerprint: a hash of what decides the machine's speed.
+        versions: versions of the packages that the numbers depend on.
+        started_at: date and time, ISO 8601.
+        device: the GPU's UUID, or `cpu`.
+        engine: what trained.
+        precision: of products on the device, `float32` or `tf32`.
+        processor: the processor's model, see `machine.facts.Processor`; None in older rows, whose
+            machines were told apart by the processor's name alone.
+        quiet: whether the machine was nearly free while the step time was measured, or while the
+            trial trained in mode alone; None if this was not looked at.
     """
 
     trial: Trial
     study: str
-    weights: int
-    multiply_adds: int
+    weights: Count
+    multiply_adds: Count
     outcome: Outcome
-    steps: int | None
-    seconds: float
+    steps: Count | None
+    seconds: Seconds
     seconds_source: str
-    step_seconds: float | None
-    accuracy: float | None
-    best_accuracy: float | None
+    step_seconds: Seconds | None
+    accuracy: Number | None
+    best_accuracy: Number | None
     error: str | None
-    lanes: int
-    jobs: int
+    lanes: Count
+    jobs: Count
     machine: str
     fingerprint: str
     versions: Mapping[str, str]
@@ -129,35 +141,25 @@ class Run:
             raise StudyError(
                 f"schema {row.get('schema')!r} is not one this version reads (1 to {SCHEMA})"
             )
+        for name in ("id", "cap_seconds"):
+            if name not in row:
+                raise StudyError(f"the field '{name}' is missing")
+        row = {**row, "cap": row["cap_seconds"]}
+        run = convert({**row, "trial": row}, Run)
         try:
-            row = {**LATER, **ADDED, **row}
-            trial = Trial(
-                **{
-                    f.name: _typed("cap_seconds" if f.name == "cap" else f.name, f.type, row)
-                    for f in fields(Trial)
-                }
-            )
-            rest = {
-                f.name: _typed(f.name, f.type, row)
-                for f in fields(Run)
-                if f.name not in ("trial", "outcome")
-            }
-            _sensible(trial)
-            if trial.id != row["id"]:
-                raise StudyError(
-                    f"the id {row['id']!r} is not that of its fields ({trial.id}): the row was "
-                    "altered"
-                )
-            return Run(trial=trial, outcome=Outcome(row["outcome"]), **rest)
-        except KeyError as error:
-            raise StudyError(f"the field {error} is missing") from None
+            _check_trial(run.trial)
         except ValueError as error:
             raise StudyError(str(error)) from None
+        if run.id != row["id"]:
+            raise StudyError(
+                f"the id {row['id']!r} is not that of its fields ({run.id}): the row was altered"
+            )
+        return run
 
 
-def _sensible(trial: Trial) -> None:
+def _check_trial(trial: Trial) -> None:
     """Raise `StudyError` unless a spec could hold the trial."""
-    _protocol(tuple((name, getattr(trial, name)) for name in PROTOCOL))
+    _check_protocol(tuple((name, getattr(trial, name)) for name in PROTOCOL))
     choice("optimizer", trial.optimizer, OPTIMIZERS)
     number("learning rate", trial.learning_rate, low=LOWEST_RATE, high=HIGHEST_RATE)
     number("width", trial.width, low=0, high=WIDEST)
@@ -165,49 +167,22 @@ def _sensible(trial: Trial) -> None:
 
 
 @cache
-def _protocol(values: tuple[tuple[str, Any], ...]) -> None:
+def _check_protocol(values: tuple[tuple[str, Any], ...]) -> None:
     """Raise `StudyError` unless a spec could have that protocol; a study's rows share one."""
     StudySpec(**dict(values))
 
 
-TYPES: dict[str, type | tuple[type, ...]] = {
-    "str": str,
-    "int": int,
-    "float": (int, float),
-    "bool": bool,
-    "None": type(None),
-}
-
-
-@cache
-def _kinds(annotation: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in annotation.split("|"))
-
-
-def _typed(name: str, annotation: Any, row: Mapping[str, Any]) -> Any:
-    """The row's value, if it is of the type that the field is declared with."""
-    value = row[name]
-    kinds = _kinds(annotation)
-    if kinds == ("Mapping[str, str]",):
-        fine = isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
-    else:
-        fine = any(
-            isinstance(value, TYPES[kind]) and (kind == "bool" or not isinstance(value, bool))
-            for kind in kinds
-        )
-    if (
-        not fine
-        or (isinstance(value, float) and not math.isfinite(value))
-        or (isinstance(value, int) and abs(value) >= 2**63)
-    ):
-        raise StudyError(f"the field '{name}' is {value!r}, expected {annotation}")
-    return float(value) if "float" in kinds and value is not None else value
-
-
 @dataclass(frozen=True)
 class Finish:
-    """The end of one lane: `lane` is its place in the rates given to `race`; `accuracies` and
-    `losses` hold one value a check.
+    """The end of one lane.
+
+    Args:
+        lane: the lane's place among the rates that were given to `train_lanes`.
+        outcome: how the trial ended.
+        steps: training steps.
+        seconds: training time.
+        accuracies: the metric at each check, in [0, 1].
+        losses: the loss at each check.
     """
 
     lane: int
@@ -216,3 +191,62 @@ class Finish:
     seconds: float
     accuracies: tuple[float, ...]
     losses: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Checks:
+    """A row of `checks.jsonl`: what every check of a trial saw.
+
+    Args:
+        id: the trial's identity.
+        check_every: steps between two checks.
+        accuracy: the metric at checks 1, 2, ...
+        loss: the loss at the same checks.
+    """
+
+    id: str
+    check_every: Count
+    accuracy: tuple[Number, ...]
+    loss: tuple[Number, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.accuracy) != len(self.loss):
+            raise StudyError(
+                f"there are {len(self.accuracy)} values of accuracy and {len(self.loss)} of loss, "
+                "expected one of each a check"
+            )
+
+
+@dataclass(frozen=True)
+class Curve(Checks):
+    """A row of `curves.jsonl`: a validation curve of an optimizer at its best rate.
+
+    Args:
+        optimizer, learning_rate, width, seed: what was trained.
+        step_seconds: seconds of one step.
+        span: seconds of training that the curve covers.
+        outcome: how the training ended; empty in older rows.
+        fingerprint: the machine that the step time is of; empty if it is not known.
+    """
+
+    optimizer: str
+    learning_rate: Number
+    width: Number
+    seed: Count
+    step_seconds: Number
+    span: Number
+    outcome: str = ""
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True)
+class Spent:
+    """A row of `spent.jsonl`: where the time of a process went.
+
+    Args:
+        seconds: wall time by the part of the work.
+        in_workers: the same of the processes that trained for it.
+    """
+
+    seconds: Mapping[str, Number]
+    in_workers: Mapping[str, Number] = field(default_factory=dict)

@@ -1,22 +1,26 @@
-"""The folder of a study: append a run, read the runs, know what remains. `runs.jsonl` is the source
-of truth.
+"""The folder of a study: append a run, read the runs, know what remains.
 
-    spec.json      what was asked for            machine.json      where runs.jsonl     one finished
-    trial a line     checks.jsonl      accuracy and loss at every check of each curves.jsonl
-    validation curves             spent.jsonl       where the time of each process went
+`runs.jsonl` is the source of truth. The files:
 
-Lines are only ever appended (but for the few curves, replaced as a whole), each flushed to the disk
-before the next trial is awaited. A process killed in the middle of a line leaves it torn; the next
-writer cuts it off. Any other bad line is named, and moved aside on request. One writer at a time,
-by a lock that the system drops when the process dies.
+- spec.json: what was asked for
+- machine.json: where the study ran last
+- runs.jsonl: a finished trial a line
+- checks.jsonl: accuracy and loss at every check of each trial
+- curves.jsonl: validation curves
+- spent.jsonl: where the time of each process went
+
+Lines are only appended, each flushed to the disk before the next trial is awaited; the few curves
+are replaced as a whole. A process killed in the middle of a line leaves it torn: the next writer
+cuts it off. Any other bad line is named, and moved aside on request. One process writes at a time,
+under a lock that the system drops when the process dies.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,25 +29,24 @@ from filelock import FileLock, Timeout
 from study.errors import StudyError
 from study.spec.presets import spec_from
 from study.spec.study import SPEC_FIELDS, StudySpec
-from study.spec.trial import LATER
+from study.spec.trial import FIELDS_ADDED_LATER
 from study.storage.jsonl import (
     Row,
-    _readable,
     append,
     append_line,
+    convert,
+    cut_torn_line,
     json_object,
     read_rows,
-    repair,
+    readable,
     replace,
     whole_lines,
 )
-from study.storage.records import SCHEMA, Finish, Outcome, Run
+from study.storage.records import SCHEMA, Checks, Curve, Finish, Outcome, Run, Spent
 
 
 class Store:
-    """A study's folder. Reading needs no lock and writes nothing; writing goes inside `with
-    store.writing():`.
-    """
+    """A study's folder. Reading needs no lock; writing goes inside `with store.writing():`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -52,20 +55,21 @@ class Store:
         self.curves_path = folder / "curves.jsonl"
         self.spent_path = folder / "spent.jsonl"
         self.spec_path = folder / "spec.json"
+        self.machine_path = folder / "machine.json"
         self.readers: dict[Path, Callable[[Row], object]] = {
             self.runs_path: Run.from_json,
-            self.checks_path: _check,
-            self.curves_path: _curve,
-            self.spent_path: _spent,
+            self.checks_path: partial(convert, kind=Checks),
+            self.curves_path: partial(convert, kind=Curve),
+            self.spent_path: partial(convert, kind=Spent),
         }
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Hold the study's lock, with torn last lines cut off.
+        """Hold the study's lock, and cut off torn last lines.
 
         Raises:
-            StudyError: another process holds it, the folder cannot be written, or a link in it
-                leads out of it.
+            StudyError: another process holds the lock, the folder cannot be written, or a link in
+                the folder leads out of it.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -81,13 +85,18 @@ class Store:
             raise StudyError(f"cannot write to {self.folder}: {error.strerror or error}") from None
         try:
             for path in (self.runs_path, self.checks_path, self.spent_path):
-                repair(path)
+                cut_torn_line(path)
             yield
         finally:
             lock.release()
 
     def append(self, run: Run, finish: Finish | None = None) -> None:
-        """Put a finished trial on the disk, its checks first: a stored run always has them."""
+        """Append a finished trial. Its checks come first, so that a stored run always has them.
+
+        Args:
+            run: the trial.
+            finish: what its checks saw; None if the trial has none.
+        """
         if finish is not None:
             append_line(
                 self.checks_path,
@@ -101,8 +110,9 @@ class Store:
         append_line(self.runs_path, run.to_json())
 
     def runs(self) -> list[Run]:
-        """The stored runs in the order in which they ended, one a trial; one that failed gives way
-        to a later one.
+        """The stored runs in the order in which they ended, one a trial.
+
+        Of a trial that is stored twice the first run counts, unless it failed.
 
         Raises:
             StudyError: a line other than a torn last one is not a run; the sentence names it.
@@ -113,49 +123,52 @@ class Store:
                 found[run.id] = run
         return list(found.values())
 
-    def curves(self) -> list[Row]:
+    def curves(self) -> list[Curve]:
         """The stored validation curves.
 
         Raises:
             StudyError: a line is not a curve; the sentence names it.
         """
-        return list(read_rows(self.curves_path, _curve))
+        return list(read_rows(self.curves_path, partial(convert, kind=Curve)))
 
     def write_curves(self, curves: Sequence[Mapping[str, Any]]) -> None:
-        """Put the validation curves in the place of those that are stored, whole or not at all."""
+        """Replace the stored validation curves, all or none of them."""
         replace(
             self.curves_path,
             "".join(json.dumps(curve, allow_nan=False) + "\n" for curve in curves).encode(),
         )
 
-    def checks(self) -> dict[str, Row]:
+    def checks(self) -> dict[str, Checks]:
         """Accuracy and loss at every check, by the trial's id.
 
         Raises:
             StudyError: a line is not such a row; the sentence names it.
         """
-        return {row["id"]: row for row in read_rows(self.checks_path, _check)}
+        rows = read_rows(self.checks_path, partial(convert, kind=Checks))
+        return {row.id: row for row in rows}
 
-    def spent(self) -> list[Row]:
-        """Where the time of each process went: rows with `seconds`, by part.
+    def spent(self) -> list[Spent]:
+        """Where the time of each process went.
 
         Raises:
             StudyError: a line is not such a row; the sentence names it.
         """
-        return list(read_rows(self.spent_path, _spent))
+        return list(read_rows(self.spent_path, partial(convert, kind=Spent)))
 
     def set_aside(self) -> dict[Path, int]:
-        """Move the lines that cannot be read into a file beside their own, such as
-        `runs.jsonl.bad`; return how many by that file.
+        """Move lines that cannot be read into a file beside their own, such as `runs.jsonl.bad`.
 
-        They are on the disk there before they are gone here, so that none is ever lost.
+        They are on the disk there before they are removed here, so that none is lost.
+
+        Returns:
+            The number of lines moved, by the file that they were moved into.
         """
         moved: dict[Path, int] = {}
         for path, reader in self.readers.items():
             good: list[bytes] = []
             bad: list[bytes] = []
             for line in whole_lines(path):
-                (good if _readable(line, reader) else bad).append(line + b"\n")
+                (good if readable(line, reader) else bad).append(line + b"\n")
             if bad:
                 aside = path.with_name(f"{path.name}.bad")
                 append(aside, b"".join(bad))
@@ -164,17 +177,33 @@ class Store:
         return moved
 
     def machine(self) -> Row:
-        """What machine.json tells: facts of the machine that the study was last run on, and
-        versions; nothing where it cannot be read.
+        """What machine.json states: the machine of the last run, and versions of packages.
+
+        Nothing if the file cannot be read.
         """
         try:
-            found = json.loads((self.folder / "machine.json").read_text(encoding="utf-8"))
+            found = json.loads(self.machine_path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}
 
+    def write_machine(self, facts: Mapping[str, Any]) -> None:
+        """Write machine.json."""
+        self.write(self.machine_path, facts)
+
+    def write_spec(self, spec: StudySpec, digest: str) -> None:
+        """Write spec.json.
+
+        Args:
+            spec: what the study was asked for.
+            digest: the MD5 of its images.
+        """
+        self.write(
+            self.spec_path, {"schema": SCHEMA, "dataset_md5": digest, "spec": spec.to_json()}
+        )
+
     def digest(self) -> str | None:
-        """The MD5 of the data that the study ran on, as spec.json tells it; None where it does not.
+        """The MD5 of the images that the study ran on; None if spec.json does not state it.
 
         Raises:
             StudyError: the file cannot be read.
@@ -182,20 +211,24 @@ class Store:
         found = (self._small(self.spec_path) or {}).get("dataset_md5")
         return None if found is None else str(found)
 
-    def settle(self, name: str, asked: Row, what: str) -> None:
-        """Put what was asked for into the small file `name`.
+    def settle(self, name: str, settings: Row, what: str) -> None:
+        """Write the settings of an experiment, unless the folder was made with others.
+
+        Args:
+            name: the file, such as `contest.json`.
+            settings: what the experiment was asked for.
+            what: what the experiment is called in a sentence.
 
         Raises:
-            StudyError: the file holds something else, so that the folder is another `what`'s, or it
-                cannot be read.
+            StudyError: the file holds other settings, or cannot be read.
         """
         path = self.folder / name
-        if self._small(path) not in (None, json.loads(json.dumps(asked))):
+        if self._small(path) not in (None, json.loads(json.dumps(settings))):
             raise StudyError(f"{self.folder} holds another {what} (see {name}): give another --out")
-        self.write(path, asked)
+        self.write(path, settings)
 
     def _small(self, path: Path) -> Row | None:
-        """The JSON object in a small file; None where there is no file."""
+        """The JSON object in a small file; None if there is no file."""
         try:
             return json_object(path.read_bytes())
         except FileNotFoundError:
@@ -219,7 +252,9 @@ class Store:
                     f"schema {values['schema']!r} is not one this version reads (1 to {SCHEMA})"
                 )
             missing = [
-                field for field in SPEC_FIELDS if field not in values["spec"] and field not in LATER
+                field
+                for field in SPEC_FIELDS
+                if field not in values["spec"] and field not in FIELDS_ADDED_LATER
             ]
             if missing:
                 raise StudyError(f"the spec has no {missing[0]}: restore the file")
@@ -239,13 +274,14 @@ class Store:
             ) from None
 
     def write(self, path: Path, value: object) -> None:
-        """Write a small JSON file whole or not at all."""
+        """Write a small JSON file, as a whole or not at all."""
         replace(path, (json.dumps(value, indent=1) + "\n").encode())
 
 
 def refuse_links(folder: Path) -> None:
-    """Raise `StudyError` if a link in the folder, its tables or its figures leads out of it: what
-    is written would land elsewhere.
+    """Raise `StudyError` if a link in the folder, its tables or its figures leads out of it.
+
+    What is written would land elsewhere.
     """
     home = folder.resolve()
     for path in (
@@ -260,42 +296,3 @@ def refuse_links(folder: Path) -> None:
                 f"{path} is a link that leads out of {folder}, or nowhere: remove it, or give "
                 "another --out"
             )
-
-
-def _with(row: Row, text: Sequence[str], number: Sequence[str], numbers: Sequence[str]) -> Row:
-    """The row, if it has these fields: texts, numbers, and lists of numbers of one length."""
-    fine = (
-        all(isinstance(row.get(name), str) for name in text)
-        and all(_numeric(row.get(name)) for name in number)
-        and all(
-            isinstance(row.get(name), list) and all(map(_numeric, row[name])) for name in numbers
-        )
-        and len({len(row[name]) for name in numbers}) == 1
-    )
-    if not fine:
-        raise StudyError(f"expected {', '.join((*text, *number, *numbers))}")
-    return row
-
-
-def _numeric(value: object) -> bool:
-    return (
-        isinstance(value, (int, float))
-        and not isinstance(value, bool)
-        and abs(value) <= sys.float_info.max
-    )
-
-
-def _check(row: Row) -> Row:
-    return _with(row, text=("id",), number=("check_every",), numbers=("accuracy", "loss"))
-
-
-def _curve(row: Row) -> Row:
-    numbers = ("learning_rate", "width", "seed", "step_seconds", "check_every", "span")
-    return _with(row, text=("id", "optimizer"), number=numbers, numbers=("accuracy", "loss"))
-
-
-def _spent(row: Row) -> Row:
-    seconds = row.get("seconds")
-    if not isinstance(seconds, dict) or not all(map(_numeric, seconds.values())):
-        raise StudyError("expected seconds by part")
-    return row

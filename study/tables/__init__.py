@@ -10,23 +10,11 @@ from study.tables.best_rates import (
     rates_around,
     wanted,
 )
-from study.tables.cells import cells, valley
+from study.tables.cells import cells, envelope, profile, sizes, valley
 from study.tables.cost import costs, hindsight, predicted
 from study.tables.files import SIZE_TABLES, TABLES, write
-from study.tables.load import (
-    CELL,
-    SAME,
-    budget,
-    checks,
-    comparable,
-    curves,
-    curves_of,
-    elsewhere,
-    frame,
-    load,
-    of_machine,
-)
-from study.tables.summaries import envelope, profile, sizes
+from study.tables.rows import CELL, SAME, budget, comparable, curves_of, frame, of_machine
+from study.tables.stored import Source, StoredStudy, checks, curves, elsewhere, load, stored
 from study.tables.warnings import COLLAPSE, busy, collapsed, kind_unknown, unreached, warnings
 
 __all__ = [
@@ -37,6 +25,8 @@ __all__ = [
     "SAME",
     "SIZE_TABLES",
     "TABLES",
+    "Source",
+    "StoredStudy",
     "Wanted",
     "best",
     "budget",
@@ -61,6 +51,7 @@ __all__ = [
     "profile",
     "rates_around",
     "sizes",
+    "stored",
     "unreached",
     "valley",
     "wanted",

@@ -1,4 +1,4 @@
-"""One row an optimizer: the rates that work, and the best of them."""
+"""The rates of each optimizer that work, and the best of them."""
 
 from __future__ import annotations
 
@@ -18,19 +18,34 @@ from study.storage.store import Store
 from study.tables import intervals
 from study.tables.cells import cells
 from study.tables.intervals import Floats
-from study.tables.load import comparable, frame
+from study.tables.rows import comparable, frame
 
 
 def best(runs: pd.DataFrame) -> pd.DataFrame:
-    """One row a (width, optimizer): rates tried and that arrived, lowest and highest of those, the
-    best rate with its seconds and steps.
+    """The best rate of each optimizer at each width.
 
-    A rate arrived if its median time over seeds is finite; the best is the one of least median
-    seconds, at which `seeds_arrived` of the seeds did. `at_edge` says that the best rate is the
-    lowest or highest tried, so that a better one may lie beyond. `decades` is the width of the
-    valley, decades of rate within twice the best time. `best_low` and `best_high`, `seconds_low`
-    and `seconds_high`, `decades_low` and `decades_high` are bootstrap intervals over the seeds, NaN
-    with fewer than three or with trials missing.
+    A rate arrived if its median time over the seeds is finite. The best rate has the least median
+    seconds.
+
+    Args:
+        runs: a study's runs.
+
+    Returns:
+        One row a width and optimizer, with the columns
+
+        - optimizer, width
+        - rates, arrived, share: rates tried; those that arrived; their share
+        - lowest, highest: the least and the largest rate that arrived
+        - best_rate: the best rate; NaN if none arrived
+        - seconds, steps: medians at the best rate
+        - seeds, seeds_arrived: seeds of a rate; those that arrived at the best rate
+        - at_edge: whether the best rate is the lowest or highest tried: a better one may lie beyond
+        - decades: width of the valley, decades of rate within twice the best time
+        - best_low, best_high, seconds_low, seconds_high, decades_low, decades_high: 95 % bootstrap
+          intervals over the seeds; NaN with fewer than three seeds or with trials missing
+
+    Raises:
+        StudyError: no runs, or runs that must not share a table.
     """
     rows = []
     runs = comparable(runs)
@@ -85,9 +100,16 @@ def cube(
     rates: Sequence[float],
     seeds: int,
 ) -> Floats:
-    """Seconds to the target, (widths, optimizers, rates, seeds): infinite where a trial did not
-    arrive, NaN where it is not known whether it would have: missing, failed with an error, or
-    pruned.
+    """Seconds to the target, laid out as an array.
+
+    Args:
+        runs: the runs.
+        widths, optimizers, rates: the values along the first three axes.
+        seeds: the number of seeds, along the last axis.
+
+    Returns:
+        (widths, optimizers, rates, seeds): infinite if a trial did not reach the target; NaN if
+        this is not known, because the trial is missing, failed with an error, or was pruned.
     """
     known = ~runs["outcome"].isin([Outcome.FAILED, Outcome.PRUNED])
     times = (
@@ -105,8 +127,17 @@ def on_axes(
     seeds: int,
     missing: Any,
 ) -> NDArray[Any]:
-    """A value a run laid out as (widths, optimizers, rates, seeds), `missing` where there is no
-    run.
+    """One value a run, laid out as an array.
+
+    Args:
+        runs: the runs.
+        values: (runs,), the values.
+        widths, optimizers, rates: the values along the first three axes.
+        seeds: the number of seeds, along the last axis.
+        missing: the value if there is no run.
+
+    Returns:
+        (widths, optimizers, rates, seeds).
     """
     found = np.full((len(widths), len(optimizers), len(rates), seeds), missing, dtype=values.dtype)
     axes: dict[str, list[Any]] = {
@@ -124,8 +155,9 @@ def on_axes(
 
 
 def _best_intervals(rates: Floats, seconds: Floats) -> dict[str, float]:
-    """Intervals of the best rate, its seconds and the valley's width: seeds are resampled, the same
-    for all rates: they are paired.
+    """Intervals of the best rate, its seconds and the valley's width.
+
+    Seeds are paired, so all rates take the same resampled seeds.
     """
     seeds = seconds.shape[1]
     if seeds < intervals.FEWEST_SEEDS or np.isnan(seconds).any():
@@ -137,7 +169,9 @@ def _best_intervals(rates: Floats, seconds: Floats) -> dict[str, float]:
         "seconds": least,
         "decades": intervals.valley_decades(rates, drawn),
     }
-    ends = {name: intervals.between(values) for name, values in found.items() if len(values)}
+    ends = {
+        name: intervals.percentile_interval(values) for name, values in found.items() if len(values)
+    }
     return {
         f"{name}_{end}": float(value)
         for name, pair in ends.items()
@@ -146,16 +180,24 @@ def _best_intervals(rates: Floats, seconds: Floats) -> dict[str, float]:
 
 
 AROUND = (0.1, 0.215, 0.464, 1.0, 1.47, 2.15)
-"""Three steps of a third of a decade below the best rate and two of a sixth above it, where the
-valley's wall is near.
+"""Factors on the best rate: three steps of a third of a decade below it, two of a sixth above it.
+
+The valley's wall is near above.
 """
 
 
 def rates_around(runs: pd.DataFrame, optimizer: str) -> tuple[float, ...]:
-    """Six rates around the optimizer's best one at the least width.
+    """Six rates around an optimizer's best rate at the least width.
+
+    Args:
+        runs: a study's runs.
+        optimizer: the optimizer.
+
+    Returns:
+        The rates, `AROUND` times the best one.
 
     Raises:
-        StudyError: it arrived nowhere.
+        StudyError: no rate of the optimizer arrived.
     """
     mine = runs[runs["optimizer"] == optimizer]
     found = (
@@ -172,15 +214,17 @@ def rates_around(runs: pd.DataFrame, optimizer: str) -> tuple[float, ...]:
 
 
 MARGIN = 1.25
-"""All curves run for so many times the slowest optimizer's best time, so that what follows the
-target is seen too.
-"""
+"""Curves cover this multiple of the slowest best time, to show what follows the target."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """Curves to train: a seed's trials train as lanes of one array, each for `span` seconds of its
-    own step time.
+    """Curves to train.
+
+    Args:
+        groups: the trials of each seed, which train as lanes of one array.
+        step_seconds: the step time of each lane.
+        span: seconds of training, counted in the lane's own step time.
     """
 
     groups: list[list[Trial]]
@@ -189,10 +233,16 @@ class Wanted:
 
 
 def wanted(store: Store, runs: list[Run]) -> Wanted | None:
-    """The curves of the runs' best rates (of the first width, all seeds); None where nothing
-    arrived or they are stored already.
+    """The curves of the best rates that are still to be trained: of the first width and all seeds.
 
-    In an array a lane repeats its trial step by step; every curve spans the same seconds.
+    In an array a lane repeats its trial step by step. All curves cover the same seconds.
+
+    Args:
+        store: the study's folder.
+        runs: its runs.
+
+    Returns:
+        The curves; None if no trial reached the target, or all curves are stored.
     """
     arrived = [run for run in runs if run.outcome is Outcome.REACHED and run.step_seconds]
     if not arrived:
@@ -208,7 +258,7 @@ def wanted(store: Store, runs: list[Run]) -> Wanted | None:
     span = span if cap is None else min(span, cap)
     seeds = sorted({run.trial.seed for run in runs})
     groups = [[replace(run.trial, seed=seed) for run in chosen] for seed in seeds]
-    stored = {row["id"]: row["span"] for row in store.curves()}
+    stored = {curve.id: curve.span for curve in store.curves()}
     if set(stored) == {trial.id for trials in groups for trial in trials} and all(
         math.isclose(value, span) for value in stored.values()
     ):

@@ -11,6 +11,7 @@ the cycle.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from study.errors import StudyError
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
 from study.storage import step_times
-from study.storage.jsonl import Row, read_rows
+from study.storage.jsonl import Row, convert, read_rows
 from study.tables import intervals
 
 EPOCHS = 10
@@ -69,8 +70,14 @@ EQUAL = 0.1
 
 @dataclass(frozen=True)
 class Arm:
-    """One way of training: its batch, its schedule below the peak rate, and whether it goes on from
-    where the first arm ended.
+    """One way of training.
+
+    Args:
+        name: what it is called.
+        batch: images a step.
+        rate: the peak rate.
+        schedule: the factor on the rate.
+        carries_on: whether it continues from the weights at which the first arm ended.
     """
 
     name: str
@@ -93,11 +100,20 @@ ARMS = (
     Arm(PUBLISHED, 2000, HIGH, _cycle(2000), carries_on=True),
     Arm(CONTROL_ON, 2000, LOW, carries_on=True),
 )
-"""All arms; the first comes first, since others go on from it."""
+"""All arms. `FIRST` comes first, because others continue from it."""
 
 
 def trial_of(arm: Arm, seed: int, dataset: str) -> Trial:
-    """The arm as a trial: a perceptron with Adam, at the arm's batch and peak rate."""
+    """The arm as a trial: a perceptron with Adam, at the arm's batch and peak rate.
+
+    Args:
+        arm: the way of training.
+        seed: the seed.
+        dataset: as in a study.
+
+    Returns:
+        The trial.
+    """
     spec = StudySpec(
         optimizers=("adam",), rates=(arm.rate,), network="mlp", dataset=dataset, batch=arm.batch
     )
@@ -105,11 +121,18 @@ def trial_of(arm: Arm, seed: int, dataset: str) -> Trial:
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row an arm at its last epoch: mean test error over the seeds in percent with a 95 %
-    interval (Student's t), seconds with the quartiles of their measurement.
+    """Each way of training at its last epoch.
 
     Args:
-        rows: what `train` gives, with a column `seconds`.
+        rows: the rows of the case study, as `read` gives them.
+
+    Returns:
+        One row an arm, with the columns
+
+        - arm, batch, steps: what was trained
+        - seeds: how many
+        - error, low, high: mean test error in percent, with a 95 % interval (Student's t)
+        - seconds, seconds_low, seconds_high: of training, with the quartiles of their measurement
     """
     last = rows[rows["epoch"] == rows["epoch"].max()]
     found = []
@@ -134,7 +157,7 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def final(rows: pd.DataFrame) -> pd.DataFrame:
-    """Test errors at the end in points: a row a seed, a column an arm, NaN where one is missing."""
+    """Test errors at the end in percent: a row a seed, a column an arm; NaN if one is missing."""
     last = rows[rows["epoch"] == rows["epoch"].max()].pivot_table(
         index="seed", columns="arm", values="test_error"
     )
@@ -143,7 +166,16 @@ def final(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def gain(rows: pd.DataFrame, arm: str, over: str) -> intervals.Mean:
-    """By how many points of test error `arm` is below `over` at the end, paired over the seeds."""
+    """The difference of two arms' test errors at the end, paired over the seeds.
+
+    Args:
+        rows: the rows of the case study.
+        arm: the arm that gains.
+        over: the arm that it is compared with.
+
+    Returns:
+        The mean of error of `over` - error of `arm`, in points.
+    """
     both = final(rows)[[arm, over]].dropna()
     return intervals.mean((both[over] - both[arm]).to_numpy(float))
 
@@ -181,29 +213,41 @@ def _points(found: intervals.Mean) -> str:
     return f"{mean} points ({low} to {high})"
 
 
-def seed_rows(row: Row) -> Row:
-    """The row of `cycles.jsonl`, if it holds the rows of a seed, else a `StudyError`."""
-    rows = row.get("rows")
-    if (
-        not isinstance(row.get("seed"), int)
-        or not isinstance(rows, list)
-        or not all(isinstance(one, dict) for one in rows)
-    ):
-        raise StudyError("expected a seed and its rows")
-    return row
+@dataclass(frozen=True)
+class SeedRows:
+    """A row of `cycles.jsonl`: a seed, and what its arms did epoch by epoch."""
+
+    seed: int
+    rows: tuple[Row, ...]
+
+
+def read_seeds(folder: Path) -> list[SeedRows]:
+    """What is stored of each seed of a case study.
+
+    Raises:
+        StudyError: a line holds something else; the sentence names it.
+    """
+    return list(read_rows(folder / FILE, partial(convert, kind=SeedRows)))
 
 
 def read(folder: str | Path) -> pd.DataFrame:
-    """The rows of the case study in a folder: arm, seed, epoch, steps, test_error, and seconds, the
-    steps x the median step time alone, with `seconds_low` and `seconds_high` at its quartiles.
+    """The rows of the case study in a folder.
+
+    Args:
+        folder: the folder.
+
+    Returns:
+        One row an arm, seed and epoch, with the columns
+
+        - arm, seed, epoch, steps: what was trained
+        - test_error: share of the test set, in [0, 1]
+        - seconds, seconds_low, seconds_high: steps x step time alone, its median and its quartiles
 
     Raises:
-        StudyError: the folder holds none.
+        StudyError: the folder holds no case study.
     """
     folder = Path(folder)
-    rows = pd.DataFrame(
-        [row for rows in read_rows(folder / FILE, seed_rows) for row in rows["rows"]]
-    )
+    rows = pd.DataFrame([row for seed in read_seeds(folder) for row in seed.rows])
     if rows.empty:
         raise StudyError(f"{folder} holds no case study of cycles (no {FILE} in it)")
     times = {

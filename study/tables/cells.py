@@ -1,4 +1,4 @@
-"""One row a rate, over its seeds."""
+"""Tables over the seeds of each rate, and over all rates."""
 
 from __future__ import annotations
 
@@ -9,12 +9,25 @@ import pandas as pd
 
 from study.storage.records import Outcome
 from study.tables import intervals
-from study.tables.load import CELL, comparable
+from study.tables.rows import CELL, budget, comparable
 
 
 def valley(runs: pd.DataFrame) -> pd.DataFrame:
-    """Every trial of the valley figure: optimizer, rate, outcome, seconds, steps, seed, width, and
-    whether the machine was quiet.
+    """The trials of the valley figure, one row a trial.
+
+    Args:
+        runs: a study's runs.
+
+    Returns:
+        A table with the columns
+
+        - optimizer, rate, seed, width: what was trained
+        - outcome: how the trial ended
+        - seconds, steps: of training
+        - quiet: whether the machine was nearly free; None if not known
+
+    Raises:
+        StudyError: no runs, or runs that must not share a table.
     """
     table = comparable(runs).rename(columns={"learning_rate": "rate"})
     return table[
@@ -23,12 +36,29 @@ def valley(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def cells(runs: pd.DataFrame) -> pd.DataFrame:
-    """One row a (width, optimizer, rate), over its seeds with a censored time as infinite.
+    """One row a width, optimizer and rate, over its seeds.
 
-    Columns: seeds, arrived; seconds and steps, the medians; seconds_low, seconds_high, a bootstrap
-    interval of the median; seconds_q25, seconds_q75, the quartiles; expected_seconds, the expected
-    running time (all seconds spent / arrivals: what restarting until one arrives costs; Hansen et
-    al. 2009); weights, multiply_adds, step_seconds.
+    The time of a trial that did not reach the target counts as infinite.
+
+    Args:
+        runs: a study's runs.
+
+    Returns:
+        A table with the columns
+
+        - width, optimizer, rate: what was trained
+        - seeds, arrived: numbers of trials: all, and those that reached the target
+        - seconds, steps: medians of the time to the target
+        - weights, multiply_adds: of the network
+        - step_seconds: the median step time
+        - expected_seconds: all seconds spent / arrivals, the expected time of restarts until one
+          arrives (Hansen et al. 2009)
+        - seconds_low, seconds_high: a 95 % bootstrap interval of the median; NaN with fewer than
+          three seeds
+        - seconds_q25, seconds_q75: quartiles
+
+    Raises:
+        StudyError: no runs, or runs that must not share a table.
     """
     runs = comparable(runs)
     arrived = runs["outcome"] == Outcome.REACHED
@@ -61,3 +91,98 @@ def cells(runs: pd.DataFrame) -> pd.DataFrame:
         for name, share in (("seconds_q25", 0.25), ("seconds_q75", 0.75)):
             table.loc[places, name] = np.quantile(values, share, axis=1, method="inverted_cdf")
     return table
+
+
+def profile(runs: pd.DataFrame) -> pd.DataFrame:
+    """Performance profile of each optimizer: what a rate drawn from the grid gives.
+
+    Dolan and More 2002.
+
+    Args:
+        runs: a study's runs.
+
+    Returns:
+        A table with the columns
+
+        - optimizer
+        - ratio: seconds over the least seconds of all optimizers and rates with the same width and
+          seed
+        - share: share of the optimizer's trials that arrive within that ratio
+
+    Raises:
+        StudyError: no runs, or runs that must not share a table.
+    """
+    runs = comparable(runs)
+    seconds = runs["seconds"].where(runs["outcome"] == Outcome.REACHED, math.inf)
+    ratio = seconds / seconds.groupby([runs["width"], runs["seed"]]).transform("min")
+    table = pd.DataFrame({"optimizer": runs["optimizer"], "ratio": ratio}).sort_values(
+        ["optimizer", "ratio"], ignore_index=True
+    )
+    grouped = table.groupby("optimizer", observed=True)
+    table["share"] = (grouped.cumcount() + 1) / grouped["ratio"].transform("size")
+    return table[table["ratio"] < math.inf].reset_index(drop=True)
+
+
+def sizes(runs: pd.DataFrame, n: str = "weights", t: str = "seconds") -> pd.DataFrame:
+    """The line of time against model size at each rate, and how well it holds.
+
+    Args:
+        runs: of several widths.
+        n: the measure of a model's size, one of `fits.SIZES`.
+        t: what grows with it, one of `fits.MEASURES`.
+
+    Returns:
+        The table of `fits.lines`, one row an optimizer and rate.
+
+    Raises:
+        StudyError: fewer than three widths, or runs that must not share a table.
+    """
+    from study.tables import fits  # scipy takes a second to import
+
+    return fits.lines(comparable(runs), n, t)
+
+
+def envelope(runs: pd.DataFrame) -> pd.DataFrame:
+    """The fastest and the slowest optimizer at each rate.
+
+    An optimizer that did not arrive at a rate counts with the cap, as in the published figure.
+
+    Args:
+        runs: a study's runs.
+
+    Returns:
+        One row a width and rate, with the columns
+
+        - rate, width
+        - fastest_seconds, fastest_optimizer: of the least median seconds; None if none arrived
+        - slowest_seconds, slowest_optimizer: of the most; None if it did not arrive
+        - arrived, optimizers: numbers of optimizers: those that arrived, and all
+
+    Raises:
+        StudyError: no runs, or runs that must not share a table.
+    """
+    table = cells(runs)
+    cap = float(budget(runs).max())
+    table["seconds"] = table["seconds"].clip(upper=cap)
+    by_rate = table.groupby(["width", "rate"], as_index=False)
+    fastest = table.loc[by_rate["seconds"].idxmin()["seconds"]].reset_index(drop=True)
+    slowest = table.loc[by_rate["seconds"].idxmax()["seconds"]].reset_index(drop=True)
+    counts = (
+        table.assign(arrives=table["steps"] < math.inf)
+        .groupby(["width", "rate"], as_index=False)
+        .agg(arrived=("arrives", "sum"), optimizers=("arrives", "size"))
+    )
+    return pd.DataFrame(
+        {
+            "rate": fastest["rate"],
+            "fastest_seconds": fastest["seconds"],
+            "fastest_optimizer": fastest["optimizer"].astype(object).where(counts["arrived"] > 0),
+            "slowest_seconds": slowest["seconds"],
+            "slowest_optimizer": slowest["optimizer"]
+            .astype(object)
+            .where(slowest["seconds"] < cap),
+            "arrived": counts["arrived"],
+            "optimizers": counts["optimizers"],
+            "width": fastest["width"],
+        }
+    )

@@ -1,6 +1,4 @@
-"""Studies side by side: what differs, whose best rates, and how much of a ratio of seconds is step
-time and how much steps.
-"""
+"""Studies side by side: what differs, best rates, and ratios of seconds as steps x step time."""
 
 from __future__ import annotations
 
@@ -15,111 +13,132 @@ import pandas as pd
 from study.errors import StudyError
 from study.spec.study import StudySpec
 from study.storage.records import PROTOCOL
-from study.storage.store import Store
 from study.tables.best_rates import best as best_table
 from study.tables.cells import cells as cells_table
-from study.tables.load import comparable, load
+from study.tables.rows import comparable
+from study.tables.stored import Source, StoredStudy, stored
 from study.words import counted
 
 ONE_MEASUREMENT = tuple(
     name for name in PROTOCOL if name not in ("cap", "max_steps", "check_every", "mode", "prune")
 )
-"""Fields of the protocol in which studies must agree for their seconds to be of the same thing; the
-others change how, or how long.
+"""Fields of the protocol in which studies must agree for their seconds to measure the same thing.
+
+The other fields change how a trial is measured, or for how long.
 """
 
 
 @dataclass(frozen=True)
 class Side:
-    """A study to compare: its name in tables and figures, what was asked for, its runs."""
+    """A study to compare: its name in tables and figures, its spec, its runs."""
 
     name: str
     spec: StudySpec
     runs: pd.DataFrame
 
 
-def sides(folders: Sequence[str | Path], anyway: bool = False) -> tuple[list[Side], list[str]]:
-    """The studies in these folders, named after what tells them apart, and sentences that say what
-    differs.
+def sides(folders: Sequence[Source], anyway: bool = False) -> tuple[list[Side], list[str]]:
+    """Read the studies to compare.
 
     Args:
-        folders: at least two studies' folders.
-        anyway: compare what differs in more than machine, budget and mode, too.
+        folders: at least two studies: their folders, or `StoredStudy`s.
+        anyway: compare studies that differ in more than machine, budget and mode, too.
+
+    Returns:
+        The studies, each named after what tells it from the others, and sentences on what differs.
 
     Raises:
-        StudyError: fewer than two folders, no study or no runs in one, or protocols that measure
-            different things.
+        StudyError: fewer than two folders, a folder without a study or without runs, or protocols
+            that measure different things.
     """
     if len(folders) < 2:
         raise StudyError(f"{counted(len(folders), 'folder')} to compare: name at least two")
-    paths = [Path(folder) for folder in folders]
-    twice = next(
-        (
-            path
-            for i, path in enumerate(paths)
-            if path.resolve() in [other.resolve() for other in paths[:i]]
-        ),
-        None,
-    )
-    if twice is not None:
-        raise StudyError(f"{twice} is named twice: a study is not compared with itself")
-    specs = [Store(path).spec() for path in paths]
-    frames = [comparable(load(path), path) for path in paths]
-    machines = [str(frame["machine"].iloc[0]) for frame in frames]
-    names = machines
-    for told in (
-        [f"{machine}/{path.name}" for machine, path in zip(machines, paths, strict=True)],
-        [str(path) for path in paths],
-    ):
-        names = names if len(set(names)) == len(names) else told
-    said: list[str] = []
-    if len(set(machines)) > 1:
-        said.append(f"machine: {', '.join(dict.fromkeys(machines))}")
-    for what in ("engine", "precision"):
-        found = [str(frame[what].iloc[0]) for frame in frames]
-        if len(set(found)) > 1:
-            said.append(f"{what}: {', '.join(found)}")
-    engines = {str(frame["engine"].iloc[0]) for frame in frames}
-    for package in (
-        "python",
-        *(engines if len(engines) == 1 else ()),
-        "keras",
-        "jaxlib",
-        "numpy",
-        "driver",
-        "study",
-    ):
-        found = [_versions(path).get(package, "not told") for path in paths]
-        if len(engines) > 1 and package in ("keras", "jaxlib"):
-            continue  # as different as the engines
-        if len(set(found)) > 1:
-            said.append(f"version of {package}: {', '.join(found)}")
-    fields = list(
-        dict.fromkeys(field for spec in specs[1:] for field in specs[0].differences(spec))
-    )
-    digests = {digest for path in paths if len(digest := Store(path).digest() or "") == 32}
+    studies = [stored(folder) for folder in folders]
+    known: set[Path] = set()
+    for study in studies:
+        place = Path(study.folder).resolve()
+        if place in known:
+            raise StudyError(f"{study.folder} is named twice: a study is not compared with itself")
+        known.add(place)
+    specs = [study.spec for study in studies]
+    frames = [comparable(study.runs, study.folder) for study in studies]
+    fields = _differing_fields(studies)
+    apart = [field for field in fields if field in ONE_MEASUREMENT]
+    if apart and not anyway:
+        values = " and ".join(str(getattr(spec, apart[0])) for spec in specs)
+        raise StudyError(
+            f"the studies differ in {', '.join(apart)} ({apart[0]}: {values}), so their seconds "
+            "are of different things; --anyway compares them"
+        )
+    names = _names(studies, [str(frame["machine"].iloc[0]) for frame in frames])
+    differences = _software_differences(studies, frames)
+    for field in fields:
+        differences.append(f"{field}: {', '.join(str(getattr(spec, field)) for spec in specs)}")
+    return [Side(*parts) for parts in zip(names, specs, frames, strict=True)], differences
+
+
+def _names(studies: Sequence[StoredStudy], machines: Sequence[str]) -> list[str]:
+    """The shortest names that differ: the machines, machine and folder, or the paths."""
+    paths = [Path(study.folder) for study in studies]
+    with_folder = [f"{machine}/{path.name}" for machine, path in zip(machines, paths, strict=True)]
+    for names in (list(machines), with_folder):
+        if len(set(names)) == len(names):
+            return names
+    return [str(path) for path in paths]
+
+
+def _software_differences(
+    studies: Sequence[StoredStudy], frames: Sequence[pd.DataFrame]
+) -> list[str]:
+    """Sentences on machines, engines and versions that differ."""
+    found = {
+        what: [str(frame[what].iloc[0]) for frame in frames]
+        for what in ("machine", "engine", "precision")
+    }
+    engines = set(found["engine"])
+    packages = ["python", "keras", "jaxlib", "numpy", "driver", "study"]
+    if len(engines) > 1:  # what belongs to one engine is as different as the engines
+        packages = [name for name in packages if name not in ("keras", "jaxlib")]
+    else:
+        packages.insert(1, *engines)
+    for package in packages:
+        found[f"version of {package}"] = [
+            _versions(study).get(package, "not known") for study in studies
+        ]
+    return [
+        f"{what}: {', '.join(dict.fromkeys(values) if what == 'machine' else values)}"
+        for what, values in found.items()
+        if len(set(values)) > 1
+    ]
+
+
+def _versions(study: StoredStudy) -> dict[str, str]:
+    """The versions that a study's machine.json states."""
+    found = study.facts.get("versions", {})
+    return found if isinstance(found, dict) else {}
+
+
+def _differing_fields(studies: Sequence[StoredStudy]) -> list[str]:
+    """The fields of the spec in which the studies differ; for the data set its digest decides."""
+    first, *others = (study.spec for study in studies)
+    fields = list(dict.fromkeys(field for spec in others for field in first.differences(spec)))
+    digests = {digest for study in studies if len(digest := study.store.digest() or "") == 32}
     if "dataset" in fields and len(digests) == 1:
         fields.remove("dataset")  # the same images at another place
     elif "dataset" not in fields and len(digests) > 1:
         fields.append("dataset")
-    said += [
-        f"{field}: {', '.join(str(getattr(spec, field)) for spec in specs)}" for field in fields
-    ]
-    apart = [field for field in fields if field in ONE_MEASUREMENT]
-    if apart and not anyway:
-        first = apart[0]
-        values = " and ".join(str(getattr(spec, first)) for spec in specs)
-        listed = f"{', '.join(apart)} ({first}: {values})"
-        raise StudyError(
-            f"the studies differ in {listed}, so their seconds are of different things; "
-            "--anyway compares them"
-        )
-    return [Side(*parts) for parts in zip(names, specs, frames, strict=True)], said
+    return fields
 
 
 def best(studies: Sequence[Side]) -> pd.DataFrame:
-    """One row a (width, optimizer), best rate, seconds and steps of each study beside each other:
-    columns (study, value).
+    """The best rates of the studies beside each other.
+
+    Args:
+        studies: the studies, as `sides` gives them.
+
+    Returns:
+        One row a width and optimizer. Columns are pairs of the study's name and best_rate,
+        seconds, steps, arrived or rates, see `tables.best`.
     """
     parts = {
         side.name: best_table(side.runs)
@@ -137,11 +156,18 @@ def best(studies: Sequence[Side]) -> pd.DataFrame:
 
 
 def ratios(studies: Sequence[Side]) -> pd.DataFrame:
-    """One row a cell and study but the first: its median seconds over the first's, as steps x step
-    time.
+    """Median seconds of each study over those of the first, cell by cell.
 
-    Columns: study, width, optimizer, rate, seconds (the ratio), steps, step_seconds (the two
-    factors; NaN where steps are not known), arrived (`both`, `first`, `second` or `neither`).
+    Args:
+        studies: the studies, as `sides` gives them; the first is the reference.
+
+    Returns:
+        One row a cell and study but the first, with the columns
+
+        - study, width, optimizer, rate: the cell
+        - seconds: the ratio; NaN unless both arrived
+        - steps, step_seconds: its two factors; NaN if steps are not known
+        - arrived: `both`, `first`, `second` or `neither`
     """
     keys = ["width", "optimizer", "rate"]
     cells = [cells_table(side.runs).astype({"optimizer": object}) for side in studies]
@@ -162,12 +188,20 @@ def ratios(studies: Sequence[Side]) -> pd.DataFrame:
 
 
 def summary(cells: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    """One row a study of these names: cells in common, those that arrived in both, in one alone;
-    the median ratio of seconds with its quartiles, and its factors.
+    """The ratios of `ratios` in one row a study.
 
-    The factors are the medians of the ratio of step times and of steps; `spread` is the factor
-    within which half of the ratios lie about the median, exp(half the quartile range of the
-    logarithm).
+    Args:
+        cells: the table of `ratios`.
+        names: the studies' names, without the first.
+
+    Returns:
+        One row a study, with the columns
+
+        - study
+        - cells: cells in common; both, first, second, neither: in which study they arrived
+        - ratio, low, high: median and quartiles of the ratio of seconds
+        - spread: half of the ratios lie within this factor of the median
+        - step_seconds, steps: medians of the two factors of the ratio
     """
     rows = []
     for name in names:
@@ -191,9 +225,3 @@ def summary(cells: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
-
-
-def _versions(folder: Path) -> dict[str, str]:
-    """The versions that a study's machine.json tells."""
-    found = Store(folder).machine().get("versions", {})
-    return found if isinstance(found, dict) else {}

@@ -1,4 +1,4 @@
-"""What a contest's picks are worth."""
+"""What the picks of a contest are worth."""
 
 from __future__ import annotations
 
@@ -11,36 +11,50 @@ import pandas as pd
 
 from study.errors import StudyError
 from study.spec.trial import Trial
-from study.storage.jsonl import Row, read_rows
+from study.storage.jsonl import Count, Positive, Row, convert, read_rows
 from study.storage.records import Outcome
 from study.storage.store import Store
-from study.tables.load import budget as budget_table
-from study.tables.load import comparable, load
+from study.tables.rows import budget as budget_table
+from study.tables.rows import comparable
+from study.tables.stored import Source, stored
 
 PICKS, TABLE = "picks.jsonl", "contest.csv"
 
 
 @dataclass(frozen=True)
 class Pick:
-    """What a method picked for an optimizer with a seed, and the steps that it took: a rate, or
-    none and why.
+    """What a method picked for an optimizer with a seed.
 
-    `schedule` is what the rate is multiplied by over time, where a method finds more than one
-    number.
+    Args:
+        optimizer: the optimizer.
+        method, rule: the method, and how it reads the rate off what it saw.
+        seed: the seed.
+        rate: the rate; None if the method found none.
+        reason: why there is no rate; else empty.
+        search_steps: training steps that the search took.
+        schedule: the factor on the rate over time, if the method finds more than one number.
     """
 
     optimizer: str
     method: str
     rule: str
-    seed: int
-    rate: float | None
+    seed: Count
+    rate: Positive | None
     reason: str
-    search_steps: int
+    search_steps: Count
     schedule: str = "constant"
 
 
 def trial_of(pick: Pick, base: Trial) -> Trial | None:
-    """The trial at a pick under the grid's protocol; None where nothing was picked."""
+    """The trial at a pick; None if no rate was picked.
+
+    Args:
+        pick: the pick.
+        base: a trial of the grid, for its protocol.
+
+    Returns:
+        The trial.
+    """
     if pick.rate is None:
         return None
     return replace(
@@ -62,25 +76,44 @@ def read_picks(folder: str | Path) -> list[Pick]:
     return [pick for picks in read_rows(Path(folder) / PICKS, _picks) for pick in picks]
 
 
+@dataclass(frozen=True)
+class _Picks:
+    """A row of `picks.jsonl`: what a method picked with a seed."""
+
+    picks: tuple[Row, ...]
+
+
 def _picks(row: Row) -> list[Pick]:
-    try:
-        return [Pick(**pick) for pick in row["picks"]]
-    except (KeyError, TypeError):
-        raise StudyError("expected picks") from None
+    return [convert(pick, Pick, closed=True) for pick in convert(row, _Picks).picks]
 
 
-def table(grid: str | Path, folder: str | Path) -> pd.DataFrame:
-    """One row a pick, beside what the grid knows.
+def table(grid: Source, folder: str | Path) -> pd.DataFrame:
+    """What each pick is worth on the grid. Picks that are not trained yet are left out.
 
-    Columns: optimizer, method, rule, seed, rate, schedule, search_steps, search_seconds (steps x
-    step time alone), outcome (`none` where nothing was picked), seconds_to_target (infinite where
-    it did not arrive), regret (over the grid's best time for the seed, or the median over its seeds
-    where it has not that seed), total_seconds (search and training, the whole budget where it did
-    not arrive), grid_seconds (what the grid's trials of the optimizer took for a seed), reason.
+    Args:
+        grid: the grid's folder, or a `StoredStudy`.
+        folder: the contest's folder.
+
+    Returns:
+        One row a pick, with the columns
+
+        - optimizer, method, rule, seed, rate, schedule, search_steps, reason: see `Pick`; rate is
+          NaN if none was picked
+        - search_seconds: search_steps x step time alone
+        - outcome: of the trial at the pick; `none` if no rate was picked
+        - seconds_to_target: of that trial; infinite if it did not arrive
+        - regret: seconds_to_target over the grid's best time for the seed, or over the median of
+          its seeds if it lacks that seed
+        - total_seconds: search and training; the whole budget if it did not arrive
+        - grid_seconds: what the grid's trials of the optimizer took for one seed
+
+    Raises:
+        StudyError: the grid is no study, or has no runs.
     """
-    base = Store(Path(grid)).spec().trials()[0]
-    runs = comparable(load(grid), grid)
-    stored = {run.id: run for run in Store(Path(folder)).runs()}
+    study = stored(grid)
+    base = study.spec.trials()[0]
+    runs = comparable(study.runs, study.folder)
+    trained = {run.id: run for run in Store(Path(folder)).runs()}
     reached = runs["outcome"] == Outcome.REACHED
     names = runs["optimizer"].astype(str)
     best = runs["seconds"].where(reached, math.inf).groupby([names, runs["seed"]]).min()
@@ -95,7 +128,7 @@ def table(grid: str | Path, folder: str | Path) -> pd.DataFrame:
     rows = []
     for pick in read_picks(folder):
         trial, name = trial_of(pick, base), pick.optimizer
-        run = stored.get(trial.id) if trial else None
+        run = trained.get(trial.id) if trial else None
         if trial and run is None:
             continue  # picked, and still to be trained
         arrived = run is not None and run.outcome is Outcome.REACHED
@@ -125,9 +158,19 @@ def table(grid: str | Path, folder: str | Path) -> pd.DataFrame:
 
 
 def summary(picks: pd.DataFrame) -> pd.DataFrame:
-    """One row a method and rule over optimizers and seeds: picks, of which none was found and of
-    which arrived; medians of search_steps and search_seconds, of the regret (infinite where more
-    than half failed) with its quartiles; and total over the grid's cost.
+    """What a method and rule is worth, over optimizers and seeds.
+
+    Args:
+        picks: the table of a contest, as `table` gives it.
+
+    Returns:
+        One row a method and rule, with the columns
+
+        - method, rule
+        - picks: how many; none: no rate was found; arrived: trained to the target
+        - search_steps, search_seconds: medians
+        - regret, regret_q25, regret_q75: median and quartiles; infinite if too many failed
+        - share_of_grid: total seconds over those of the grid
     """
     rows = []
     for (method, rule), mine in picks.groupby(["method", "rule"], sort=False):

@@ -10,23 +10,24 @@ import pandas as pd
 
 from study.errors import StudyError
 from study.spec.pruning import hopeless
-from study.storage.records import Outcome
-from study.tables.load import budget
+from study.storage.records import Checks, Outcome, Spent
+from study.tables.rows import budget
 
 
-def costs(runs: pd.DataFrame, spent: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """What the runs would have cost one by one, what they did cost, and the ratio.
-
-    `one_by_one_seconds`: arrivals at their seconds, every other trial at its whole budget, as the
-        published procedure spends it;
-    `one_by_one_stopping_seconds`: the same with diverged and stuck trials ended when they are found
-    out. `spent_seconds` is the wall time of the processes that ran the study: calibration,
-    compilation, training, evaluation and all that lay between; `cost_ratio` is the first over
-    `spent_seconds`.
+def costs(runs: pd.DataFrame, spent: Iterable[Spent]) -> dict[str, Any]:
+    """What the runs cost, and what they would have cost one by one.
 
     Args:
         runs: a study's runs.
-        spent: the rows of its `spent.jsonl`.
+        spent: where the time of its processes went, as `Store.spent` gives it.
+
+    Returns:
+        - one_by_one_seconds: arrivals at their seconds, every other trial at its whole budget, as
+          in the published procedure
+        - one_by_one_stopping_seconds: the same, but diverged and stuck trials end when they are
+          detected
+        - spent_seconds: wall time of the processes that ran the study, all parts of it
+        - cost_ratio: one_by_one_seconds / spent_seconds; None if nothing is known to be spent
     """
     taken, whole = runs["seconds"].astype(float), budget(runs)
     reached, broken = (
@@ -34,7 +35,7 @@ def costs(runs: pd.DataFrame, spent: Iterable[Mapping[str, Any]]) -> dict[str, A
         runs["outcome"].isin([Outcome.DIVERGED, Outcome.STUCK]),
     )
     one_by_one = float(taken.where(reached, whole).sum())
-    seconds = sum(sum(row["seconds"].values()) for row in spent)
+    seconds = sum(sum(row.seconds.values()) for row in spent)
     return {
         "one_by_one_seconds": one_by_one,
         "one_by_one_stopping_seconds": float(taken.where(reached | broken, whole).sum()),
@@ -43,17 +44,22 @@ def costs(runs: pd.DataFrame, spent: Iterable[Mapping[str, Any]]) -> dict[str, A
     }
 
 
-def hindsight(runs: pd.DataFrame, checks: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
-    """One row an optimizer: what `prune="hopeless"` would have done to trials that were run without
-    it.
-
-    Columns: trials, steps; pruned, the trials given up early; saved, the steps they would not have
-        taken; lost, those that arrived.
+def hindsight(runs: pd.DataFrame, checks: Mapping[str, Checks]) -> pd.DataFrame:
+    """What `prune="hopeless"` would have done to trials that were run without it.
 
     Args:
-        runs: a study's runs; those that reached the target or were capped are looked at, the others
-            cost next to nothing.
+        runs: a study's runs. Those that reached the target or were capped count; the others cost
+            next to nothing.
         checks: what `Store.checks` gives.
+
+    Returns:
+        One row an optimizer, with the columns
+
+        - optimizer
+        - trials, steps: how many there are
+        - pruned: trials that would have been given up early
+        - saved: steps that these would not have taken
+        - lost: pruned trials that in fact reached the target
     """
     looked = runs[
         runs["outcome"].isin([Outcome.REACHED, Outcome.CAPPED]) & runs["id"].isin(list(checks))
@@ -68,7 +74,7 @@ def hindsight(runs: pd.DataFrame, checks: Mapping[str, Mapping[str, Any]]) -> pd
         last,
         strict=True,
     ):
-        seen = checks[id_]["accuracy"]
+        seen = checks[id_].accuracy
         given_up = next((n for n in range(1, len(seen)) if hopeless(seen[:n], end, target)), None)
         saved = steps - given_up * every if given_up else 0
         rows.append(
@@ -89,11 +95,21 @@ def hindsight(runs: pd.DataFrame, checks: Mapping[str, Mapping[str, Any]]) -> pd
 
 
 def predicted(runs: pd.DataFrame, step_seconds: Mapping[tuple[float, str], float]) -> pd.DataFrame:
-    """The same trials on another machine, whose step times these are: a row a run, nothing trained.
+    """How the same trials would end on another machine. Nothing is trained.
 
-    Columns: id, optimizer, rate, width, seed, outcome and seconds there; `steps`; `outcome_here`,
-    `seconds_here` = steps x step time, at most the cap; `at_least` where a trial that was capped
-    there has more steps than that here: how it would end is not known (`open`).
+    Args:
+        runs: a study's runs.
+        step_seconds: step times on the other machine, by width and optimizer.
+
+    Returns:
+        One row a run, with the columns
+
+        - id, optimizer, rate, width, seed: the trial
+        - outcome, seconds, steps: as stored
+        - outcome_here: on the other machine; `open` if it is not known, because the trial was
+          capped and has time for more steps there
+        - seconds_here: steps x step time, at most the cap; NaN if open
+        - at_least: a lower bound of the seconds if open, else NaN
 
     Raises:
         StudyError: the runs do not tell their steps.

@@ -7,40 +7,43 @@ from pathlib import Path
 from study.storage.store import refuse_links
 from study.tables import intervals
 from study.tables.best_rates import best
-from study.tables.cells import cells, valley
-from study.tables.load import load
-from study.tables.summaries import envelope, profile, sizes
+from study.tables.cells import cells, envelope, profile, sizes, valley
+from study.tables.stored import Source, stored
 
 TABLES = {"valley": valley, "cells": cells, "best": best, "envelope": envelope, "profile": profile}
-"""Every table that is written, by the name of its file; beside them the fits of sizes, where there
-are sizes to compare.
+"""Every table that is written, by the name of its file. A study of sizes has those of `SIZE_TABLES`
+beside them.
 """
 
 
 SIZE_TABLES = {"sizes": "seconds", "sizes-steps": "steps", "sizes-step-time": "step_seconds"}
-"""The fits that are written, by the name of the file, and what they fit."""
+"""The fits against model size that are written, by the name of the file, and what they fit."""
 
 
 def write(
-    folder: str | Path,
+    folder: Source,
     out: str | Path | None = None,
     by: str = "weights",
     machine: str | None = None,
 ) -> list[Path]:
-    """Rebuild `tables/*.csv` from the stored runs of a study; return the paths.
+    """Write the tables of a study as CSV files.
 
     Args:
-        folder: the study's folder.
-        out: where to; `folder`/tables where None.
+        folder: the study's folder, or a `StoredStudy`.
+        out: the folder to write into; `tables` in the study's folder if None.
         by: what a model's size is measured by, see `sizes`.
         machine: whose runs, see `load`.
+
+    Returns:
+        The paths of the files.
 
     Raises:
         StudyError: no runs, runs that must not share a table, or an unknown measure of size.
     """
-    runs = load(folder, machine)
-    refuse_links(Path(folder))
-    out = Path(out) if out is not None else Path(folder) / "tables"
+    study = stored(folder, machine)
+    runs, place = study.runs, Path(study.folder)
+    refuse_links(place)
+    out = Path(out) if out is not None else place / "tables"
     made = {name: make(runs) for name, make in TABLES.items()}
     if runs["width"].nunique() >= intervals.FEWEST_SIZES:
         made |= {

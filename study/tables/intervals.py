@@ -1,4 +1,4 @@
-"""Intervals over seeds by resampling, with a censored time as infinite."""
+"""Intervals over seeds by resampling. A censored time counts as infinite."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ RESAMPLES = 1000
 
 
 FEWEST_SEEDS = 3
-"""Below so many an interval says nothing, and none is given. Over three seeds the interval of a
-median reaches from the least to the largest and covers in 75 % of cases, over four in 88 %, from
-five on in 92 to 95 %.
+"""With fewer seeds no interval is given.
+
+Over three seeds the interval of a median reaches from the least to the largest value, and covers in
+75 % of cases; over four in 88 %, over five and more in 92 to 95 %.
 """
 
 
 ENOUGH_SEEDS = 5
-"""From so many on an interval covers at its rate."""
+"""With this many seeds or more an interval covers at its nominal rate."""
 
 
 FEWEST_SIZES = 3
-"""Model sizes that must have arrived for a line through them; a study of so many is one of size."""
+"""The least number of model sizes for a line. A study with this many is a study of sizes."""
 
 
 WITHIN = 2.0
@@ -38,15 +39,23 @@ WITHIN = 2.0
 
 
 def draws(seeds: int, count: int = RESAMPLES) -> NDArray[np.int64]:
-    """Indices (count, seeds) of resamples with replacement; the same for the same arguments."""
+    """Resamples with replacement; the same for the same arguments.
+
+    Args:
+        seeds: how many values there are.
+        count: how many resamples.
+
+    Returns:
+        Indices, (count, seeds).
+    """
     return np.random.default_rng([seeds, count]).integers(seeds, size=(count, seeds))
 
 
-def between(values: Floats) -> tuple[Any, Any]:
-    """The percentile interval over the last axis of resampled values at `CONFIDENCE`: two of the
-    values, since some are infinite.
+def percentile_interval(values: Floats) -> tuple[Any, Any]:
+    """The percentile interval at `CONFIDENCE` over the last axis of resampled values.
 
-    Efron and Tibshirani 1993, section 13.3.
+    Both ends are among the values, because some are infinite. Efron and Tibshirani 1993, section
+    13.3.
     """
     tail = (1 - CONFIDENCE) / 2
     return (
@@ -71,25 +80,42 @@ def median_intervals(values: Floats) -> tuple[Floats, Floats]:
     # is sorted a resample.
     places = np.sort(draws(seeds), axis=1)
     middle, order = places[:, [(seeds - 1) // 2, seeds // 2]], np.sort(values, axis=1)
-    low, high = between((order[:, middle[:, 0]] + order[:, middle[:, 1]]) / 2)
+    low, high = percentile_interval((order[:, middle[:, 0]] + order[:, middle[:, 1]]) / 2)
     return np.asarray(low), np.asarray(high)
 
 
 def medians(values: Floats, chosen: NDArray[np.int64]) -> Floats:
-    """Medians (..., resamples) of values (..., seeds) over resampled seeds (resamples, seeds)."""
+    """Medians over resampled seeds.
+
+    Args:
+        values: (..., seeds).
+        chosen: (resamples, seeds), indices of seeds.
+
+    Returns:
+        (..., resamples).
+    """
     with np.errstate(invalid="ignore"):
         found: Any = np.median(values[..., chosen], axis=-1)
     return np.asarray(found, np.float64)
 
 
 def spans(rates: Floats) -> Floats:
-    """Decades of learning rate that each of the sorted rates stands for; 0 for a single rate."""
+    """Decades of learning rate that each of the sorted rates stands for; 0 for a single rate.
+
+    >>> spans(np.array([0.01, 0.1, 1.0])).tolist()
+    [1.0, 1.0, 1.0]
+    """
     return np.round(np.diff(edges(rates)), 5)
 
 
 def edges(rates: Floats) -> Floats:
-    """Decimal logarithms of the ends (rates + 1,) of what each of the sorted rates stands for:
-    half-way to its neighbours, and as far beyond the outermost; a single rate stands for itself.
+    """Ends of the intervals that the sorted rates stand for, as decimal logarithms, (rates + 1,).
+
+    They lie half-way between neighbours, and as far beyond the outermost rates. A single rate
+    stands for itself.
+
+    >>> edges(np.array([0.01, 0.1, 1.0])).tolist()
+    [-2.5, -1.5, -0.5, 0.5]
     """
     logs = np.log10(rates)
     half = np.diff(logs) / 2 if len(logs) > 1 else np.zeros(1)
@@ -101,7 +127,10 @@ def valley_decades(rates: Floats, seconds: Floats) -> Floats:
 
     Args:
         rates: (rates,), sorted.
-        seconds: (rates, ...), infinite where none arrived.
+        seconds: (rates, ...), infinite if none arrived.
+
+    Returns:
+        Decades, (...).
     """
     least = seconds.min(axis=0)
     inside = (seconds <= WITHIN * least) & np.isfinite(seconds)
@@ -110,7 +139,18 @@ def valley_decades(rates: Floats, seconds: Floats) -> Floats:
 
 
 def share_interval(successes: int, total: int) -> tuple[float, float]:
-    """Wilson's interval of a share at `CONFIDENCE`; (0, 1) of nothing (Wilson 1927, by scipy)."""
+    """Wilson's interval of a share at `CONFIDENCE`. Wilson 1927, by scipy.
+
+    >>> [round(end, 3) for end in share_interval(8, 10)]
+    [0.49, 0.943]
+
+    Args:
+        successes: how many succeeded.
+        total: of how many.
+
+    Returns:
+        Low and high; 0 and 1 if the total is 0.
+    """
     from scipy.stats import (
         binomtest,
     )  # takes half a second to import, and most uses of this package do without
@@ -123,7 +163,7 @@ def share_interval(successes: int, total: int) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean with its 95 % interval, and how many values it stands on."""
+    """A mean with its 95 % interval, and the number of values."""
 
     mean: float
     low: float
@@ -132,7 +172,7 @@ class Mean:
 
 
 def mean(values: Floats) -> Mean:
-    """The mean with Student's interval; without bounds where there are fewer than two values."""
+    """The mean with Student's interval; the interval is unbounded with fewer than two values."""
     from scipy import stats  # takes half a second to import
 
     if len(values) < 2:

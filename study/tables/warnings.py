@@ -1,6 +1,8 @@
-"""What a table's runs are too few, too narrow or too noisy to say."""
+"""What the runs of a table are too few, too narrow or too noisy to say."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import pandas as pd
 
@@ -8,14 +10,23 @@ from study.spec.study import StudySpec
 from study.storage.records import Outcome
 from study.tables import intervals
 from study.tables.best_rates import best
+from study.tables.stored import Source, stored
 from study.words import counted
 
 COLLAPSE = 0.2
-"""A curve that ends so far below the target, or diverged, collapsed."""
+"""A curve collapsed if it diverged, or ends this far below the target."""
 
 
 def collapsed(curves: pd.DataFrame, target: float) -> pd.Series:
-    """Whether each validation curve, by (optimizer, learning_rate, seed), was lost in the end."""
+    """Whether each validation curve collapsed.
+
+    Args:
+        curves: validation curves, as `tables.curves` gives them.
+        target: the accuracy to reach.
+
+    Returns:
+        A truth value for each optimizer, learning_rate and seed.
+    """
     ends = (
         curves.sort_values("step")
         .groupby(["optimizer", "learning_rate", "seed"], observed=True)
@@ -25,80 +36,103 @@ def collapsed(curves: pd.DataFrame, target: float) -> pd.Series:
 
 
 def warnings(
-    runs: pd.DataFrame,
+    runs: pd.DataFrame | Source,
     spec: StudySpec | None = None,
     trained: pd.DataFrame | None = None,
     elsewhere: int = 0,
 ) -> list[str]:
-    """What these runs are too few, or too narrow, to say: sentences for the reader of a table.
+    """What these runs are too few, too narrow or too noisy to say.
 
     Args:
-        runs: a study's runs.
-        spec: what the study was asked for, to tell what is missing.
-        trained: its validation curves, to tell which best rates did not last.
-        elsewhere: how many of its trials are another machine's, and none of these runs.
+        runs: a study's runs; or its folder or a `StoredStudy`, which give the other arguments too.
+        spec: what the study was asked for, to find what is missing.
+        trained: the validation curves, to find best rates that did not last.
+        elsewhere: the number of its trials that other machines trained.
+
+    Returns:
+        Sentences for the reader of a table; none if all is well.
+
+    Raises:
+        StudyError: there are no runs, or they must not share a table.
     """
+    if not isinstance(runs, pd.DataFrame):
+        study = stored(runs)
+        runs, spec, trained, elsewhere = study.runs, study.spec, study.curves, study.elsewhere
     table = best(runs)
-    said = unreached(runs)
-    missing = (
-        len(spec) - int(runs["id"].isin([trial.id for trial in spec.trials()]).sum())
-        if spec is not None
-        else 0
-    )
-    missing = max(0, missing - elsewhere)
+    missing = 0
+    if spec is not None:
+        there = int(runs["id"].isin([trial.id for trial in spec.trials()]).sum())
+        missing = max(0, len(spec) - there - elsewhere)
+    sentences = unreached(runs)
     if elsewhere:
-        said.append(
+        sentences.append(
             f"{elsewhere} more trials are stored of another machine: they are in no table with "
             "these"
         )
     if missing and spec is not None:
-        said.append(
+        sentences.append(
             f"{missing} of {len(spec)} trials are missing: best rates are of what has ended so "
             "far, and the same command goes on"
         )
-    said += filter(None, [busy(runs)])
+    sentences += [*_of_the_machine(runs), *_of_the_seeds(runs, table, whole=not missing)]
+    failed = int((runs["outcome"] == Outcome.FAILED).sum())
+    if failed:
+        sentences.append(
+            f"{failed} trials failed with an error and count as not arrived; --retry trains "
+            "them again"
+        )
+    return [*sentences, *_of_the_best_rates(runs, table, trained, whole=not missing)]
+
+
+def _of_the_machine(runs: pd.DataFrame) -> Iterator[str]:
+    """Sentences on where the runs were measured, and how."""
+    if noise := busy(runs):
+        yield noise
     if kind_unknown(runs):
         machine = ", ".join(sorted(set(runs["machine"])))
-        said.append(
+        yield (
             f"the kind of processor of {machine} was not told apart when these trials were "
             "stored: the name may stand for several"
         )
+    software = sorted(set(runs["software"]))
+    if len(software) > 1:
+        yield (
+            f"the trials ran on different software ({', '.join(software)}): their step times "
+            "are not of one kind"
+        )
+
+
+def _of_the_seeds(runs: pd.DataFrame, table: pd.DataFrame, whole: bool) -> Iterator[str]:
+    """Sentences on how many seeds there are."""
     seeds = int(table["seeds"].max())
     if seeds < intervals.FEWEST_SEEDS:
-        said.append(
+        yield (
             f"{counted(seeds, 'seed')} a cell: no interval can be given, and a best rate may be "
-            "luck; "
-            f"take at least --seeds {intervals.FEWEST_SEEDS}"
+            f"luck; take at least --seeds {intervals.FEWEST_SEEDS}"
         )
     elif seeds < intervals.ENOUGH_SEEDS:
-        said.append(
+        yield (
             f"{seeds} seeds a cell: an interval from the least to the largest covers in three "
             "cases of four; five seeds make it 95 %"
         )
     counts = runs.groupby(["width", "optimizer", "learning_rate"], observed=True)["seed"].nunique()
     uneven = int((counts < seeds).sum())
-    if uneven and not missing:
-        said.append(f"{uneven} of {len(counts)} cells have fewer seeds than the others")
-    software = sorted(set(runs["software"]))
-    if len(software) > 1:
-        said.append(
-            f"the trials ran on different software ({', '.join(software)}): their step times "
-            "are not of one kind"
-        )
-    failed = int((runs["outcome"] == Outcome.FAILED).sum())
-    if failed:
-        said.append(
-            f"{failed} trials failed with an error and count as not arrived; --retry trains "
-            "them again"
-        )
+    if uneven and whole:
+        yield f"{uneven} of {len(counts)} cells have fewer seeds than the others"
+
+
+def _of_the_best_rates(
+    runs: pd.DataFrame, table: pd.DataFrame, trained: pd.DataFrame | None, whole: bool
+) -> Iterator[str]:
+    """Sentences on best rates: at the edge, collapsed, or uncertain."""
     edges = table[table["at_edge"]]
-    if len(edges) and not missing:
+    if len(edges) and whole:
         listed = ", ".join(dict.fromkeys(str(name) for name in edges["optimizer"]))
-        said.append(f"the best rate of {listed} is at the grid's edge: a better one may lie beyond")
+        yield f"the best rate of {listed} is at the grid's edge: a better one may lie beyond"
     if trained is not None and len(trained):
         lost = collapsed(trained, float(runs["target"].iloc[0]))
         for optimizer, rate, seed in lost[lost].index:
-            said.append(
+            yield (
                 f"{optimizer} at its best rate, {rate:.3g}, collapsed when it was trained again "
                 f"past the target (seed {seed}): "
                 "the rate is at the edge of what training survives"
@@ -106,17 +140,14 @@ def warnings(
     wide = table[(table["best_high"] / table["best_low"]) > 10]
     if len(wide):
         listed = ", ".join(dict.fromkeys(str(name) for name in wide["optimizer"]))
-        said.append(
+        yield (
             f"the best rate of {listed} is uncertain by more than a factor of ten: more seeds "
             "would settle it"
         )
-    return said
 
 
 def busy(runs: pd.DataFrame) -> str:
-    """A sentence on runs whose seconds were measured on a machine that was not quiet; empty where
-    there are none.
-    """
+    """A sentence on runs that were measured on a busy machine; empty if there are none."""
     count = int(runs["quiet"].map(lambda quiet: quiet is False).sum())
     what = "the step times were measured" if (runs["mode"] == "array").all() else "they trained"
     which = f"all {count}" if count == len(runs) else f"{count} of {len(runs)}"
@@ -131,12 +162,12 @@ def busy(runs: pd.DataFrame) -> str:
 
 
 def kind_unknown(runs: pd.DataFrame) -> bool:
-    """Whether runs are among these whose kind of processor an older version did not tell."""
+    """Whether the processor's model is unknown for some runs, as in rows of older versions."""
     return bool(runs["processor"].isna().any())
 
 
 def unreached(runs: pd.DataFrame) -> list[str]:
-    """Why no trial reached the target, and what would help; nothing where one did."""
+    """Why no trial reached the target, and what would help; nothing if one did."""
     if runs.empty or (runs["outcome"] == Outcome.REACHED).any():
         return []
     counts = ", ".join(

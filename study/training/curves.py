@@ -1,4 +1,4 @@
-"""Validation curves: trials trained once more, looked at on the validation set at every check."""
+"""Validation curves: trials are trained again, and evaluated at every check."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from study.engines.learner import Engine
 from study.spec.schedules.parse import parse
 from study.spec.trial import Trial
 from study.storage.records import Finish
-from study.training.loop import Progress, race
+from study.training.loop import Progress, train_lanes
 from study.training.stopwatch import Stopwatch
 
 
@@ -22,10 +22,22 @@ def train(
     stopwatch: Stopwatch,
     watch: Callable[[Progress], None] = lambda progress: None,
 ) -> list[dict[str, Any]]:
-    """Train a seed's curves and return their rows."""
+    """Train the curves of one seed.
+
+    Args:
+        trials: they differ in optimizer and learning rate alone.
+        step_seconds: seconds of one step of each trial alone.
+        span: seconds that every curve covers.
+        engine: makes the learner.
+        stopwatch: counts the time by name.
+        watch: called after every check.
+
+    Returns:
+        The curves as they are stored, a row a trial, in the order of the trials.
+    """
     with stopwatch.part("build"):
         learner = engine.learner(trials)
-    ends = race(
+    ends = train_lanes(
         learner,
         [trial.learning_rate for trial in trials],
         target=math.inf,

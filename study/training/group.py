@@ -1,6 +1,4 @@
-"""One group of trials from an engine to runs: the only place where a Learner is raced and its end
-recorded.
-"""
+"""One group of trials, from an engine to runs."""
 
 from __future__ import annotations
 
@@ -19,23 +17,27 @@ from study.spec.networks import network_of
 from study.spec.schedules.parse import parse
 from study.spec.trial import Trial
 from study.storage.records import Finish, Outcome, Run
-from study.training.loop import Progress, race
+from study.training.loop import Progress, train_lanes
 from study.training.stopwatch import Stopwatch
-from study.training.watchdog import _supervised
+from study.training.watchdog import supervised
 
 Emit = Callable[[Run, Finish | None], None]
 
 
 HUNG = "hung"
-"""How the error of a trial begins that came to no check in time."""
+"""First word of the error of a trial that did not reach a check in time."""
 
 
 @dataclass(frozen=True)
 class Context:
     """What every run of one process records beside its trial.
 
-    With `silence`, a group that comes to no check for so many seconds takes its process with it,
-    see `train`.
+    Args:
+        study: the name of the study.
+        site: where the trials train.
+        jobs: processes that train at once.
+        device: the device, where there are several.
+        silence: seconds without a check after which a group counts as hung, see `train`.
     """
 
     study: str
@@ -44,7 +46,7 @@ class Context:
     device: str | None = None
     silence: float | None = None
 
-    def run(
+    def record(
         self,
         trial: Trial,
         outcome: Outcome,
@@ -53,7 +55,17 @@ class Context:
         step_seconds: float | None,
         **values: Any,
     ) -> Run:
-        """The record of a trial; in mode alone its step time is what the clock says of it."""
+        """The run of a trial.
+
+        Args:
+            trial: the trial.
+            outcome: how it ended.
+            started: when its group began, as an ISO 8601 text.
+            lanes: trials of the group.
+            step_seconds: seconds of one of its steps alone; None in mode alone, where they follow
+                from the clock.
+            values: other fields of `Run`.
+        """
         net = network_of(trial)
         blank = {"steps": 0, "seconds": 0.0, "accuracy": None, "best_accuracy": None, "error": None}
         measured = step_seconds is None
@@ -90,33 +102,28 @@ def train(
     stopwatch: Stopwatch,
     watch: Callable[[Progress], None] = lambda progress: None,
 ) -> None:
-    """Train one group and emit each trial's run as it ends.
+    """Train one group, and emit the run of each trial as it ends.
 
-    Where the clock is read, no other timed job is on the device. An error halves the group and goes
-    on with each half, until a trial that fails by itself is recorded as failed with the error's
-    text. A hang in TensorFlow cannot be interrupted: past `context.silence` the trials that are
-    left are emitted as failed and the process ends.
+    Where the clock is read, no other timed job is on the device. After an error each half of the
+    group is trained by itself, and so on. A trial that fails alone is recorded as failed, with the
+    text of the error. A hang in TensorFlow cannot be interrupted: after `context.silence` the other
+    trials are emitted as failed, and the process ends.
+
+    Args:
+        trials: they differ in optimizer and learning rate alone.
+        step_seconds: seconds of one step of each trial alone; None where the clock is read.
+        engine: makes the learner.
+        context: what is recorded beside the trials.
+        emit: takes each run with its end, or None where the trial did not come to one.
+        stopwatch: counts the time by name; its clock is the one read.
+        watch: called after every check.
+
+    Raises:
+        StudyError: bad input, which is not the fault of a trial.
+        OSError: the disk failed.
     """
-    started = datetime.now(UTC).isoformat(timespec="seconds")
-    left = set(range(len(trials)))
+    ends = _Ends(trials, step_seconds, context, emit)
     first = trials[0]
-    meter = Meter()
-
-    def end(lane: int, outcome: Outcome, finish: Finish | None = None, **values: Any) -> None:
-        own = step_seconds[lane] if step_seconds else None
-        timed = (
-            step_seconds is None and device.current() == device.CPU
-        )  # the clock is read, so the load is that of the training
-        quiet = meter.read().quiet if timed else None
-        emit(
-            context.run(trials[lane], outcome, started, len(trials), own, quiet=quiet, **values),
-            finish,
-        )
-        left.discard(lane)
-
-    def hung() -> None:
-        for lane in sorted(left):
-            end(lane, Outcome.FAILED, error=f"{HUNG}: no check in {context.silence:g} seconds")
 
     def look(progress: Progress) -> None:
         beat()
@@ -124,12 +131,12 @@ def train(
 
     try:
         with (
-            nullcontext() if step_seconds else device.alone(),
-            _supervised(context.silence, hung) as beat,
+            nullcontext() if step_seconds else device.exclusive(),
+            supervised(context.silence, ends.hung) as beat,
         ):
             with stopwatch.part("build"):
                 learner = engine.learner(trials)
-            for finish in race(
+            for finish in train_lanes(
                 learner,
                 [trial.learning_rate for trial in trials],
                 target=first.target,
@@ -143,25 +150,69 @@ def train(
                 stopwatch=stopwatch,
                 watch=look,
             ):
-                seen = finish.accuracies
                 with stopwatch.part("store"):
-                    end(
-                        finish.lane,
-                        finish.outcome,
-                        finish,
-                        steps=finish.steps,
-                        seconds=finish.seconds,
-                        accuracy=seen[-1] if seen else None,
-                        best_accuracy=max(seen) if seen else None,
-                    )
+                    ends.finished(finish)
     except (StudyError, OSError):
-        raise  # the user's input or the disk, not the trial
+        raise  # the user's input or the disk is wrong, not the trial
     except Exception as error:
-        rest = sorted(left)
+        rest = sorted(ends.left)
         if len(trials) == 1:
-            end(0, Outcome.FAILED, error=f"{type(error).__name__}: {error}"[:2000])
+            ends.failed(0, f"{type(error).__name__}: {error}"[:2000])
             return
         for half in (rest[: len(rest) // 2], rest[len(rest) // 2 :]):
             if half:
                 times = [step_seconds[i] for i in half] if step_seconds else None
                 train([trials[i] for i in half], times, engine, context, emit, stopwatch, watch)
+
+
+class _Ends:
+    """Records the ends of a group's trials; arguments as of `train`."""
+
+    def __init__(
+        self,
+        trials: Sequence[Trial],
+        step_seconds: Sequence[float] | None,
+        context: Context,
+        emit: Emit,
+    ) -> None:
+        self.trials, self.step_seconds, self.context, self.emit = (
+            trials,
+            step_seconds,
+            context,
+            emit,
+        )
+        self.left = set(range(len(trials)))
+        self.started = datetime.now(UTC).isoformat(timespec="seconds")
+        self.meter = Meter()
+
+    def finished(self, finish: Finish) -> None:
+        """A trial has come to its end."""
+        seen = finish.accuracies
+        self._record(
+            finish.lane,
+            finish.outcome,
+            finish,
+            steps=finish.steps,
+            seconds=finish.seconds,
+            accuracy=seen[-1] if seen else None,
+            best_accuracy=max(seen) if seen else None,
+        )
+
+    def failed(self, lane: int, error: str) -> None:
+        """A trial cannot be trained."""
+        self._record(lane, Outcome.FAILED, None, error=error)
+
+    def hung(self) -> None:
+        """The group did not reach a check in time."""
+        for lane in sorted(self.left):
+            self.failed(lane, f"{HUNG}: no check in {self.context.silence:g} seconds")
+
+    def _record(self, lane: int, outcome: Outcome, finish: Finish | None, **values: Any) -> None:
+        own = self.step_seconds[lane] if self.step_seconds else None
+        # Where the clock is read, the load is that of the time in which the trial trained.
+        timed = self.step_seconds is None and device.current() == device.CPU
+        quiet = self.meter.read().quiet if timed else None
+        trial, lanes = self.trials[lane], len(self.trials)
+        run = self.context.record(trial, outcome, self.started, lanes, own, quiet=quiet, **values)
+        self.emit(run, finish)
+        self.left.discard(lane)

@@ -1,6 +1,4 @@
-"""Lanes to the target or to the cap: the loop that turns a Learner into finished trials. Control
-alone, no tensors, no files.
-"""
+"""The loop that turns a Learner into finished trials: control alone, no tensors and no files."""
 
 from __future__ import annotations
 
@@ -9,31 +7,36 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from study.engines.learner import Learner, array_size, padded
+from study.engines.learner import Floats, Learner, array_size, padded
 from study.spec.pruning import hopeless
 from study.spec.schedules.base import Schedule
 from study.spec.schedules.parse import CONSTANT
 from study.spec.schedules.parse import rates as scheduled
 from study.storage.records import Finish, Outcome
-from study.training.budget import _last, last_check
+from study.training.budget import last_check, last_step
 from study.training.stopwatch import Stopwatch
 
 CHANCE = 0.2
-"""A lane whose accuracy is above this has learnt something; ten classes at random give 0.1, with
+"""A lane whose accuracy is above this has learnt something. Ten classes at random give 0.1, with
 noise over 50 batches below 0.12.
 """
 
 
-PATIENCE = 10
-"""Checks at chance before a lane is first examined for being stuck; later examinations follow at
-twice the step each.
+CHECKS_AT_CHANCE = 10
+"""Checks at chance before a lane is first examined for being stuck; each later examination follows
+at twice the step of the last.
 """
 
 
 @dataclass(frozen=True)
 class Progress:
-    """A look at a race at a check: steps done, places of the lanes still training, and what the
-    last interval took.
+    """The state of a group after a check.
+
+    Args:
+        step: steps that every lane has taken.
+        alive: indices of the lanes that still train.
+        array: lanes of the array, padding included.
+        seconds: what the steps since the last check took.
     """
 
     step: int
@@ -42,7 +45,101 @@ class Progress:
     seconds: float
 
 
-def race(
+@dataclass(frozen=True)
+class Goal:
+    """What a lane trains for, and when it is looked at; see `train_lanes`."""
+
+    target: float
+    metric: str
+    check_every: int
+    cap: float | None
+    prune: bool
+
+
+class Books:
+    """What each lane of a group has shown so far.
+
+    Args:
+        goal: the goal of every lane.
+        limits: the last step of each lane's budget; infinity where nothing bounds it.
+        step_seconds: seconds of one step of each lane, or None where the clock is read.
+    """
+
+    def __init__(
+        self, goal: Goal, limits: Sequence[float], step_seconds: Sequence[float] | None
+    ) -> None:
+        self.goal, self.limits, self.step_seconds = goal, limits, step_seconds
+        self.accuracies: list[list[float]] = [[] for _ in limits]
+        self.losses: list[list[float]] = [[] for _ in limits]
+        self.right = np.zeros(len(limits))
+        self.elapsed, self.step = 0.0, 0
+
+    def finish(self, lane: int, outcome: Outcome, steps: int) -> Finish:
+        """The end of a lane after `steps` steps."""
+        seconds = (
+            steps * self.step_seconds[lane]
+            if self.step_seconds
+            else self.elapsed * steps / max(self.step, 1)
+        )
+        return Finish(
+            lane, outcome, steps, seconds, tuple(self.accuracies[lane]), tuple(self.losses[lane])
+        )
+
+    def check(
+        self, lane: int, losses: Floats, correct: Floats, validation: float | None
+    ) -> Finish | None:
+        """Enter what a lane did since the last check.
+
+        Args:
+            lane: its index.
+            losses: of its steps, (T,).
+            correct: the fractions of its batches that it classified right, (T,).
+            validation: its accuracy on the validation set, where that is the metric.
+
+        Returns:
+            The lane's end, or None while it goes on.
+        """
+        finite = np.isfinite(losses)
+        if not finite.all():
+            first = self.step - len(losses) + 1 + int(np.argmin(finite))
+            return self.finish(lane, Outcome.DIVERGED, first)
+        self.right[lane] += float(correct.sum())
+        if validation is not None:
+            accuracy = validation
+        elif self.goal.metric == "cumulative":
+            accuracy = float(self.right[lane]) / self.step
+        else:
+            accuracy = float(correct.mean(dtype=np.float64))
+        # Rounded, since 97 of 100 is 0.97, whatever float32 made of it.
+        self.accuracies[lane].append(round(accuracy, 6))
+        self.losses[lane].append(float(losses.mean(dtype=np.float64)))
+        outcome = self.outcome(lane)
+        return None if outcome is None else self.finish(lane, outcome, self.step)
+
+    def outcome(self, lane: int) -> Outcome | None:
+        """How a lane with finite losses ends at this check; None while it goes on.
+
+        Time beyond the cap comes first: an accuracy that the clock did not leave time for is not
+        credited.
+        """
+        goal, seen, limit = self.goal, self.accuracies[lane], self.limits[lane]
+        if self.step_seconds is None and goal.cap is not None and self.elapsed > goal.cap:
+            return Outcome.CAPPED
+        if seen[-1] >= goal.target:
+            return Outcome.REACHED
+        if self.step >= limit:
+            return Outcome.CAPPED
+        if goal.prune:
+            checks = last_step(limit, self.step, self.elapsed, goal.cap) / goal.check_every
+            return Outcome.PRUNED if hopeless(seen, checks, goal.target) else None
+        return None
+
+    def at_chance(self, lane: int) -> bool:
+        """Whether the last checks of a lane were no better than guessing."""
+        return max(self.accuracies[lane][-CHECKS_AT_CHANCE:]) < CHANCE
+
+
+def train_lanes(
     learner: Learner,
     rates: Sequence[float],
     *,
@@ -57,13 +154,19 @@ def race(
     stopwatch: Stopwatch | None = None,
     watch: Callable[[Progress], None] = lambda progress: None,
 ) -> Iterator[Finish]:
-    """Train every lane on the schedule of its rate until it reaches the target, spends its budget,
-    or cannot go on; yield each as it ends.
+    """Train every lane until it reaches the target, spends its budget, or cannot go on.
 
-    A lane's seconds are steps x its `step_seconds`; without them they are read off the clock, which
-    runs around `advance` alone. At each check, in this order: a loss that is not finite ends the
-    lane as diverged; time beyond the cap as capped, uncredited; accuracy at the target as reached;
-    the budget's last check as capped. Finished lanes leave the array.
+    A lane's seconds are steps x its `step_seconds`. Without `step_seconds` they are read off the
+    clock, which runs around `advance` alone. A check ends a lane, in this order:
+
+    - diverged: a loss is not finite,
+    - capped: the clock is beyond the cap,
+    - reached: the accuracy is at the target,
+    - capped: it is the last check of the budget,
+    - pruned: the lane is hopeless, and `prune` is set,
+    - stuck: the learner proves that the lane can never learn again.
+
+    Lanes that have ended leave the array.
 
     Args:
         learner: at least as many lanes as rates, fresh; lanes beyond the rates are padding.
@@ -79,100 +182,75 @@ def race(
         stopwatch: its clock is the one read; compilation, training and evaluation are counted on it
             by name.
         watch: called after every check.
+
+    Yields:
+        The end of each lane, at the check at which it ends.
     """
     stopwatch = stopwatch or Stopwatch()
     limits = [
         last_check(check_every, cap, max_steps, step_seconds[lane] if step_seconds else None)
         for lane in range(len(rates))
     ]
-    accuracies: list[list[float]] = [[] for _ in rates]
-    losses: list[list[float]] = [[] for _ in rates]
-    right = np.zeros(len(rates))
-    elapsed, step, examine = 0.0, 0, PATIENCE * check_every
-
-    def finish(lane: int, outcome: Outcome, steps: int) -> Finish:
-        seconds = steps * step_seconds[lane] if step_seconds else elapsed * steps / max(step, 1)
-        return Finish(lane, outcome, steps, seconds, tuple(accuracies[lane]), tuple(losses[lane]))
-
-    places = list(
-        range(len(rates))
-    )  # places[i] is the lane of `rates` that trains in lane i of the array
-    for lane in [lane for lane in places if limits[lane] <= 0]:
-        places.remove(lane)
-        yield finish(lane, Outcome.CAPPED, 0)
-    keep = list(
-        places
-    )  # the array's lanes to go on with, one for each of `places`; empty when nobody left
-    while places:
-        if keep:
-            learner.take(padded(keep, array_size(len(keep))))
+    books = Books(Goal(target, metric, check_every, cap, prune), limits, step_seconds)
+    yield from (
+        books.finish(lane, Outcome.CAPPED, 0) for lane, limit in enumerate(limits) if limit <= 0
+    )
+    # lanes[i] is the index into `rates` of what trains in lane i of the array.
+    lanes = [lane for lane, limit in enumerate(limits) if limit > 0]
+    kept: list[int] | None = lanes
+    examine = CHECKS_AT_CHANCE * check_every
+    while lanes:
+        if kept is not None:
+            learner.keep(padded(kept, array_size(len(kept))))
             with stopwatch.part("compile"):
                 learner.prepare()
         given = scheduled(
-            schedule, padded([rates[lane] for lane in places], learner.lanes), step, check_every
+            schedule,
+            padded([rates[lane] for lane in lanes], learner.lanes),
+            books.step,
+            check_every,
         )
         with stopwatch.part("train"):
             begun = stopwatch.clock()
-            loss, correct = learner.advance(given)
+            losses, correct = learner.advance(given)
             took = stopwatch.clock() - begun
-        elapsed += took
-        step += check_every
+        books.elapsed += took
+        books.step += check_every
         with stopwatch.part("evaluate"):
-            validation = learner.evaluate() if metric == "validation" else None
-        ended: list[int] = []
-        for i, lane in enumerate(places):
-            if not np.isfinite(loss[:, i]).all():
-                ended.append(i)
-                yield finish(
-                    lane,
-                    Outcome.DIVERGED,
-                    step - check_every + 1 + int(np.argmin(np.isfinite(loss[:, i]))),
-                )
-                continue
-            right[lane] += float(correct[:, i].sum())
-            accuracy = (
-                float(validation[i])
-                if validation is not None
-                else float(right[lane]) / step
-                if metric == "cumulative"
-                else float(correct[:, i].mean(dtype=np.float64))
-            )
-            accuracy = round(accuracy, 6)  # 97 of 100 is 0.97, whatever float32 made of it
-            accuracies[lane].append(accuracy)
-            losses[lane].append(float(loss[:, i].mean(dtype=np.float64)))
-            if step_seconds is None and cap is not None and elapsed > cap:
-                outcome = Outcome.CAPPED
-            elif accuracy >= target:
-                outcome = Outcome.REACHED
-            elif step >= limits[lane]:
-                outcome = Outcome.CAPPED
-            elif prune and hopeless(
-                accuracies[lane], _last(limits[lane], step, elapsed, cap) / check_every, target
-            ):
-                outcome = Outcome.PRUNED
-            else:
-                continue
-            ended.append(i)
-            yield finish(lane, outcome, step)
-        # The proof is of the last rate, and holds at every smaller one. With the gradient at zero
-        # no slot depends on the rate any more; plain SGD, Adagrad, Adadelta and RMSProp then move
-        # nothing at any rate, Momentum and Adam by what is left in their slots, which only fades,
-        # times the rate (Keras's Momentum, whose velocity holds the rates of its time, by what is
-        # left alone). So a move too small to change a weight stays so, unless the rate rises again.
-        if step == examine and 0.5 <= target <= 1 and not schedule.rises:
+            seen = learner.evaluate() if metric == "validation" else None
+        ended: set[int] = set()
+        for i, lane in enumerate(lanes):
+            validation = None if seen is None else float(seen[i])
+            finish = books.check(lane, losses[:, i], correct[:, i], validation)
+            if finish is not None:
+                ended.add(i)
+                yield finish
+        if books.step == examine and 0.5 <= target <= 1 and not schedule.rises:
             examine *= 2
-            still = [
-                i
-                for i in range(len(places))
-                if i not in ended and max(accuracies[places[i]][-PATIENCE:]) < CHANCE
-            ]
+            places = [i for i, lane in enumerate(lanes) if i not in ended and books.at_chance(lane)]
             with stopwatch.part("evaluate"):
-                proofs = learner.stuck(still) if still else ()
-            for i, proved in zip(still, proofs, strict=True):
-                if proved:
-                    ended.append(i)
-                    yield finish(places[i], Outcome.STUCK, step)
+                proved = proved_stuck(learner, places)
+            for i in proved:
+                ended.add(i)
+                yield books.finish(lanes[i], Outcome.STUCK, books.step)
         array = learner.lanes
-        keep = [i for i in range(len(places)) if i not in ended] if ended else []
-        places = [places[i] for i in keep] if ended else places
-        watch(Progress(step, tuple(places), array, took))
+        kept = [i for i in range(len(lanes)) if i not in ended] if ended else None
+        lanes = lanes if kept is None else [lanes[i] for i in kept]
+        watch(Progress(books.step, tuple(lanes), array, took))
+
+
+def proved_stuck(learner: Learner, places: Sequence[int]) -> list[int]:
+    """Which of these lanes of the array can provably never learn again.
+
+    The proof is of the last rate, and holds at every smaller one. With the gradient at zero no slot
+    depends on the rate any more. Plain SGD, Adagrad, Adadelta and RMSProp then move nothing at any
+    rate. Momentum and Adam move by what is left in their slots, which only fades, times the rate.
+    The velocity of Keras's Momentum holds the rates of its time, and moves by what is left alone.
+    So a move too small to change a weight stays so, unless the rate rises again.
+
+    Args:
+        learner: gives the proofs.
+        places: indices of lanes of the array.
+    """
+    proofs = learner.stuck(places) if places else ()
+    return [i for i, proved in zip(places, proofs, strict=True) if proved]

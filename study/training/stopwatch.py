@@ -1,4 +1,4 @@
-"""Where the time of a process went: named parts that add up to the whole."""
+"""The time of a process by named parts, which add up to the whole."""
 
 from __future__ import annotations
 
@@ -9,11 +9,19 @@ from study.machine.clock import running
 
 
 class Stopwatch:
-    """Accumulates seconds by name; a part inside a part counts for the inner one alone, and the
-    rest is `other`.
+    """Accumulates seconds by name.
+
+    Time in a part inside another counts for the inner one alone. Time outside of all is `other`.
 
     Args:
-        clock: a monotonic clock, seconds.
+        clock: a monotonic clock, in seconds.
+
+    >>> ticks = iter(range(4))
+    >>> stopwatch = Stopwatch(lambda: next(ticks))
+    >>> with stopwatch.part("train"):
+    ...     pass
+    >>> stopwatch.parts()
+    {'other': 2.0, 'train': 1.0}
     """
 
     def __init__(self, clock: Callable[[], float] = running) -> None:
@@ -24,7 +32,7 @@ class Stopwatch:
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """Count what runs inside as `name`."""
+        """Count the time inside as `name`."""
         self._switch()
         self._stack.append(name)
         try:
@@ -34,7 +42,7 @@ class Stopwatch:
             self._stack.pop()
 
     def parts(self) -> dict[str, float]:
-        """Seconds by name up to now; their sum is the time since the stopwatch was made."""
+        """Seconds by name until now; their sum is the time since the stopwatch was made."""
         self._switch()
         return dict(self._parts)
 

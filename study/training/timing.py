@@ -1,4 +1,4 @@
-"""Measures step times: of each trial alone, and of a lane in arrays of several sizes."""
+"""Measures step times: of each trial alone, and of one lane in arrays of several sizes."""
 
 from __future__ import annotations
 
@@ -15,25 +15,23 @@ from study.machine import device
 from study.machine.clock import running
 from study.machine.quiet import Meter
 from study.spec.trial import Trial
-from study.storage.step_times import Calibration, Rounds
+from study.storage.calibration import Calibration
+from study.storage.rounds import Rounds
 
 ROUNDS = 9
+"""Rounds in which each step time is measured."""
 
 
 ROUND_SECONDS = 0.25
-"""A round times at least so many seconds of steps, and at least `FEWEST` and at most `check_every`
-steps.
-"""
+"""Seconds of a round, which has at least `MIN_ROUND_STEPS` and at most `check_every` steps."""
 
 
-FEWEST = 4
+MIN_ROUND_STEPS = 4
+"""Smallest number of steps of a round."""
 
 
-PROBE_ROUNDS = 3
-
-
-PROBE_STEPS = 5
-"""An array's step is timed over so many rounds of so many steps: enough to tell sizes apart."""
+PROBE_ROUNDS, PROBE_STEPS = 3, 5
+"""Rounds in which the step of an array is timed, and their steps: enough to compare sizes."""
 
 
 def measure(
@@ -42,8 +40,19 @@ def measure(
     engine: Engine,
     watch: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[str]:
-    """Time each trial's step alone and add the readings to `calibration`; see `step_times` and
-    `Calibration.add`.
+    """Time the step of each trial alone, and store the readings.
+
+    Args:
+        calibration: stores them.
+        trials: one for each step time that is wanted.
+        engine: makes the learners.
+        watch: called with the readings done and all readings.
+
+    Returns:
+        What `Calibration.take` returns.
+
+    Raises:
+        StudyError: a trial cannot be trained at all.
     """
     return calibration.take(trials, step_times(trials, engine, watch=watch)) if trials else []
 
@@ -54,19 +63,24 @@ def step_times(
     clock: Callable[[], float] = running,
     watch: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Rounds]:
-    """Time each trial's step alone, on a device that no other timed job has: warm-up first, then
-    rounds that take the trials in turn, so that a slow spell of the machine falls on all of them.
+    """Time the step of each trial alone, on a device that no other timed job uses.
+
+    After a warm-up come rounds in which every trial has its turn. So a time in which the machine is
+    slow affects all trials alike.
 
     Args:
-        trials: one for each step time wanted.
+        trials: one for each step time that is wanted.
         engine: makes the learners.
-        clock: a monotonic clock, seconds.
-        watch: called with (done, total) as it goes on.
+        clock: a monotonic clock, in seconds.
+        watch: called with the readings done and all readings.
+
+    Returns:
+        The rounds of each trial.
 
     Raises:
         StudyError: a trial cannot be trained at all.
     """
-    with device.alone():
+    with device.exclusive():
         return _step_times(trials, engine, clock, watch)
 
 
@@ -83,8 +97,8 @@ def _step_times(
             learner = engine.learner([trial])
             learner.prepare()
             begun = clock()
-            learner.advance(_rates(FEWEST))
-            step = (clock() - begun) / FEWEST
+            learner.advance(_rates(MIN_ROUND_STEPS))
+            step = (clock() - begun) / MIN_ROUND_STEPS
         except StudyError:
             raise
         except Exception as error:
@@ -94,7 +108,12 @@ def _step_times(
                 f"{str(error)[:300]})"
             ) from error
         learners.append(
-            (learner, min(trial.check_every, max(FEWEST, round(ROUND_SECONDS / max(step, 1e-9)))))
+            (
+                learner,
+                min(
+                    trial.check_every, max(MIN_ROUND_STEPS, round(ROUND_SECONDS / max(step, 1e-9)))
+                ),
+            )
         )
         watch(done + 1, total)
     found = [Rounds([], steps) for _, steps in learners]
@@ -110,7 +129,16 @@ def _step_times(
 def time_round(
     rounds: Rounds, learner: Learner, steps: int, lanes: int, clock: Callable[[], float]
 ) -> None:
-    """Add a round of the learner's steps, in seconds of one lane's."""
+    """Time one round, and add it.
+
+    Args:
+        rounds: takes the seconds of a step of one lane, by the clock and, on a CPU, of processor
+            time.
+        learner: takes the steps.
+        steps: steps of the round.
+        lanes: lanes of the learner that are no padding.
+        clock: a monotonic clock, in seconds.
+    """
     begun, taken = clock(), time.process_time()
     learner.advance(_rates(steps, learner.lanes))
     rounds.seconds.append((clock() - begun) / steps / lanes)
@@ -125,15 +153,19 @@ def probe(
     clock: Callable[[], float] = running,
     family: int | None = None,
 ) -> dict[int, Rounds]:
-    """Time one lane's step in an array of each of the sizes: each warmed up, then in turn. A size
-    that memory cannot hold is left out.
+    """Time the step of one lane in arrays of several sizes.
+
+    All arrays are warmed up, and then timed in turn.
 
     Args:
         trial: trained in every lane.
-        sizes: lanes of an array.
+        sizes: numbers of lanes.
         engine: makes the learners.
-        clock: a monotonic clock, seconds.
+        clock: a monotonic clock, in seconds.
         family: see `Meter`.
+
+    Returns:
+        The rounds by size, without the sizes that do not fit into memory.
 
     Raises:
         StudyError: an array cannot be trained for another reason.

@@ -1,6 +1,4 @@
-"""Is a reconstructed second a real one? Stored trials of mode array, trained again alone on this
-machine, by the clock.
-"""
+"""Compares reconstructed seconds with the clock: stored trials are trained again, each alone."""
 
 from __future__ import annotations
 
@@ -15,13 +13,17 @@ from study.machine import device
 from study.spec.schedules.parse import parse
 from study.storage.records import Run
 from study.training.budget import last_check
-from study.training.loop import race
+from study.training.loop import train_lanes
 
 
 @dataclass(frozen=True)
-class Check:
-    """A run, stored or predicted, and the same trial alone: outcome, steps, and seconds read off
-    the clock.
+class Verification:
+    """A run, stored or predicted, and the same trial alone.
+
+    Args:
+        run: with reconstructed seconds.
+        outcome, steps: of the trial alone.
+        seconds: of the trial alone, read off the clock.
     """
 
     run: Run
@@ -31,15 +33,17 @@ class Check:
 
     @property
     def step_time_error(self) -> float:
-        """Relative error of the reconstructed seconds for the same steps: |stored step time /
-        measured step time - 1|.
-        """
+        """Relative error of the step time: |stored / measured - 1|."""
         return abs((self.run.step_seconds or 0.0) / (self.seconds / self.steps) - 1)
 
 
 def choose(runs: Iterable[Run], count: int, seed: int) -> list[Run]:
-    """`count` runs spread over optimizers and outcomes: each draw comes from the pair that has had
-    the fewest so far.
+    """Draw runs, spread evenly over the pairs of optimizer and outcome.
+
+    Args:
+        runs: those with steps and a budget that holds at least one check count.
+        count: how many to draw, at most.
+        seed: of the draw.
     """
     random = np.random.default_rng(seed)
     kinds: dict[tuple[str, str], list[Run]] = {}
@@ -62,17 +66,25 @@ def choose(runs: Iterable[Run], count: int, seed: int) -> list[Run]:
 
 
 def verify(
-    runs: Sequence[Run], engine: Engine, watch: Callable[[Check], object] = lambda check: None
-) -> list[Check]:
-    """Train each run's trial alone, to its target or for the steps that its budget came to; the
-    clock is read and decides nothing.
+    runs: Sequence[Run],
+    engine: Engine,
+    watch: Callable[[Verification], object] = lambda check: None,
+) -> list[Verification]:
+    """Train the trial of each run alone, to its target or for the steps of its budget.
+
+    The clock is read, but decides nothing.
+
+    Args:
+        runs: with step times.
+        engine: makes the learners.
+        watch: called after each.
     """
     checks = []
-    with device.alone():
+    with device.exclusive():
         for run in runs:
             trial = run.trial
             budget = last_check(trial.check_every, trial.cap, trial.max_steps, run.step_seconds)
-            (finish,) = race(
+            (finish,) = train_lanes(
                 engine.learner([trial]),
                 [trial.learning_rate],
                 target=trial.target,
@@ -82,13 +94,13 @@ def verify(
                 prune=trial.prune == "hopeless",
                 schedule=parse(trial.schedule),
             )
-            checks.append(Check(run, finish.outcome.value, finish.steps, finish.seconds))
+            checks.append(Verification(run, finish.outcome.value, finish.steps, finish.seconds))
             watch(checks[-1])
     return checks
 
 
-def summary(checks: Sequence[Check]) -> dict[str, float | int]:
-    """Median and worst step-time error, and the share of trials whose outcome is the same."""
+def summary(checks: Sequence[Verification]) -> dict[str, float | int]:
+    """Median and worst step-time error, and the shares with the same outcome and the same steps."""
     errors = [check.step_time_error for check in checks]
     return {
         "trials": len(checks),

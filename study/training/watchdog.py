@@ -1,4 +1,4 @@
-"""Ends a process that comes to no check in time."""
+"""Ends a process that does not reach a check in time."""
 
 from __future__ import annotations
 
@@ -11,9 +11,15 @@ from study.machine.clock import running
 
 
 @contextmanager
-def _supervised(silence: float | None, hung: Callable[[], None]) -> Iterator[Callable[[], object]]:
-    """Call `hung` and end this process when the function given is not called for `silence` seconds
-    inside; never where that is None.
+def supervised(silence: float | None, hung: Callable[[], None]) -> Iterator[Callable[[], object]]:
+    """End this process if it shows no sign of life for too long.
+
+    Args:
+        silence: the limit in seconds; None for no limit.
+        hung: called just before the process ends.
+
+    Yields:
+        A function; each call of it is a sign of life.
     """
     if silence is None:
         yield lambda: None
@@ -21,7 +27,7 @@ def _supervised(silence: float | None, hung: Callable[[], None]) -> Iterator[Cal
     heard, over = threading.Event(), threading.Event()
 
     def listen() -> None:
-        since = running()  # a process that was stopped has not been silent
+        since = running()  # this clock stands still while the process is stopped
         while running() - since < silence:
             if heard.wait(max(0.0, silence - (running() - since))):
                 heard.clear()

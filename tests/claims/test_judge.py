@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from study.claims.adam import drop
+from study.claims.bands import holes
 from study.claims.evidence import Evidence, Known, Rows, verdicts
-from study.claims.grids import holes
 from study.claims.judge import table
 from study.claims.verdict import CLAIMS, FAILS, HOLDS, UNDECIDED, Verdict
 from study.spec.networks import network_of

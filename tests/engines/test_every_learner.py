@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from study.engines import jax as tensors_jax
 from study.engines import tensorflow as tensors
 from study.engines.batches import batch_order
-from study.engines.choice import BACKENDS, Setup
+from study.engines.choice import ENGINES, EngineChoice
 from study.engines.convolutions import FORMS, usual_form
 from study.engines.forward import forward
-from study.engines.framework import Backend
+from study.engines.framework import Framework
 from study.engines.lanes import DeviceImages, Lanes
 from study.engines.lanes_engine import LanesEngine
 from study.engines.learner import Learner, array_size, padded
-from study.engines.programs import training
+from study.engines.programs import training_program
 from study.errors import StudyError
 from study.spec.networks import network_of
 from study.spec.study import StudySpec
@@ -62,12 +62,10 @@ RATES = {
 
 
 @cache
-def on(backend: ModuleType) -> DeviceImages:
-    """Those images on the backend's device, which multiplies in float32: TF32 would be no rounding
-    error.
-    """
-    backend.prepare("float32")
-    return DeviceImages.of(images(), backend)
+def on(framework: ModuleType) -> DeviceImages:
+    """Those images on a device that multiplies in float32: TF32 would be no rounding error."""
+    framework.prepare("float32")
+    return DeviceImages.of(images(), framework)
 
 
 @dataclass(frozen=True)
@@ -102,9 +100,9 @@ def keras_losses(trial: Trial, steps: int) -> Floats:
     return keras_model.train(trial, images(), steps)[0]
 
 
-def lanes_of(backend: ModuleType, trials: Sequence[Trial]) -> Learner:
+def lanes_of(framework: ModuleType, trials: Sequence[Trial]) -> Learner:
     """Fresh lanes."""
-    return Lanes(trials, on(backend))
+    return Lanes(trials, on(framework))
 
 
 COMPACT = StudySpec(rates=(1.0,), batch=50, max_steps=10**6)
@@ -163,7 +161,8 @@ def spoil(learner: Learner, lane: int) -> None:
     w, *slots = parts(learner)
     w[lane, :7] = np.nan
     learner.state = replace(
-        learner.state, slots=tuple(learner.images.backend.xp.constant(part) for part in (w, *slots))
+        learner.state,
+        slots=tuple(learner.images.framework.xp.constant(part) for part in (w, *slots)),
     )
 
 
@@ -207,7 +206,7 @@ def test_snapshot_and_restore_are_bit_exact(kind: Kind) -> None:
     state = learner.snapshot()
     expected = learner.advance(rates(array, 9))
     after = parts(learner)
-    learner.take([0, 3])
+    learner.keep([0, 3])
     learner.advance(np.full((3, 2), 1e9))
     learner.restore(state)
     assert learner.lanes == 8
@@ -225,7 +224,7 @@ def test_lanes_that_are_taken_go_on_as_their_originals(kind: Kind) -> None:
     on_, _ = learner.advance(rates(array, 10))
     learner.restore(state)
     for taken in ([5, 2, 2, 4, 1, 0, 3, 3], [4, 1, 2, 2]):
-        learner.take(taken)
+        learner.keep(taken)
         origin = taken if learner.lanes == 8 else [[5, 2, 2, 4, 1, 0, 3, 3][i] for i in taken]
         assert learner.lanes == len(taken)
         assert all(
@@ -285,7 +284,7 @@ def test_rates_may_change_within_a_call_and_calls_may_be_cut_anywhere(kind: Kind
         assert same(parts(learner), parts(whole))
 
 
-BOTH = pytest.mark.parametrize("backend", [tensors, tensors_jax], ids=["tensorflow", "jax"])
+BOTH = pytest.mark.parametrize("framework", [tensors, tensors_jax], ids=["tensorflow", "jax"])
 
 
 @pytest.mark.parametrize("seed", [(0, 0), (3, 7), (2**31 - 1, 123_456)])
@@ -293,8 +292,8 @@ BOTH = pytest.mark.parametrize("backend", [tensors, tensors_jax], ids=["tensorfl
 def test_both_backends_drop_the_same_units(seed: tuple[int, int], shape: tuple[int, ...]) -> None:
     """Bit for bit TensorFlow's own `stateless_uniform`."""
     drawn = [
-        np.asarray(backend.uniform(shape, backend.xp.constant(np.array(seed, np.int32))))
-        for backend in (tensors, tensors_jax)
+        np.asarray(framework.uniform(shape, framework.xp.constant(np.array(seed, np.int32))))
+        for framework in (tensors, tensors_jax)
     ]
     assert np.array_equal(drawn[0], drawn[1])
     assert ((drawn[0] >= 0) & (drawn[0] < 1)).all()
@@ -303,10 +302,10 @@ def test_both_backends_drop_the_same_units(seed: tuple[int, int], shape: tuple[i
 @BOTH
 @pytest.mark.parametrize("spec", [COMPACT, DROPOUT], ids=["compact", "tutorial"])
 def test_every_form_of_the_second_convolution_is_the_same_function(
-    backend: Backend, spec: StudySpec
+    framework: Framework, spec: StudySpec
 ) -> None:
     """Logits and gradients of two lanes; only what rounds differs."""
-    backend.prepare("float32")
+    framework.prepare("float32")
     network = network_of(spec.trials()[0])
     random = np.random.default_rng(1)
     w = np.stack(
@@ -318,16 +317,16 @@ def test_every_form_of_the_second_convolution_is_the_same_function(
     )
     x, found = images().x_train[:20], []
     for form in FORMS:
-        logits = forward(backend, network, 2, 20, form)
+        logits = forward(framework, network, 2, 20, form)
 
         def value(weights: Any, logits: Any = logits) -> tuple[Any, Any]:
-            z, _ = logits(weights, backend.xp.constant(x), None)
-            return backend.xp.reduce_sum(z * z), z
+            z, _ = logits(weights, framework.xp.constant(x), None)
+            return framework.xp.reduce_sum(z * z), z
 
-        program = backend.compiled(
-            partial(backend.value_and_gradient, value), backend.shaped(*w.shape)
+        program = framework.compiled(
+            partial(framework.value_and_gradient, value), framework.shaped(*w.shape)
         )
-        _, z, gradient = program(backend.xp.constant(w))
+        _, z, gradient = program(framework.xp.constant(w))
         found.append((np.asarray(z), np.asarray(gradient)))
     for z, gradient in found[1:]:
         assert z == pytest.approx(found[0][0], abs=1e-5)
@@ -336,15 +335,15 @@ def test_every_form_of_the_second_convolution_is_the_same_function(
 
 @BOTH
 def test_a_tuned_engine_takes_the_form_that_is_clearly_faster(
-    backend: Backend, monkeypatch: pytest.MonkeyPatch
+    framework: Framework, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once for each network and array size; a form that cannot be computed is none; within a tenth
     the usual one stays.
     """
     (trial,) = COMPACT.trials()[:1]
-    usual = usual_form(backend, network_of(trial))
+    usual = usual_form(framework, network_of(trial))
     other, third = (form for form in FORMS if form != usual)
-    engine = LanesEngine(images(), backend, tune=True)
+    engine = LanesEngine(images(), framework, tune=True)
     asked: list[str] = []
     seconds = {usual: 1.0, other: 0.8, third: np.inf}
 
@@ -360,7 +359,7 @@ def test_a_tuned_engine_takes_the_form_that_is_clearly_faster(
     assert sorted(asked) == sorted(FORMS)
     seconds[other] = 0.95
     assert engine.learner([trial]).form == usual
-    assert LanesEngine(images(), backend).learner([trial] * 4).form == usual
+    assert LanesEngine(images(), framework).learner([trial] * 4).form == usual
 
 
 def test_the_forms_are_timed_for_real(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -378,13 +377,13 @@ def test_the_forms_are_timed_for_real(monkeypatch: pytest.MonkeyPatch) -> None:
     assert engine.form([other]) in ("folded", "grouped")
 
 
-@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("name", ENGINES)
 def test_a_setup_makes_the_engine(name: str) -> None:
     """On this machine's device, its images there."""
-    setup = Setup(name)
+    setup = EngineChoice(name)
     learner = setup(images()).learner(COMPACT.trials()[:1])
     assert isinstance(learner, Lanes)
-    assert name == learner.images.backend.NAME
+    assert name == learner.images.framework.NAME
     assert learner.evaluate().shape == (1,)
     assert setup.site().software.split()[0] == name
 
@@ -392,12 +391,12 @@ def test_a_setup_makes_the_engine(name: str) -> None:
 def test_a_setup_refuses_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """In one sentence, each with what would be right."""
     with pytest.raises(StudyError, match="unknown engine 'torch': one of tensorflow, jax"):
-        Setup("torch")
+        EngineChoice("torch")
     with pytest.raises(StudyError, match="unknown precision 'half'"):
-        Setup(precision="half")
-    monkeypatch.setitem(BACKENDS, "jax", "jax.nowhere")
+        EngineChoice(precision="half")
+    monkeypatch.setitem(ENGINES, "jax", "jax.nowhere")
     with pytest.raises(StudyError, match="engine jax is not installed"):
-        Setup("jax")(images())
+        EngineChoice("jax")(images())
 
 
 def test_jax_compiles_one_program_for_all_lengths() -> None:
@@ -408,7 +407,7 @@ def test_jax_compiles_one_program_for_all_lengths() -> None:
     first, second = lanes_of(tensors_jax, array), lanes_of(tensors_jax, array)
     first.prepare()
     assert isinstance(first, Lanes)
-    program = training(tensors_jax, first.network, 1, 50, "published", ("sgd",), first.form)
+    program = training_program(tensors_jax, first.network, 1, 50, "published", ("sgd",), first.form)
     compiled = program._cache_size()
     whole, _ = first.advance(rates(array, 150))
     assert program._cache_size() == compiled == 1

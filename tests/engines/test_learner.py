@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from study.engines.learner import CHUNK, advance_finite, held
+from study.engines.learner import CHUNK, advance_finite, constant_rates
 from support.parabola import Parabola
 
 
 def test_steps_are_taken_in_chunks_and_a_lane_that_was_lost_stays_lost() -> None:
     """The chunks are the whole, in order; rates are padded; at rate 1e5 a parabola overflows."""
-    rates, steps = held([0.5, 1e5], 2 * CHUNK + 7, 4), 2 * CHUNK + 7
+    rates, steps = constant_rates([0.5, 1e5], 2 * CHUNK + 7, 4), 2 * CHUNK + 7
     assert rates.shape == (steps, 4)
     assert rates[-1].tolist() == [0.5, 1e5, 0.5, 0.5]
     whole, _ = Parabola([1.0] * 4).advance(rates)

@@ -5,7 +5,7 @@ independence of lanes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any
 
@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from study.engines import rules as optimizers
-from study.engines.rules import RULES, Rule, mixed
+from study.engines.rules import RULES, Rule, mixed, starts
 from study.engines.tensorflow import xp as tf
 from study.spec.trial import HYPERS, OPTIMIZERS
 
@@ -171,7 +170,7 @@ def expected(hyper: str, name: str, seed: int, changing: bool, dtype: str) -> Fl
 @cache
 def compiled(rule: Rule) -> Callable[..., Any]:
     """The rule's update as one XLA program, as training runs it."""
-    return tf.function(partial(rule.update, tf), jit_compile=True)  # type: ignore[no-any-return]
+    return tf.function(partial(mixed([rule]), tf, None), jit_compile=True)  # type: ignore[no-any-return]
 
 
 def tools(library: str) -> tuple[Any, Callable[[Any], Any]]:
@@ -185,13 +184,12 @@ def ours(rule: Rule, task: Problem, library: str, rates: Floats | None = None) -
     """
     dtype = task.weights.dtype
     xp, array = tools(library)
-    update = compiled(rule) if library == "xla" else partial(rule.update, xp)
+    update = compiled(rule) if library == "xla" else partial(mixed([rule]), xp, None)
     if rates is None:
         rates = np.broadcast_to(task.rates[:, None, None], (len(task.rates), len(task.weights), 1))
     w, a, b = (
         array(task.weights),
-        array(np.full_like(task.weights, rule.start)),
-        array(np.zeros_like(task.weights)),
+        *(array(np.full_like(task.weights, start)) for start in starts(rule)),
     )
     steps = []
     for t, (g, rate) in enumerate(zip(task.gradients, rates, strict=True), start=1):
@@ -271,7 +269,8 @@ def test_each_set_is_its_own_peers(name: str, changing: bool) -> None:
 def test_a_wrong_epsilon_is_seen(name: str, epsilon: float) -> None:
     """The comparison in float64 fails at an epsilon that is not TensorFlow 1's."""
     task, wanted = problem(0, False, "float64"), expected("published", name, 0, False, "float64")
-    wrong = Rule(getattr(optimizers, name)(epsilon), RULES["published"][name].start)
+    right: Any = RULES["published"][name]
+    wrong = replace(right, epsilon=epsilon)
     assert worst(ours(wrong, task, "numpy"), wanted, task.weights) > 10 * TOLERANCE["float64"]
 
 
@@ -292,8 +291,8 @@ def test_a_rate_for_each_lane_is_a_run_for_each_rate(hyper: str, name: str, libr
 
 
 def start(kinds: list[int], rules: list[Rule], width: int) -> tuple[Floats, Floats]:
-    """Lanes of the given optimizers: which (K, 1), and their slot a at its start (K, n)."""
-    a = np.array([[rules[kind].start] * width for kind in kinds], np.float32)
+    """Lanes of the given optimizers: which (K, 1), and their first slot at its start (K, n)."""
+    a = np.array([[starts(rules[kind])[0]] * width for kind in kinds], np.float32)
     return np.array([[kind] for kind in kinds], np.int32), a
 
 
@@ -311,7 +310,7 @@ def test_mixed_gives_every_lane_what_its_rule_gives_alone(hyper: str, library: s
     kind, first = start(kinds, rules, 16)
     w, a, b = array(weights), array(first), array(0 * weights)
     alone = [
-        (array(weights), array(np.full_like(weights, rule.start)), array(0 * weights))
+        (array(weights), *(array(np.full_like(weights, start)) for start in starts(rule)))
         for rule in rules
     ]
     # Another lane's rule may well take the root of a negative momentum, or divide by a sum of
@@ -331,7 +330,7 @@ def test_mixed_gives_every_lane_what_its_rule_gives_alone(hyper: str, library: s
             )
             w, a, b = mixed(rules)(xp, array(kind), w, a, b, *arguments)
             alone = [
-                rule.update(xp, *slots, *arguments)
+                mixed([rule])(xp, None, *slots, *arguments)
                 for rule, slots in zip(rules, alone, strict=True)
             ]
             for lane, of in enumerate(kinds):

@@ -20,8 +20,8 @@ from study.errors import StudyError
 from study.execution import driver, train
 from study.execution.request import Request
 from study.spec.trial import Trial
+from study.storage.calibration import Calibration
 from study.storage.records import Outcome
-from study.storage.step_times import Calibration
 from study.storage.store import Store
 from support.driving import SPEC, engine, program, results, run
 from support.parabola import MACHINE, Parabola, ParabolaEngine, calibrated
@@ -55,7 +55,7 @@ def test_every_trial_of_the_spec_is_stored_once(folder: Path) -> None:
         assert one.seconds_source == "reconstructed"
     assert store.spec() == SPEC
     assert len(store.checks()) == len(SPEC)
-    assert {row["optimizer"] for row in store.curves()} == set(SPEC.optimizers)
+    assert {curve.optimizer for curve in store.curves()} == set(SPEC.optimizers)
 
 
 def test_running_again_trains_nothing(folder: Path) -> None:
@@ -172,7 +172,7 @@ def test_a_grown_study_has_the_curves_of_its_present_best_rates(folder: Path) ->
     run(SPEC.with_(rates="1e-4:1:4"), folder)
     store = run(SPEC, folder)
     grown = store.curves_path.read_bytes()
-    assert [row["optimizer"] for row in store.curves()] == list(SPEC.optimizers) * SPEC.seeds
+    assert [curve.optimizer for curve in store.curves()] == list(SPEC.optimizers) * SPEC.seeds
     store.curves_path.unlink()
     assert run(SPEC, folder).curves_path.read_bytes() == grown
 

@@ -42,8 +42,8 @@ from study.machine.here import this_site
 from study.spec.presets import preset
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
+from study.storage.calibration import Calibration
 from study.storage.records import Finish, Run
-from study.storage.step_times import Calibration
 from study.storage.store import Store
 from study.training import timing
 from study.training.group import Context
@@ -193,9 +193,9 @@ def test_two_dask_workers_give_what_one_process_gives(
         (2, "cpu", this_site().machine.fingerprint)
     }
     assert set(store.checks()) == set(whole)
-    assert {row["optimizer"] for row in store.curves()} == set(SPEC.optimizers)
+    assert {curve.optimizer for curve in store.curves()} == set(SPEC.optimizers)
     (spent,) = store.spent()
-    assert spent["in_workers"]["train"] > 0
+    assert spent.in_workers["train"] > 0
 
 
 def test_the_smoke_study_on_two_dask_workers(folder: Path, pair: Dask) -> None:
@@ -206,7 +206,7 @@ def test_the_smoke_study_on_two_dask_workers(folder: Path, pair: Dask) -> None:
     runs = Store(folder).runs()
     assert sorted(one.id for one in runs) == sorted(trial.id for trial in spec.trials())
     assert {one.outcome.value for one in runs} >= {"reached"}
-    assert {row["optimizer"] for row in Store(folder).curves()} <= set(spec.optimizers)
+    assert {curve.optimizer for curve in Store(folder).curves()} <= set(spec.optimizers)
 
 
 def test_the_trials_of_a_killed_worker_are_rerun_elsewhere(

@@ -12,8 +12,8 @@ from study.execution.plan import plan
 from study.execution.progress import Bar
 from study.execution.resources import Resources
 from study.spec.study import StudySpec
+from study.storage.calibration import Calibration
 from study.storage.records import Outcome
-from study.storage.step_times import Calibration
 from support.parabola import MACHINE, calibrated
 from support.records import RUN
 

@@ -16,8 +16,8 @@ from study import figures, tables
 from study.errors import StudyError
 from study.execution import driver
 from study.execution.request import Request
-from study.experiments import contest, resumable
-from study.experiments.contest import METHODS
+from study.experiments.contest import run_contest
+from study.experiments.methods import METHODS, SWEEP_STEPS
 from study.spec.study import StudySpec
 from study.storage.jsonl import append_line
 from study.storage.records import Outcome
@@ -59,7 +59,7 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(grid: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The contest, held."""
     out = tmp_path_factory.mktemp("contest")
-    resumable.run_contest(grid, out, 2, budget=BUDGET, factory=engine)
+    run_contest(grid, out, 2, budget=BUDGET, factory=engine)
     return out
 
 
@@ -136,7 +136,7 @@ def test_budgets_are_kept(table: pd.DataFrame) -> None:
     assert searched["search_steps"].max() <= BUDGET
     assert searched["search_steps"].min() >= 0.6 * BUDGET
     assert (table[table["method"] == "default"]["search_steps"] == 0).all()
-    assert (table[table["method"] == "finder"]["search_steps"] <= contest.SWEEP_STEPS).all()
+    assert (table[table["method"] == "finder"]["search_steps"] <= SWEEP_STEPS).all()
 
 
 def test_a_contest_is_resumed(grid: Path, folder: Path, table: pd.DataFrame) -> None:
@@ -146,18 +146,18 @@ def test_a_contest_is_resumed(grid: Path, folder: Path, table: pd.DataFrame) -> 
     def never(images: Any) -> Any:
         raise AssertionError("nothing is left to train")
 
-    again = resumable.run_contest(grid, folder, 2, budget=BUDGET, factory=never)
+    again = run_contest(grid, folder, 2, budget=BUDGET, factory=never)
     assert ((folder / "picks.jsonl").read_bytes(), (folder / "runs.jsonl").read_bytes()) == before
     assert len(again) == len(table)
     with pytest.raises(StudyError, match="holds another contest"):
-        resumable.run_contest(grid, folder, 2, budget=BUDGET + 600, factory=never)
+        run_contest(grid, folder, 2, budget=BUDGET + 600, factory=never)
 
 
 def test_two_workers_train_what_one_does(grid: Path, table: pd.DataFrame, tmp_path: Path) -> None:
     """The trials at the picks go the driver's way, at the grid's step times; the folder holds what
     it always held.
     """
-    mine = resumable.run_contest(
+    mine = run_contest(
         grid, tmp_path, 2, ("default", "halving"), budget=BUDGET, workers=2, factory=engine
     )
     keys = ["method", "rule", "optimizer", "seed"]
@@ -191,7 +191,7 @@ def test_a_killed_contest_goes_on_with_what_it_lacks(
     lines = (folder / "runs.jsonl").read_bytes().splitlines(keepends=True)
     kept = b"".join(lines[:5])
     (tmp_path / "runs.jsonl").write_bytes(kept + lines[5][:40])
-    resumable.run_contest(grid, tmp_path, 2, budget=BUDGET, factory=engine)
+    run_contest(grid, tmp_path, 2, budget=BUDGET, factory=engine)
     text = (tmp_path / "runs.jsonl").read_bytes()
     assert text.startswith(kept)
     assert {(run.id, run.outcome, run.steps) for run in Store(tmp_path).runs()} == {
@@ -216,7 +216,7 @@ def test_the_stored_contest_is_still_known() -> None:
 def test_a_hang_is_watched_for_by_two_workers(grid: Path, tmp_path: Path) -> None:
     """As in a study."""
     with pytest.raises(StudyError, match="--hang-limit needs"):
-        resumable.run_contest(grid, tmp_path, 1, workers=1, silence=60.0, factory=engine)
+        run_contest(grid, tmp_path, 1, workers=1, silence=60.0, factory=engine)
 
 
 def test_a_pick_of_nothing_is_a_row_too(tmp_path: Path) -> None:
@@ -259,21 +259,21 @@ def test_what_is_no_grid_is_refused(tmp_path: Path) -> None:
         lambda trial: 4.0,
     )
     with pytest.raises(StudyError, match="has 2 widths"):
-        resumable.run_contest(two, tmp_path / "out", 1, factory=engine)
+        run_contest(two, tmp_path / "out", 1, factory=engine)
     never = stored(
         tmp_path / "never",
         StudySpec(optimizers=("adam",), rates=(0.01, 0.1, 1.0), cap=20.0),
         lambda trial: "stuck",
     )
-    with pytest.raises(StudyError, match="holds too little truth"):
-        resumable.run_contest(never, tmp_path / "out", 1, factory=engine)
+    with pytest.raises(StudyError, match="has too few rates or too few successes"):
+        run_contest(never, tmp_path / "out", 1, factory=engine)
     cyclic = stored(
         tmp_path / "cyclic",
         StudySpec(optimizers=("adam",), schedule="cosine:steps=9", cap=20.0),
         lambda trial: 4.0,
     )
     with pytest.raises(StudyError, match="at constant rates"):
-        resumable.run_contest(cyclic, tmp_path / "out", 1, factory=engine)
+        run_contest(cyclic, tmp_path / "out", 1, factory=engine)
     with pytest.raises(StudyError, match="holds no contest"):
         contests.read(tmp_path)
 

@@ -12,7 +12,7 @@ import pytest
 
 from study import data, figures
 from study.errors import StudyError
-from study.experiments import cycles, resumable
+from study.experiments import cycles
 from study.tables import case_study
 from study.tables.case_study import (
     ARMS,
@@ -143,10 +143,10 @@ def test_a_folder_is_resumed_and_kept_to_its_settings(
 
     monkeypatch.setattr(cycles, "train", counting)
     factory = lambda images: ParabolaEngine()  # noqa: E731
-    resumable.run_cycles(tmp_path, 1, factory=factory)
+    cycles.run_cycles(tmp_path, 1, factory=factory)
     with (tmp_path / case_study.FILE).open("a") as file:
         file.write('{"seed": 1, "rows": [{"arm"')
-    table = resumable.run_cycles(tmp_path, 2, factory=factory)
+    table = cycles.run_cycles(tmp_path, 2, factory=factory)
     assert trained == [0, 1]
     assert table["seed"].nunique() == 2
     assert table["seconds"].notna().all()
@@ -154,7 +154,7 @@ def test_a_folder_is_resumed_and_kept_to_its_settings(
         table["test_error"].tolist()
     )
     with pytest.raises(StudyError, match="holds another case study"):
-        resumable.run_cycles(tmp_path, 2, "fashion-mnist", factory=factory)
+        cycles.run_cycles(tmp_path, 2, "fashion-mnist", factory=factory)
     with pytest.raises(StudyError, match="holds no case study"):
         case_study.read(tmp_path / "nowhere")
 

@@ -8,14 +8,14 @@ import importlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from study.engines.choice import BACKENDS, Setup
+from study.engines.choice import ENGINES, EngineChoice
 from study.errors import StudyError
 from study.execution import driver, resources
 from study.execution.request import Request
@@ -39,10 +39,19 @@ FACTS = {
 }
 
 
+def told(facts: Mapping[str, tuple[str, ...]]) -> Callable[..., list[list[str]]]:
+    """What the driver's program answers; nothing where it does not know one of the properties."""
+    return lambda *properties: (
+        [list(row) for row in zip(*(facts[name] for name in properties), strict=True)]
+        if set(properties) <= set(facts)
+        else []
+    )
+
+
 @pytest.fixture
 def gpus(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A machine with two GPUs, of which the second has no TF32."""
-    monkeypatch.setattr(nvidia, "ask_gpus", FACTS.__getitem__)
+    monkeypatch.setattr(nvidia, "ask", told(FACTS))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setenv("JAX_PLATFORMS", os.environ.get("JAX_PLATFORMS", ""))
     forget()
@@ -52,7 +61,7 @@ def gpus(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def forget() -> None:
     """What was found out about the machine is found out anew."""
-    for fact in (device.current, here.this_machine, versions.versions_of):
+    for fact in (nvidia.every_gpu, device.current, here.this_machine, versions.versions_of):
         fact.cache_clear()
 
 
@@ -76,7 +85,7 @@ def test_what_cuda_shows_is_what_is_seen(
     if named is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
     assert nvidia.visible() == places
-    assert nvidia.gpus("name") == tuple(FACTS["name"][place] for place in places)
+    assert [gpu.name for gpu in nvidia.gpus()] == [FACTS["name"][place] for place in places]
 
 
 def test_a_device_is_chosen_by_name_and_the_machine_is_what_is_left(
@@ -165,12 +174,29 @@ def test_what_the_drivers_program_does_not_tell_is_no_traceback(
     """An old one knows no compute capability, a virtual GPU tells no memory, and where there is
     none it says so in a line.
     """
-    facts = {**FACTS, "compute_cap": (), "memory.free": ("[N/A]", "[N/A]")}
-    monkeypatch.setattr(nvidia, "ask_gpus", facts.__getitem__)
+    facts = {**FACTS, "memory.free": ("[N/A]", "[N/A]")}
+    del facts["compute_cap"]
+    monkeypatch.setattr(nvidia, "ask", told(facts))
+    assert [gpu.name for gpu in nvidia.gpus()] == ["H200", "T4"]
     assert nvidia.resolved("default") == "float32"
     assert nvidia.free_memory() > 0
-    monkeypatch.setattr(nvidia, "ask_gpus", lambda what: ("No devices were found",))
-    assert nvidia.gpus("uuid") == ()
+    forget()
+    monkeypatch.setattr(nvidia, "ask", lambda *properties: [["No devices were found"]])
+    assert nvidia.gpus() == ()
+
+
+def test_the_driver_is_asked_once(gpus: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all GPUs and properties; what this process sees of them may change."""
+    asked: list[tuple[str, ...]] = []
+
+    def ask(*properties: str) -> list[list[str]]:
+        asked.append(properties)
+        return told(FACTS)(*properties)
+
+    monkeypatch.setattr(nvidia, "ask", ask)
+    device.choose("gpu:1")
+    assert here.this_site("jax").machine.gpus == ("T4",)
+    assert len(asked) == 1
 
 
 def test_gpus_take_one_worker_each_and_are_of_one_kind(gpus: None) -> None:
@@ -196,17 +222,17 @@ def test_a_hang_on_one_gpu_cannot_be_ended(
         driver.outlook(Request(StudySpec(rates=(0.1,)), tmp_path / "new", silence=60.0))
 
 
-@pytest.mark.parametrize("engine", BACKENDS)
+@pytest.mark.parametrize("engine", ENGINES)
 def test_a_gpu_that_nobody_tells_of_is_refused(
     engine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its seconds would be the processor's; what a framework says is a sentence."""
-    backend = importlib.import_module(BACKENDS[engine])
+    backend = importlib.import_module(ENGINES[engine])
     monkeypatch.setattr(backend, "prepare", lambda precision: "gpu")
     with pytest.raises(
-        StudyError, match=f"{engine} would train on a GPU that nvidia-smi does not tell of"
+        StudyError, match=f"{engine} would train on a GPU that nvidia-smi does not list"
     ):
-        Setup(engine)(images())
+        EngineChoice(engine)(images())
 
     def broken(precision: str) -> str:
         raise AssertionError("no such platform")
@@ -215,25 +241,23 @@ def test_a_gpu_that_nobody_tells_of_is_refused(
     with pytest.raises(
         StudyError, match=f"{engine} does not start on its device \\(no such platform\\)"
     ):
-        Setup(engine)(images())
+        EngineChoice(engine)(images())
 
 
-@pytest.mark.parametrize("engine", BACKENDS)
+@pytest.mark.parametrize("engine", ENGINES)
 def test_an_engine_that_does_not_see_the_gpu_is_refused(gpus: None, engine: str) -> None:
     """It would train on the processor under the GPU's name."""
     with pytest.raises(
         StudyError, match=f"{engine} does not see this machine's GPU \\(H200\\): install its CUDA"
     ):
-        Setup(engine)(images())
+        EngineChoice(engine)(images())
 
 
 @pytest.fixture
 def two_gpus(tmp_path: Path) -> dict[str, str]:
     """The environment of a machine with two GPUs, as its driver's program tells of them."""
     program = tmp_path / "nvidia-smi"
-    told = {"uuid": "GPU-aa GPU-bb", "compute_cap": "9.0 9.0", "": "H200 H200"}
-    cases = " ".join(f"*{what}*) printf '%s\\n' {values};;" for what, values in told.items())
-    program.write_text(f"#!/bin/sh\ncase $1 in {cases} esac\n")
+    program.write_text("#!/bin/sh\nprintf '%s, H200, 570.1, 9.0\\n' GPU-aa GPU-bb\n")
     program.chmod(0o755)
     (tmp_path / "temporary").mkdir()
     rest = {name: value for name, value in ENVIRONMENT.items() if name != "CUDA_VISIBLE_DEVICES"}
@@ -285,7 +309,7 @@ def end(process: subprocess.Popen[str]) -> None:
 
 
 HOLD = (
-    "from study.machine import device\nwith device.alone():\n    print(device.current())\n   "
+    "from study.machine import device\nwith device.exclusive():\n    print(device.current())\n   "
     " input()"
 )
 PIN = (
@@ -332,7 +356,8 @@ def test_a_worker_times_on_the_device_that_it_has_pinned(
 ) -> None:
     """It does not wait for itself."""
     process = child(
-        "from study.machine import device\ndevice.pin()\nwith device.alone():\n    print('timed')",
+        "from study.machine import device\ndevice.pin()\n"
+        "with device.exclusive():\n    print('timed')",
         two_gpus,
     )
     assert line(process) == "timed"

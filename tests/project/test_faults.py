@@ -341,7 +341,7 @@ def test_a_clock_that_jumps(tmp_path: Path, whole: Store, tally: Tally) -> None:
             [sys.executable, "-c", code], cwd=ROOT, env=env, check=True, capture_output=True
         )
         gone += lost(store, whole)
-        seconds = [value for row in store.spent() for value in row["seconds"].values()]
+        seconds = [value for row in store.spent() for value in row.seconds.values()]
         assert min(seconds) >= 0
         assert sum(seconds) <= time.monotonic() - begun
     tally("clock that jumps by up to an hour whenever it is read", TIMES, gone)

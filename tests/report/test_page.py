@@ -15,12 +15,10 @@ import pytest
 from study import report, tables
 from study.cli import main
 from study.errors import StudyError
-from study.experiments import resumable
-from study.report import sections
-from study.report import sections as report_sections
+from study.experiments import cycles
+from study.report import pictures, sections
 from study.spec.study import StudySpec
 from study.storage.jsonl import append_line
-from study.storage.records import Run
 from study.storage.store import Store
 from study.tables import contests
 from support import sizes
@@ -73,7 +71,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         root / "contest" / contests.PICKS, {"seed": 0, "method": "finder", "picks": [pick.__dict__]}
     )
     contests.table(folders[0], root / "contest").to_csv(root / "contest" / contests.TABLE)
-    resumable.run_cycles(root / "cycles", 2, factory=lambda images: ParabolaEngine())
+    cycles.run_cycles(root / "cycles", 2, factory=lambda images: ParabolaEngine())
     return report.write([*folders, root / "contest", root / "cycles"], root / "out" / "report.html")
 
 
@@ -153,21 +151,6 @@ def test_every_scroll_box_and_picture_has_a_name(page: Path) -> None:
     assert {found.get("scope") for tag, found in elements if tag == "th"} == {"col", "row"}
 
 
-def test_each_folder_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All sections take what was read."""
-    asked = []
-    read = Store.runs
-
-    def told(store: Store) -> list[Run]:
-        asked.append(store.folder)
-        return read(store)
-
-    monkeypatch.setattr(Store, "runs", told)
-    folder = stored(tmp_path / "grid", GRID.with_(seeds=1), in_band)
-    report.write([folder], tmp_path / "r.html")
-    assert asked == [folder]
-
-
 def test_markup_in_data_is_text(tmp_path: Path) -> None:
     """In names of folders, machines, versions and in what a section says."""
     markup = '<img src=x onerror="alert(1)">{{ 1 }}'
@@ -242,11 +225,11 @@ def test_a_section_that_fails_is_a_sentence(
 ) -> None:
     """And no half page is written."""
 
-    def fail(study: sections.Study) -> None:
+    def fail(study: tables.StoredStudy) -> None:
         raise RuntimeError(f"no figure of {study.spec.name}")
 
     folder = stored(tmp_path / "grid", GRID.with_(seeds=1), in_band)
-    monkeypatch.setattr(report_sections, "drawings", fail)
+    monkeypatch.setattr(pictures, "drawings", fail)
     with pytest.raises(
         StudyError, match="the report could not be made: RuntimeError: no figure of grid"
     ):

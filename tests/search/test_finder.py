@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from study import figures
 from study.errors import StudyError
-from study.search.finder import Course, Sweep, feed, ramp, stop_of, sweep
+from study.search.finder import Sweep, SweepRecorder, feed, ramp, stop_of, sweep
 from study.search.rules import BETA, LAST, RULES, noise, smooth
 from support.parabola import Interrupted, Parabola
 
@@ -144,9 +144,9 @@ def test_noise_alone_never_gives_a_rate(kind: str, length: int) -> None:
     """No rule, for 200 seeds."""
     for seed in range(200):
         rng = np.random.default_rng([seed, length])
-        course = Course(ramp(LOW, HIGH, length), "log", 4.0)
-        feed(course, KINDS[kind](rng, length), rng.binomial(100, 0.1, size=length) / 100)
-        found = course.sweep()
+        recorder = SweepRecorder(ramp(LOW, HIGH, length), "log", 4.0)
+        feed(recorder, KINDS[kind](rng, length), rng.binomial(100, 0.1, size=length) / 100)
+        found = recorder.sweep()
         assert {rule: found.suggest(rule) for rule in RULES} == dict.fromkeys(RULES), seed
 
 
@@ -270,7 +270,7 @@ def test_the_figure_marks_and_names_every_rate() -> None:
     right = np.interp(np.arange(STEPS), [0, 60, 120, 199], [0.1, 0.1, 0.9, 0.2])
     found = curve(basin(1.0, 0.01), right)
     above, below = found.plot().axes
-    for axes, rules in ((above, RULES[:4]), (below, RULES[4:])):
+    for axes, rules in ((above, list(RULES)[:4]), (below, list(RULES)[4:])):
         for rule in rules:
             rate = found.suggest(rule)
             assert f"{rule}: {'none' if rate is None else f'{rate:.3g}'}" in labels(axes)

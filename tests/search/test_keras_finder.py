@@ -354,7 +354,7 @@ NETWORK: Any = keras.Sequential([layers.Input((6,)), layers.Dense(3)])
         (dict(stop=0.5), "stop 0.5"),
         (dict(scale="cubic"), "unknown scale"),
         (dict(batch_size=0), "batch_size 0"),
-        (dict(model=compiled(Nameless())), "tells no 'loss', only cost"),
+        (dict(model=compiled(Nameless())), "returns no 'loss', only cost"),
     ],
 )
 def test_what_cannot_be_is_refused(change: dict[str, Any], words: str) -> None:

@@ -157,7 +157,7 @@ def test_a_population_of_one_is_plain_training() -> None:
     done = train(learner, settings, np.random.default_rng(0))
     assert learner.w[0] == pytest.approx((1 - 0.01 * 2) ** 21)
     assert all(round_.members[0].parent == 0 for round_ in done.rounds)
-    assert "take" not in learner.calls
+    assert "keep" not in learner.calls
 
 
 def test_the_same_seed_gives_the_same_population() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from study.spec.pruning import hopeless
 from study.storage.records import Outcome
-from study.training.loop import race
+from study.training.loop import train_lanes
 from support.parabola import Parabola
 
 
@@ -53,7 +53,7 @@ def test_a_curve_still_at_chance_is_given_its_take_off() -> None:
 def test_a_race_prunes_by_name_alone(prune: bool) -> None:
     """A slow parabola is given up before its budget, a fast one arrives as ever."""
     slow, fast = (
-        race(Parabola([1.0, 1.0]), [1e-7, 0.01], target=0.97, max_steps=10_000, prune=prune),
+        train_lanes(Parabola([1.0, 1.0]), [1e-7, 0.01], target=0.97, max_steps=10_000, prune=prune),
         None,
     )
     ends = {finish.lane: finish for finish in slow}
@@ -65,6 +65,6 @@ def test_a_race_prunes_by_name_alone(prune: bool) -> None:
 
 def test_a_budget_by_the_clock_alone_is_judged_at_the_present_speed() -> None:
     """In mode alone the last step is not known beforehand."""
-    (finish,) = race(Parabola([1.0], delay=0.001), [1e-7], target=0.97, cap=0.5, prune=True)
+    (finish,) = train_lanes(Parabola([1.0], delay=0.001), [1e-7], target=0.97, cap=0.5, prune=True)
     assert finish.outcome is Outcome.PRUNED
     assert finish.seconds < 0.5

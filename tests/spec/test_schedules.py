@@ -21,7 +21,7 @@ from keras.optimizers import schedules as of_keras
 
 import study
 from study import figures, tables
-from study.engines.rules import RULES
+from study.engines.rules import RULES, mixed
 from study.errors import StudyError
 from study.machine.here import this_site
 from study.search.keras.schedule import ScheduledRate
@@ -33,9 +33,9 @@ from study.spec.study import StudySpec
 from study.spec.trial import OPTIMIZERS
 from study.storage.records import Outcome, Run
 from study.training.group import Context, train
-from study.training.loop import race
+from study.training.loop import train_lanes
 from study.training.stopwatch import Stopwatch
-from study.validation import flag, share
+from study.validation import flag, number
 from support.command import call_process as call
 from support.made import made
 from support.parabola import DEAD_ABOVE, Parabola, ParabolaEngine
@@ -218,7 +218,12 @@ def test_junk_is_refused_or_is_a_schedule(text: str) -> None:
 
 def test_shares_and_flags() -> None:
     """What a user may give for them."""
-    assert [share("x", value) for value in (0, 1, "0.5", -0.0)] == [0, 1, 0.5, 0]
+    assert [number("x", value, 0, 1, inclusive=True) for value in (0, 1, "0.5", -0.0)] == [
+        0,
+        1,
+        0.5,
+        0,
+    ]
     assert [flag("x", value) for value in (True, False, "true", "false")] == [
         True,
         False,
@@ -227,7 +232,7 @@ def test_shares_and_flags() -> None:
     ]
     for value in (-0.1, 1.1, math.nan, True, "x", None):
         with pytest.raises(StudyError, match="must be a number from 0 to 1"):
-            share("x", value)
+            number("x", value, 0, 1, inclusive=True)
     for word in (0, 1, "True", None):
         with pytest.raises(StudyError, match="must be true or false"):
             flag("x", word)
@@ -572,7 +577,7 @@ def test_a_model_fits_is_saved_and_goes_on(tmp_path: Path) -> None:
 def test_a_race_follows_the_schedule(text: str) -> None:
     """On parabolas every check's loss is c w^2 / 2, with w the product of (1 - rate_t c)."""
     lanes, curvatures = [0.05, 0.3], [1.0, 0.5]
-    ends = race(
+    ends = train_lanes(
         Parabola(curvatures),
         lanes,
         target=math.inf,
@@ -599,7 +604,7 @@ def test_lanes_that_leave_do_not_shift_the_schedule() -> None:
 
 def _ends(lanes: list[float], text: str) -> list[Any]:
     return list(
-        race(
+        train_lanes(
             Parabola([1.0] * max(len(lanes), 4 if len(lanes) > 2 else 1)),
             lanes,
             target=0.97,
@@ -615,7 +620,7 @@ def _ends(lanes: list[float], text: str) -> list[Any]:
 )
 def test_a_lane_is_not_called_stuck_where_the_rate_rises_again(text: str, outcome: Outcome) -> None:
     """The proof is of a rate that does not."""
-    (finish,) = race(
+    (finish,) = train_lanes(
         Parabola([1.0]), [10 * DEAD_ABOVE], target=0.97, max_steps=1000, schedule=parse(text)
     )
     assert finish.outcome is outcome
@@ -627,7 +632,7 @@ def test_what_moves_nothing_at_a_rate_moves_nothing_at_smaller_ones(name: str, h
     """The step of the proof of being stuck that decays rest on: every rule at a gradient of zero,
     in single precision.
     """
-    update, random = RULES[hyper][name].update, np.random.default_rng(0)
+    update, random = mixed([RULES[hyper][name]]), np.random.default_rng(0)
     w, a, b, zero = (
         np.float32(x)
         for x in (random.normal(size=200), *random.uniform(0.1, 1, (2, 200)), np.zeros(200))
@@ -635,12 +640,12 @@ def test_what_moves_nothing_at_a_rate_moves_nothing_at_smaller_ones(name: str, h
     moved, t, rate = np.ones(200, bool), 10, np.float32(0.1)
     while moved.any():
         before = w
-        w, a, b = update(np, w, a, b, zero, rate, np.float32(t))
+        w, a, b = update(np, None, w, a, b, zero, rate, np.float32(t))
         moved, t = w != before, t + 1
     for _ in range(300):
         rate *= np.float32(random.uniform(0.5, 1))
         before = w
-        w, a, b = update(np, w, a, b, zero, rate, np.float32(t))
+        w, a, b = update(np, None, w, a, b, zero, rate, np.float32(t))
         assert np.array_equal(w, before)
         t += 1
 

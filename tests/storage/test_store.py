@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from study.errors import StudyError
 from study.spec.study import StudySpec
-from study.storage.jsonl import append_line, read_rows, repair
+from study.storage.jsonl import LARGEST, append_line, cut_torn_line, read_rows
 from study.storage.records import SCHEMA, Outcome, Run
 from study.storage.store import Store
 from support.paths import ROOT
@@ -49,7 +49,7 @@ FIELDS = [
     "started_at",
 ]
 
-finite = st.floats(allow_nan=False, allow_infinity=False)
+finite = st.floats(0, LARGEST)
 runs = st.builds(
     lambda trial, **values: replace(RUN, trial=trial, **values),
     st.sampled_from(TRIALS),
@@ -87,8 +87,8 @@ def test_runs_and_checks_are_appended_and_read(folder: Path) -> None:
         for trial in TRIALS[:3]:
             store.append(replace(RUN, trial=trial), FINISH)
     assert [run.trial for run in store.runs()] == TRIALS[:3]
-    assert store.checks()[TRIALS[1].id]["accuracy"] == [0.5, 0.9, 0.98]
-    assert store.checks()[TRIALS[1].id]["loss"] == [2.0, 0.5, 0.1]
+    assert store.checks()[TRIALS[1].id].accuracy == (0.5, 0.9, 0.98)
+    assert store.checks()[TRIALS[1].id].loss == (2.0, 0.5, 0.1)
 
 
 @given(st.binary(max_size=300))
@@ -99,7 +99,7 @@ def test_repair_leaves_whole_lines_alone(text: bytes) -> None:
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "lines"
         path.write_bytes(text)
-        repair(path)
+        cut_torn_line(path)
         assert path.read_bytes() == text[: text.rfind(b"\n") + 1]
 
 
@@ -284,3 +284,16 @@ def test_a_store_tells_the_digest_of_its_data(tmp_path: Path) -> None:
     assert store.digest() == "0123"
     store.write(store.spec_path, {"schema": 1})
     assert store.digest() is None
+
+
+def test_a_loss_just_below_infinity_is_read(tmp_path: Path) -> None:
+    """A lane that diverges is looked at until its loss is no number; infinity itself is refused."""
+    store = Store(tmp_path)
+    row = {"id": "a", "check_every": 50, "accuracy": [0.1], "loss": [1.7e308]}
+    append_line(store.checks_path, row)
+    assert store.checks()["a"].loss == (1.7e308,)
+    store.checks_path.write_text(
+        '{"id": "a", "check_every": 50, "accuracy": [0.1], "loss": [1e999]}\n'
+    )
+    with pytest.raises(StudyError, match="the field 'loss' is"):
+        store.checks()

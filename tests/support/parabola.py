@@ -13,7 +13,9 @@ import numpy as np
 from study.engines.learner import Bools, Floats, array_size, padded
 from study.machine.facts import Machine
 from study.spec.trial import Trial
-from study.storage.step_times import Calibration, Rounds, key_of
+from study.storage.calibration import Calibration
+from study.storage.rounds import Rounds
+from study.storage.step_times import key_of
 
 CURVATURE = {
     "sgd": 0.5,
@@ -73,8 +75,8 @@ class Parabola:
         self.c, self.w, self.rates = (part.copy() for part in state)
         self.lanes = len(self.w)
 
-    def take(self, lanes: Sequence[int]) -> None:
-        self.calls.append("take")
+    def keep(self, lanes: Sequence[int]) -> None:
+        self.calls.append("keep")
         self.c, self.w, self.rates = (
             self.c[list(lanes)],
             self.w[list(lanes)],

@@ -19,7 +19,7 @@ from study.execution.estimates import guess, measuring_seconds, step_seconds
 from study.spec.networks import network_of
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
-from study.storage.step_times import Calibration
+from study.storage.calibration import Calibration
 from study.tables import compare, cost
 from support.made import STEP_SECONDS, made, stored
 from support.parabola import MACHINE, ParabolaEngine

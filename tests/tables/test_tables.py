@@ -15,7 +15,7 @@ import pytest
 from study import figures, tables
 from study.errors import StudyError
 from study.spec.study import StudySpec
-from study.storage.records import Outcome, Run
+from study.storage.records import Checks, Outcome, Run, Spent
 from study.storage.store import Store
 from support.known import SPEC, made_up, stored
 from support.records import RUN
@@ -138,9 +138,7 @@ def test_costs_one_by_one_are_arrivals_and_whole_budgets() -> None:
     broken = FRAME["outcome"].isin([Outcome.DIVERGED, Outcome.STUCK])
     runs = FRAME.assign(seconds=FRAME["seconds"].where(~broken, 5.0))
     arrived = runs.loc[runs["outcome"] == Outcome.REACHED, "seconds"]
-    costs = tables.costs(
-        runs, [{"seconds": {"train": 20.0, "other": 3.0}}, {"seconds": {"workers": 2.0}}]
-    )
+    costs = tables.costs(runs, [Spent({"train": 20.0, "other": 3.0}), Spent({"workers": 2.0})])
     assert costs["one_by_one_seconds"] == arrived.sum() + 10 * (len(runs) - len(arrived))
     assert costs["one_by_one_stopping_seconds"] == costs["one_by_one_seconds"] - 5 * broken.sum()
     assert costs["spent_seconds"] == 25
@@ -172,7 +170,10 @@ def test_hindsight_tells_what_pruning_would_have_saved() -> None:
         )
         for trial, (end, seen) in zip(trials, ends, strict=True)
     ]
-    checks = {run.id: {"accuracy": seen} for run, (_, seen) in zip(runs, ends, strict=True)}
+    checks = {
+        run.id: Checks(run.id, 50, tuple(seen), tuple(seen))
+        for run, (_, seen) in zip(runs, ends, strict=True)
+    }
     table = tables.hindsight(tables.frame(runs), checks).set_index("optimizer")
     assert table.loc["sgd"].to_dict() == {
         "trials": 2,

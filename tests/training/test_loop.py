@@ -1,4 +1,4 @@
-"""The race on parabolas, where every step is known."""
+"""The loop on parabolas, where every step is known."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from study.engines.learner import LANE_SIZES, array_size
 from study.storage.records import Finish, Outcome
 from study.training.budget import last_check
-from study.training.loop import PATIENCE, Progress, race
+from study.training.loop import CHECKS_AT_CHANCE, Progress, train_lanes
 from study.training.stopwatch import Stopwatch
 from support.parabola import DEAD_ABOVE, Parabola
 
@@ -21,11 +21,11 @@ from support.parabola import DEAD_ABOVE, Parabola
 def finishes(
     rates: list[float], curvatures: list[float] | None = None, **options: Any
 ) -> list[Finish]:
-    """The finishes of a race on parabolas, in the order of the rates."""
+    """The finishes of the loop on parabolas, in the order of the rates."""
     curvatures = curvatures or [1.0] * len(rates)
     learner = Parabola([*curvatures, *[1.0] * (array_size(len(rates)) - len(rates))])
     options = {"target": 0.97, "check_every": 50, "max_steps": 1000} | options
-    return sorted(race(learner, rates, **options), key=lambda finish: finish.lane)
+    return sorted(train_lanes(learner, rates, **options), key=lambda finish: finish.lane)
 
 
 def window_steps(rate: float, c: float, target: float, every: int) -> int:
@@ -96,7 +96,7 @@ def test_divergence_counts_before_the_target() -> None:
             losses[-1] = math.inf
             return losses, np.ones_like(correct)
 
-    (finish,) = race(Lying([1.0]), [0.5], target=0.9, check_every=50, max_steps=500)
+    (finish,) = train_lanes(Lying([1.0]), [0.5], target=0.9, check_every=50, max_steps=500)
     assert (finish.outcome, finish.steps) == (Outcome.DIVERGED, 50)
 
 
@@ -183,7 +183,7 @@ def test_cumulative_lags_the_window_and_validation_reads_the_validation_set() ->
 def test_a_stuck_lane_ends_at_the_first_examination_and_a_slow_one_goes_on() -> None:
     """Only what the learner proves ends a lane; a low accuracy alone does not."""
     dead, slow = finishes([10 * DEAD_ABOVE, 1e-7], max_steps=2000)
-    assert (dead.outcome, dead.steps) == (Outcome.STUCK, PATIENCE * 50)
+    assert (dead.outcome, dead.steps) == (Outcome.STUCK, CHECKS_AT_CHANCE * 50)
     assert (slow.outcome, slow.steps) == (Outcome.CAPPED, 2000)
 
 
@@ -200,7 +200,9 @@ def test_carrying_on_never_changes_a_stuck_lane() -> None:
         def stuck(self, lanes: Any) -> Any:
             return np.zeros(len(lanes), bool)
 
-    (finish,) = race(Patient([1.0]), [10 * DEAD_ABOVE], target=0.97, check_every=50, max_steps=5000)
+    (finish,) = train_lanes(
+        Patient([1.0]), [10 * DEAD_ABOVE], target=0.97, check_every=50, max_steps=5000
+    )
     assert finish.outcome is Outcome.CAPPED
     assert set(finish.accuracies) == {0.0}
 

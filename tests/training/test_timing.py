@@ -27,7 +27,9 @@ from study.machine.quiet import Load
 from study.spec.presets import preset
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
-from study.storage.step_times import Calibration, Rounds, array_key, key_of
+from study.storage.calibration import Calibration
+from study.storage.rounds import Rounds
+from study.storage.step_times import array_key, key_of
 from study.training.timing import PROBE_ROUNDS, ROUNDS, probe, step_times
 from support.parabola import MACHINE, Parabola, ParabolaEngine, calibrated
 

@@ -13,7 +13,7 @@ from study.execution import calibrate, driver
 from study.execution.request import Request
 from study.storage.records import Outcome
 from study.storage.store import Store
-from study.training.verification import Check, choose, summary, verify
+from study.training.verification import Verification, choose, summary, verify
 from support.driving import SPEC, engine
 from support.parabola import ParabolaEngine
 from support.records import RUN
@@ -33,7 +33,7 @@ def test_the_error_is_that_of_the_step_time() -> None:
     """A stored step of 2 ms that takes 2.5 ms by the clock is a fifth too short, whatever the
     steps.
     """
-    check = Check(replace(RUN, seconds=2.0, steps=1000), "reached", 2000, 5.0)
+    check = Verification(replace(RUN, seconds=2.0, steps=1000), "reached", 2000, 5.0)
     assert check.step_time_error == pytest.approx(0.2)
     facts = summary(
         [

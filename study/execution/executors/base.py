@@ -21,7 +21,7 @@ from study.machine.facts import Site
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
 from study.storage.records import Finish, Run
-from study.storage.step_times import Rounds
+from study.storage.rounds import Rounds
 from study.training.group import Context
 from study.training.loop import Progress
 

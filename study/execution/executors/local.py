@@ -73,7 +73,7 @@ class Local:
 
     def _perform(self, task: Task, send: Callable[..., None]) -> None:
         # `train` and `step_times` take the device for themselves, where they read the clock.
-        with device.alone() if isinstance(task, ProbeSizes) else nullcontext():
+        with device.exclusive() if isinstance(task, ProbeSizes) else nullcontext():
             perform(task, self.source.engine, self.stopwatch, send)
 
     def close(self) -> None:

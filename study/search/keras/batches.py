@@ -17,9 +17,10 @@ Batch = tuple[Any, Any, Any]
 
 
 @contextmanager
-def _as_fit_packs(model: Any) -> Iterator[None]:
-    """Hand `train_step` its data as `fit` does, (x, y) without a third None, which `x, y = data`
-    would stumble over.
+def packed_as_fit(model: Any) -> Iterator[None]:
+    """Call the model's `train_step` with (x, y) where there are no sample weights, as `fit` does.
+
+    `train_on_batch` adds a None as the third part, on which `x, y = data` fails.
     """
     import keras
 
@@ -35,36 +36,56 @@ def _as_fit_packs(model: Any) -> Iterator[None]:
             model.train_step = own
 
 
-def _batches(
+def batches_of(
     x: Any, y: Any, sample_weight: Any, size: int, seed: int
 ) -> tuple[Iterator[Batch], int | None]:
-    """Batches (x, y, sample weights) without end, and how many make an epoch if that is known."""
+    """Batches of a user's data without end.
+
+    Args:
+        x: arrays, a `tf.data.Dataset` or a `keras.utils.PyDataset`.
+        y: targets, where x is arrays.
+        sample_weight: weights of the samples, where x is arrays.
+        size: samples a batch, where x is arrays.
+        seed: of the order of arrays and of the batches of a PyDataset.
+
+    Returns:
+        An iterator over (x, y, sample weights), and the batches of an epoch if they are known.
+
+    Raises:
+        StudyError: x can be read only once, has targets beside y, or its parts differ in length.
+    """
     import keras
 
-    tf: Any = sys.modules.get("tensorflow")  # who has a data set of its has imported it
-    length: int | None
+    tf: Any = sys.modules.get("tensorflow")  # imported by whoever made a data set of its
     draw = np.random.default_rng(seed)
     if isinstance(x, Iterator):
         raise StudyError(
             f"x is a {type(x).__name__}, which can be read only once: give arrays, a "
             "tf.data.Dataset or a keras.utils.PyDataset"
         )
-    if (tf is not None and isinstance(x, tf.data.Dataset)) or isinstance(x, keras.utils.PyDataset):
-        if y is not None or sample_weight is not None:
-            raise StudyError(
-                f"x is a {type(x).__name__}, which yields targets and weights itself: leave y "
-                "and sample_weight out"
-            )
-        if isinstance(x, keras.utils.PyDataset):
-            length = x.num_batches
-            return _cycled(
-                lambda: (x[i] for i in (count() if length is None else draw.permutation(length)))
-            ), length
-        cardinality = int(x.cardinality())
-        length = cardinality if cardinality >= 0 else None
-        copy = _apart(x, tf)
-        return _cycled(lambda: copy), length
-    data = keras.tree.map_structure(_array, (x, y, sample_weight))
+    is_dataset = tf is not None and isinstance(x, tf.data.Dataset)
+    if not is_dataset and not isinstance(x, keras.utils.PyDataset):
+        return _of_arrays(keras.tree.map_structure(_array, (x, y, sample_weight)), size, draw)
+    if y is not None or sample_weight is not None:
+        raise StudyError(
+            f"x is a {type(x).__name__}, which yields targets and weights itself: leave y "
+            "and sample_weight out"
+        )
+    if is_dataset:
+        copy, cardinality = _copy_of(x, tf), int(x.cardinality())
+        return _cycled(lambda: copy), cardinality if cardinality >= 0 else None
+    length: int | None = x.num_batches
+
+    def epoch() -> Iterable[Any]:
+        return (x[i] for i in (count() if length is None else draw.permutation(length)))
+
+    return _cycled(epoch), length
+
+
+def _of_arrays(data: Any, size: int, draw: np.random.Generator) -> tuple[Iterator[Batch], int]:
+    """Batches of `size` rows in an order drawn anew each epoch, and their number."""
+    import keras
+
     sizes = sorted({len(array) for array in keras.tree.flatten(data) if array is not None})
     if len(sizes) != 1 or sizes[0] == 0:
         raise StudyError(
@@ -87,7 +108,7 @@ def _rows(array: Any, chosen: Any) -> Any:
 
 
 def _cycled(epoch: Callable[[], Iterable[Any]]) -> Iterator[Batch]:
-    """Epoch after epoch; an empty one raises `StudyError`."""
+    """Epoch after epoch; raises `StudyError` at an empty one."""
     import keras
 
     while True:
@@ -99,9 +120,7 @@ def _cycled(epoch: Callable[[], Iterable[Any]]) -> Iterator[Batch]:
 
 
 def _array(values: Any) -> Any:
-    """An array as `fit` makes it, with floating-point numbers in Keras's precision; None stays
-    None.
-    """
+    """An array as `fit` makes it: floating-point numbers in Keras's precision; None stays None."""
     import keras
 
     if values is None:
@@ -115,12 +134,12 @@ def _array(values: Any) -> Any:
     return array.astype(keras.config.floatx()) if array.dtype.kind == "f" else array
 
 
-def _apart(dataset: Any, tf: Any) -> Any:
-    """A copy of a tf.data.Dataset whose shuffles and caches are its own; the data set itself where
-    TensorFlow cannot make one.
+def _copy_of(dataset: Any, tf: Any) -> Any:
+    """A copy of a tf.data.Dataset with shuffles and caches of its own.
 
-    A shuffle keeps its place between epochs in a resource that the data set's graph names. A graph
-    that names one which does not exist makes it, from the same seeds.
+    The data set itself is returned where TensorFlow cannot copy it. A shuffle keeps its place
+    between epochs in a resource, which the graph of the data set names. If no resource has the
+    name, TensorFlow makes it, from the same seeds; so the copy's graph has new names.
     """
     try:
         variant = tf.data.experimental.to_variant(dataset)

@@ -1,22 +1,25 @@
-"""The learning-rate finder for a Keras model of the user's own: any compiled one, left exactly as
-it was found.
-"""
+"""The learning-rate finder for any compiled Keras model of the user's."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from itertools import chain
 from typing import Any
 
 from study.errors import StudyError
-from study.search.finder import Course, Sweep, ramp, stop_of
-from study.search.keras.batches import Batch, _as_fit_packs, _batches
-from study.search.keras.restore import _same_chances, _same_model, _unresolved_on_error
+from study.search.finder import Sweep, SweepRecorder, ramp, stop_of
+from study.search.keras.batches import Batch, batches_of, packed_as_fit
+from study.search.keras.restore import (
+    build,
+    everything_restored,
+    metrics_restored_on_error,
+    needs_targets,
+    random_states_restored,
+)
 from study.validation import integer
 
 SHORTEST, LONGEST = 200, 500
-"""Steps of a sweep where none are given: an epoch's, within these."""
+"""Bounds of the steps of a sweep where the caller gives none: an epoch is taken, within them."""
 
 
 def find_rate(
@@ -33,39 +36,47 @@ def find_rate(
     seed: int = 0,
     sample_weight: Any = None,
 ) -> Sweep:
-    """Train a compiled Keras model under a rising learning rate, put everything back, and return
-    the curve.
+    """Train a compiled Keras model under a rising learning rate, and leave it as it was.
 
-    Put back, bit for bit, also after an error or Ctrl-C: weights, normalisation statistics, seed
-    generators, optimizer slots and iterations, learning rate or schedule, metrics, the compiled
-    training function, and the random states of Python, NumPy and Keras. A model that was not built
-    is built on the way, as `fit` would. The optimizer keeps its own hyper-parameters; only its rate
-    is led.
+    The optimizer keeps its own hyper-parameters; the sweep sets its rate alone. A model that was
+    not built is built, as `fit` would.
 
-    What cannot be put back is what Keras does not know of: random state that a `PyDataset` or a
-    function inside a data set keeps to itself, and raw `tf.Variable`s outside the model's weights.
+    These are restored, bit for bit, also after an error or Ctrl-C:
+
+    - weights, normalisation statistics and seed generators of the model,
+    - slots, iterations and learning rate or schedule of the optimizer,
+    - metrics and the compiled training function,
+    - the random states of Python, NumPy and Keras.
+
+    Two things are not restored, because Keras does not manage them:
+
+    - random state that a `PyDataset`, or a function inside a data set, keeps to itself,
+    - a raw `tf.Variable` that is not a weight of the model.
 
     Args:
         model: functional, Sequential or subclassed, with its own `train_step` or without.
-        x: arrays (one, a list or a dict), a batched `tf.data.Dataset` or a `keras.utils.PyDataset`;
-            started again when it ends. Arrays and a PyDataset's batches are shuffled by `seed`. Of
-            a `tf.data.Dataset` a copy is read, so that its shuffles go on as if nothing had been;
-            one that TensorFlow cannot copy is read itself, and its next epochs are then in another
-            order.
+        x: arrays (one, a list or a dict), a batched `tf.data.Dataset` or a `keras.utils.PyDataset`.
+            It starts again when it ends. Arrays and the batches of a PyDataset are shuffled by
+            `seed`. A `tf.data.Dataset` is copied, so that its own shuffles are not disturbed. One
+            that TensorFlow cannot copy is read itself; its next epochs then come in another order.
         y: targets, where x is arrays.
-        batch_size: samples a batch, where x is arrays; whole batches only.
+        batch_size: samples a batch, where x is arrays; a smaller last batch is left out.
         low: rate of the first step.
-        high: rate that the ramp ends short of.
-        steps: steps of the ramp; None takes an epoch's, at least 200 and at most 500, and 200 where
-            the length is not known.
+        high: rate at which the ramp would arrive after its last step.
+        steps: steps of the ramp; where None, those of an epoch, within 200 and 500, or 200 if the
+            length of x is not known.
         scale: `log` or `linear`.
-        stop: multiple of the least smoothed loss at which the sweep ends, or None.
+        stop: the sweep ends when the smoothed loss is this many times its smallest value, or never
+            where None.
         seed: of the order of batches.
         sample_weight: weights of the samples, where x is arrays.
 
+    Returns:
+        The sweep, a value a batch; its `suggest` gives a rate.
+
     Raises:
-        StudyError: a model that is not compiled, data that is empty or cannot be read twice, or a
-            value out of its range.
+        StudyError: the model is not compiled, the data is empty or cannot be read twice, or a value
+            is out of its range.
     """
     import keras
 
@@ -75,7 +86,7 @@ def find_rate(
         raise StudyError(
             "the model is not compiled with an optimizer and a loss: call model.compile(...) first"
         )
-    batches, length = _batches(
+    batches, length = batches_of(
         x,
         y,
         sample_weight,
@@ -83,71 +94,49 @@ def find_rate(
         integer("seed", seed, 0, 2**63),
     )
     asked = min(LONGEST, max(SHORTEST, length or 0)) if steps is None else steps
-    course = Course(ramp(low, high, asked, scale), scale, stop_of(stop))
-    with _same_chances():
+    recorder = SweepRecorder(ramp(low, high, asked, scale), scale, stop_of(stop))
+    with random_states_restored():
         first = next(batches)
-    with _unresolved_on_error(model):
-        _sensible(model, first)
-        _build(model, first)
-        return _sweep(model, course, first, batches)
+    with metrics_restored_on_error(model):
+        _check(model, first)
+        build(model, first)
+        return _sweep(model, recorder, first, batches)
 
 
-def _sweep(model: Any, course: Course, first: Batch, batches: Iterator[Batch]) -> Sweep:
-    """Train along the course, and put everything back."""
-    with ExitStack() as undone:
-        undone.enter_context(_same_chances())
-        undone.enter_context(_same_model(model))
-        rate = undone.enter_context(_led_rate(model.optimizer))
-        undone.enter_context(_as_fit_packs(model))
+def _sweep(model: Any, recorder: SweepRecorder, first: Batch, batches: Iterator[Batch]) -> Sweep:
+    """Train along the ramp, and put everything back."""
+    with everything_restored(model) as rate, packed_as_fit(model):
         known = len(model.variables)
-        for value, batch in zip(course.rates, chain([first], batches), strict=False):
+        for value, batch in zip(recorder.rates, chain([first], batches), strict=False):
             rate.assign(value)
             logs = model.train_on_batch(*batch, return_dict=True)
             if len(model.variables) > known:
                 raise StudyError(
-                    "the model made weights in its first training step, which cannot be unmade: "
-                    "call it on a batch first"
+                    "the model made weights in its first training step, which cannot be removed "
+                    "again: call the model on a batch first"
                 )
             if "loss" not in logs:
                 raise StudyError(
-                    f"the model's train_step tells no 'loss', only {', '.join(logs)}: name one so"
+                    f"the model's train_step returns no 'loss', only {', '.join(logs)}: name one so"
                 )
-            accuracy = next(
-                (
-                    float(value)
-                    for name, value in logs.items()
-                    if name == "acc" or name.endswith("accuracy")
-                ),
-                None,
-            )
-            if not course.add(float(logs["loss"]), accuracy):
+            if not recorder.add(float(logs["loss"]), _accuracy(logs)):
                 break
-    return course.sweep()
+    return recorder.sweep()
 
 
-def _build(model: Any, batch: Batch) -> None:
-    """Make the weights, slots and metrics that the first step would make, so that they can be put
-    back.
-    """
-    # Keras offers this to nobody else; where it cannot, the model's own train_step may know how to
-    # call it.
-    try:
-        model._symbolic_build(data_batch=batch)
-    except (RuntimeError, NotImplementedError, ValueError):
-        if model.built and model.trainable_variables and not model.optimizer.built:
-            model.optimizer.build(model.trainable_variables)
+def _accuracy(logs: dict[str, Any]) -> float | None:
+    """The first metric whose name is that of an accuracy."""
+    return next(
+        (float(logs[name]) for name in logs if name == "acc" or name.endswith("accuracy")), None
+    )
 
 
-def _sensible(model: Any, batch: Batch) -> None:
-    """Raise `StudyError` at a batch that no loss could be told of."""
+def _check(model: Any, batch: Batch) -> None:
+    """Raise `StudyError` at a batch from which no loss can be computed."""
     import keras
 
     x, y, _ = batch
-    if (
-        y is None
-        and model._compile_loss is not None
-        and type(model).train_step is keras.Model.train_step
-    ):
+    if y is None and needs_targets(model):
         raise StudyError("there are no targets: give y, or a data set that yields pairs (x, y)")
     sizes = {
         part.shape[0] if len(part.shape) else 0
@@ -159,29 +148,3 @@ def _sensible(model: Any, batch: Batch) -> None:
             "an element of x is no batch of samples with as many targets: batch the data set "
             "first, as with .batch(32)"
         )
-
-
-@contextmanager
-def _led_rate(optimizer: Any) -> Iterator[Any]:
-    """A variable that is the optimizer's learning rate, or that of the one it wraps; a schedule
-    stands aside meanwhile.
-
-    The optimizer itself is led and not a copy: a copy made of its configuration lacks what has no
-    place there, such as the weights that `exclude_from_weight_decay` was told of.
-    """
-    import keras
-
-    while hasattr(optimizer, "inner_optimizer"):
-        optimizer = optimizer.inner_optimizer
-    own = optimizer._learning_rate
-    if isinstance(own, keras.Variable):
-        yield own
-        return
-    rate = keras.Variable(0.0, trainable=False, name="learning_rate")
-    optimizer._track_variable(rate)  # a state that backends with functional updates hand along
-    vars(optimizer)["_learning_rate"] = rate
-    try:
-        yield rate
-    finally:
-        vars(optimizer)["_learning_rate"] = own
-        optimizer._untrack_variable(rate)

@@ -1,38 +1,34 @@
-"""What a sweep puts back in a Keras model."""
+"""What a sweep puts back in a Keras model, and all names of Keras that are not public."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
 
 
 @contextmanager
-def _unresolved_on_error(model: Any) -> Iterator[None]:
-    """After an error, forget what the model's metrics took the data to be, if they had seen none
-    before: Keras settles which accuracy `accuracy` is by the first targets, and it may be the
-    targets that were wrong.
+def everything_restored(model: Any) -> Iterator[Any]:
+    """Put back the model and all random states at the end.
+
+    Args:
+        model: a compiled Keras model with all its weights.
+
+    Yields:
+        The variable that is the optimizer's learning rate meanwhile.
     """
-    metrics = model._compile_metrics
-    unresolved = metrics is not None and not metrics.built
-    try:
-        yield
-    except BaseException:
-        if unresolved:
-            vars(model)["_compile_metrics"] = type(metrics)(  # as untracked as compile leaves it
-                metrics._user_metrics,
-                metrics._user_weighted_metrics,
-                output_names=metrics.output_names,
-            )
-        raise
+    with ExitStack() as stack:
+        stack.enter_context(random_states_restored())
+        stack.enter_context(_variables_restored(model))
+        yield stack.enter_context(_rate_of(model.optimizer))
 
 
 @contextmanager
-def _same_chances() -> Iterator[None]:
-    """Put back the random states of Python, NumPy and Keras."""
+def random_states_restored() -> Iterator[None]:
+    """Put back the random states of Python, NumPy and Keras at the end."""
     from keras.src.backend.common import global_state
 
     def seeds() -> Any:
@@ -53,12 +49,32 @@ def _same_chances() -> Iterator[None]:
 
 
 @contextmanager
-def _same_model(model: Any) -> Iterator[None]:
-    """Put back all variables of the model, its metrics and its optimizers, and the training
-    function.
+def metrics_restored_on_error(model: Any) -> Iterator[None]:
+    """After an error, forget the data that the model's metrics have seen, if it was their first.
 
-    Inside, the function is compiled anew: it must not have the schedule in it, and whatever random
-    state the old one keeps must rest.
+    The first targets settle for Keras which accuracy `accuracy` means, and these targets may have
+    been the error.
+    """
+    metrics = model._compile_metrics
+    unresolved = metrics is not None and not metrics.built
+    try:
+        yield
+    except BaseException:
+        if unresolved:
+            vars(model)["_compile_metrics"] = type(metrics)(  # as untracked as compile leaves it
+                metrics._user_metrics,
+                metrics._user_weighted_metrics,
+                output_names=metrics.output_names,
+            )
+        raise
+
+
+@contextmanager
+def _variables_restored(model: Any) -> Iterator[None]:
+    """Put back all variables of model, metrics and optimizers, and the training function.
+
+    The function is compiled anew inside: it must not contain the schedule, and the random state of
+    the old one must not be used.
     """
     import keras
 
@@ -72,6 +88,58 @@ def _same_model(model: Any) -> Iterator[None]:
         yield
     finally:
         model.train_function = function
-        model.reset_metrics()  # those that the sweep was the first to make
+        model.reset_metrics()  # for those that the sweep was the first to make
         for variable, value in (*before, *metrics):
             variable.assign(value)
+
+
+@contextmanager
+def _rate_of(optimizer: Any) -> Iterator[Any]:
+    """A variable that is the optimizer's learning rate; a schedule is taken out meanwhile.
+
+    The rate of an optimizer that wraps another is that of the inner one. The optimizer itself is
+    used, not a copy. A copy made from its configuration lacks what the configuration does not hold,
+    such as the weights that `exclude_from_weight_decay` named.
+    """
+    import keras
+
+    while hasattr(optimizer, "inner_optimizer"):
+        optimizer = optimizer.inner_optimizer
+    own = optimizer._learning_rate
+    if isinstance(own, keras.Variable):
+        yield own
+        return
+    rate = keras.Variable(0.0, trainable=False, name="learning_rate")
+    # Backends with functional updates pass on the state of tracked variables alone.
+    optimizer._track_variable(rate)
+    vars(optimizer)["_learning_rate"] = rate
+    try:
+        yield rate
+    finally:
+        vars(optimizer)["_learning_rate"] = own
+        optimizer._untrack_variable(rate)
+
+
+def build(model: Any, batch: Any) -> None:
+    """Make the weights, slots and metrics that the first step would make.
+
+    Only what exists before the sweep can be put back.
+
+    Args:
+        model: a compiled Keras model.
+        batch: inputs, targets and sample weights.
+    """
+    # Keras has no public way. Where this one fails, the model's own train_step may still know how
+    # to call the model.
+    try:
+        model._symbolic_build(data_batch=batch)
+    except (RuntimeError, NotImplementedError, ValueError):
+        if model.built and model.trainable_variables and not model.optimizer.built:
+            model.optimizer.build(model.trainable_variables)
+
+
+def needs_targets(model: Any) -> bool:
+    """Whether the model's loss is computed from targets, by Keras's own `train_step`."""
+    import keras
+
+    return model._compile_loss is not None and type(model).train_step is keras.Model.train_step

@@ -1,4 +1,4 @@
-"""Schedules for Keras's own optimizers: Keras's object where it has one, ours where it has none."""
+"""Schedules as Keras's objects: its own where it has the shape, else a `ScheduledRate`."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from study.validation import number
 
 @keras.saving.register_keras_serializable(package="study")
 class ScheduledRate(LearningRateSchedule):
-    """learning_rate x factor(step), saved with a model as text and number.
+    """learning_rate x factor(step), saved with a model as a text and a number.
 
-    Keras finds it again in a process that has imported this module.
+    Keras can load it in a process that has imported this module.
 
     Args:
         schedule: a schedule, or its text.
-        learning_rate: the rate that the factor 1 stands for.
+        learning_rate: the rate where the factor is 1.
     """
 
     def __init__(self, schedule: str | Schedule, learning_rate: float) -> None:
@@ -50,17 +50,19 @@ class ScheduledRate(LearningRateSchedule):
         return self.learning_rate * self.schedule.factor(keras.ops.cast(step, "int64"), keras.ops)
 
     def get_config(self) -> dict[str, Any]:
-        """What it is made of again."""
+        """The arguments of the constructor."""
         return {"schedule": str(self.schedule), "learning_rate": self.learning_rate}
 
 
 def schedule(shape: str | Schedule, learning_rate: float) -> Any:
-    """A Keras schedule of that shape: Keras's own where it has one (cosine with its warm-up, five
-    others without), else a `ScheduledRate`.
+    """A Keras schedule of a shape.
+
+    It is Keras's own where it has the shape: cosine with its warm-up, and five others without one.
+    Else it is a `ScheduledRate`.
 
     Args:
         shape: a schedule, or its text, see `study.spec.schedules`.
-        learning_rate: the rate that the factor 1 stands for.
+        learning_rate: the rate where the factor is 1.
 
     Raises:
         StudyError: no such schedule, or a rate that is not a positive finite number.

@@ -1,6 +1,4 @@
-"""What a schedule is: a factor on the learning rate at each step, with checked arguments and a text
-form.
-"""
+"""What a schedule is: a factor on the learning rate at each step."""
 
 from __future__ import annotations
 
@@ -10,7 +8,7 @@ from dataclasses import Field, dataclass, fields
 from functools import cache, partial
 from typing import Annotated, Any, ClassVar, get_type_hints
 
-from study.validation import flag, integer, number, sequence, share
+from study.validation import flag, integer, number, sequence
 
 Array = Any
 
@@ -19,7 +17,7 @@ Check = Callable[[str, object], Any]
 
 
 LAST_STEP = 2**62
-"""No step comes later: where the starts of ever longer cycles are tabled, the table ends here."""
+"""No step comes later. The table of the starts of ever longer cycles ends here."""
 
 
 def _list_of(check: Check) -> Check:
@@ -59,7 +57,7 @@ Fraction = Annotated[float, partial(number, low=0, high=1)]
 Divisor = Annotated[float, partial(number, low=1, high=1e12)]
 
 
-Share = Annotated[float, share]
+Share = Annotated[float, partial(number, low=0, high=1, inclusive=True)]
 
 
 Flag = Annotated[bool, flag]
@@ -67,17 +65,19 @@ Flag = Annotated[bool, flag]
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """A shape of the learning rate; equal schedules have equal text, and `parse(str(schedule)) ==
-    schedule`.
+    """A shape of the learning rate: a factor on it at each step.
+
+    Equal schedules have equal text, and `parse(str(schedule)) == schedule`.
 
     Args:
-        warmup: steps of linear warm-up before it.
+        warmup: steps of linear warm-up before the shape begins.
 
     Raises:
         StudyError: a value is out of its range.
     """
 
     name: ClassVar[str]
+    climbs: ClassVar[bool] = False
     warmup: Count = 0
 
     def __post_init__(self) -> None:
@@ -85,15 +85,19 @@ class Schedule:
             object.__setattr__(self, name, check(name, getattr(self, name)))
 
     def shape(self, step: Array, xp: Any) -> Array:
-        """The factor at a step, an integer or an array of them, with no warm-up before."""
+        """The factor at a step or an array of steps, without the warm-up."""
         raise NotImplementedError
 
     def factor(self, step: Array, xp: Any) -> Array:
-        """The factor on the learning rate at a step from 0, or at an array of steps.
+        """The factor on the learning rate.
 
         Args:
-            step: integers, so that a place within a cycle is exact at any step.
-            xp: `numpy` or `keras.ops`.
+            step: the step from 0, or an array of steps; integers, so that the place within a cycle
+                is exact at any step.
+            xp: the module that computes, `numpy` or `keras.ops`.
+
+        Returns:
+            The factors, in the shape of `step`.
         """
         if not self.warmup:
             return self.shape(step, xp)
@@ -108,10 +112,10 @@ class Schedule:
         return self.warmup > 0 or self._climbs()
 
     def _climbs(self) -> bool:
-        return False
+        return self.climbs
 
     def _usual(self, field: Field[Any]) -> Any:
-        """The value that an argument has where it is not given."""
+        """The value of an argument that is not given."""
         return field.default
 
     def __str__(self) -> str:
@@ -140,9 +144,7 @@ class Constant(Schedule):
 
 
 def _checks(kind: type[Schedule]) -> dict[str, Check]:
-    """What checks each argument, by its name: the annotation of its type; own arguments first,
-    `warmup` last.
-    """
+    """The check of each argument, by its name: own arguments first, `warmup` last."""
     hints = get_type_hints(kind, include_extras=True)
     warmup, *own = fields(kind)
     return {field.name: hints[field.name].__metadata__[0] for field in (*own, warmup)}
@@ -150,9 +152,7 @@ def _checks(kind: type[Schedule]) -> dict[str, Check]:
 
 @cache
 def _ends(steps: int, t_mul: int) -> tuple[int, ...]:
-    """The steps at which cycles of length steps, steps t_mul, steps t_mul^2, ... end, up to
-    `LAST_STEP`.
-    """
+    """The steps at which cycles of length steps, steps t_mul, steps t_mul^2, ... end."""
     ends = [steps]
     while ends[-1] * t_mul + steps <= LAST_STEP:
         ends.append(ends[-1] * t_mul + steps)
@@ -170,8 +170,9 @@ def _periods(step: Array, steps: int, staircase: bool, xp: Any) -> Array:
 
 
 def _power(xp: Any, base: float, exponent: Array) -> Array:
-    """base^exponent, by the logarithm: in single precision a base near one is too coarse to be
-    raised to a number of steps.
+    """base^exponent, by the logarithm.
+
+    In single precision a base near one is too coarse to be raised to a number of steps.
     """
     return xp.exp(xp.multiply(math.log(base), exponent))
 
@@ -182,9 +183,7 @@ def _half_cosine(x: Array, xp: Any) -> Array:
 
 
 def _text(value: Any) -> str:
-    """A value as it is written: the shortest digits that read back as the same number, lists with
-    slashes.
-    """
+    """A value as text: the shortest digits that read back as the same number."""
     if isinstance(value, tuple):
         return "/".join(map(_text, value))
     if isinstance(value, bool):

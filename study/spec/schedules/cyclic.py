@@ -27,9 +27,7 @@ WINDOWS: dict[str, Callable[[Array, Any], Array]] = {
     "welch": lambda x, xp: 1 - (1 - x) ** 2,
     "hann": lambda x, xp: xp.sin(math.pi / 2 * x) ** 2,
 }
-"""How a cycle rises from 0 at its ends to 1 in its middle, over x from 0 to 1 (Welch's is a
-parabola, Hann's a squared sine).
-"""
+"""How a cycle rises from 0 at its ends to 1 in its middle, over x from 0 to 1."""
 
 
 Window = Annotated[str, partial(choice, allowed=tuple(WINDOWS))]
@@ -49,16 +47,22 @@ Kind = Annotated[str, partial(choice, allowed=tuple(ONE_CYCLE))]
 
 @dataclass(frozen=True, kw_only=True)
 class Triangular(Schedule):
-    """base + (1 - base) window(x) in cycles of 2 `half` steps, x from 0 up to 1 in the middle of a
-    cycle and down again (Smith 2017).
+    """base + (1 - base) window(x) in cycles of 2 half steps, x from 0 to 1 and back.
+
+    Cyclical rates, Smith 2017 (arXiv:1506.01186).
 
     Args:
         half: steps of half a cycle, the stepsize of the paper.
-        base: the floor as a factor of the peak; CLR's is 0.001 : 0.006.
-        window: `triangular`, `welch` (a parabola, 1 - (1 - x)^2) or `hann` (sin^2(pi x / 2)).
+        base: the lowest factor; CLR's is 0.001 : 0.006.
+        window: `triangular`, x; `welch`, 1 - (1 - x)^2; or `hann`, sin^2(pi x / 2).
+
+    >>> import numpy as np
+    >>> Triangular(half=100, base=0).factor(np.array([0, 50, 100, 150]), np).tolist()
+    [0.0, 0.5, 1.0, 0.5]
     """
 
     name = "triangular"
+    climbs = True
     half: Steps
     base: Share = 1 / 6
     window: Window = "triangular"
@@ -68,19 +72,16 @@ class Triangular(Schedule):
         return self.base + (1 - self.base) * WINDOWS[self.window](x, xp) * self._height(step, xp)
 
     def _height(self, step: Array, xp: Any) -> Array:
-        """What the amplitude is scaled by; the base never is (as in CLR's code; its paper lowers
-        both bounds).
-        """
+        """The factor on the amplitude. As in CLR's code the base stays; its paper lowers both."""
         return 1.0
-
-    def _climbs(self) -> bool:
-        return True
 
 
 @dataclass(frozen=True, kw_only=True)
 class Triangular2(Triangular):
-    """`Triangular` whose amplitude halves after every cycle: base + (1 - base) window(x) / 2^i in
-    cycle i from 0; the base stays.
+    """base + (1 - base) window(x) / 2^i in cycle i from 0: the amplitude halves.
+
+    Args:
+        half, base, window: see `Triangular`.
     """
 
     name = "triangular2"
@@ -91,8 +92,11 @@ class Triangular2(Triangular):
 
 @dataclass(frozen=True, kw_only=True)
 class ExpRange(Triangular):
-    """`Triangular` whose amplitude falls at every step: base + (1 - base) window(x) gamma^t; the
-    base stays.
+    """base + (1 - base) window(x) gamma^t: the amplitude falls at every step.
+
+    Args:
+        half, base, window: see `Triangular`.
+        gamma: the factor on the amplitude at each step, in (0, 1].
     """
 
     name = "exp-range"
@@ -104,15 +108,25 @@ class ExpRange(Triangular):
 
 @dataclass(frozen=True, kw_only=True)
 class OneCycle(Schedule):
-    """One rise to the peak and one fall; it stays at its last value, 1 / div_final of the peak.
+    """One rise from 1 / div to the peak and one fall to 1 / div_final, then constant.
 
-    `smith`: linear from 1 / div up to the peak over the share `pct_start` of the steps, down as
-    long again, and then on to 1 / div_final (Smith and Topin 2018). `fastai`: a half-cosine from 1
-    / div to the peak over `pct_start`, and one to 1 / div_final over the rest. A constant that is
-    0, as where it is not given, is the kind's own, see `ONE_CYCLE`. The peak falls on a whole step.
+    Args:
+        steps: steps of the cycle.
+        kind: `smith` rises linearly over the share `pct_start` of the steps, falls over as many
+            again, and then falls on (Smith and Topin 2018). `fastai` rises along a half-cosine over
+            `pct_start`, and falls along another over the rest.
+        div, div_final: the peak over the first and the last rate; 0 is the kind's own, see
+            `ONE_CYCLE`.
+        pct_start: share of the steps before the peak, which falls on a whole step; 0 is the kind's
+            own.
+
+    >>> import numpy as np
+    >>> OneCycle(steps=1000, div=10).factor(np.array([0, 450]), np).tolist()
+    [0.1, 1.0]
     """
 
     name = "one-cycle"
+    climbs = True
     steps: Steps
     kind: Kind = "smith"
     div: Divisor = 0.0
@@ -135,7 +149,7 @@ class OneCycle(Schedule):
         return ONE_CYCLE[self.kind].get(field.name, field.default)
 
     def _knots(self) -> list[tuple[int, float]]:
-        """The steps at which phases begin and end, with the factors there."""
+        """The steps at which phases begin and end, each with its factor."""
         start, end, top = 1 / self.div, 1 / self.div_final, round(self.pct_start * self.steps)
         return [
             (0, start),
@@ -154,6 +168,3 @@ class OneCycle(Schedule):
             done = x if self.kind == "smith" else 1 - _half_cosine(x, xp)
             value = (1 - done) * value + done * aim
         return value
-
-    def _climbs(self) -> bool:
-        return True

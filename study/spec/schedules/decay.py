@@ -30,8 +30,16 @@ from study.validation import integer
 
 @dataclass(frozen=True, kw_only=True)
 class Exponential(Schedule):
-    """rate^(t / steps); with `staircase` the quotient is a whole number (TensorFlow 1's
-    exponential_decay).
+    """rate^(t / steps).
+
+    Args:
+        rate: the factor after `steps` steps, in (0, 1].
+        steps: see the formula.
+        staircase: take the whole part of t / steps. As exponential_decay of TensorFlow 1.
+
+    >>> import numpy as np
+    >>> round(Exponential(rate=0.5, steps=100).factor(200, np).item(), 6)
+    0.25
     """
 
     name = "exponential"
@@ -45,8 +53,16 @@ class Exponential(Schedule):
 
 @dataclass(frozen=True, kw_only=True)
 class InverseTime(Schedule):
-    """1 / (1 + rate t / steps); with `staircase` t / steps is a whole number (TensorFlow 1's
-    inverse_time_decay).
+    """1 / (1 + rate t / steps).
+
+    Args:
+        rate: see the formula, above 0.
+        steps: see the formula.
+        staircase: take the whole part of t / steps. As inverse_time_decay of TensorFlow 1.
+
+    >>> import numpy as np
+    >>> InverseTime(rate=1, steps=100).factor(300, np).item()
+    0.25
     """
 
     name = "inverse-time"
@@ -60,8 +76,15 @@ class InverseTime(Schedule):
 
 @dataclass(frozen=True, kw_only=True)
 class Piecewise(Schedule):
-    """factors[0] up to and with step boundaries[0], factors[i] up to and with boundaries[i], the
-    last one after (TensorFlow 1, Keras).
+    """factors[i] up to and with step boundaries[i], then the last factor.
+
+    Args:
+        boundaries: rising steps.
+        factors: one more than the boundaries. As in TensorFlow 1 and Keras.
+
+    >>> import numpy as np
+    >>> Piecewise(boundaries=(100,), factors=(1, 0.5)).factor(101, np).item()
+    0.5
     """
 
     name = "piecewise"
@@ -88,8 +111,17 @@ class Piecewise(Schedule):
 
 @dataclass(frozen=True, kw_only=True)
 class Polynomial(Schedule):
-    """(1 - end) (1 - t / steps)^power + end, then `end`; with `cycle` over the first multiple of
-    `steps` that t has not passed.
+    """(1 - end) (1 - t / steps)^power + end, then `end`.
+
+    Args:
+        steps: steps of the decay.
+        end: the last factor, in [0, 1].
+        power: see the formula, above 0.
+        cycle: take the first multiple of `steps` that t has not passed in their place.
+
+    >>> import numpy as np
+    >>> Polynomial(steps=100, power=2).factor(50, np).item()
+    0.25
     """
 
     name = "polynomial"
@@ -113,8 +145,15 @@ class Polynomial(Schedule):
 
 @dataclass(frozen=True, kw_only=True)
 class Cosine(Schedule):
-    """(1 - alpha) (1 + cos(pi t / steps)) / 2 + alpha, then `alpha` (Loshchilov and Hutter 2017,
-    without restarts).
+    """(1 - alpha) (1 + cos(pi t / steps)) / 2 + alpha, then `alpha`.
+
+    Args:
+        steps: steps of the decay.
+        alpha: the last factor, in [0, 1]. Loshchilov and Hutter 2017, without restarts.
+
+    >>> import numpy as np
+    >>> round(Cosine(steps=100).factor(50, np).item(), 6)
+    0.5
     """
 
     name = "cosine"
@@ -129,14 +168,23 @@ class Cosine(Schedule):
 
 @dataclass(frozen=True, kw_only=True)
 class CosineRestarts(Schedule):
-    """(1 - alpha) m_mul^i (1 + cos(pi x)) / 2 + alpha at the share x of cycle i, which is steps
-    t_mul^i long.
+    """(1 - alpha) m_mul^i (1 + cos(pi x)) / 2 + alpha at the share x of cycle i.
 
-    SGDR (Loshchilov and Hutter 2017), in Keras's form. Cycles are whole steps, so `t_mul` is a
-    whole number.
+    SGDR (Loshchilov and Hutter 2017), in the form of Keras.
+
+    Args:
+        steps: steps of the first cycle.
+        t_mul: each cycle is this many times as long as the one before; a whole number.
+        m_mul: each cycle's peak is this many times that of the one before.
+        alpha: the factor at the end of a cycle, in [0, 1].
+
+    >>> import numpy as np
+    >>> CosineRestarts(steps=100, m_mul=0.5).factor(np.array([0, 100, 300]), np).tolist()
+    [1.0, 0.5, 0.25]
     """
 
     name = "cosine-restarts"
+    climbs = True
     steps: Steps
     t_mul: Annotated[int, partial(integer, low=1, high=1000)] = 2
     m_mul: Positive = 1.0
@@ -156,6 +204,3 @@ class CosineRestarts(Schedule):
         return (1 - self.alpha) * _power(xp, self.m_mul, cycle) * _half_cosine(
             xp.divide(place, length), xp
         ) + self.alpha
-
-    def _climbs(self) -> bool:
-        return True

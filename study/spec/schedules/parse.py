@@ -1,4 +1,4 @@
-"""Schedules by name: their text form, and the rates that they give."""
+"""Schedules by name: their text form, and their rates."""
 
 from __future__ import annotations
 
@@ -44,7 +44,10 @@ SCHEDULES: dict[str, type[Schedule]] = {
 
 
 def parse(text: object) -> Schedule:
-    """The schedule that a text names, `NAME[:key=value,key=value]`; a schedule is itself.
+    """The schedule that a text names, `NAME[:key=value,key=value]`. A schedule names itself.
+
+    >>> parse("cosine:steps=2000,warmup=100")
+    Cosine(warmup=100, steps=2000, alpha=0.0)
 
     Raises:
         StudyError: an unknown name or key, a key that is missing or comes twice, or a value out of
@@ -81,15 +84,26 @@ def parse(text: object) -> Schedule:
 def rates(
     schedule: Schedule, learning_rates: ArrayLike, start: int, count: int
 ) -> NDArray[np.float64]:
-    """The rates (T, K) of lanes of learning rates (K,) at the T = `count` steps from `start` on."""
+    """The rates of several lanes over some steps.
+
+    Args:
+        schedule: the factor on the learning rate.
+        learning_rates: (K,), one a lane.
+        start: the first step.
+        count: T, the number of steps.
+
+    Returns:
+        (T, K).
+
+    >>> rates(parse("linear-ramp:low=0.5,steps=2"), [0.25, 1.0], 0, 3).tolist()
+    [[0.125, 0.5], [0.1875, 0.75], [0.25, 1.0]]
+    """
     factors = schedule.factor(np.arange(start, start + count), np)
     return np.asarray(factors, np.float64)[:, None] * np.asarray(learning_rates, np.float64)
 
 
-def told() -> list[tuple[str, str, str]]:
-    """Each schedule's name, its arguments with what they are where they are not given, and what it
-    is in a line.
-    """
+def describe() -> list[tuple[str, str, str]]:
+    """Each schedule's name, its arguments with their defaults, and its formula in a line."""
     rows = []
     for name, kind in SCHEDULES.items():
         warmup, *own = fields(kind)

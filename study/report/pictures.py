@@ -1,0 +1,76 @@
+"""The report's figures as pictures inside the page."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+
+from study import figures, tables
+
+DPI = 150
+"""Dots an inch, as the figures' own files have: a picture opened at its full size is larger than
+the page's column.
+"""
+
+
+ALT = {
+    "valley": (
+        "Seconds of training against learning rate, both logarithmic, a curve an "
+        "optimizer; above it how each other trial ended"
+    ),
+    "envelope": "The fastest and the slowest optimizer's seconds at each learning rate",
+    "profile": "Share of each optimizer's trials that arrive within a multiple of the fastest time",
+    "curves": (
+        "Validation accuracy against seconds of training, a curve an optimizer at its best rate"
+    ),
+    "size": (
+        "Seconds of training against weights at one rate, a dot a trial, with its straight line"
+    ),
+    "sizes": "Seconds of training against weights at every rate, each with its straight line",
+    "size-valley": "Seconds of training against learning rate, a curve for each model size",
+    "slopes": "Seconds for each million weights more, against learning rate, with 95 % intervals",
+    "size-parts": (
+        "Steps to the target against weights at every rate; below, milliseconds of a "
+        "step against weights"
+    ),
+}
+"""What each figure shows, for readers who do not see it."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure as a PNG in base 64, with its name and a sentence on what it shows."""
+
+    name: str
+    alt: str
+    data: str
+
+
+def picture(figure: Figure, name: str, alt: str) -> Picture:
+    """Make a picture of a figure.
+
+    Args:
+        figure: the figure.
+        name: its name.
+        alt: what it shows, for those who do not see it.
+
+    Returns:
+        The picture.
+    """
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=DPI, format="png")
+    return Picture(name, alt, base64.b64encode(buffer.getvalue()).decode())
+
+
+def drawings(study: tables.StoredStudy) -> list[Picture]:
+    """Every figure of a study."""
+    found = []
+    for name, figure in figures.draw(study.runs, study.curves).items():
+        kind = max((kind for kind in ALT if name.startswith(kind)), key=len)
+        of = name[len(kind) + 1 :].replace("-", " ")
+        label = f"{name.replace('-', ' ')} of {study.spec.name}"
+        found.append(picture(figure, label, f"{ALT[kind]} ({of})" if of else ALT[kind]))
+    return found

@@ -1,0 +1,193 @@
+"""A stored study in memory: each of its files is read once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TypeAlias
+
+import pandas as pd
+
+from study.spec.study import StudySpec
+from study.storage.jsonl import Row
+from study.storage.records import Checks, Run, Spent
+from study.storage.store import Store
+from study.tables.rows import curves_of, frame, of_machine
+
+
+@dataclass(frozen=True)
+class StoredStudy:
+    """A study's folder in memory. A file is read when it is first needed, and never again.
+
+    Every function that takes a study's folder takes this in its place; what is written into the
+    folder later is not seen.
+
+    Args:
+        folder: the study's folder.
+        machine: name or fingerprint of the machine whose runs to take; all machines' if None.
+    """
+
+    folder: str | Path
+    machine: str | None = None
+
+    @cached_property
+    def store(self) -> Store:
+        """The folder on the disk."""
+        return Store(Path(self.folder))
+
+    @cached_property
+    def spec(self) -> StudySpec:
+        """What the study was asked for. A folder without a study raises `StudyError`."""
+        return self.store.spec()
+
+    @cached_property
+    def all_records(self) -> list[Run]:
+        """The runs of every machine. A line that cannot be read raises `StudyError`."""
+        _ = self.spec  # refuses a folder without a study
+        return self.store.runs()
+
+    @cached_property
+    def records(self) -> list[Run]:
+        """The runs of `machine`. `StudyError` is raised if that machine has none."""
+        return of_machine(self.all_records, self.machine, self.folder)
+
+    @cached_property
+    def runs(self) -> pd.DataFrame:
+        """The runs of `machine` as a table, one row a trial; see `frame`."""
+        return frame(self.records)
+
+    @cached_property
+    def all_curves(self) -> pd.DataFrame:
+        """The validation curves of every machine; see `curves`."""
+        parts = []
+        for row in self.store.curves():
+            part = pd.DataFrame({"accuracy": row.accuracy})
+            part["step"] = (part.index + 1) * row.check_every
+            part["seconds"] = part["step"] * row.step_seconds
+            same = ("optimizer", "learning_rate", "width", "seed", "outcome", "fingerprint")
+            parts.append(part.assign(**{name: getattr(row, name) for name in same}))
+        return _long(parts, CURVE_COLUMNS)
+
+    @cached_property
+    def curves(self) -> pd.DataFrame:
+        """The validation curves of the machines that `runs` are of."""
+        return curves_of(self.all_curves, self.runs)
+
+    @cached_property
+    def checks(self) -> Mapping[str, Checks]:
+        """What every check of every trial saw, by the trial's id."""
+        return self.store.checks()
+
+    @cached_property
+    def spent(self) -> list[Spent]:
+        """Where the time of each process went."""
+        return self.store.spent()
+
+    @cached_property
+    def facts(self) -> Row:
+        """What machine.json states: the machine of the last run, and versions."""
+        return self.store.machine()
+
+    @property
+    def elsewhere(self) -> int:
+        """How many stored trials are of machines other than `machine`."""
+        return len(self.all_records) - len(self.records)
+
+
+Source: TypeAlias = StoredStudy | str | Path
+"""A study: its folder, or what was read of it."""
+
+
+CURVE_COLUMNS = (
+    *("optimizer", "learning_rate", "width", "seed", "outcome"),
+    *("step", "seconds", "accuracy", "fingerprint"),
+)
+
+
+CHECK_COLUMNS = ("id", "step", "accuracy", "loss")
+
+
+def stored(folder: Source, machine: str | None = None) -> StoredStudy:
+    """A study in memory, from its folder; one that is in memory already is not read again.
+
+    Args:
+        folder: the study's folder, or a `StoredStudy`.
+        machine: name or fingerprint of the machine whose runs to take. None keeps that of a study
+            in memory, and means all machines for a folder.
+
+    Returns:
+        The study.
+    """
+    if not isinstance(folder, StoredStudy):
+        return StoredStudy(folder, machine)
+    return folder if machine in (None, folder.machine) else replace(folder, machine=machine)
+
+
+def load(folder: Source, machine: str | None = None) -> pd.DataFrame:
+    """The stored runs of a study, one row a trial; see `frame`.
+
+    Args:
+        folder: the study's folder, or a `StoredStudy`.
+        machine: name or fingerprint of the machine whose runs to take; all machines' if None.
+
+    Returns:
+        The table of `frame`.
+
+    Raises:
+        StudyError: the folder holds no study, a line cannot be read, or there is no run of that
+            machine; the sentence says which.
+    """
+    return stored(folder, machine).runs
+
+
+def checks(folder: Source) -> pd.DataFrame:
+    """Accuracy and loss at every check of every stored trial, one row a check.
+
+    Columns:
+        id: the trial's identity.
+        step: the training step of the check.
+        accuracy: the study's metric, in [0, 1].
+        loss: the loss.
+    """
+    parts = []
+    for id_, row in stored(folder).checks.items():
+        part = pd.DataFrame({"id": id_, "accuracy": row.accuracy, "loss": row.loss})
+        part["step"] = (part.index + 1) * row.check_every
+        parts.append(part)
+    return _long(parts, CHECK_COLUMNS)
+
+
+def curves(folder: Source) -> pd.DataFrame:
+    """Validation accuracy over training of each optimizer at its best rate, one row a check.
+
+    Columns:
+        optimizer, learning_rate, width, seed: what was trained.
+        outcome: how the training ended; empty in older studies.
+        step: the training step of the check.
+        seconds: seconds of training, step x step time alone.
+        accuracy: validation accuracy, in [0, 1].
+        fingerprint: the machine that the step time is of; empty if it is not known.
+    """
+    return stored(folder).all_curves
+
+
+def elsewhere(folder: Source, runs: pd.DataFrame) -> int:
+    """The number of trials that are stored in a study and not among these runs.
+
+    Args:
+        folder: the study's folder, or a `StoredStudy`.
+        runs: the runs of one machine, as `load` gives them.
+
+    Returns:
+        The number of trials, all of other machines.
+    """
+    return len({run.id for run in stored(folder).all_records} - set(runs["id"]))
+
+
+def _long(parts: list[pd.DataFrame], columns: tuple[str, ...]) -> pd.DataFrame:
+    """The parts below each other, with these columns."""
+    if not parts:
+        return pd.DataFrame(columns=list(columns))
+    return pd.concat(parts, ignore_index=True)[list(columns)]
