@@ -149,6 +149,7 @@ from study.cli import main as cli, option_sets
 from study.execution import driver
 from study.execution.request import Request
 from support.driving import engine
+from study.execution.request import Request
 from support.faults import SPEC, lost, toml
 from study.storage.store import Store
 disk, whole, times = Path(sys.argv[1]), Store(Path(sys.argv[2])), int(sys.argv[3])
