@@ -42,51 +42,65 @@ def train_pending(
     Raises:
         StudyError: a step time is not known, or workers died.
     """
-    parts: dict[str, float] = {}
-    done: set[str] = set()
-    hung: list[Run] = []
-
-    def record(run: Run, finish: Finish | None) -> None:
-        if run.seconds_source == "reconstructed":
-            run = replace(run, quiet=times.quiet(run.trial))
-        store.append(run, finish)
-        done.add(run.id)
-        bar.ended(run)
-        ended(run)
-
-    def receive(index: int, event: Event) -> None:
-        match event:
-            case Checked(progress):
-                bar.step(index, progress, todo.groups[index])
-            case Ended(run, finish):
-                record(run, finish)
-            case Hung(run):
-                hung.append(run)
-                if run.lanes == 1:
-                    record(run, None)
-            case Spent(seconds):
-                for name, value in seconds.items():
-                    parts[name] = parts.get(name, 0.0) + value
-
+    books = _Books(store, times, bar, ended)
     while todo.groups:
         bar.start(todo, times)
-        tasks = [
-            TrainGroup(trials, step_times_of(trials, times), context) for trials in todo.groups
-        ]
+        tasks = [TrainGroup(group, step_times_of(group, times), context) for group in todo.groups]
+        books.groups = todo.groups
         try:
-            executor.run(tasks, receive)
+            executor.run(tasks, books.enter)
             break
         except StudyError:
-            if not hung:
+            if not books.hung:
                 raise
-        # Do not store the hang of an array: one of its trials may have caused it, so each is tried
-        # alone.
-        alone = [run.trial for run in hung if run.id not in done]
-        hung.clear()
+        alone = books.to_try_alone()
         again = f", and {len(alone)} trials are tried again alone" if alone else ""
         bar.say(f"no check in {context.silence:g} s: a worker was ended{again}")
-        todo = _without(todo, done, alone)
-    return parts
+        todo = _without(todo, books.done, alone)
+    return books.parts
+
+
+class _Books:
+    """Stores what the events of training groups tell, and remembers what hung."""
+
+    def __init__(
+        self, store: Store, times: Calibration, bar: Bar, ended: Callable[[Run], None]
+    ) -> None:
+        self.store, self.times, self.bar, self.ended = store, times, bar, ended
+        self.groups: Sequence[tuple[Trial, ...]] = ()
+        self.parts: dict[str, float] = {}
+        self.done: set[str] = set()
+        self.hung: list[Run] = []
+
+    def enter(self, index: int, event: Event) -> None:
+        """Take down an event of the group at `index`."""
+        match event:
+            case Checked(progress):
+                self.bar.step(index, progress, self.groups[index])
+            case Ended(run, finish):
+                self._store(run, finish)
+            case Hung(run):
+                self.hung.append(run)
+                # Do not store the hang of an array: one of its trials may have caused it.
+                if run.lanes == 1:
+                    self._store(run, None)
+            case Spent(seconds):
+                for name, value in seconds.items():
+                    self.parts[name] = self.parts.get(name, 0.0) + value
+
+    def _store(self, run: Run, finish: Finish | None) -> None:
+        if run.seconds_source == "reconstructed":
+            run = replace(run, quiet=self.times.quiet(run.trial))
+        self.store.append(run, finish)
+        self.done.add(run.id)
+        self.bar.ended(run)
+        self.ended(run)
+
+    def to_try_alone(self) -> list[Trial]:
+        """The trials of arrays that hung, which are forgotten here."""
+        alone = [run.trial for run in self.hung if run.id not in self.done]
+        self.hung.clear()
+        return alone
 
 
 def _without(todo: Plan, done: set[str], alone: Sequence[Trial]) -> Plan:
