@@ -102,18 +102,17 @@ class Momentum:
 
 @dataclass(frozen=True)
 class KerasMomentum:
-    """v <- m v + rate g; w <- w - v.
+    """v <- m v - rate g; w <- w + v.
 
-    Old gradients keep the rate of their own step (SGD with momentum of Keras 3, whose velocity has
-    the opposite sign).
+    Old gradients keep the rate of their own step (SGD with momentum of Keras 3).
     """
 
     start: ClassVar[Velocity] = Velocity(0.0)
 
     def update(self, gradient: Array, state: Velocity, step: Step) -> tuple[Array, Velocity]:
         """See `Rule.update`."""
-        velocity = step.momentum * state.velocity + step.rate * gradient
-        return velocity, Velocity(velocity)
+        velocity = step.momentum * state.velocity - step.rate * gradient
+        return -velocity, Velocity(velocity)
 
 
 class Moments(NamedTuple):
