@@ -80,9 +80,9 @@ def _rich_table(
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     for name, side in zip(header, right, strict=True):
-        drawn.add_column(name, justify="right" if side else "left", overflow="fold")
+        drawn.add_column(name, justify="right" if side else "left", no_wrap=side, overflow="fold")
     for row in rows:
         drawn.add_row(*map(Text, row))
     Console().print(drawn)

@@ -35,7 +35,7 @@ Folder = Annotated[
 ]
 Folders = Annotated[
     list[Path],
-    typer.Argument(metavar="DIR...", help="The folders of one or more studies.", parser=path_of),
+    typer.Argument(metavar="DIR", help="The folders of one or more studies.", parser=path_of),
 ]
 Out = Annotated[
     str | None,

@@ -19,7 +19,7 @@ commands = Family("Share")
 def import_published(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE...", help="The published project's CSV and .xlsx files."),
+        typer.Argument(metavar="FILE", help="The published project's CSV and .xlsx files."),
     ],
     out: MakeIn,
     target: Annotated[

@@ -100,13 +100,14 @@ def calibrate(
                 [
                     *(time.network, f"{time.width:g}", time.optimizer, str(time.batch)),
                     f"{1e3 * time.seconds:.3f}",
-                    f"{1e3 * time.low:.3f} to {1e3 * time.high:.3f}",
+                    f"{1e3 * time.low:.3g} to {1e3 * time.high:.3g}",
                     {True: "quiet", False: "busy", None: "-"}[time.quiet],
-                    f"{time.measured_at[:16]}{' (in use)' if time == known.times[key] else ''}",
+                    time.measured_at[:16].replace("T", " "),
+                    "used" if time == known.times[key] else "",
                 ]
             )
-    header = ["network", "width", "optimizer", "batch", "ms a step", "quartiles", "machine"]
-    table([*header, "measured"], rows)
+    header = ["network", "width", "optimizer", "batch", "ms", "quartiles", "load"]
+    table([*header, "measured", ""], rows)
     typer.echo(f"Stored in {', '.join(str(path) for path in known.paths)}")
 
 

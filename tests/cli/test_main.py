@@ -335,10 +335,16 @@ def test_a_busy_machine_and_a_target_out_of_reach_are_told_wherever_they_matter(
     assert noise in [text.get_text() for text in drawn.texts]
     assert any("no trial reached 99 %" in text.get_text() for text in drawn.axes[1].texts)
     assert json.loads(called("status", folder, "--json").stdout)["busy"] == 2
+    quiet = called("-q", "run", *options, "--json")
+    assert json.loads(quiet.stdout)["outcomes"] == {"capped": 2}
+    assert quiet.stderr == ""
+    aside = called("run", *options, "--json")
+    assert aside.stdout == quiet.stdout
+    assert f"note: {noise}" in aside.stderr
     monkeypatch.setattr("study.machine.quiet.Load.quiet", True)
     again = called("calibrate", "smoke", "--optimizers", "sgd", "--out", folder, "--again").stdout
-    assert re.search(r"busy +\S+\n", again)
-    assert re.search(r"quiet +\S+ \(in use\)\n", again)
+    assert re.search(r"busy +\S+ \S+\n", again)
+    assert re.search(r"quiet +\S+ \S+ +used\n", again)
     assert {run.quiet for run in Store(folder).runs()} == {False}, (
         "stored rows keep what they were given"
     )
