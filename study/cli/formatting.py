@@ -1,48 +1,144 @@
-"""Numbers and tables as text."""
+"""What is printed: numbers and tables as text, notes beside them, and files that were written."""
 
 from __future__ import annotations
 
+import json
+import logging
 import math
+import re
+import sys
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import typer
 
-def _outcomes(outcomes: Any) -> str:
-    return ", ".join(f"{count} {name}" for name, count in sorted(Counter(outcomes).items()))
+LOG = logging.getLogger("study")
+"""Its level is what the user wants to hear: errors alone, notes too, or every decision."""
 
 
-def _best(table: Any) -> str:
-    """The best-rate table for a terminal."""
-    lines = [
-        (
-            f"{'optimizer':10} {'arrived':>10} {'lowest':>9} {'highest':>9} {'best rate':>10} "
-            f"{'seconds':>8} {'steps':>7}"
-        )
+def listen(level: int) -> None:
+    """Set the level; what is logged goes to standard error, as it is now."""
+    LOG.handlers = [logging.StreamHandler(sys.stderr)]
+    LOG.setLevel(level)
+
+
+def note(sentences: Iterable[str]) -> None:
+    """Print notes where people read the answer."""
+    _note(sentences, aside=False)
+
+
+def note_aside(sentences: Iterable[str]) -> None:
+    """Print notes on standard error: standard output is for programs."""
+    _note(sentences, aside=True)
+
+
+def _note(sentences: Iterable[str], aside: bool) -> None:
+    if LOG.isEnabledFor(logging.WARNING):
+        for sentence in sentences:
+            typer.echo(f"note: {sentence}", err=aside)
+
+
+def written(paths: Iterable[Any], indent: str = "", aside: bool = False) -> None:
+    """Name the files that were written, one a line."""
+    for path in paths:
+        typer.echo(f"{indent}{path}", err=aside)
+
+
+def as_json(answer: Any) -> None:
+    """Print an answer for programs."""
+    typer.echo(json.dumps(answer))
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table: with a line under its header on a terminal, plain where it is piped.
+
+    Columns of numbers are aligned on the right. An unnamed column holds remarks.
+    """
+    cells = [list(row) for row in rows]
+    right = [
+        all(re.match(r"[-+.\d]|inf|$", row[i]) for row in cells) and bool(name)
+        for i, name in enumerate(header)
     ]
-    several = len(set(table["width"])) > 1
-    for row in table.itertuples():
-        arrived = f"{row.arrived} of {row.rates}"
-        tail = f"  width {row.width:g}" if several else ""
-        if row.arrived == 0:
-            lines.append(
-                f"{row.optimizer:10} {arrived:>10} {'-':>9} {'-':>9} {'-':>10} {'-':>8} "
-                f"{'-':>7}{tail}"
-            )
-            continue
-        edge = "  at the grid's edge: a better rate may lie beyond" if row.at_edge else ""
-        rates = f"{row.lowest:9.3g} {row.highest:9.3g} {row.best_rate:10.3g}"
-        steps = f"{'-':>7}" if math.isnan(row.steps) else f"{row.steps:7.0f}"
-        lines.append(
-            f"{row.optimizer:10} {arrived:>10} {rates} {row.seconds:8.2f} {steps}{tail}{edge}"
+    if sys.stdout.isatty():
+        _rich_table(header, cells, right)
+        return
+    widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
+    for row in [header, *cells]:
+        parts = [
+            cell.rjust(width) if side else cell.ljust(width)
+            for cell, width, side in zip(row, widths, right, strict=True)
+        ]
+        typer.echo("  ".join(parts).rstrip())
+
+
+def _rich_table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool]
+) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name, side in zip(header, right, strict=True):
+        drawn.add_column(name, justify="right" if side else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*map(Text, row))
+    Console().print(drawn)
+
+
+def frame(values: Any, digits: int = 3) -> None:
+    """Print a DataFrame without its index, floats with that many digits."""
+    table(
+        [str(name) for name in values.columns],
+        [[cell(value, digits) for value in row] for row in values.itertuples(index=False)],
+    )
+
+
+def cell(value: Any, digits: int = 3) -> str:
+    """A value of a table; `-` where there is none."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "-"
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
+
+
+def outcomes(values: Iterable[str]) -> str:
+    """Counts of outcomes: `3 capped, 6 reached`."""
+    return ", ".join(f"{count} {name}" for name, count in sorted(Counter(values).items()))
+
+
+def best(found: Any) -> None:
+    """Print the table of best rates."""
+    several = len(set(found["width"])) > 1
+    header = ["optimizer", "arrived", "lowest", "highest", "best rate", "seconds", "steps"]
+    rows = []
+    for row in found.itertuples():
+        numbers = ["-"] * 5
+        if row.arrived:
+            rates = (f"{rate:.3g}" for rate in (row.lowest, row.highest, row.best_rate))
+            steps = "-" if math.isnan(row.steps) else f"{row.steps:.0f}"
+            numbers = [*rates, f"{row.seconds:.2f}", steps]
+        edge = row.arrived and row.at_edge
+        rows.append(
+            [
+                row.optimizer,
+                f"{row.arrived} of {row.rates}",
+                *numbers,
+                *([f"{row.width:g}"] if several else []),
+                "at the grid's edge: a better rate may lie beyond" if edge else "",
+            ]
         )
-    return "\n".join(lines)
+    table([*header, *(["width"] if several else []), ""], rows)
 
 
-def _times(ratio: float) -> str:
+def times(ratio: float) -> str:
+    """A ratio in words."""
     return f"{ratio:.1f} times"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds in words: `82 s`, `1.4 min`, `2.0 h`."""
     return (
         f"{seconds:.0f} s"
         if seconds < 100

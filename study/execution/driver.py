@@ -37,9 +37,10 @@ class Outlook:
     times: Calibration
     use: Resources
     stored: list[Run]
+    folder: Path
 
 
-def outlook(request: Request, say: Callable[[str], object] = lambda sentence: None) -> Outlook:
+def outlook(request: Request, warn: Warn = lambda sentences: None) -> Outlook:
     """The plan of the remaining trials, the step times it uses and the stored runs.
 
     Nothing is written.
@@ -49,10 +50,10 @@ def outlook(request: Request, say: Callable[[str], object] = lambda sentence: No
     """
     stopwatch = Stopwatch()
     source = Source(request.spec.dataset, request.engine, stopwatch)
-    with closing(open_executor(request, source, stopwatch, say)) as executor:
+    with closing(open_executor(request, source, stopwatch, warn)) as executor:
         study = open_study(request, executor.site)
         use = executor.limits(study.spec, study.pending)
-        return Outlook(study.plan(use), study.times, use, study.stored)
+        return Outlook(study.plan(use), study.times, use, study.stored, study.store.folder)
 
 
 def run(request: Request, *, warn: Warn = lambda sentences: None, progress: bool = True) -> Path:
@@ -80,7 +81,7 @@ def run(request: Request, *, warn: Warn = lambda sentences: None, progress: bool
         if request.out is not None:  # a wrong folder is told before any worker is waited for
             store = Store(folder_of(request.spec, request.out))
             stack.enter_context(store.writing())
-        executor = open_executor(request, source, stopwatch, lambda sentence: warn([sentence]))
+        executor = open_executor(request, source, stopwatch, warn)
         stack.callback(executor.close)
         if store is None:
             store = Store(folder_of(request.spec, None, executor.site))

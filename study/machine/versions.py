@@ -61,7 +61,7 @@ def versions_of(engine: str) -> tuple[tuple[str, str], ...]:
         "threads": os.environ.get(THREADS[engine]),
     }
     found += [(name, value) for name, value in settings.items() if value]
-    return (*found, ("study", _commit()))
+    return (*found, ("study", project_version()))
 
 
 def versions(engine: str = "tensorflow") -> dict[str, str]:
@@ -74,7 +74,8 @@ def versions(engine: str = "tensorflow") -> dict[str, str]:
     return dict(versions_of(engine))
 
 
-def _commit() -> str:
+def project_version() -> str:
+    """The project's commit, or its version where a wheel installed it."""
     root = Path(__file__).parent.parent.parent
     if not (root / ".git").exists():
         # The package is installed. A repository around it belongs to somebody else.

@@ -50,7 +50,7 @@ def smooth(losses: Floats) -> Floats:
 
     Kingma and Ba 2015, section 3.
 
-    >>> smooth(np.array([2.0, 2.0])).tolist()
+    >>> smooth(np.array([2.0, 2.0])).round(6).tolist()
     [2.0, 2.0]
     """
     average, smoothed = 0.0, np.empty(len(losses))

@@ -36,7 +36,7 @@ from support.paths import ROOT, environment
         (["run", "quick", "--widths", "0"], "width 0"),
         (["run", "quick", "--cap", "-1"], "cap -1"),
         (["run", "quick", "--cap", "soon"], "soon"),
-        (["run", "quick", "--seeds", "0"], "seeds '0'"),
+        (["run", "quick", "--seeds", "0"], "seeds 0"),
         (["run", "quick", "--target", "97"], "target 97"),
         (["run", "quick", "--mode", "fast"], "array, alone"),
         (["run", "quick", "--metric", "loss"], "window, cumulative, validation"),
@@ -58,11 +58,11 @@ from support.paths import ROOT, environment
         (["claims", "nowhere"], "holds no study"),
         (["compare", "nowhere"], "1 folder to compare"),
         (["predict", "nowhere"], "holds no study"),
-        (["predict", "nowhere", "--check", "-1"], "check '-1'"),
+        (["predict", "nowhere", "--check", "-1"], "'-1' is not a whole number from 0"),
         (["report", "nowhere"], "holds no study"),
         (["import-published", "none.csv", "--out", "x"], "no file none.csv"),
         (["import-published", "none.csv"], "--out"),
-        (["import-published", "none.csv", "--out", "x", "--target", "97"], "target 97"),
+        (["import-published", "none.csv", "--out", "x", "--target", "97"], "'97' is not a number"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_code_2(
@@ -92,7 +92,7 @@ def test_help_names_the_commands() -> None:
             "tables",
             "figures",
         ):
-            assert re.search(rf"^\s+{command}\s", answer.stdout, re.MULTILINE)
+            assert re.search(rf"^\W+{command}\s", answer.stdout, re.MULTILINE)
 
 
 def test_plan_prints_and_runs_nothing(tmp_path: Path) -> None:

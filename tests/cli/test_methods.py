@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from study.cli import methods as cli_methods
+from study.cli import option_sets
 from study.cli.main import app
 from study.spec.schedules.parse import parse
 from study.spec.study import StudySpec
@@ -29,24 +29,24 @@ SMALL = ["--optimizer", "sgd", "--batch", "20"]
         (["find-rate", *SMALL, "--steps", "many"], "'many'"),
         (["find-rate", *SMALL, "--scale", "cubic"], "one of log, linear"),
         (["find-rate", *SMALL, "--stop", "1"], "stop 1"),
-        (["find-rate", *SMALL, "--seed", "-1"], "seed '-1'"),
+        (["find-rate", *SMALL, "--seed", "-1"], "'-1' is not a whole number"),
         (["find-rate", *SMALL, "--dataset", "none.npz"], "no file none.npz"),
         (["find-rate", *SMALL, "--out", ""], "empty text"),
         (["staircase", *SMALL, "--search", "0.1"], "START:STEP:REPEATS"),
         (["staircase", *SMALL, "--unit", "days"], "one of epochs, steps"),
         (["staircase", *SMALL, "--network", "huge"], "one of compact, tutorial"),
-        (["halve", *SMALL, "--start", "0"], "start 0"),
+        (["halve", *SMALL, "--start", "0"], "'0' is not a number above 0"),
         (["halve", "--optimizer", "sgd", "--width", "0"], "width 0"),
-        (["evolve", "--members", "0"], "members '0'"),
+        (["evolve", "--members", "0"], "members 0"),
         (["evolve", "--low", "1", "--high", "0.1"], "low 1 is above high 0.1"),
         (["evolve", "--share", "0.7"], "share 0.7"),
         (["evolve", "--momenta", "0:0.9"], "adam has no such coefficient"),
         (["evolve", "--optimizer", "momentum", "--momenta", "0.9"], "LOW:HIGH"),
         (["cycles"], "--out"),
-        (["cycles", "--out", "here", "--seeds", "0"], "seeds '0'"),
+        (["cycles", "--out", "here", "--seeds", "0"], "'0' is not a whole number from 1"),
         (["contest", "nowhere"], "holds no study"),
         (["contest", "nowhere", "--methods", "finder,guess"], "unknown method 'guess'"),
-        (["contest", "nowhere", "--budget", "5"], "budget '5'"),
+        (["contest", "nowhere", "--budget", "5"], "'5' is not a whole number from 600"),
     ],
 )
 def test_mistakes_are_one_sentence(arguments: list[str], words: str, tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_contest_and_cycles_print_and_draw(
 ) -> None:
     """On parabolas, in this process; the tables and figures are where they are said to be."""
     monkeypatch.setattr(
-        cli_methods, "setup_of", lambda engine, device, precision: lambda images: ParabolaEngine()
+        option_sets, "setup_of", lambda engine, device, precision: lambda images: ParabolaEngine()
     )
     truth: dict[float, float | str] = {0.001: "capped", 0.01: 8.0, 0.05: 4.0, 1.0: "stuck"}
     spec = StudySpec(optimizers=("sgd", "adam"), rates=tuple(truth), cap=20.0, metric="validation")

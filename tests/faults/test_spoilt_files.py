@@ -16,6 +16,7 @@ import pytest
 import study
 from study import figures, tables
 from study.cli import main as cli
+from study.cli import option_sets
 from study.errors import StudyError
 from study.spec.trial import Trial
 from study.storage.store import Store
@@ -26,15 +27,14 @@ from support.records import FINISH, RUN, TRIALS
 FULL = """
 import json, os, random, subprocess, sys
 from pathlib import Path
-from study.cli import main as cli
+from study.cli import main as cli, option_sets
 from study.execution import driver
 from study.execution.request import Request
 from support.driving import engine
-from study.execution.request import Request
 from support.driving import SMALL, lost, toml
 from study.storage.store import Store
 disk, whole, times = Path(sys.argv[1]), Store(Path(sys.argv[2])), int(sys.argv[3])
-cli.setup_of = lambda engine_name, device, precision: engine
+option_sets.setup_of = lambda engine_name, device, precision: engine
 tmpfs = ["mount", "-t", "tmpfs"]
 mount = lambda *options: subprocess.run([*tmpfs, *options, "none", disk], check=True)
 said, gone, size = [], 0, random.Random(0)
@@ -159,7 +159,7 @@ def test_repair_from_the_command_line(
     """It says what was moved where, and trains what is missing; else the line is named."""
     store = Store(Path(shutil.copytree(whole.folder, tmp_path / "study")))
     store.runs_path.write_bytes(b"garbage\n" + store.runs_path.read_bytes().partition(b"\n")[2])
-    monkeypatch.setattr(cli, "setup_of", lambda name, device, precision: engine)
+    monkeypatch.setattr(option_sets, "setup_of", lambda name, device, precision: engine)
     monkeypatch.setattr(figures, "write", lambda folder, machine: [])
     said = []
     for options, code in ((["--hang-limit", "2"], 2), ([], 2), (["--repair"], 0)):
@@ -181,7 +181,7 @@ def test_repair_from_the_command_line(
             cli.main()
         assert end.value.code == code
         said.append(capsys.readouterr())
-    assert "hang-limit 2 must be above 30" in said[0].err
+    assert "'2' is not a number above 30" in said[0].err
     assert "line 1: not a JSON object" in said[1].err
     assert f"lines that could not be read, moved to {store.runs_path}.bad: 1" in said[2].out
     assert lost(store, whole) == 0

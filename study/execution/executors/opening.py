@@ -15,7 +15,7 @@ def open_executor(
     request: Request,
     source: Source,
     stopwatch: Stopwatch,
-    say: Callable[[str], object] = lambda sentence: None,
+    warn: Callable[[list[str]], None] = lambda sentences: None,
 ) -> Executor:
     """The executor of this machine, or the cluster that the request names.
 
@@ -23,7 +23,7 @@ def open_executor(
         request: who may train.
         source: this process's images and engine.
         stopwatch: counts where this process's time goes.
-        say: told which cluster is connected to.
+        warn: told which cluster is connected to.
 
     Raises:
         StudyError: no such cluster or workers.
@@ -34,7 +34,7 @@ def open_executor(
     from study.execution.executors.cluster import Cluster
 
     address = f" at {request.scheduler}" if request.scheduler is not None else ""
-    say(f"connecting to {request.backend}{address}")
+    warn([f"connecting to {request.backend}{address}"])
     digest = source.images().digest
     with stopwatch.part("connect"):
         return Cluster(request, digest, here)

@@ -1,0 +1,283 @@
+"""Commands on stored studies: their tables, figures and report, and what they say."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from study.cli.formatting import (
+    LOG,
+    as_json,
+    best,
+    cell,
+    duration,
+    frame,
+    note,
+    note_aside,
+    table,
+    written,
+)
+from study.cli.option_sets import TrainerOptions
+from study.cli.options import AsJson, Folder, Folders, Of, SeedOf
+from study.cli.parameters import Family, among, whole
+from study.errors import StudyError
+
+commands = Family("Analyse")
+
+
+@commands.command("study tables results/mine", "study tables results/mine --by multiply_adds")
+def tables(
+    folder: Folder,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="The folder to write to. Not given: DIR/tables."),
+    ] = None,
+    by: Annotated[
+        str,
+        among(
+            ("weights", "multiply_adds", "width"),
+            help="The measure of a model's size: weights, multiply_adds or width.",
+        ),
+    ] = "weights",
+    machine: Of = None,
+) -> None:
+    """Write the tables of a study again from its stored runs, and print the best rates."""
+    from study import tables
+    from study.storage.store import Store
+    from study.tables import intervals
+
+    paths = tables.write(folder, out, by, machine)
+    runs = tables.load(folder, machine)
+    LOG.info("read %s: %d trials", folder, len(runs))
+    best(tables.best(runs))
+    if runs["width"].nunique() >= intervals.FEWEST_SIZES:
+        from study.tables import fits
+
+        typer.echo(f"\nTime against n, {by.replace('_', '-')}: c + k n")
+        for row in tables.sizes(runs, by).itertuples():
+            typer.echo(f"  {fits.sentence(row)}")
+    curves, elsewhere = tables.curves(folder), tables.elsewhere(folder, runs)
+    note(tables.warnings(runs, Store(folder).spec(), curves, elsewhere))
+    written(paths)
+
+
+@commands.command("study figures results/mine", "study figures results/mine --out drawn")
+def figures(
+    folder: Folder,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="DIR", help="The folder to write to. Not given: DIR/figures."
+        ),
+    ] = None,
+    machine: Of = None,
+) -> None:
+    """Draw the figures of a study again from its stored runs."""
+    from study import figures
+
+    written(figures.write(folder, out, machine))
+
+
+@commands.command("study report results/mine", "study report results/* --out all.html")
+def report(
+    folders: Folders,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE.html", help="The file to write.")
+    ] = Path("report.html"),
+    machine: Of = None,
+) -> None:
+    """Write one HTML page on stored studies: figures, best rates, claims, machine and warnings."""
+    from study import report
+
+    written([report.write(folders, out, machine)])
+
+
+@commands.command("study claims results/mine", "study claims results/grid results/sizes --json")
+def claims(folders: Folders, machine: Of = None, in_json: AsJson = False) -> None:
+    """Check the claims of the published study against stored studies."""
+    from study import claims
+
+    found = claims.judge(folders, machine)
+    if in_json:
+        as_json([verdict.to_json() for verdict in found])
+        return
+    rows = []
+    for verdict in found:
+        ends = "" if math.isnan(verdict.low) else f"{verdict.low:.3g} to {verdict.high:.3g}"
+        value = "" if math.isnan(verdict.statistic) else f"{verdict.statistic:.3g}"
+        published = claims.CLAIMS[verdict.id].published
+        against = f"{verdict.threshold:.3g}"
+        rows.append([verdict.id, verdict.verdict, value, ends, against, published])
+    table(["claim", "verdict", "statistic", "interval", "against", "published"], rows)
+    typer.echo()
+    for verdict in found:
+        typer.echo(
+            f"{verdict.id}: {claims.CLAIMS[verdict.id].text}?\n    {verdict.verdict}: "
+            f"{verdict.reason}"
+        )
+    counts = Counter(verdict.verdict for verdict in found)
+    names = ("holds", "fails", "undecided")
+    typer.echo(f"\n{', '.join(f'{counts[name]} {name}' for name in names)}")
+
+
+@commands.command(
+    "study compare results/mine results/theirs",
+    "study compare results/mine results/theirs --anyway --out results/comparison",
+)
+def compare(
+    folders: Folders,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Compare studies of different protocols, too.")
+    ] = False,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="The folder for tables and figures.")
+    ] = Path("results/comparison"),
+    in_json: AsJson = False,
+) -> None:
+    """Compare studies: their best rates, and the ratios of their seconds, steps and step times."""
+    from study.tables import compare
+
+    studies, said = compare.sides(folders, anyway)
+    cells = compare.ratios(studies)
+    summary = compare.summary(cells, [side.name for side in studies[1:]])
+    if in_json:
+        ratios = json.loads(summary.to_json(orient="records"))
+        as_json({"differences": said, "ratios": ratios})
+        return
+    typer.echo(f"Comparing {', '.join(side.name for side in studies)}.")
+    for line in said:
+        typer.echo(f"  they differ in {line}")
+    typer.echo("\nBest rates:\n")
+    header = ["best_rate", "seconds", "steps", "arrived", "rates"]
+    rows = []
+    found: dict[Any, Any] = compare.best(studies).to_dict("index")
+    for (width, optimizer), each in found.items():
+        for side in studies:
+            values = [cell(float(each[side.name, name]), 4) for name in header]
+            rows.append([cell(width), optimizer, side.name, *values])
+    table(["width", "optimizer", "study", *header], rows)
+    for row in summary.itertuples():
+        typer.echo(_ratio(row, studies[0].name))
+    out.mkdir(parents=True, exist_ok=True)
+    cells.to_csv(out / "cells.csv", index=False, float_format="%.6g")
+    summary.to_csv(out / "summary.csv", index=False, float_format="%.6g")
+    _overlay(studies, out)
+
+
+def _ratio(row: Any, first: str) -> str:
+    """How the cells of a study compare with those of the first, in words."""
+    told = (
+        f"\n{row.study} over {first}: of {row.cells} cells in common {row.both} arrived in both, "
+        f"{row.first} in the first alone, {row.second} in the second alone, {row.neither} in "
+        "neither"
+    )
+    if not row.both:
+        return told
+    spread = f" (quartiles {row.low:.3g} to {row.high:.3g})" if row.both >= 5 else ""
+    parts = (
+        "; the steps are not known"
+        if math.isnan(row.steps)
+        else f": step time {row.step_seconds:.3g} times, steps {row.steps:.3g} times"
+    )
+    return f"{told}\n  seconds {row.ratio:.3g} times{spread}, n = {row.both}{parts}"
+
+
+def _overlay(studies: Any, out: Path) -> None:
+    """Draw the valleys of the studies over each other, at the least width that all have."""
+    from study import figures
+
+    common = set.intersection(*(set(side.runs["width"]) for side in studies))
+    if not common:
+        typer.echo("\nno width is common to them, so no valleys are drawn over each other")
+        return
+    frames = {side.name: side.runs[side.runs["width"] == min(common)] for side in studies}
+    drawn = {
+        f"valleys-{measure}": figures.overlay(frames, measure)
+        for measure in ("seconds", "steps")
+        if all(len(runs) and runs[measure].notna().any() for runs in frames.values())
+    }
+    written(figures.save(drawn, out))
+
+
+@commands.command("study predict results/theirs", "study predict results/theirs --check 6")
+def predict(
+    folder: Folder,
+    trainer: TrainerOptions,
+    check: Annotated[
+        int, whole(0, 100_000, help="Train N of the trials here, and print the error.")
+    ] = 0,
+    seed: SeedOf = 0,
+    in_json: AsJson = False,
+) -> None:
+    """Predict the seconds of stored trials on this machine, from its own step times."""
+    from study.execution import predict
+    from study.training import verification
+
+    values, checks = predict.predict(folder, check, seed, factory=trainer.setup(), warn=note_aside)
+    facts = verification.summary(checks) if checks else {}
+    if in_json:
+        as_json({"trials": json.loads(values.to_json(orient="records")), **facts})
+        return
+    there = {"seconds": "seconds_there", "outcome": "outcome_there"}
+    frame(values.drop(columns="id").rename(columns=there), digits=4)
+    _sum_up(values)
+    for one in checks:
+        run = one.run
+        typer.echo(
+            f"{run.trial.optimizer:10} {run.trial.learning_rate:9.3g}  {run.outcome} after "
+            f"{run.seconds:.4g} s predicted, {one.outcome} after {one.seconds:.4g} s measured; "
+            f"{1e3 * (run.step_seconds or 0):.3f} ms a step predicted, "
+            f"{1e3 * one.seconds / one.steps:.3f} measured"
+        )
+    if checks:
+        typer.echo(
+            f"\n{facts['trials']} trained here: error of the step time median "
+            f"{facts['median_step_time_error']:.1%}, worst {facts['worst_step_time_error']:.1%}; "
+            f"outcome as predicted {facts['outcome_agreement']:.0%}, "
+            f"same steps {facts['same_steps']:.0%}"
+        )
+
+
+def _sum_up(values: Any) -> None:
+    """Print the sums of a prediction, and how many of its trials would end otherwise."""
+    ended = values[values["outcome_here"] != "open"]
+    here, there = ended["seconds_here"].sum(), ended["seconds"].sum()
+    typer.echo(
+        f"\n{len(ended)} trials, one after another: {duration(here)} here, {duration(there)} "
+        f"there ({here / there:.2f} times)"
+    )
+    going_on = len(values) - len(ended)
+    if going_on:
+        typer.echo(
+            f"\n{going_on} trials that were given up there would go on here, since steps are "
+            "faster: how they end is open"
+        )
+
+
+@commands.command("study hindsight results/mine", "study hindsight results/mine --json")
+def hindsight(folder: Folder, in_json: AsJson = False) -> None:
+    """Print the steps that --prune hopeless would have saved, and the arrivals it would lose."""
+    from study import tables
+    from study.storage.store import Store
+
+    found = tables.hindsight(tables.load(folder), Store(folder).checks())
+    if found.empty:
+        raise StudyError(
+            f"{folder} stores no accuracies of trials that reached the target or were capped: "
+            "nothing to look back on"
+        )
+    total = found.drop(columns="optimizer").sum()
+    if in_json:
+        as_json({name: int(value) for name, value in total.items()})
+        return
+    frame(found)
+    share = total["saved"] / max(1, total["steps"])
+    typer.echo(
+        f"\n{total['pruned']} of {total['trials']} trials given up early, {share:.0%} of the "
+        f"steps saved, {total['lost']} arrivals lost"
+    )

@@ -1,0 +1,284 @@
+"""Commands that search a schedule, or hold the ways of choosing a rate against each other."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import typer
+
+from study.cli.formatting import as_json, frame, table, written
+from study.cli.option_sets import SearchOptions, TrainerOptions, WorkerOptions
+from study.cli.options import AsJson, Count, Files, Folder, MakeIn, Optimizer, path_of
+from study.cli.parameters import Family, among, real, whole
+from study.errors import StudyError
+from study.search import population
+from study.spec.trial import DATASETS, Trial
+from study.validation import choice
+
+commands = Family("Choose a rate")
+
+
+class Bounds(NamedTuple):
+    """A range of numbers."""
+
+    low: float
+    high: float
+
+
+def _bounds(text: str) -> Bounds:
+    """LOW:HIGH as two numbers."""
+    low, _, high = text.partition(":")
+    try:
+        return Bounds(float(low), float(high))
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} must read LOW:HIGH, such as 0:0.99") from None
+
+
+@commands.command(
+    "study evolve --members 20 --out evolved",
+    "study evolve --optimizer momentum --momenta 0:0.99 --rounds 20",
+)
+def evolve(
+    asked: SearchOptions,
+    trainer: TrainerOptions,
+    optimizer: Optimizer = "adam",
+    members: Annotated[int, whole(metavar="K", help="The size of the population.")] = 20,
+    ready: Annotated[int, whole(help="Steps of each round.")] = 200,
+    rounds: Annotated[int, whole(help="The number of rounds; an evolution follows each.")] = 10,
+    low: Annotated[float, real(metavar="RATE", help="The lowest rate at the start.")] = 1e-5,
+    high: Annotated[float, real(metavar="RATE", help="The highest rate at the start.")] = 10.0,
+    share: Annotated[
+        float, real(metavar="P", help="The share of members that copy, and that are copied.")
+    ] = 0.2,
+    resample: Annotated[
+        float, real(metavar="P", help="The probability that the rate of a copy is drawn anew.")
+    ] = 0.0,
+    bounded: Annotated[
+        bool, typer.Option("--bounded", help="Keep changed rates between --low and --high.")
+    ] = False,
+    momenta: Annotated[
+        Bounds | None,
+        typer.Option(
+            metavar="LOW:HIGH",
+            parser=_bounds,
+            help="Search the coefficient of momentum between these, too.",
+        ),
+    ] = None,
+    out: Files = None,
+    in_json: AsJson = False,
+) -> None:
+    """Train a population whose worst members copy the best ones; print the best one's schedule."""
+    trial = asked.trial(optimizer)
+    if momenta is not None and optimizer != "momentum":
+        raise StudyError(
+            f"momenta {momenta.low:g}:{momenta.high:g} are of the optimizer momentum; {optimizer} "
+            "has no such coefficient"
+        )
+    settings = population.Settings(
+        members=members,
+        ready=ready,
+        rounds=rounds,
+        low=low,
+        high=high,
+        share=share,
+        resample=resample,
+        bounded=bounded,
+        momenta=momenta,
+    )
+    done = _evolved(trial, settings, trainer)
+    if out is not None:
+        _write_population(out, done, trial, settings)
+    if in_json:
+        as_json(done.to_json())
+    elif not done.survived:
+        typer.echo(
+            "Every member diverged, so there is no schedule: lower --high, which is "
+            f"{settings.high:g}."
+        )
+    else:
+        _tell_population(done, settings)
+        if out is not None:
+            typer.echo(f"Written to {out}")
+
+
+def _evolved(
+    trial: Trial, settings: population.Settings, trainer: TrainerOptions
+) -> population.Population:
+    """The finished population, with a progress bar meanwhile."""
+    import numpy as np
+    from tqdm import tqdm
+
+    from study import data
+
+    made = trainer.setup()(data.load(trial.dataset))
+    with tqdm(total=settings.rounds, desc=f"{settings.members} members", leave=False) as bar:
+
+        def watch(round_: population.Round) -> None:
+            if not np.isnan(round_.scores).all():
+                at = int(np.nanargmax(round_.scores))
+                bar.set_postfix_str(
+                    f"best {round_.scores[at]:.2%} at rate {round_.members[at].rate:.3g}"
+                )
+            bar.update(1)
+
+        return population.train(
+            made.learner([trial] * settings.members),
+            settings,
+            np.random.default_rng(trial.seed),
+            watch=watch,
+        )
+
+
+def _tell_population(done: population.Population, settings: population.Settings) -> None:
+    """Print the line of the best member, its cost and its schedule."""
+    rows = []
+    for round_, place in zip(done.rounds, done.places(), strict=True):
+        member = round_.members[place]
+        second = [f"{member.momentum:.3g}"] if settings.momenta else []
+        step, score = f"{round_.step - done.ready:,}", f"{round_.scores[place]:.2%}"
+        rows.append([step, f"{member.rate:.4g}", *second, score])
+    table(["from step", "rate", *(["momentum"] if settings.momenta else []), "accuracy"], rows)
+    typer.echo(
+        f"\nBest of {settings.members}: validation accuracy "
+        f"{done.rounds[-1].scores[done.best]:.2%}, test {done.test_accuracy:.2%}."
+    )
+    typer.echo(
+        f"Cost: {done.steps:,} steps of all members together, {done.seconds:.1f} s of training."
+    )
+    first = done.lineage()[0][1].rate
+    typer.echo(f"Its schedule: --rates {first:.6g} --schedule {done.schedule()}")
+    if settings.momenta:
+        typer.echo(
+            "A schedule is of the rate alone: a study trains momentum at 0.5, and not at the "
+            "coefficients above."
+        )
+
+
+def _write_population(
+    out: Path, done: population.Population, trial: Trial, settings: population.Settings
+) -> None:
+    """Write all members of all rounds, what came of them, and the figure of the best one's line."""
+    import pandas as pd
+
+    from study import figures
+
+    out.mkdir(parents=True, exist_ok=True)
+    rows = [
+        {"step": round_.step, "member": i, **asdict(member), "validation_accuracy": score}
+        for round_ in done.rounds
+        for i, (member, score) in enumerate(zip(round_.members, round_.scores, strict=True))
+    ]
+    pd.DataFrame(rows).to_csv(out / "population.csv", index=False, float_format="%.6g")
+    told = {key: value for key, value in done.to_json().items() if key != "rounds"}
+    text = json.dumps({"trial": asdict(trial), "settings": asdict(settings), **told}, indent=1)
+    (out / "population.json").write_text(text + "\n", encoding="utf-8")
+    title = (
+        f"{trial.optimizer} on the {trial.network} network, {Path(trial.dataset).name}, "
+        f"batch {trial.batch}, seed {trial.seed}"
+    )
+    figures.save({"lineage": figures.lineage(done, title)}, out)
+
+
+def _methods(text: str) -> tuple[str, ...]:
+    """The ways of choosing a rate that are named, or all."""
+    from study.experiments.methods import METHODS
+
+    known = tuple(METHODS)
+    return tuple(choice("method", name.strip(), known) for name in text.split(","))
+
+
+@commands.command(
+    "study contest results/mine",
+    'study contest results/mine --methods "finder,random search" --seeds 5 --budget 3000',
+)
+def contest(
+    folder: Folder,
+    means: WorkerOptions,
+    trainer: TrainerOptions,
+    seeds: Count = 3,
+    methods: Annotated[
+        str | None,
+        typer.Option(metavar="NAMES", help="Ways to choose, separated by commas. Not given: all."),
+    ] = None,
+    budget: Annotated[
+        int, whole(600, 10**9, help="Steps of each search that is given a budget.")
+    ] = 6000,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="The folder of the contest. Not given: DIR/contest.",
+            parser=path_of,
+        ),
+    ] = None,
+) -> None:
+    """Let every way of choosing a rate pick one for each optimizer of a grid, and train there.
+
+    Print what the picks are worth: how much longer they take than the best rate of the grid.
+    """
+    from study import figures, tables
+    from study.experiments.contest import run_contest
+    from study.experiments.methods import METHODS
+    from study.tables import contests
+
+    chosen = tuple(METHODS) if methods is None else _methods(methods)
+    out = folder / "contest" if out is None else out
+    rows = run_contest(
+        folder,
+        out,
+        seeds,
+        chosen,
+        budget=budget,
+        workers=means.workers,
+        memory=means.memory,
+        silence=means.hang_limit,
+        factory=trainer.setup(),
+    )
+    found = contests.summary(rows)
+    frame(found)
+    drawn = {
+        "contest-picks": figures.picks(rows, tables.load(folder)),
+        "contest-costs": figures.costs(rows, found),
+    }
+    typer.echo()
+    written([out / "contest.csv", *figures.save(drawn, out)], indent="  ")
+
+
+@commands.command("study cycles --out results/cycles --seeds 10")
+def cycles(
+    out: MakeIn,
+    trainer: TrainerOptions,
+    seeds: Count = 5,
+    dataset: Annotated[
+        str,
+        among(
+            DATASETS,
+            metavar="NAME|FILE.npz",
+            help="mnist, fashion-mnist, or an .npz file with the four keys of MNIST's file.",
+        ),
+    ] = "mnist",
+) -> None:
+    """Repeat the case study of cyclical rates with its controls; print what the cycle gains."""
+    from study import figures
+    from study.experiments.cycles import run_cycles
+    from study.tables import case_study
+
+    rows = run_cycles(out, seeds, dataset, factory=trainer.setup())
+    frame(case_study.summary(rows).rename(columns={"error": "test error %"}))
+    typer.echo(f"\n{case_study.conclusion(rows)}\n")
+    written(figures.save({"cycles": figures.cycles(rows)}, out), indent="  ")
+
+
+@commands.command("study schedules --out drawn")
+def schedules(out: MakeIn) -> None:
+    """Print every schedule with its arguments; draw how its rate changes over the steps."""
+    from study import figures
+    from study.spec.schedules.parse import describe
+
+    for name, arguments, meaning in describe():
+        typer.echo(f"{name}: {arguments}\n    {meaning}")
+    written(figures.save(figures.every_schedule(), out))

@@ -1,0 +1,224 @@
+"""From options to a study that is trained, or only foretold."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from study.cli.formatting import (
+    LOG,
+    as_json,
+    best,
+    duration,
+    note,
+    note_aside,
+    outcomes,
+    written,
+)
+from study.cli.option_sets import RunOptions, SpecOptions, StepOptions, TrainerOptions
+from study.engines.choice import EngineChoice
+from study.errors import StudyError
+from study.spec.presets import ON_GPU, preset, read_spec
+from study.spec.study import StudySpec
+from study.words import budget, counted
+
+if TYPE_CHECKING:
+    from study.execution.driver import Outlook
+    from study.execution.request import Request
+
+
+@dataclass(frozen=True)
+class Job:
+    """A study to be trained: what, where, by whom."""
+
+    spec: StudySpec
+    out: str | None
+    means: RunOptions
+    setup: EngineChoice
+
+    def request(self) -> Request:
+        """The job as the driver takes it.
+
+        Raises:
+            StudyError: options that exclude each other.
+        """
+        from study.execution.request import Request
+
+        means = self.means
+        return Request(
+            self.spec,
+            self.out,
+            workers=means.workers,
+            memory=means.memory,
+            retry=means.retry,
+            repair=means.repair,
+            silence=means.hang_limit,
+            backend=means.backend,
+            scheduler=means.scheduler,
+            patience=means.wait_quiet or 0.0,
+            factory=self.setup,
+        )
+
+
+def spec_of(what: str, asked: StepOptions, out: str | None) -> StudySpec:
+    """The spec of a preset or file, changed by the options; `out` may hold the study already."""
+    if what.endswith(".toml"):
+        spec = read_spec(Path(what))
+    else:
+        spec = preset(what)
+        if what in ON_GPU:
+            from study.machine.here import this_machine
+
+            spec = preset(what, gpu=bool(this_machine().gpus))
+    if not isinstance(asked, SpecOptions) or (asked.rates or "").partition(":")[0] != "auto":
+        return asked.over(spec)
+    from study.execution import study_folder
+
+    spec = replace(asked, rates=None).over(spec)
+    found, source = study_folder.rates_around(str(asked.rates), spec, out)
+    told = ", ".join(f"{rate:g}" for rate in found)
+    typer.echo(f"rates {told}: around the best of {source}", err=True)
+    return spec.with_(rates=found)
+
+
+def job_of(
+    what: str, asked: SpecOptions, means: RunOptions, trainer: TrainerOptions, out: str | None
+) -> Job:
+    """The job that the options of run and plan describe."""
+    setup = trainer.setup()  # first: presets and `auto` depend on what the device leaves
+    spec = spec_of(what, asked, out)
+    if trainer.device is not None and means.backend != "loky":
+        raise StudyError(
+            f"the device {trainer.device} is for the backend loky: each worker of {means.backend} "
+            "takes what CUDA_VISIBLE_DEVICES leaves it"
+        )
+    LOG.info("read %s: the study %s, %d trials", what, spec.name, len(spec))
+    return Job(spec, out, means, setup)
+
+
+def foretell(job: Job, in_json: bool) -> None:
+    """Print the trials, the groups they train in and the predicted time; train nothing."""
+    from study.execution import driver
+
+    look = driver.outlook(job.request(), note_aside if in_json else note)
+    if in_json:
+        as_json(_facts(job.spec, look))
+        return
+    typer.echo(f"Study {job.spec.name} in {look.folder}")
+    for line in (*_described(job.spec), *_planned(job.spec, look)):
+        typer.echo(line)
+
+
+def _facts(spec: StudySpec, look: Outlook) -> dict[str, Any]:
+    """The plan for programs."""
+    todo = look.plan
+    return {
+        "trials": len(spec),
+        "stored": len(spec) - len(todo.pending),
+        "groups": [len(group) for group in todo.groups],
+        "workers": look.use.jobs,
+        "uncalibrated": len(todo.uncalibrated),
+        "seconds": todo.seconds,
+        "at_most_seconds": todo.most_seconds,
+        "guessed": bool(todo.uncalibrated),
+    }
+
+
+def _described(spec: StudySpec) -> Iterator[str]:
+    """The protocol, line by line."""
+    product = {
+        "optimizers": len(spec.optimizers),
+        "rates": len(spec.rates),
+        "widths": len(spec.widths),
+        "seeds": spec.seeds,
+    }
+    yield f"Trials: {len(spec)} = {' x '.join(f'{n} {name}' for name, n in product.items())}"
+    yield f"  optimizers: {', '.join(spec.optimizers)}"
+    yield f"  rates: {', '.join(f'{rate:g}' for rate in spec.rates)}"
+    yield (
+        f"  {spec.network} network, widths {', '.join(f'{width:g}' for width in spec.widths)}, "
+        f"{spec.dataset}, batch {spec.batch}"
+    )
+    yield (
+        f"  each to {100 * spec.target:g} % {spec.metric} accuracy, given up after "
+        f"{budget(spec.cap, spec.max_steps)}, mode {spec.mode}"
+    )
+    if spec.schedule != "constant":
+        yield f"  schedule {spec.schedule}"
+
+
+def _planned(spec: StudySpec, look: Outlook) -> Iterator[str]:
+    """What is left to do, and how long it takes, line by line."""
+    todo, jobs = look.plan, look.use.jobs
+    yield f"Stored: {len(spec) - len(todo.pending)}, to run: {len(todo.pending)}"
+    sizes = Counter(len(group) for group in todo.groups)
+    groups = ", ".join(
+        f"{count} of {counted(size, 'lane')}" for size, count in sorted(sizes.items())
+    )
+    yield f"Groups: {groups or 'none'}, on {f'{jobs} processes' if jobs > 1 else 'one process'}"
+    if todo.uncalibrated:
+        yield f"Step times to measure first: {len(todo.uncalibrated)} (a few seconds each)"
+    guess = (
+        " (a guess: step times have not been measured here, see calibrate)"
+        if todo.uncalibrated or todo.unprobed
+        else ""
+    )
+    most = f"at most {duration(todo.most_seconds)}, if every trial spent its whole budget"
+    yield f"Predicted time: {duration(todo.seconds)}; {most}{guess}"
+
+
+def train(job: Job, in_json: bool) -> None:
+    """Train what is missing; write tables and figures, and print the best rates."""
+    from study.execution import driver
+
+    request = job.request()
+    if LOG.isEnabledFor(logging.INFO) and request.backend == "loky":
+        for line in (*_described(job.spec), *_planned(job.spec, driver.outlook(request))):
+            LOG.info(line)
+    folder = driver.run(request, warn=note_aside if in_json else note)
+    _show(folder, in_json)
+
+
+def _show(folder: Path, in_json: bool) -> None:
+    """Write tables and figures of the machine that trained last, and print the best rates."""
+    from study import figures, tables
+
+    everywhere = tables.StoredStudy(folder)
+    last = everywhere.facts.get("fingerprint")
+    here = last if last in {run.fingerprint for run in everywhere.all_records} else None
+    stored = tables.stored(everywhere, here)
+    LOG.info("tables and figures go to %s", folder)
+    tables.write(stored)
+    paths = figures.write(stored)
+    runs = stored.runs
+    found = tables.best(runs)
+    notes = tables.warnings(stored)
+    if in_json:
+        as_json(_result(folder, runs, found, paths))
+        note_aside(notes)
+        return
+    typer.echo(
+        f"\n{outcomes(runs['outcome'])} of {len(runs)} trials. Best rate of each optimizer:\n"
+    )
+    best(found)
+    note(notes)
+    typer.echo("\nFigures:")
+    written(paths, indent="  ")
+
+
+def _result(folder: Path, runs: Any, found: Any, paths: list[Path]) -> dict[str, Any]:
+    """What a run came to, for programs."""
+    return {
+        "folder": str(folder),
+        "trials": len(runs),
+        "outcomes": dict(Counter(map(str, runs["outcome"]))),
+        "best": json.loads(found.to_json(orient="records")),
+        "figures": list(map(str, paths)),
+    }

@@ -1,0 +1,218 @@
+"""Commands on a study: train it, foretell it, time its steps, and see how far it is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated, Any
+
+import typer
+
+from study.cli.formatting import (
+    LOG,
+    as_json,
+    duration,
+    note,
+    note_aside,
+    table,
+    times,
+)
+from study.cli.jobs import foretell, job_of, spec_of, train
+from study.cli.option_sets import RunOptions, SpecOptions, StepOptions, TrainerOptions
+from study.cli.options import AsJson, Folder, Out, SeedOf, WaitQuiet, What
+from study.cli.parameters import Family, whole
+from study.spec.study import StudySpec
+
+commands = Family("Study")
+
+
+@commands.command(
+    "study run quick",
+    "study run mine.toml --workers 2 --wait-quiet 600",
+    "study run quick --optimizers adam,sgd --rates 1e-3:1:12 --seeds 3 --out results/mine",
+    "study run article --backend dask --scheduler tcp://10.0.0.1:8786 --dry-run",
+)
+def run(
+    what: What,
+    asked: SpecOptions,
+    means: RunOptions,
+    trainer: TrainerOptions,
+    out: Out = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would run, as plan does; train nothing.")
+    ] = False,
+    in_json: AsJson = False,
+) -> None:
+    """Train the trials of a study that are not stored yet; write its tables and figures.
+
+    Every finished trial is stored at once. After a stop, the same command goes on from there.
+    """
+    job = job_of(what, asked, means, trainer, out)
+    if dry_run:
+        foretell(job, in_json)
+    else:
+        train(job, in_json)
+
+
+@commands.command(
+    "study plan article",
+    "study plan quick --optimizers adam --out results/mine --json",
+    "study plan article --backend dask --scheduler tcp://10.0.0.1:8786 --workers 8",
+)
+def plan(
+    what: What,
+    asked: SpecOptions,
+    means: RunOptions,
+    trainer: TrainerOptions,
+    out: Out = None,
+    in_json: AsJson = False,
+) -> None:
+    """Print the trials, their groups and the predicted time; the same as run --dry-run."""
+    foretell(job_of(what, asked, means, trainer, out), in_json)
+
+
+@commands.command(
+    "study calibrate quick",
+    "study calibrate article --optimizers adam --again --wait-quiet 600",
+)
+def calibrate(
+    asked: StepOptions,
+    trainer: TrainerOptions,
+    what: What = "quick",
+    out: Out = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Measure the known step times again, too.")
+    ] = False,
+    wait_quiet: WaitQuiet = None,
+) -> None:
+    """Measure how long a step of each optimizer takes on this machine; store it with the study."""
+    setup = trainer.setup()  # first: the machine is what the device leaves of it
+    spec = spec_of(what, asked, out)
+    from study.execution import calibrate
+    from study.storage.step_times import key_of
+
+    known = calibrate.calibrate(
+        spec, out, again=again, patience=wait_quiet or 0.0, warn=note, factory=setup
+    )
+    rows = []
+    for key in dict.fromkeys(key_of(trial) for trial in spec.trials()):
+        for time in (time for time in known.readings if time.key == key):
+            rows.append(
+                [
+                    *(time.network, f"{time.width:g}", time.optimizer, str(time.batch)),
+                    f"{1e3 * time.seconds:.3f}",
+                    f"{1e3 * time.low:.3f} to {1e3 * time.high:.3f}",
+                    {True: "quiet", False: "busy", None: "-"}[time.quiet],
+                    f"{time.measured_at[:16]}{' (in use)' if time == known.times[key] else ''}",
+                ]
+            )
+    header = ["network", "width", "optimizer", "batch", "ms a step", "quartiles", "machine"]
+    table([*header, "measured"], rows)
+    typer.echo(f"Stored in {', '.join(str(path) for path in known.paths)}")
+
+
+@commands.command("study status results/mine", "study status results/mine --json")
+def status(folder: Folder, in_json: AsJson = False) -> None:
+    """Print how the trials of a study ended, how many remain, and what they cost."""
+    from study import tables
+    from study.storage.store import Store
+
+    store = Store(folder)
+    spec, runs = store.spec(), store.runs()
+    LOG.info("read %s: %d trials", folder, len(runs))
+    one_machine = len({run.fingerprint for run in runs}) == 1  # seconds of several do not add up
+    costs = tables.costs(tables.frame(runs), store.spent()) if one_machine else {}
+    wanted = {trial.id for trial in spec.trials()}
+    stored = [run for run in runs if run.id in wanted]
+    if in_json:
+        as_json({**_progress(spec, stored), **costs})
+        return
+    typer.echo(
+        f"Study {spec.name} in {folder}: {len(stored)} of {len(spec)} trials stored, "
+        f"{len(spec) - len(stored)} remain\n"
+    )
+    names = sorted({run.outcome.value for run in stored})
+    rows = []
+    for name, counts in _by_optimizer(spec, stored).items():
+        remain = len(spec) // len(spec.optimizers) - counts.total()
+        rows.append([name, *(str(counts[outcome]) for outcome in names), str(remain)])
+    table(["optimizer", *names, "remain"], rows)
+    if costs and costs["spent_seconds"]:
+        typer.echo(f"\n{_cost(costs)}")
+    if runs:
+        told = tables.frame(runs)
+        note([*filter(None, [tables.busy(told)]), *tables.unreached(told)])
+    if len(runs) > len(stored):
+        typer.echo(
+            f"\n{len(runs) - len(stored)} more stored trials are not in the study's present grid; "
+            "tables and figures show them all"
+        )
+
+
+@commands.command("study verify results/mine", "study verify results/mine --trials 18 --seed 1")
+def verify(
+    folder: Folder,
+    trainer: TrainerOptions,
+    trials: Annotated[int, whole(1, 100_000, help="Train N of the stored trials again.")] = 12,
+    seed: SeedOf = 0,
+    in_json: AsJson = False,
+) -> None:
+    """Train some stored trials again, each alone, and compare their seconds with the clock's."""
+    from study.execution import calibrate
+
+    checks, facts = calibrate.verify(folder, trials, seed, factory=trainer.setup(), warn=note_aside)
+    if in_json:
+        as_json(facts)
+        return
+    rows = []
+    for check in checks:
+        run = check.run
+        rows.append(
+            [
+                *(run.trial.optimizer, f"{run.trial.learning_rate:.3g}"),
+                *(run.outcome.value, check.outcome, str(run.steps), str(check.steps)),
+                f"{1e3 * (run.step_seconds or 0):.3f}",
+                f"{1e3 * check.seconds / check.steps:.3f}",
+                f"{check.step_time_error:.1%}",
+            ]
+        )
+    header = ["optimizer", "rate", "stored", "alone", "steps", "alone", "ms a step", "alone"]
+    table([*header, "error"], rows)
+    typer.echo(
+        f"\n{facts['trials']} trials: step-time error median "
+        f"{facts['median_step_time_error']:.1%}, worst {facts['worst_step_time_error']:.1%}; "
+        f"same outcome {facts['outcome_agreement']:.0%}, same steps {facts['same_steps']:.0%}"
+    )
+
+
+def _by_optimizer(spec: StudySpec, stored: list[Any]) -> dict[str, Counter[str]]:
+    """Counts of outcomes."""
+    return {
+        name: Counter(run.outcome.value for run in stored if run.trial.optimizer == name)
+        for name in spec.optimizers
+    }
+
+
+def _progress(spec: StudySpec, stored: list[Any]) -> dict[str, Any]:
+    """How far a study is, for programs."""
+    return {
+        "trials": len(spec),
+        "stored": len(stored),
+        "remaining": len(spec) - len(stored),
+        "outcomes": dict(Counter(run.outcome.value for run in stored)),
+        "by_optimizer": {name: dict(each) for name, each in _by_optimizer(spec, stored).items()},
+        "busy": sum(run.quiet is False for run in stored),
+    }
+
+
+def _cost(costs: dict[str, Any]) -> str:
+    """What the trials would have cost one by one, in words."""
+    whole, stopping, spent = (
+        costs[name]
+        for name in ("one_by_one_seconds", "one_by_one_stopping_seconds", "spent_seconds")
+    )
+    return (
+        "One by one, to arrival or the whole budget, these trials take "
+        f"{duration(whole)}, {times(whole / spent)} the {duration(spent)} that the study took; "
+        f"with diverged and stuck ones ended early {duration(stopping)}, "
+        f"{times(stopping / spent)}"
+    )
