@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from study.claims.evidence import Known, decide, no_evidence, studies_in
+from study.claims.evidence import Evidence, Known, decide, largest, no_evidence, studies_in
 from study.claims.frame import (
     best_seconds,
     grid_of,
@@ -97,69 +97,48 @@ def adam_stable(id: str, studies: Known) -> Verdict:
     ]
     if not candidates:
         return no_evidence(id, DROP, "no study trains Adam beside other optimizers")
-    study = max(
-        candidates,
-        key=lambda study: (
-            len(study.spec.optimizers),
-            len(study.spec.rates),
-            study.spec.seeds,
-            study.spec.name,
-        ),
-    )
+    study = largest(candidates)
     if study.curves.empty:
         return no_evidence(id, DROP, f"no validation curves are stored (study {study.spec.name})")
-    drops = {
-        str(name): np.array(
-            [_drop_of(curve, study.spec.target) for _, curve in mine.groupby("seed")]
-        )
-        for name, mine in study.curves.groupby("optimizer")
-    }
-    enough = {
+    drops = _drops(study)
+    whole = {
         name: values
         for name, values in drops.items()
-        if len(values) == study.spec.seeds >= intervals.FEWEST_SEEDS
+        if len(values) == study.spec.seeds >= intervals.FEWEST_SEEDS and not np.isnan(values).any()
     }
-    whole = {name: values for name, values in enough.items() if not np.isnan(values).any()}
     shown = ", ".join(f"{name} {100 * np.median(values):.1f}" for name, values in drops.items())
     reason = f"largest drops in points, medians over the seeds: {shown}"
     value = float(np.median(drops["adam"])) if "adam" in drops else math.nan
     if "adam" not in whole:
-        seeds = study.curves["seed"].nunique()
-        return Verdict(
-            id,
-            UNDECIDED,
-            value,
-            math.nan,
-            math.nan,
-            DROP,
-            f"{reason}; Adam has curves of {counted(seeds, 'seed')}",
-        )
+        seeds = counted(study.curves["seed"].nunique(), "seed")
+        reason += f"; Adam has curves of {seeds}"
+        return Verdict(id, UNDECIDED, value, math.nan, math.nan, DROP, reason)
     ends = {
         name: [float(end[0]) for end in intervals.median_intervals(values[None])]
         for name, values in whole.items()
     }
     low, high = ends.pop("adam")
     others = len(OPTIMIZERS) - 1
-    dropping, steady = (
-        sum(low_ > DROP for low_, _ in ends.values()),
-        sum(high_ < DROP for _, high_ in ends.values()),
-    )
+    dropping = sum(end > DROP for end, _ in ends.values())
+    steady = sum(end < DROP for _, end in ends.values())
     if high < DROP and dropping > others / 2:
         verdict = HOLDS
     elif low > DROP or steady > others / 2:
         verdict = FAILS
     else:
         verdict = UNDECIDED
-    reason += f" (study {study.spec.name})"
-    return Verdict(
-        id,
-        verdict,
-        value,
-        low,
-        high,
-        DROP,
-        f"{reason}; {dropping} of {others} others surely drop, {steady} surely do not",
-    )
+    reason += f" (study {study.spec.name}); {dropping} of {others} others surely drop"
+    return Verdict(id, verdict, value, low, high, DROP, f"{reason}, {steady} surely do not")
+
+
+def _drops(study: Evidence) -> dict[str, Floats]:
+    """The largest drop of each seed's curve, by optimizer."""
+    return {
+        str(name): np.array(
+            [_drop_of(curve, study.spec.target) for _, curve in mine.groupby("seed")]
+        )
+        for name, mine in study.curves.groupby("optimizer")
+    }
 
 
 def _drop_of(curve: pd.DataFrame, target: float) -> float:

@@ -47,6 +47,19 @@ def studies_in(known: Known) -> list[Evidence]:
     return [one for one in known if isinstance(one, Evidence)]
 
 
+def largest(studies: Sequence[Evidence]) -> Evidence:
+    """The study of the most optimizers; among those of the most rates, then of the most seeds."""
+    return max(
+        studies,
+        key=lambda study: (
+            len(study.spec.optimizers),
+            len(study.spec.rates),
+            study.spec.seeds,
+            study.spec.name,
+        ),
+    )
+
+
 def rows_of(known: Known, kind: str) -> pd.DataFrame | None:
     """The table of an experiment.
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from study import tables
-from study.claims.evidence import Known, studies_in
+from study.claims.evidence import Known, largest, studies_in
 from study.spec.trial import OPTIMIZERS
 from study.storage.records import Outcome
 from study.tables import intervals
@@ -123,15 +124,7 @@ def grid_of(studies: Known) -> Grid | None:
             found.append(study)
     if not found:
         return None
-    study = max(
-        found,
-        key=lambda study: (
-            len(study.spec.optimizers),
-            len(study.spec.rates),
-            study.spec.seeds,
-            study.spec.name,
-        ),
-    )
+    study = largest(found)
     spec, rates = study.spec, np.array(sorted(study.spec.rates), float)
     width = 1.0 if 1.0 in spec.widths else spec.widths[0]
     runs = study.runs[study.runs["width"] == width] if len(study.runs) else study.runs
@@ -147,26 +140,26 @@ def grid_of(studies: Known) -> Grid | None:
             False,
         )
     axes = ([width], spec.optimizers, list(rates), spec.seeds)
-    capped, budget = runs["outcome"] == Outcome.CAPPED, tables.budget(runs)
-    at_cap = runs.assign(
-        outcome=runs["outcome"].mask(capped, Outcome.REACHED),
-        seconds=runs["seconds"].mask(capped, budget),
-    )
-    low, high = (
-        np.nan_to_num(tables.cube(at_cap, *axes)[0], nan=0.0, posinf=math.inf),
-        tables.cube(runs, *axes)[0],
-    )
+    low, high = _bounds(runs, axes)
     outcomes = tables.on_axes(runs, runs["outcome"].astype(str).to_numpy(str), *axes, missing="")[0]
     arrived = runs["seconds"][runs["outcome"] == Outcome.REACHED]
-    long = bool(len(arrived) and budget.max() >= LONG_CAP * arrived.min())
-    return Grid(
-        spec.name,
-        spec.optimizers,
-        rates,
-        low,
+    long = bool(len(arrived) and tables.budget(runs).max() >= LONG_CAP * arrived.min())
+    return Grid(spec.name, spec.optimizers, rates, low, high, outcomes, long)
+
+
+def _bounds(
+    runs: pd.DataFrame, axes: tuple[Sequence[float], Sequence[str], Sequence[float], int]
+) -> tuple[Floats, Floats]:
+    """The least and the most seconds to the target, (optimizers, rates, seeds); see `Grid`."""
+    capped = runs["outcome"] == Outcome.CAPPED
+    at_cap = runs.assign(
+        outcome=runs["outcome"].mask(capped, Outcome.REACHED),
+        seconds=runs["seconds"].mask(capped, tables.budget(runs)),
+    )
+    low, high = tables.cube(at_cap, *axes)[0], tables.cube(runs, *axes)[0]
+    return (
+        np.nan_to_num(low, nan=0.0, posinf=math.inf),
         np.nan_to_num(high, nan=math.inf, posinf=math.inf),
-        outcomes,
-        long,
     )
 
 

@@ -48,11 +48,10 @@ def tables(
 ) -> None:
     """Write the tables of a study again from its stored runs, and print the best rates."""
     from study import tables
-    from study.storage.store import Store
     from study.tables import intervals
 
-    paths = tables.write(folder, out, by, machine)
-    runs = tables.load(folder, machine)
+    stored = tables.stored(folder, machine)
+    paths, runs = tables.write(stored, out, by), stored.runs
     LOG.info("read %s: %d trials", folder, len(runs))
     best(tables.best(runs))
     if runs["width"].nunique() >= intervals.FEWEST_SIZES:
@@ -61,8 +60,7 @@ def tables(
         typer.echo(f"\nTime against n, {by.replace('_', '-')}: c + k n")
         for row in tables.sizes(runs, by).itertuples():
             typer.echo(f"  {fits.sentence(row)}")
-    curves, elsewhere = tables.curves(folder), tables.elsewhere(folder, runs)
-    note(tables.warnings(runs, Store(folder).spec(), curves, elsewhere))
+    note(tables.warnings(stored))
     written(paths)
 
 
@@ -263,9 +261,9 @@ def _sum_up(values: Any) -> None:
 def hindsight(folder: Folder, in_json: AsJson = False) -> None:
     """Print the steps that --prune hopeless would have saved, and the arrivals it would lose."""
     from study import tables
-    from study.storage.store import Store
 
-    found = tables.hindsight(tables.load(folder), Store(folder).checks())
+    stored = tables.stored(folder)
+    found = tables.hindsight(stored.runs, stored.checks)
     if found.empty:
         raise StudyError(
             f"{folder} stores no accuracies of trials that reached the target or were capped: "

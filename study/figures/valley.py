@@ -29,6 +29,7 @@ from study.storage.records import Outcome
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 
 ENDS = {
@@ -58,80 +59,75 @@ def valley(runs: pd.DataFrame) -> Figure:
     """
     check_one_width(runs)
     trials = tables.valley(runs)
-    cells = tables.cells(runs)
     names = list(trials["optimizer"].cat.categories)
     figure, (above, axes) = stacked_panels(
         2, height_ratios=(0.12 + 0.045 * len(names), 1), size=(9.5, 6.4)
     )
+    _draw_arrivals(axes, runs, trials)
+    axes.set_xlabel("learning rate")
+    axes.set_ylabel(f"seconds of training to {target_of(runs)}")
+    _draw_other_ends(above, trials)
+    above.set_title(f"Did not arrive within {budget_of(runs)}", fontsize=10, loc="left")
+    headline(figure, f"The valley: training time against learning rate\n{subtitle_of(runs)}")
+    return figure
+
+
+def _draw_arrivals(axes: Axes, runs: pd.DataFrame, trials: pd.DataFrame) -> None:
+    """Draw a curve an optimizer, with quartiles and trials over several seeds."""
+    cells = tables.cells(runs)
     cap = float(tables.budget(runs).max())
     arrived = trials[trials["outcome"] == Outcome.REACHED]
-    several = trials["seed"].nunique() > 1
-    for name in names:
+    for name in trials["optimizer"].cat.categories:
         curve = cells[cells["optimizer"] == name]
         seconds = finite(curve["seconds"])  # the line breaks at a rate that did not arrive
         style = {"color": COLOURS[name], "marker": MARKERS[name], "markersize": 6, "linewidth": 1.8}
-        axes.plot(
-            curve["rate"], seconds, **style, label=LABELS[name] if seconds.notna().any() else None
-        )
-        if several:
-            ends = [
+        label = LABELS[name] if seconds.notna().any() else None
+        axes.plot(curve["rate"], seconds, **style, label=label)
+        if trials["seed"].nunique() > 1:
+            low, high = (
                 curve[end].clip(upper=cap).where(seconds.notna())
                 for end in ("seconds_q25", "seconds_q75")
-            ]
-            axes.fill_between(curve["rate"], *ends, color=COLOURS[name], alpha=0.18, linewidth=0)
-        dots = arrived[arrived["optimizer"] == name]
-        if several:
+            )
+            axes.fill_between(
+                curve["rate"], low, high, color=COLOURS[name], alpha=0.18, linewidth=0
+            )
+            dots = arrived[arrived["optimizer"] == name]
             axes.scatter(
                 dots["rate"], dots["seconds"], color=COLOURS[name], s=10, alpha=0.5, linewidths=0
             )
     rate_and_seconds_axes(axes, arrived["seconds"], cap)
-    axes.set_xlabel("learning rate")
-    axes.set_ylabel(f"seconds of training to {target_of(runs)}")
     if len(arrived):
         legend_beside(axes, "reached the target")
-    else:
-        (why,) = tables.unreached(runs)
-        axes.text(
-            0.5,
-            0.5,
-            textwrap.fill(why, 70),
-            transform=axes.transAxes,
-            ha="center",
-            va="center",
-            color="0.4",
-        )
+        return
+    (why,) = tables.unreached(runs)
+    middle: dict[str, Any] = {"transform": axes.transAxes, "ha": "center", "va": "center"}
+    axes.text(0.5, 0.5, textwrap.fill(why, 70), color="0.4", **middle)
 
+
+def _draw_other_ends(axes: Axes, trials: pd.DataFrame) -> None:
+    """Draw a row an optimizer: how its trials ended that did not arrive."""
+    names = list(trials["optimizer"].cat.categories)
     shown: dict[str, Any] = {}
     for row, name in enumerate(names):
-        mine = trials[(trials["optimizer"] == name) & (trials["outcome"] != Outcome.REACHED)]
+        mine = trials[trials["optimizer"] == name]
         for end, (marker, words) in ENDS.items():
             those = mine[mine["outcome"] == end]
             if len(those):
-                style = {
+                style: dict[str, Any] = {
                     "linestyle": "none",
                     "marker": marker,
                     "markersize": 5.5,
                     "markerfacecolor": "none",
                 }
-                above.plot(
-                    those["rate"], [row] * len(those), markeredgecolor=COLOURS[name], **style
-                )
-                (shown[words],) = above.plot([], [], markeredgecolor="0.3", **style)
-    above.set_yticks(range(len(names)), [LABELS[name] for name in names], fontsize=8)
-    above.set_ylim(len(names) - 0.5, -0.5)
-    above.grid(visible=False, axis="y")
-    above.tick_params(axis="x", labelbottom=False)
-    above.set_title(f"Did not arrive within {budget_of(runs)}", fontsize=10, loc="left")
+                axes.plot(those["rate"], [row] * len(those), markeredgecolor=COLOURS[name], **style)
+                (shown[words],) = axes.plot([], [], markeredgecolor="0.3", **style)
+    axes.set_yticks(range(len(names)), [LABELS[name] for name in names], fontsize=8)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.grid(visible=False, axis="y")
+    axes.tick_params(axis="x", labelbottom=False)
     if shown:
-        above.legend(
-            list(shown.values()),
-            list(shown),
-            loc="upper left",
-            bbox_to_anchor=(1.01, 1.05),
-            frameon=False,
-        )
-    headline(figure, f"The valley: training time against learning rate\n{subtitle_of(runs)}")
-    return figure
+        place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.05)}
+        axes.legend(list(shown.values()), list(shown), frameon=False, **place)
 
 
 def envelope(runs: pd.DataFrame) -> Figure:

@@ -89,9 +89,15 @@ class StudySpec:
     schedule: str = "constant"
 
     def __post_init__(self) -> None:
-        def put(field: str, value: object) -> None:
-            object.__setattr__(self, field, value)
+        self._check_grid()
+        self._check_choices()
+        self._check_protocol()
 
+    def _put(self, field: str, value: object) -> None:
+        """Set a field of this frozen object while it is made."""
+        object.__setattr__(self, field, value)
+
+    def _check_grid(self) -> None:
         if not isinstance(self.name, str) or not re.fullmatch(
             r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", self.name
         ):
@@ -99,14 +105,14 @@ class StudySpec:
                 f"name {self.name!r} must be 1 to 64 letters, digits, '.', '_' or '-', and "
                 "begin with a letter or digit"
             )
-        put(
+        self._put(
             "optimizers",
             tuple(
                 choice("optimizer", o, OPTIMIZERS) for o in sequence("optimizers", self.optimizers)
             ),
         )
-        put("rates", parse_rates(self.rates))
-        put(
+        self._put("rates", parse_rates(self.rates))
+        self._put(
             "widths",
             tuple(number("width", w, low=0, high=WIDEST) for w in sequence("widths", self.widths)),
         )
@@ -117,7 +123,9 @@ class StudySpec:
             if len(set(values)) < len(values):
                 twice = next(v for v in values if values.count(v) > 1)
                 raise StudyError(f"{field} names {twice} twice: each once")
-        put("seeds", integer("seeds", self.seeds, low=1, high=MOST_SEEDS))
+
+    def _check_choices(self) -> None:
+        self._put("seeds", integer("seeds", self.seeds, low=1, high=MOST_SEEDS))
         choice("network", self.network, NETWORKS)
         choice("metric", self.metric, METRICS)
         choice("mode", self.mode, MODES)
@@ -125,7 +133,7 @@ class StudySpec:
         choice("prune", self.prune, PRUNES)
         if not isinstance(self.schedule, str):
             raise StudyError(f"schedule {self.schedule!r} must be text, such as cosine:steps=2000")
-        put("schedule", str(parse(self.schedule)))
+        self._put("schedule", str(parse(self.schedule)))
         if not isinstance(self.scale_dense, bool):
             raise StudyError(f"scale_dense {self.scale_dense!r} must be true or false")
         if self.dataset not in DATASETS and not str(self.dataset).endswith(".npz"):
@@ -133,19 +141,20 @@ class StudySpec:
                 f"unknown dataset {self.dataset!r}: one of {', '.join(DATASETS)}, or the path "
                 "of an .npz file"
             )
-        put("dataset", str(self.dataset))
-        put("target", number("target", self.target, low=0, high=1))
+        self._put("dataset", str(self.dataset))
+
+    def _check_protocol(self) -> None:
+        self._put("target", number("target", self.target, low=0, high=1))
         for field in ("cap", "max_steps"):
-            if (
-                getattr(self, field) == "none"
-            ):  # how a command line or a TOML file takes a preset's budget away
-                put(field, None)
+            # A command line or a TOML file removes a preset's budget by the word "none".
+            if getattr(self, field) == "none":
+                self._put(field, None)
         if self.cap is not None:
-            put("cap", number("cap", self.cap, low=0, high=1e7))
-        put("batch", integer("batch", self.batch, low=1, high=10_000))
-        put("check_every", integer("check_every", self.check_every, low=1, high=100_000))
+            self._put("cap", number("cap", self.cap, low=0, high=1e7))
+        self._put("batch", integer("batch", self.batch, low=1, high=10_000))
+        self._put("check_every", integer("check_every", self.check_every, low=1, high=100_000))
         if self.max_steps is not None:
-            put("max_steps", integer("max_steps", self.max_steps, low=1, high=10**9))
+            self._put("max_steps", integer("max_steps", self.max_steps, low=1, high=10**9))
             if self.max_steps < self.check_every:
                 raise StudyError(
                     f"max_steps {self.max_steps} is less than check_every {self.check_every}: "
