@@ -1,193 +1,33 @@
-"""The packaged MNIST, Fashion-MNIST and users' files: what is read, and that every bad file is
-refused with one sentence.
-"""
+"""Files of arrays: what is read, and that every bad file is refused with one sentence."""
 
 from __future__ import annotations
 
 import gzip
-import hashlib
-import io
 import os
 import pickle
-import struct
-import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
-from study import data
-from study.data import readers
-from study.data.images import Images, check, load, pixels
+from study.data.images import check, load
 from study.data.readers import (
-    FASHION_FILES,
-    FASHION_FOLDERS,
     FASHION_HELP,
     KEYS,
-    read_fashion,
     read_idx,
     read_npz,
 )
 from study.errors import StudyError
-
-Array = NDArray[Any]
-Arrays = dict[str, Array]
-
-
-def arrays(train: int = 3, test: int = 2) -> Arrays:
-    """Images that all differ, with their labels."""
-    images = np.arange((train + test) * 784, dtype=np.uint32).reshape(-1, 28, 28)
-    x = (images % 251).astype(np.uint8)
-    y = (np.arange(train + test) % 10).astype(np.uint8)
-    return {"x_train": x[:train], "y_train": y[:train], "x_test": x[train:], "y_test": y[train:]}
-
-
-def npz(contents: Mapping[str, Array], save: Callable[..., None] = np.savez) -> bytes:
-    """An `.npz` file's bytes."""
-    file = io.BytesIO()
-    save(file, **contents)
-    return file.getvalue()
-
-
-def zipped(member: str, content: bytes) -> bytes:
-    """A zip file with the four members, all of the same content."""
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        for key in KEYS:
-            archive.writestr(member.format(key), content)
-    return file.getvalue()
-
-
-def npy(header: str) -> bytes:
-    """An `.npy` file's bytes with any header, and 9 bytes of data."""
-    return (
-        b"\x93NUMPY\x01\x00"
-        + struct.pack("<H", len(header) + 1)
-        + header.encode()
-        + b"\n"
-        + bytes(9)
-    )
-
-
-def idx(array: Array) -> bytes:
-    """An IDX file's bytes."""
-    return (
-        bytes([0, 0, 8, array.ndim])
-        + struct.pack(f">{array.ndim}I", *array.shape)
-        + array.tobytes()
-    )
-
-
-def refusal(path: Path, read: Callable[[], object]) -> str:
-    """The message of the `StudyError` that is raised: one line that names the path."""
-    with pytest.raises(StudyError) as caught:
-        read()
-    message = str(caught.value)
-    assert "\n" not in message
-    assert str(path) in message
-    return message
+from support.files import Arrays, arrays, header, idx, npy, npz, refusal, zipped
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One folder for the module, so that hypothesis may write to it again and again."""
     return tmp_path_factory.mktemp("data")
-
-
-@pytest.fixture(scope="module")
-def mnist() -> Images:
-    """The packaged data."""
-    return load("mnist")
-
-
-def test_mnist_holds_out_its_first_training_images(mnist: Images) -> None:
-    """55,000 images to train on, 5,000 for validation, 10,000 to test, and the well-known first
-    labels in their places.
-    """
-    for part, count in (("train", 55_000), ("validation", 5_000), ("test", 10_000)):
-        x, y = getattr(mnist, f"x_{part}"), getattr(mnist, f"y_{part}")
-        assert (x.shape, y.shape) == ((count, 28, 28), (count,))
-        assert (x.dtype, y.dtype) == (np.uint8, np.uint8)
-    assert mnist.y_validation[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
-    assert mnist.y_test[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
-    with np.load(Path(data.__file__).parent / "mnist.npz") as file:
-        for key, array in (("x", file["x_train"]), ("y", file["y_train"])):
-            np.testing.assert_array_equal(getattr(mnist, f"{key}_validation"), array[:5_000])
-            np.testing.assert_array_equal(getattr(mnist, f"{key}_train"), array[5_000:])
-
-
-def test_pixels_are_shares_of_255(mnist: Images) -> None:
-    """Bytes become float32 in [0, 1], both ends taken."""
-    np.testing.assert_array_equal(
-        pixels(np.arange(256, dtype=np.uint8)), (np.arange(256) / 255).astype(np.float32)
-    )
-    x = pixels(mnist.x_validation)
-    assert x.dtype == np.float32
-    assert (x.shape, x.min(), x.max()) == ((5_000, 28, 28), 0, 1)
-
-
-@pytest.mark.parametrize(
-    "content", [None, b"", b"version https://git-lfs.github.com/spec/v1\n", npz(arrays())[:-50]]
-)
-def test_a_damaged_package_says_how_to_restore_it(
-    content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A packaged file that is missing, empty, a pointer or cut is named with the command that
-    brings it back.
-    """
-    monkeypatch.setattr("study.data.images.resources.files", lambda package: tmp_path)
-    path = tmp_path / "mnist.npz"
-    if content is not None:
-        path.write_bytes(content)
-    assert "git checkout" in refusal(path, load)
-
-
-@pytest.mark.parametrize("key", KEYS)
-def test_the_named_sets_are_held_to_their_checksums(
-    key: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of four small arrays each one's checksum counts; MNIST itself is refused when its own is
-    another.
-    """
-    good = arrays()
-    sums = {name: hashlib.md5(array.tobytes()).hexdigest() for name, array in good.items()}
-    data.verify(good, sums, "here", "help")
-    good[key] = good[key] ^ 1
-    message = refusal(Path("here"), lambda: data.verify(good, sums, "here", "help"))
-    assert key in message
-    assert f"expected {sums[key]}" in message
-    if key == KEYS[-1]:
-        monkeypatch.setitem(data.MNIST_MD5, key, "0" * 32)
-        assert "expected " + "0" * 32 in refusal(Path("mnist.npz"), load)
-
-
-def test_a_users_file_is_split_and_known_by_its_contents(tmp_path: Path) -> None:
-    """Ten thousand images are enough; the digest follows the pixels and labels, not the way they
-    are stored.
-    """
-    contents = arrays(10_000, 1)
-    digests = []
-    for name, save in (("plain", np.savez), ("small", np.savez_compressed), ("other", np.savez)):
-        if name == "other":
-            contents["x_train"][-1, 27, 27] ^= 1
-        path = tmp_path / f"{name}.npz"
-        path.write_bytes(npz(contents, save))
-        images = load(str(path))
-        assert images.name == str(path)
-        np.testing.assert_array_equal(
-            np.concatenate([images.x_validation, images.x_train]), contents["x_train"]
-        )
-        np.testing.assert_array_equal(
-            np.concatenate([images.y_validation, images.y_train]), contents["y_train"]
-        )
-        assert (len(images.x_validation), len(images.x_test)) == (5_000, 1)
-        digests.append(images.digest)
-    assert digests[0] == digests[1] != digests[2]
 
 
 NOTHING = np.zeros((0, 28, 28), np.uint8)
@@ -364,11 +204,6 @@ def test_idx_files_are_read(shape: tuple[int, ...], suffix: str, tmp_path: Path)
 LABELS = idx(np.arange(9, dtype=np.uint8))
 
 
-def header(*sizes: int) -> bytes:
-    """An IDX file of the given sizes without data."""
-    return bytes([0, 0, 8, len(sizes)]) + struct.pack(f">{len(sizes)}I", *sizes)
-
-
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
@@ -435,111 +270,3 @@ def test_any_bytes_are_an_idx_array_or_refused(content: tuple[str, bytes], folde
         refusal(path, lambda: read_idx(path))
     else:
         assert array.dtype == np.uint8
-
-
-def fashion(
-    folder: Path, contents: Mapping[str, Array], gzipped: tuple[str, ...] = ("x_train", "y_test")
-) -> Path:
-    """A folder with the four IDX files, some of them gzipped."""
-    folder.mkdir()
-    for key, array in contents.items():
-        raw, name = idx(array), FASHION_FILES[key]
-        (folder / (f"{name}.gz" if key in gzipped else name)).write_bytes(
-            gzip.compress(raw, mtime=0) if key in gzipped else raw
-        )
-    return folder
-
-
-@pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> Arrays:
-    """Small arrays whose checksums pass for Fashion-MNIST's."""
-    contents = arrays()
-    sums = {key: hashlib.md5(array.tobytes()).hexdigest() for key, array in contents.items()}
-    monkeypatch.setattr("study.data.readers.FASHION_MD5", sums)
-    return contents
-
-
-def unreachable() -> Arrays:
-    """A download without a network, as Keras words it."""
-    raise Exception("URL fetch failure on https://example.org: None -- unreachable\nTraceback ...")
-
-
-def same(found: Mapping[str, Array], wanted: Mapping[str, Array]) -> None:
-    """Assert that both hold the same four arrays."""
-    assert set(found) == set(wanted) == set(KEYS)
-    for key in KEYS:
-        np.testing.assert_array_equal(found[key], wanted[key])
-
-
-def test_fashion_is_read_from_the_first_whole_folder(small: Arrays, tmp_path: Path) -> None:
-    """Missing and incomplete folders are passed over, later ones not looked at, gzipped and plain
-    files both read.
-    """
-    partial = fashion(tmp_path / "partial", {key: small[key] for key in KEYS[:3]})
-    whole = fashion(tmp_path / "whole", small)
-    broken = fashion(tmp_path / "broken", {key: array ^ 1 for key, array in small.items()})
-    same(read_fashion((tmp_path / "none", partial, whole, broken), unreachable), small)
-
-
-@pytest.mark.parametrize("key", KEYS)
-def test_a_damaged_fashion_folder_is_refused(key: str, small: Arrays, tmp_path: Path) -> None:
-    """One wrong byte or a cut file is named; no other folder or download hides it."""
-    asked: list[str] = []
-
-    def download() -> Arrays:
-        asked.append("download")
-        return small
-
-    wrong = fashion(tmp_path / "wrong", small | {key: small[key] ^ 1})
-    message = refusal(wrong, lambda: read_fashion((wrong, tmp_path), download))
-    assert f"expected {readers.FASHION_MD5[key]}" in message
-    assert FASHION_HELP in message
-    cut = fashion(tmp_path / "cut", small)
-    file = next(path for path in cut.iterdir() if path.name.startswith(FASHION_FILES[key]))
-    file.write_bytes(file.read_bytes()[:-1])
-    assert FASHION_HELP in refusal(file, lambda: read_fashion((cut, tmp_path), download))
-    assert not asked
-
-
-@pytest.mark.parametrize(
-    "error", [Exception("no route\nto host"), OSError(), ImportError("No module named 'keras'")]
-)
-def test_fashion_that_is_nowhere_says_how_to_get_it(
-    error: Exception, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whatever Keras's download fails with, one sentence has the reason and the remedy."""
-
-    def fail() -> None:
-        raise error
-
-    monkeypatch.setattr("keras.datasets.fashion_mnist.load_data", fail)
-    message = refusal(Path("fashion-mnist"), lambda: read_fashion(()))
-    assert (str(error).split("\n")[0] or type(error).__name__) in message
-    assert FASHION_HELP in message
-
-
-def test_fashion_is_downloaded_and_held_to_its_checksums(
-    small: Arrays, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Keras's four arrays land under their own keys, and other arrays are refused."""
-    x_train, y_train, x_test, y_test = (small[key] for key in KEYS)
-    monkeypatch.setattr(
-        "keras.datasets.fashion_mnist.load_data", lambda: ((x_train, y_train), (x_test, y_test))
-    )
-    same(read_fashion(()), small)
-    assert FASHION_HELP in refusal(
-        Path("fashion-mnist"),
-        lambda: read_fashion((), lambda: small | {"y_test": small["y_test"] ^ 1}),
-    )
-
-
-@pytest.mark.skipif(not FASHION_FOLDERS[0].is_dir(), reason="Fashion-MNIST is not installed")
-def test_the_installed_fashion_mnist_loads() -> None:
-    """Debian's files have the checksums, and split like MNIST."""
-    images = load("fashion-mnist")
-    assert [len(x) for x in (images.x_train, images.x_validation, images.x_test)] == [
-        55_000,
-        5_000,
-        10_000,
-    ]
-    assert images.y_validation[:10].tolist() == [9, 0, 0, 3, 0, 2, 7, 2, 5, 5]

@@ -9,7 +9,6 @@ import json
 import os
 import sys
 import tempfile
-import zipfile
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -285,21 +284,3 @@ def test_any_data_file(draw: st.DataObject) -> None:
         with pytest.raises(StudyError, match=r"x\.npz") as caught:
             data.load(str(path))
     assert "\n" not in str(caught.value)
-
-
-def test_pickles_are_never_loaded(tmp_path: Path) -> None:
-    """An array of objects would run code of its maker's."""
-
-    class Evil:
-        def __reduce__(self) -> tuple[Any, tuple[str]]:
-            return (Path.touch, (tmp_path / "ran",))  # type: ignore[return-value]
-
-    path = tmp_path / "evil.npz"
-    with zipfile.ZipFile(path, "w") as file:
-        for key in data.KEYS:
-            buffer = io.BytesIO()
-            np.save(buffer, np.array([Evil()], dtype=object), allow_pickle=True)
-            file.writestr(f"{key}.npy", buffer.getvalue())
-    with pytest.raises(StudyError, match="plain arrays"):
-        data.load(str(path))
-    assert not (tmp_path / "ran").exists()

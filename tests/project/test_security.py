@@ -5,15 +5,18 @@ files that were locked.
 from __future__ import annotations
 
 import ast
+import io
 import json
 import re
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from study import figures, report, tables
+from study import data, figures, report, tables
 from study.errors import StudyError
 from study.spec.study import StudySpec
 from study.storage.records import Outcome
@@ -179,3 +182,21 @@ def test_dollars_in_names_are_no_formulas(tmp_path: Path) -> None:
         tmp_path,
     )
     assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_pickles_are_never_loaded(tmp_path: Path) -> None:
+    """An array of objects would run code of its maker's."""
+
+    class Evil:
+        def __reduce__(self) -> tuple[Any, tuple[str]]:
+            return (Path.touch, (tmp_path / "ran",))  # type: ignore[return-value]
+
+    path = tmp_path / "evil.npz"
+    with zipfile.ZipFile(path, "w") as file:
+        for key in data.KEYS:
+            buffer = io.BytesIO()
+            np.save(buffer, np.array([Evil()], dtype=object), allow_pickle=True)
+            file.writestr(f"{key}.npy", buffer.getvalue())
+    with pytest.raises(StudyError, match="plain arrays"):
+        data.load(str(path))
+    assert not (tmp_path / "ran").exists()

@@ -1,11 +1,8 @@
-"""The finder on Keras models: the model, its optimizer, its data and every random state are as
-before, and the losses are the batches'.
-"""
+"""The finder on Keras models: the losses are the batches', whatever the model and its data are."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -17,186 +14,7 @@ import study
 from study.engines.tensorflow import xp as tf
 from study.errors import StudyError
 from study.search.finder import ramp
-
-RNG = np.random.default_rng(0)
-X = RNG.normal(size=(256, 6)).astype(np.float32)
-Y = (X @ RNG.normal(size=(6, 3))).argmax(axis=1)
-
-OPTIMIZERS: dict[str, Callable[..., Any]] = {
-    "sgd": optimizers.SGD,
-    "momentum": lambda rate: optimizers.SGD(rate, momentum=0.9),
-    "nesterov": lambda rate: optimizers.SGD(rate, momentum=0.9, nesterov=True),
-    "adam": optimizers.Adam,
-    "adagrad": optimizers.Adagrad,
-    "adadelta": optimizers.Adadelta,
-    "rmsprop": optimizers.RMSprop,
-    "adamw": lambda rate: optimizers.AdamW(rate, weight_decay=0.01),
-    "averaged": lambda rate: optimizers.Adam(rate, use_ema=True),
-    "scaled": lambda rate: optimizers.LossScaleOptimizer(optimizers.Adam(rate)),
-}
-
-SCHEDULE = optimizers.schedules.ExponentialDecay(0.01, 10, 0.9)
-SHORT: dict[str, Any] = dict(steps=8, low=1e-4, high=0.1)
-
-
-def plain(optimizer: Any = "sgd", **options: Any) -> Any:
-    """A compiled model with normalisation and dropout."""
-    keras.utils.set_random_seed(7)
-    inputs = layers.Input((6,))
-    h = layers.Dropout(0.3)(layers.BatchNormalization()(layers.Dense(8, activation="relu")(inputs)))
-    model = keras.Model(inputs, layers.Dense(3)(h))
-    return compiled(model, optimizer, **options)
-
-
-def compiled(model: Any, optimizer: Any = "sgd", **options: Any) -> Any:
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer, loss, metrics=["accuracy"], **options)
-    return model
-
-
-def batches(seed: int | None = 3) -> Any:
-    """A data set whose order changes every epoch."""
-    return tf.data.Dataset.from_tensor_slices((X, Y)).shuffle(256, seed=seed).batch(32)
-
-
-def state(model: Any) -> list[Any]:
-    """Everything that a step changes, as it stands."""
-    return [v.numpy().copy() for owner in (model, model.optimizer) for v in owner.variables] + [
-        v.numpy().copy() for v in model.metrics_variables
-    ]
-
-
-def same(before: list[Any], after: list[Any]) -> bool:
-    return len(before) == len(after) and all(
-        np.array_equal(a, b) for a, b in zip(before, after, strict=True)
-    )
-
-
-@pytest.mark.parametrize("name", OPTIMIZERS)
-def test_everything_is_put_back_bit_for_bit(name: str) -> None:
-    """For a model in the middle of its training: weights, statistics, slots, iterations, seeds,
-    metrics, rate.
-    """
-    model = plain(OPTIMIZERS[name](0.01), run_eagerly=True)
-    model.fit(X, Y, batch_size=64, epochs=1, verbose=0)
-    before, function, variables = state(model), model.train_function, len(model.optimizer.variables)
-    outside = random.getstate(), np.random.get_state()[1].copy()  # type: ignore[index] # noqa: NPY002
-    found = study.find_rate(model, X, Y, **SHORT)
-    assert len(found.losses) == 8
-    assert np.ptp(found.losses) > 0
-    assert same(before, state(model))
-    assert model.train_function is function
-    assert len(model.optimizer.variables) == variables
-    assert random.getstate() == outside[0]
-    assert np.array_equal(np.random.get_state()[1], outside[1])  # type: ignore[index] # noqa: NPY002
-    assert float(model.optimizer.learning_rate.numpy()) == pytest.approx(0.01)
-
-
-@pytest.mark.parametrize(
-    ("name", "rate"),
-    [("momentum", SCHEDULE), ("adam", lambda: 0.01), ("scaled", SCHEDULE)],
-    ids=["schedule", "function", "wrapped"],
-)
-def test_a_schedule_stands_aside_and_comes_back(name: str, rate: Any) -> None:
-    """The ramp's losses are those of the same optimizer with a plain rate."""
-    eager = {"run_eagerly": True}
-    model, other = plain(OPTIMIZERS[name](rate), **eager), plain(OPTIMIZERS[name](0.5), **eager)
-    before = [v.numpy().copy() for v in model.variables]
-    found = study.find_rate(model, X, Y, **SHORT)
-    assert found.losses.tolist() == study.find_rate(other, X, Y, **SHORT).losses.tolist()
-    assert same(before, [v.numpy().copy() for v in model.variables])
-    inner = getattr(model.optimizer, "inner_optimizer", model.optimizer)
-    assert inner._learning_rate is rate
-    fresh = plain(OPTIMIZERS[name](rate), **eager)
-    fresh.optimizer.build(fresh.trainable_variables)
-    assert len(model.optimizer.variables) == len(fresh.optimizer.variables)
-    assert same(
-        [v.numpy() for v in model.optimizer.variables],
-        [v.numpy() for v in fresh.optimizer.variables],
-    )
-
-
-@pytest.mark.parametrize(
-    ("name", "source"), [("momentum", "arrays"), ("adam", "dataset"), ("schedule", "dataset")]
-)
-def test_training_goes_on_as_if_nothing_had_been(name: str, source: str) -> None:
-    """Two fits, one with the finder before each epoch: the same weights, whatever shuffles the
-    data.
-    """
-    ends = []
-    for finds in (False, True):
-        model = plain(
-            OPTIMIZERS["adam"](SCHEDULE) if name == "schedule" else OPTIMIZERS[name](0.01)
-        )
-        data: tuple[Any, ...] = (X, Y) if source == "arrays" else (batches(),)
-        for _ in range(2):
-            if finds:
-                study.find_rate(model, *data, **SHORT)
-            model.fit(*data, epochs=1, verbose=0, shuffle=source == "arrays")
-        ends.append(state(model))
-    assert same(*ends)
-
-
-def test_random_numbers_go_on_as_if_nothing_had_been() -> None:
-    """TensorFlow's, Keras's global ones, Python's and NumPy's."""
-
-    def draw(finds: bool) -> list[float]:
-        model, data = plain(), batches()  # a data set draws seeds when it is made
-        keras.utils.set_random_seed(1)
-        if finds:
-            study.find_rate(model, data, **SHORT)
-        drawn = [
-            tf.random.uniform(()),
-            keras.random.uniform(()),
-            random.random(),
-            np.random.random(),  # noqa: NPY002
-        ]
-        return [float(value) for value in drawn]
-
-    assert draw(True) == draw(False)
-
-
-class Breaks(keras.Model):  # type: ignore[misc]
-    """Raises in its fifth step; written as the guides write a train_step."""
-
-    def __init__(self, error: type[BaseException] | None = None) -> None:
-        super().__init__()
-        self.dense, self.steps, self.error = layers.Dense(3), 0, error
-
-    def call(self, inputs: Any) -> Any:
-        return self.dense(inputs)
-
-    def train_step(self, data: Any) -> Any:
-        x, y = data
-        self.steps += 1
-        if self.error is not None and self.steps == 5:
-            raise self.error("the fifth step")
-        with tf.GradientTape() as tape:
-            loss = self.compute_loss(y=y, y_pred=self(x, training=True))
-        self.optimizer.apply_gradients(
-            zip(tape.gradient(loss, self.trainable_weights), self.trainable_weights, strict=True)
-        )
-        return {"loss": loss}
-
-
-@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-@pytest.mark.parametrize("rate", [0.01, SCHEDULE], ids=["rate", "schedule"])
-def test_an_error_in_mid_sweep_undoes_the_sweep(error: type[BaseException], rate: Any) -> None:
-    """Ctrl-C too; and the error goes on."""
-    model = Breaks()
-    model.compile(
-        optimizers.Adam(rate),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        run_eagerly=True,
-    )
-    model.fit(X, Y, epochs=1, verbose=0)
-    model.steps, model.error = 0, error
-    before = state(model)
-    with pytest.raises(error, match="the fifth step"):
-        study.find_rate(model, X, Y, **SHORT)
-    assert same(before, state(model))
-    assert model.optimizer._learning_rate is rate or rate == 0.01
-    assert "train_step" not in vars(model)
+from support.engines.own_models import SHORT, Breaks, X, Y, batches, compiled, plain, same
 
 
 def test_a_subclassed_model_with_its_own_train_step() -> None:
@@ -234,24 +52,6 @@ def test_losses_are_those_of_a_hand_written_loop() -> None:
     assert found.losses == pytest.approx(np.array(losses), rel=1e-5)
     assert found.rates == pytest.approx(rates)
     assert found.accuracy.shape == (8,)
-
-
-def test_an_unbuilt_model_trains_afterwards_as_it_would_have() -> None:
-    """It is built as `fit` would build it."""
-    ends = []
-    for finds in (False, True):
-        keras.utils.set_random_seed(3)
-        model = compiled(
-            keras.Sequential(
-                [layers.Dense(8), layers.BatchNormalization(), layers.Dropout(0.2), layers.Dense(3)]
-            ),
-            "adam",
-        )
-        if finds:
-            assert len(study.find_rate(model, batches(), **SHORT).losses) == 8
-        model.fit(batches(), epochs=1, verbose=0, shuffle=False)
-        ends.append(state(model))
-    assert same(*ends)
 
 
 @pytest.mark.parametrize("options", [{"steps_per_execution": 4}, {"jit_compile": True}], ids=str)
@@ -384,24 +184,3 @@ def test_a_data_set_that_cannot_be_copied_is_read_itself(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(tf.raw_ops, "DatasetToGraphV2", refuse)
     assert len(study.find_rate(plain(run_eagerly=True), batches(), **SHORT).losses) == 8
-
-
-def test_wrong_targets_leave_no_trace_in_the_metrics() -> None:
-    """Keras settles the kind of accuracy by the first targets, and after an error anew."""
-
-    def fresh() -> Any:
-        keras.utils.set_random_seed(0)
-        model = keras.Sequential([layers.Input((6,)), layers.Dense(3)])
-        model.compile(
-            "adam",
-            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            metrics=["accuracy"],
-            run_eagerly=True,
-        )
-        return model
-
-    misled, other = fresh(), fresh()
-    with pytest.raises(ValueError, match="rank"):
-        study.find_rate(misled, X, np.zeros((len(X), 3)), steps=30)
-    histories = [model.fit(X, Y, shuffle=False, verbose=0).history for model in (misled, other)]
-    assert histories[0] == histories[1]

@@ -16,7 +16,7 @@ from keras import layers
 from study.spec.networks import BASE, Network, network, network_of
 from study.spec.study import StudySpec
 from study.spec.trial import NETWORKS
-from support.keras_model import unflatten
+from support.engines.keras_model import unflatten
 
 CASES = [
     ("compact", 0.25, False, (1, 1), 15),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from study.data.images import Images
+from study.errors import StudyError
 from study.execution import driver
 from study.execution.request import Request
 from study.spec.study import StudySpec
@@ -95,3 +98,40 @@ except (KeyboardInterrupt, Terminated) as stop:
     raise SystemExit(143 if isinstance(stop, Terminated) else 130)
 """
     return [sys.executable, "-c", code]
+
+
+SMALL = SPEC.with_(optimizers=("sgd", "adam"), widths=(1,))
+
+
+def lost(store: Store, whole: Store) -> int:
+    """Trials that the one has not exactly once, or that ended otherwise than in the other."""
+    stored = [json.loads(line)["id"] for line in store.runs_path.read_text().splitlines()]
+    found = results(store)
+    return sum(
+        stored.count(id_) != 1 or found[id_] != end for id_, end in results(whole).items()
+    ) + len(set(stored) - set(results(whole)))
+
+
+def drive(folder: Path, delay: float) -> None:
+    """A driver process on slow parabolas; exit code 2 where it is refused."""
+    sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    try:
+        driver.run(
+            Request(SMALL, folder, factory=partial(engine, delay=delay), workers=1), progress=False
+        )
+    except StudyError:
+        sys.exit(2)
+
+
+def toml(folder: Path) -> Path:
+    """The study as a file."""
+    path = folder / "parabolas.toml"
+    values = {name: value for name, value in SMALL.to_json().items() if value is not None}
+    path.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items()))
+    return path
+
+
+TIMES = int(os.environ.get("STUDY_FAULTS", "1"))
+"""How often each fault is tried where its place or moment is drawn."""
+
+Tally = Callable[[str, int, int], None]

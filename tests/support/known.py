@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from study import tables
 from study.spec.study import StudySpec
 from study.storage.jsonl import append_line
 from study.storage.records import Outcome, Run
@@ -43,6 +44,9 @@ def made_up(spec: StudySpec = SPEC, unit: float = 1.0) -> list[Run]:
             )
         )
     return runs
+
+
+FRAME = tables.frame(made_up())
 
 
 def stored(folder: Path, curves: bool = True) -> Path:

@@ -1,0 +1,122 @@
+"""What must never change a verdict: order, units, less data, a shorter cap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from study.claims.evidence import Evidence, Rows
+from study.claims.verdict import FAILS, HOLDS, UNDECIDED
+from support.published import OF_METHODS, WORLDS, judged
+
+
+def scaled(study: Evidence, factor: float) -> Evidence:
+    columns = ["seconds", "step_seconds", "cap_seconds"]
+    return replace(
+        study, runs=study.runs.assign(**{name: study.runs[name] * factor for name in columns})
+    )
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_order_and_units_change_no_verdict(world: str) -> None:
+    """Rows shuffled, seconds in milliseconds or hours."""
+    studies = WORLDS[world]()
+    truth = {id_: verdict.verdict for id_, verdict in judged(studies).items()}
+    for changed in (
+        [
+            replace(study, runs=study.runs.sample(frac=1, random_state=1).reset_index(drop=True))
+            for study in studies
+        ],
+        [scaled(study, 1e3) for study in studies],
+        [scaled(study, 1 / 3600) for study in studies],
+    ):
+        assert {id_: verdict.verdict for id_, verdict in judged(changed).items()} == truth
+
+
+@settings(max_examples=2, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.sampled_from([0.002, 0.02, 0.1, 0.3, 0.7, 1.0]), st.integers(0, 10_000))
+@pytest.mark.parametrize("world", WORLDS)
+def test_taking_data_away_never_turns_a_verdict_round(world: str, share: float, seed: int) -> None:
+    """It may become undecided, and only that."""
+    studies = WORLDS[world]()
+    truth = judged(studies)
+    fewer = [
+        replace(
+            study,
+            runs=study.runs.drop(study.runs.sample(frac=share, random_state=seed).index),
+            curves=study.curves.drop(
+                study.curves.groupby(["optimizer", "seed"])
+                .sample(frac=share, random_state=seed)
+                .index
+            )
+            if len(study.curves) and share == 1
+            else study.curves,
+        )
+        for study in studies
+    ]
+    for id_, verdict in judged(fewer).items():
+        assert verdict.verdict in (truth[id_].verdict, UNDECIDED), (share, verdict, truth[id_])
+
+
+REMOVALS: dict[str, Callable[[pd.DataFrame], Any]] = {
+    "all": lambda runs: runs["width"] < 0,
+    "all but two widths": lambda runs: runs["width"].isin([1.0, 9.75]),
+    "one optimizer": lambda runs: runs["optimizer"] != "adam",
+    "one seed": lambda runs: runs["seed"] == 0,
+    "arrivals": lambda runs: runs["outcome"] != "reached",
+    "failures": lambda runs: runs["outcome"] == "reached",
+    "the fast": lambda runs: runs["seconds"] > runs["seconds"].median(),
+}
+
+
+@pytest.mark.parametrize("removal", REMOVALS)
+@pytest.mark.parametrize("world", WORLDS)
+def test_taking_much_away_by_kind_never_turns_a_verdict_round(world: str, removal: str) -> None:
+    """Nor does it end in an error."""
+    studies = WORLDS[world]()
+    truth = judged(studies)
+    fewer = [replace(study, runs=study.runs[REMOVALS[removal](study.runs)]) for study in studies]
+    for id_, verdict in judged(fewer).items():
+        assert verdict.verdict in (truth[id_].verdict, UNDECIDED), (verdict, truth[id_])
+
+
+def cut(study: Evidence, cap: float) -> Evidence:
+    """The same trials under a shorter cap."""
+    late = (study.runs["outcome"] == "reached") & (study.runs["seconds"] > cap)
+    runs = study.runs.assign(outcome=study.runs["outcome"].mask(late, "capped"), cap_seconds=cap)
+    return replace(study, runs=runs.assign(seconds=runs["seconds"].clip(upper=cap)))
+
+
+@pytest.mark.parametrize("cap", [100.0, 60.0, 30.0, 14.0, 9.0, 5.0])
+@pytest.mark.parametrize(
+    "world", ["published", "all-but-rmsprop", "order-of-magnitude", "rate-survives-scaling"]
+)
+def test_a_shorter_cap_never_turns_a_verdict_round(world: str, cap: float) -> None:
+    """What ran out of a short cap might have arrived; only what is certain then is still said."""
+    studies = WORLDS[world]()
+    truth = judged(studies)
+    decided = (
+        "order-of-magnitude",
+        "all-but-rmsprop",
+        "adam-fastest",
+        "rate-survives-scaling",
+        "no-universal-rate",
+    )
+    for id_, verdict in judged([cut(study, cap) for study in studies]).items():
+        if id_ in decided:
+            assert verdict.verdict in (truth[id_].verdict, UNDECIDED), (verdict, truth[id_])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_pick_that_is_missing_never_turns_the_tenth_rule_round(seed: int) -> None:
+    """It may become undecided."""
+    for truth in (HOLDS, FAILS):
+        world = OF_METHODS["tenth-rule"][truth]()
+        fewer = Rows(world.kind, world.table.sample(frac=0.7, random_state=seed))
+        assert judged([fewer])["tenth-rule"].verdict in (truth, UNDECIDED)
