@@ -1,13 +1,16 @@
 #!/usr/bin/env python
-"""How fast are lanes? Each engine against Keras `fit`, a plain `tf.function` step and PyTorch, on
-the same model, data and batch.
+"""How fast are lanes, against Keras, a plain TensorFlow step and PyTorch?
 
-    .venv/bin/python scripts/benchmark.py             # a few minutes;
-    results/<machine>/benchmark/benchmark.json and benchmark.png .venv/bin/python
-    scripts/benchmark.py --quick     # under 50 seconds on a CPU, Adam alone; writes nothing unless
-    --out says where .venv/bin/python scripts/benchmark.py --engine jax --precision float32   # by
-    default tensorflow where it is installed, else jax .venv/bin/python scripts/benchmark.py --json
-    # the numbers on standard output, too
+Each contender trains the same model on the same data with the same batch.
+
+    .venv/bin/python scripts/benchmark.py             # a few minutes
+    .venv/bin/python scripts/benchmark.py --quick     # under 50 seconds on a CPU, Adam alone
+    .venv/bin/python scripts/benchmark.py --engine jax --precision float32
+    .venv/bin/python scripts/benchmark.py --json      # the numbers on standard output, too
+
+The whole benchmark writes benchmark.json and benchmark.png to results/<machine>/benchmark. The
+quick one writes nothing unless --out names a folder. Without --engine it takes tensorflow if that
+is installed, else jax.
 
 All of it runs on the GPU where there is one. PyTorch takes part where it is installed:
 .venv/bin/python -m pip install torch (on a machine without a GPU its CPU build is enough); Keras
@@ -25,28 +28,30 @@ every time that a step cannot but read or write it, against a large copy.
 What was tried (compact network, batch 100; two cores of an AMD EPYC with AVX-512, 1 MiB of L2 a
 core; ms a lane step unless said):
 
-  pooling before bias and ReLU               predicted a quarter of their work; 1.6 -> 1.2
-  max-pooling by slices and maximum          TensorFlow's MaxPoolGrad alone took 0.57; with XLA's
-  fused slices the step went to 1.1 gradient of x by the flipped filter        predicted equal to
-  the library's; twice as fast for narrow groups; kept folding 2x2 pixels into channels
-  predicted 1.44 times the arithmetic, fewer and wider groups; 1.1-1.2 -> 0.72-0.80; kept below
-                                             6 input filters (tutorial: 60-63 against 48, so not
-                                             there)
-  XLA for everything                         im2col and matrix products: 1.84 alone, 1.18 at 4
-                                             lanes; XLA's own convolution gradients 50-120; so XLA
-                                             fuses the elementwise parts alone
-  all six optimizers in one array            predicted 1 % of a step; below the noise; kept, since
-  arrays then share one program large arrays                               predicted better; one
-  process of two threads: 1.0 at 4 lanes, 0.73 at 8, 0.67 at 16, 0.75 at
-                                             24 to 96: activations leave the L2 cache. Sizes are
-                                             measured on the machine (`plan.PROBES`)
-  a process of one thread a core             predicted equal; two at once give 0.53 at 12 to 16
-                                             lanes (1.07 each), 0.65 at 48, against 0.67 of one
-                                             process of two threads: nothing waits at the end of an
-                                             operation; kept (tutorial: 44 against 46-48)
-  wider networks                             widths 2, 4, 10: 3.0, 5.5, 19 alone; 1.7, 4.2, 18.7 in
-                                             arrays: the gain is gone where one model fills the
-                                             cores by itself
+  pooling before bias and ReLU                 predicted a quarter of their work; 1.6 -> 1.2
+  max-pooling by slices and maximum            TensorFlow's MaxPoolGrad alone took 0.57; with XLA's
+                                               fused slices the step went to 1.1
+  gradient of x by the flipped filter          predicted equal to the library's; twice as fast for
+                                               narrow groups; kept
+  folding 2x2 pixels into channels             predicted 1.44 times the arithmetic, fewer and wider
+                                               groups; 1.1-1.2 -> 0.72-0.80; kept below 6 input
+                                               filters (tutorial: 60-63 against 48, so not there)
+  XLA for everything                           im2col and matrix products: 1.84 alone, 1.18 at 4
+                                               lanes; XLA's own convolution gradients 50-120; so XLA
+                                               fuses the elementwise parts alone
+  all six optimizers in one array              predicted 1 % of a step; below the noise; kept, since
+                                               arrays then share one program
+  large arrays                                 predicted better; one process of two threads: 1.0 at
+                                               4 lanes, 0.73 at 8, 0.67 at 16, 0.75 at 24 to 96:
+                                               activations leave the L2 cache. Sizes are measured on
+                                               the machine (`resources.PROBES`)
+  a process of one thread a core               predicted equal; two at once give 0.53 at 12 to 16
+                                               lanes (1.07 each), 0.65 at 48, against 0.67 of one
+                                               process of two threads: nothing waits at the end of
+                                               an operation; kept (tutorial: 44 against 46-48)
+  wider networks                               widths 2, 4, 10: 3.0, 5.5, 19 alone; 1.7, 4.2, 18.7
+                                               in arrays: the gain is gone where one model fills the
+                                               cores by itself
 """
 
 from __future__ import annotations

@@ -1,19 +1,23 @@
 #!/usr/bin/env python
-"""How well is a step time measured while other programs run? Estimates beside 0, 1, 2, 4 and 8 busy
-processes, against the quiet machine's.
+"""How well is a step time measured while other programs run?
 
-    .venv/bin/python scripts/benchmark_load.py                # some ten minutes;
-    results/<machine>/benchmark/load.json and load.md .venv/bin/python scripts/benchmark_load.py
-    --repeats 1    # a third of that
+Estimates beside 0, 1, 2, 4 and 8 busy processes are held against those of the quiet machine.
+
+    .venv/bin/python scripts/benchmark_load.py                # some ten minutes
+    .venv/bin/python scripts/benchmark_load.py --repeats 1    # a third of that
+
+It writes load.json and load.md to results/<machine>/benchmark.
 
 The busy processes are started here and ended by their ids. Each load is taken in turn, `--repeats`
 times, so that a drift of the machine falls on all of them. An estimate's value is that of the
 pooled rounds over the median of the rounds without load.
 
-  median      of rounds of 0.25 s, which is what a quiet machine's reading is quartile    their
-  lower quartile least       their least longer      the median of rounds of 1 s processor   the
-  median of the processor seconds a step, of all threads reading     the lesser of quartile and
-  processor: what a busy machine's reading is (`calibration.Rounds.estimate`)
+  median      of rounds of 0.25 s, which is what a quiet machine's reading is
+  quartile    their lower quartile
+  least       their least
+  longer      the median of rounds of 1 s
+  processor   the median of the processor seconds a step, of all threads
+  reading     the lesser of quartile and processor: a busy machine's reading (`Rounds.estimate`)
 """
 
 from __future__ import annotations

@@ -1,14 +1,15 @@
 """Train one network at many learning rates with many optimizers, and measure what each rate costs.
 
-    spec = study.StudySpec(optimizers=("adam", "sgd"), rates="1e-4:1:9", cap=5.0) runs =
-    study.run(spec, out="results/mine")      # a DataFrame, one row a trial; rerunning resumes runs
-    = study.load("results/mine")               # the same rows, later study.tables.best(runs),
-    study.figures.valley(runs), study.tables.sizes(runs) study.claims.judge(["results/mine"])
-    keras.optimizers.SGD(study.schedule("triangular:half=500", 0.1)) study.find_rate(model, x,
-    y).suggest("tenth")   # for any compiled Keras model
+    spec = study.StudySpec(optimizers=("adam", "sgd"), rates="1e-4:1:9", cap=5.0)
+    runs = study.run(spec, out="results/mine")      # a DataFrame, one row a trial
+    runs = study.load("results/mine")               # the same rows, later
+    study.tables.best(runs), study.figures.valley(runs), study.tables.sizes(runs)
+    study.claims.judge(["results/mine"])
+    keras.optimizers.SGD(study.schedule("triangular:half=500", 0.1))
+    study.find_rate(model, x, y).suggest("tenth")   # for any compiled Keras model
 
-Importing this loads no TensorFlow; `run` does when there is something to train, and `schedule`
-loads Keras.
+A study that was stopped goes on when it is run again. Importing this loads no TensorFlow. `run`
+loads it when there is something to train, and `schedule` loads Keras.
 """
 
 from __future__ import annotations
