@@ -157,7 +157,8 @@ def decide(
     Args:
         id: the claim.
         statistic: what was measured.
-        low, high: its interval.
+        low: lower end of its interval.
+        high: upper end of its interval.
         threshold: what it is compared with.
         reason: the verdict's reason, a sentence.
         above: whether the claim says above.

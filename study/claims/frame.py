@@ -46,10 +46,12 @@ class Grid:
 
     Args:
         name: the study's name.
-        optimizers, rates: the first two axes of the arrays.
-        low, high: (optimizers, rates, seeds), at least and at most. Both are the seconds of an
+        optimizers: along the first axis of the arrays.
+        rates: along the second axis.
+        low: (optimizers, rates, seeds), the least that it may be. It is the seconds of an
             arrival, and infinite for a trial that diverged or is stuck. A capped trial lies above
             its cap. One that is missing, failed with an error or was pruned may be anything.
+        high: as `low`, the most that it may be.
         outcomes: (optimizers, rates, seeds); "" if a trial is missing.
         long: whether the cap is so long that a capped trial counts as one that does not work.
     """

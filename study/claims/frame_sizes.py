@@ -28,7 +28,8 @@ class Sizes:
     Args:
         name: the study's name.
         optimizer: the optimizer.
-        widths, rates: the first two axes of the arrays.
+        widths: along the first axis of the arrays.
+        rates: along the second axis.
         seconds: (widths, rates, seeds), to the target; infinite if a trial did not arrive, NaN if
             it is not known whether it would.
         runs: the trials as a table.

@@ -22,7 +22,8 @@ class Verdict:
         id: the claim.
         verdict: `holds`, `fails` or `undecided`.
         statistic: what was measured.
-        low, high: its interval.
+        low: lower end of its interval.
+        high: upper end of its interval.
         threshold: what it is compared with.
         reason: the verdict's reason, a sentence.
     """

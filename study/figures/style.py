@@ -55,7 +55,8 @@ def styled_axes(figure: Figure, rows: int, columns: int, **options: Any) -> list
 
     Args:
         figure: the figure.
-        rows, columns: how many axes.
+        rows: number of rows of axes.
+        columns: number of axes in a row.
         options: of `Figure.subplots`.
 
     Returns:

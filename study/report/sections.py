@@ -48,7 +48,8 @@ class Summary:
     Args:
         protocol: what the study did, in sentences.
         stored: the number of trials that are stored.
-        machine, software: where they trained.
+        machine: where they trained.
+        software: engine, version and precision that trained them.
         clock: how seconds were measured.
     """
 

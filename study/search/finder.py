@@ -235,7 +235,8 @@ def feed(recorder: SweepRecorder, losses: Iterable[Any], accuracy: Iterable[Any]
 
     Args:
         recorder: takes them.
-        losses, accuracy: of each batch.
+        losses: of each batch.
+        accuracy: of each batch, in [0, 1].
     """
     for loss, right in zip(losses, accuracy, strict=True):
         if not recorder.add(float(loss), float(right)):

@@ -42,7 +42,7 @@ def best(runs: pd.DataFrame) -> pd.DataFrame:
         - at_edge: whether the best rate is the lowest or highest tried: a better one may lie beyond
         - decades: width of the valley, decades of rate within twice the best time
         - best_low, best_high, seconds_low, seconds_high, decades_low, decades_high: 95 % bootstrap
-          intervals over the seeds; NaN with fewer than three seeds or with trials missing
+            intervals over the seeds; NaN with fewer than three seeds or with trials missing
 
     Raises:
         StudyError: no runs, or runs that must not share a table.
@@ -104,7 +104,9 @@ def cube(
 
     Args:
         runs: the runs.
-        widths, optimizers, rates: the values along the first three axes.
+        widths: the values along the first axis.
+        optimizers: the values along the second axis.
+        rates: the values along the third axis.
         seeds: the number of seeds, along the last axis.
 
     Returns:
@@ -132,7 +134,9 @@ def on_axes(
     Args:
         runs: the runs.
         values: (runs,), the values.
-        widths, optimizers, rates: the values along the first three axes.
+        widths: the values along the first axis.
+        optimizers: the values along the second axis.
+        rates: the values along the third axis.
         seeds: the number of seeds, along the last axis.
         missing: the value if there is no run.
 

@@ -52,9 +52,9 @@ def cells(runs: pd.DataFrame) -> pd.DataFrame:
         - weights, multiply_adds: of the network
         - step_seconds: the median step time
         - expected_seconds: all seconds spent / arrivals, the expected time of restarts until one
-          arrives (Hansen et al. 2009)
+            arrives (Hansen et al. 2009)
         - seconds_low, seconds_high: a 95 % bootstrap interval of the median; NaN with fewer than
-          three seeds
+            three seeds
         - seconds_q25, seconds_q75: quartiles
 
     Raises:
@@ -106,7 +106,7 @@ def profile(runs: pd.DataFrame) -> pd.DataFrame:
 
         - optimizer
         - ratio: seconds over the least seconds of all optimizers and rates with the same width and
-          seed
+            seed
         - share: share of the optimizer's trials that arrive within that ratio
 
     Raises:

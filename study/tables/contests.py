@@ -27,7 +27,8 @@ class Pick:
 
     Args:
         optimizer: the optimizer.
-        method, rule: the method, and how it reads the rate off what it saw.
+        method: the method that searched.
+        rule: how it reads the rate off what it saw.
         seed: the seed.
         rate: the rate; None if the method found none.
         reason: why there is no rate; else empty.
@@ -98,12 +99,12 @@ def table(grid: Source, folder: str | Path) -> pd.DataFrame:
         One row a pick, with the columns
 
         - optimizer, method, rule, seed, rate, schedule, search_steps, reason: see `Pick`; rate is
-          NaN if none was picked
+            NaN if none was picked
         - search_seconds: search_steps x step time alone
         - outcome: of the trial at the pick; `none` if no rate was picked
         - seconds_to_target: of that trial; infinite if it did not arrive
         - regret: seconds_to_target over the grid's best time for the seed, or over the median of
-          its seeds if it lacks that seed
+            its seeds if it lacks that seed
         - total_seconds: search and training; the whole budget if it did not arrive
         - grid_seconds: what the grid's trials of the optimizer took for one seed
 

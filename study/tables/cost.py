@@ -23,9 +23,9 @@ def costs(runs: pd.DataFrame, spent: Iterable[Spent]) -> dict[str, Any]:
 
     Returns:
         - one_by_one_seconds: arrivals at their seconds, every other trial at its whole budget, as
-          in the published procedure
+            in the published procedure
         - one_by_one_stopping_seconds: the same, but diverged and stuck trials end when they are
-          detected
+            detected
         - spent_seconds: wall time of the processes that ran the study, all parts of it
         - cost_ratio: one_by_one_seconds / spent_seconds; None if nothing is known to be spent
     """
@@ -107,7 +107,7 @@ def predicted(runs: pd.DataFrame, step_seconds: Mapping[tuple[float, str], float
         - id, optimizer, rate, width, seed: the trial
         - outcome, seconds, steps: as stored
         - outcome_here: on the other machine; `open` if it is not known, because the trial was
-          capped and has time for more steps there
+            capped and has time for more steps there
         - seconds_here: steps x step time, at most the cap; NaN if open
         - at_least: a lower bound of the seconds if open, else NaN
 

@@ -160,7 +160,7 @@ def test_repair_from_the_command_line(
     store = Store(Path(shutil.copytree(whole.folder, tmp_path / "study")))
     store.runs_path.write_bytes(b"garbage\n" + store.runs_path.read_bytes().partition(b"\n")[2])
     monkeypatch.setattr(option_sets, "setup_of", lambda name, device, precision: engine)
-    monkeypatch.setattr(figures, "write", lambda folder, machine: [])
+    monkeypatch.setattr(figures, "write", lambda study: [])
     said = []
     for options, code in ((["--hang-limit", "2"], 2), ([], 2), (["--repair"], 0)):
         monkeypatch.setattr(

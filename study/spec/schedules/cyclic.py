@@ -81,7 +81,9 @@ class Triangular2(Triangular):
     """base + (1 - base) window(x) / 2^i in cycle i from 0: the amplitude halves.
 
     Args:
-        half, base, window: see `Triangular`.
+        half: as in `Triangular`.
+        base: as in `Triangular`.
+        window: as in `Triangular`.
     """
 
     name = "triangular2"
@@ -95,7 +97,9 @@ class ExpRange(Triangular):
     """base + (1 - base) window(x) gamma^t: the amplitude falls at every step.
 
     Args:
-        half, base, window: see `Triangular`.
+        half: as in `Triangular`.
+        base: as in `Triangular`.
+        window: as in `Triangular`.
         gamma: the factor on the amplitude at each step, in (0, 1].
     """
 
@@ -115,8 +119,8 @@ class OneCycle(Schedule):
         kind: `smith` rises linearly over the share `pct_start` of the steps, falls over as many
             again, and then falls on (Smith and Topin 2018). `fastai` rises along a half-cosine over
             `pct_start`, and falls along another over the rest.
-        div, div_final: the peak over the first and the last rate; 0 is the kind's own, see
-            `ONE_CYCLE`.
+        div: the peak over the first rate; 0 is the kind's own, see `ONE_CYCLE`.
+        div_final: the peak over the last rate; 0 is the kind's own.
         pct_start: share of the steps before the peak, which falls on a whole step; 0 is the kind's
             own.
 

@@ -98,7 +98,7 @@ def lines(runs: pd.DataFrame, n: str = "weights", t: str = "seconds") -> pd.Data
 
         - optimizer, rate: what was trained
         - trials, arrived, censored, lost: numbers of trials: all; those that reached the target;
-          those that might have later; the others
+            those that might have later; the others
         - c, k: the least-squares line, in the unit of t and in that per unit of n
         - c_low, c_high, k_low, k_high: ends of 95 % intervals
         - r2, spread: R^2, and the standard deviation about the line
@@ -106,7 +106,7 @@ def lines(runs: pd.DataFrame, n: str = "weights", t: str = "seconds") -> pd.Data
         - tobit_c, ..., tobit_spread: the same with the censored trials
         - quadratic, power: AICc of these shapes, less that of the line
         - shape: `line`, unless another shape's AICc is lower by more than `ENOUGH`; None if too
-          few sizes arrived
+            few sizes arrived
 
     Raises:
         StudyError: fewer than three widths.
