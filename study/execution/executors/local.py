@@ -1,4 +1,4 @@
-"""The executor of this machine: this process, and where it pays processes beside it."""
+"""The executor of this machine: this process, or a pool of processes where that pays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The executor of processes of this machine."""
+"""Processes of this machine, started to train beside each other; `Local` decides when."""
 
 from __future__ import annotations
 
