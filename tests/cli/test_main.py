@@ -17,11 +17,9 @@ import pytest
 
 import study
 from study import figures
-from study.claims.verdict import CLAIMS
 from study.storage.store import Store
 from support.command import call as called
 from support.command import call_process as call
-from support.known import SPEC, stored
 from support.paths import ROOT, environment
 
 
@@ -111,97 +109,6 @@ def test_plan_prints_and_runs_nothing(tmp_path: Path) -> None:
     plan = json.loads(call("plan", "article", "--out", "study", "--json", cwd=tmp_path).stdout)
     assert plan["trials"] == 288
     assert sum(plan["groups"]) == 288
-
-
-def test_status_counts_outcomes(folder: Path) -> None:
-    """For people and for programs."""
-    stored(folder)
-    status = json.loads(call("status", folder, "--json").stdout)
-    assert status["trials"] == status["stored"] == len(SPEC)
-    assert status["remaining"] == 0
-    assert sum(status["outcomes"].values()) == len(SPEC)
-    assert {
-        "one_by_one_seconds",
-        "one_by_one_stopping_seconds",
-        "spent_seconds",
-        "cost_ratio",
-    } <= set(status)
-    assert status["by_optimizer"]["sgd"] == {"capped": 3, "reached": 6, "stuck": 1, "diverged": 2}
-    text = call("status", folder).stdout
-    assert f"{len(SPEC)} of {len(SPEC)} trials stored" in text
-    assert re.search(r"^sgd\s+3\s+2\s+0\s+6\s+1\s+0$", text, re.MULTILINE)
-
-
-def test_hindsight_is_told_for_people_and_for_programs(folder: Path) -> None:
-    """On made-up curves that all rise at once nothing would be given up."""
-    stored(folder)
-    assert (
-        "0 of 19 trials given up early, 0% of the steps saved, 0 arrivals lost"
-        in call("hindsight", folder).stdout
-    )
-    assert json.loads(call("hindsight", folder, "--json").stdout)["lost"] == 0
-
-
-def test_tables_and_figures_are_rebuilt_from_the_stored_runs(folder: Path, tmp_path: Path) -> None:
-    """One command each; also to another place."""
-    stored(folder)
-    answer = call("tables", folder)
-    assert answer.returncode == 0, answer.stderr
-    assert re.search(
-        r"^sgd\s+2 of 4\s+0\.01\s+0\.1\s+0\.1\s+4\.00\s+400$", answer.stdout, re.MULTILINE
-    )
-    assert "at the grid's edge" in answer.stdout
-    answer = call("figures", folder, "--out", tmp_path / "drawn")
-    assert answer.returncode == 0, answer.stderr
-    assert len(list((tmp_path / "drawn").iterdir())) == 8
-
-
-def test_claims_are_told_for_people_and_for_programs(folder: Path) -> None:
-    """A verdict a claim; as JSON the fields that were promised."""
-    stored(folder)
-    text = call("claims", folder).stdout
-    assert len(re.findall(r"^\S+ +(?:holds|fails|undecided) .*  \S", text, re.MULTILINE)) == len(
-        CLAIMS
-    )
-    assert "most learning rates fail to train the model?" in text
-    assert "33 to 44 of 48 rates fail" in text
-    rows = json.loads(call("claims", folder, "--json").stdout)
-    assert [row["id"] for row in rows] == list(CLAIMS)
-    assert {tuple(row) for row in rows} == {
-        ("id", "verdict", "statistic", "low", "high", "threshold", "reason")
-    }
-
-
-def test_studies_are_compared_and_published_files_imported(folder: Path, tmp_path: Path) -> None:
-    """From the command line, with what was written named at the end."""
-    stored(folder)
-    published = tmp_path / "grid.csv"
-    rows = [
-        ("x", 1.0, "l", 0.97, 0.001, "Adam", 1.0, 8.3),
-        ("x", 1.0, "l", 0.97, 0.1, "GD", 1.0, 7.0),
-    ]
-    pd.DataFrame(rows, columns=["x", "y", "label", "acc", "lr", "opt", "scale", "time"]).to_csv(
-        published, index=False
-    )
-    answer = call("import-published", published, "--out", tmp_path / "published")
-    assert answer.returncode == 0, answer.stderr
-    assert "2 trials (2 optimizers, 2 rates, 1 widths; target 97 %)" in answer.stdout
-    answer = call("compare", folder, tmp_path / "published")
-    assert (answer.returncode, answer.stdout) == (2, "")
-    assert "--anyway" in answer.stderr
-    answer = call(
-        "compare", folder, tmp_path / "published", "--anyway", "--out", tmp_path / "side-by-side"
-    )
-    assert answer.returncode == 0, answer.stderr
-    assert "they differ in machine: test-machine, published K80" in answer.stdout
-    assert {path.name for path in (tmp_path / "side-by-side").iterdir()} == {
-        "cells.csv", "summary.csv", "valleys-seconds.png", "valleys-seconds.svg",
-    }  # fmt: skip
-    facts = json.loads(call("compare", folder, tmp_path / "published", "--anyway", "--json").stdout)
-    assert facts["ratios"][0]["both"] == 2
-    answer = call("predict", tmp_path / "published")
-    assert (answer.returncode, answer.stdout) == (2, "")
-    assert "does not tell the steps" in answer.stderr
 
 
 @pytest.mark.kernels

@@ -13,8 +13,17 @@ from study.spec.presets import preset
 from study.storage.calibration import Calibration
 from study.storage.rounds import Rounds
 from study.storage.step_times import array_key
+from support.execution.step_times import (
+    BUSY,
+    ONE,
+    ONE_JOB,
+    QUIET,
+    SPEC,
+    TWO_JOBS,
+    calibration,
+    probed,
+)
 from support.parabola import MACHINE, calibrated
-from support.step_times import BUSY, ONE, ONE_JOB, QUIET, SPEC, TWO_JOBS, calibration, probed
 
 
 def test_the_measured_array_that_trains_fastest_is_taken(tmp_path: Path) -> None:

@@ -28,12 +28,6 @@ from support.parabola import MACHINE, Parabola, ParabolaEngine, calibrated
 from support.paths import ROOT, environment
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, int | None]]:
-    """The results of an uninterrupted run in mode array."""
-    return results(run(SPEC, tmp_path_factory.mktemp("whole")))
-
-
 def test_every_trial_of_the_spec_is_stored_once(folder: Path) -> None:
     """With all kinds of ends among them, and seconds that are steps x step time."""
     store = run(SPEC, folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,8 +20,11 @@ from study.execution.estimates import OVERHEAD, budget_steps, busiest, expected_
 from study.execution.plan import group, plan
 from study.execution.resources import Resources
 from study.spec.study import StudySpec
-from support.parabola import calibrated
-from support.step_times import ONE, ONE_JOB, SPEC, TWO_JOBS, calibration, probed
+from study.spec.trial import Trial
+from study.storage.calibration import Calibration
+from support import driving
+from support.execution.step_times import ONE, ONE_JOB, SPEC, TWO_JOBS, calibration, probed
+from support.parabola import MACHINE, calibrated
 
 
 def test_groups_share_all_but_optimizer_and_rate(tmp_path: Path) -> None:
@@ -117,3 +121,26 @@ def test_a_plan_leaves_out_what_is_stored_and_bounds_the_rest(tmp_path: Path) ->
     assert plan(slow.trials(), set(), times, ONE_JOB).most_seconds == pytest.approx(
         start + 3 * 100 * 0.002
     )
+
+
+def test_arrays_of_a_cluster_come_back_in_time(tmp_path: Path) -> None:
+    """They are halved until they are expected to, or are single trials; none is lost."""
+    times = calibrated(
+        Calibration([tmp_path / "c.json"], MACHINE, "2"), driving.SPEC.trials(), 0.01
+    )
+    trials = driving.SPEC.trials()
+    use = Resources(2, 8e9)
+
+    def seconds(trials: Sequence[Trial]) -> float:
+        return array_seconds(
+            trials[0], [expected_steps(trial, times) for trial in trials], times, use
+        )
+
+    longest = max(map(seconds, group(trials, times, use)))
+    for patience in (longest / 3, longest / 1e6):
+        groups = group(trials, times, replace(use, patience=patience))
+        assert sorted(trial.id for trials in groups for trial in trials) == sorted(
+            trial.id for trial in trials
+        )
+        assert all(len(trials) == 1 or seconds(trials) <= patience for trials in groups)
+    assert len(groups) == len(trials)

@@ -8,8 +8,8 @@ import pytest
 
 from study.errors import StudyError
 from study.execution.resources import GPU_PROBES, Resources, parse_memory, resources
+from support.execution.step_times import SPEC
 from support.parabola import MACHINE
-from support.step_times import SPEC
 
 
 def test_without_processes_there_is_one_worker(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,8 +12,8 @@ from study.errors import StudyError
 from study.storage.calibration import Calibration
 from study.storage.rounds import Rounds
 from study.storage.step_times import key_of
+from support.execution.step_times import BUSY, ONE, QUIET, SPEC, calibration, probed
 from support.parabola import MACHINE, calibrated
-from support.step_times import BUSY, ONE, QUIET, SPEC, calibration, probed
 
 
 def test_times_are_reused_on_the_same_machine_and_missed_on_another(tmp_path: Path) -> None:

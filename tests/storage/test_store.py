@@ -16,68 +16,11 @@ from hypothesis import strategies as st
 
 from study.errors import StudyError
 from study.spec.study import StudySpec
-from study.storage.jsonl import LARGEST, append_line, cut_torn_line, read_rows
-from study.storage.records import SCHEMA, Outcome, Run
+from study.storage.jsonl import append_line, cut_torn_line, read_rows
+from study.storage.records import Outcome
 from study.storage.store import Store
 from support.paths import ROOT
 from support.records import FINISH, RUN, TRIALS
-
-FIELDS = [
-    "id",
-    "study",
-    "optimizer",
-    "learning_rate",
-    "width",
-    "seed",
-    "network",
-    "weights",
-    "multiply_adds",
-    "outcome",
-    "steps",
-    "seconds",
-    "seconds_source",
-    "step_seconds",
-    "accuracy",
-    "best_accuracy",
-    "target",
-    "metric",
-    "cap_seconds",
-    "mode",
-    "error",
-    "machine",
-    "versions",
-    "started_at",
-]
-
-finite = st.floats(0, LARGEST)
-runs = st.builds(
-    lambda trial, **values: replace(RUN, trial=trial, **values),
-    st.sampled_from(TRIALS),
-    outcome=st.sampled_from(Outcome),
-    steps=st.integers(0, 10**9),
-    seconds=finite,
-    step_seconds=st.none() | finite,
-    accuracy=st.none() | st.floats(0, 1),
-    error=st.none() | st.text(max_size=200),
-    study=st.text(max_size=20),
-)
-
-
-def test_a_row_has_the_promised_fields() -> None:
-    """One flat JSON object with a schema number."""
-    row = RUN.to_json()
-    assert set(FIELDS) <= set(row)
-    assert row["schema"] == SCHEMA
-    assert row["cap_seconds"] == RUN.trial.cap
-    assert row["id"] == RUN.trial.id
-
-
-@given(runs)
-def test_a_run_survives_the_disk_format(run: Run) -> None:
-    """To JSON and back, errors of any text included."""
-    line = json.dumps(run.to_json(), allow_nan=False)
-    assert "\n" not in line
-    assert Run.from_json(json.loads(line)) == run
 
 
 def test_runs_and_checks_are_appended_and_read(folder: Path) -> None:

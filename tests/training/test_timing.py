@@ -11,8 +11,8 @@ from study.errors import StudyError
 from study.spec.trial import Trial
 from study.storage.step_times import key_of
 from study.training.timing import PROBE_ROUNDS, ROUNDS, probe, step_times
+from support.execution.step_times import ONE, calibration
 from support.parabola import Parabola, ParabolaEngine
-from support.step_times import ONE, calibration
 
 
 class SlowClock:
