@@ -112,7 +112,6 @@ class Dask:
         asked = self.client.submit(function, pure=False)
 
         def settle(done: Any) -> None:
-            self.waiting.discard(future)
             with suppress(InvalidStateError):
                 try:
                     value = done.result()
@@ -120,8 +119,14 @@ class Dask:
                     future.set_exception(error)
                 else:
                     future.set_result(value)
+            self.waiting.discard(future)
 
-        asked.add_done_callback(settle)
+        # dask calls back in one thread for all clients of the process. `result` never returns where
+        # its client is closed meanwhile: the next client would wait for ever, and so would the end
+        # of the process.
+        asked.add_done_callback(
+            lambda done: threading.Thread(target=settle, args=(done,), daemon=True).start()
+        )
         future.add_done_callback(
             lambda _: asked.release()
         )  # dask gives up a task that nobody holds any more
