@@ -51,26 +51,20 @@ def folded_or_grouped(network: Network) -> str:
 
 
 def patched(xp: Any, x: Tensor, w: Tensor) -> Tensor:
-    """Same-padded grouped convolution as a matrix product over patches.
+    """Same-padded convolution of every lane as a matrix product over patches.
 
     Args:
         xp: the array library.
-        x: images, (B, H, W, K I).
-        w: filters of K lanes, (h, w, I, K, O); h and w odd.
+        x: images of K lanes, (K, B, H, W, I).
+        w: filters of K lanes, (K, h, w, I, O); h and w odd.
 
     Returns:
-        (B, H, W, K O).
+        (K, B, H, W, O).
     """
-    height, width, inputs, lanes, outputs = w.shape
-    batch, rows, columns, _ = x.shape
-    x = xp.pad(x, [[0, 0], [height // 2] * 2, [width // 2] * 2, [0, 0]])
-    shifted = [x[:, i : i + rows, j : j + columns] for i in range(height) for j in range(width)]
-    patches = xp.reshape(xp.stack(shifted), [height * width, batch * rows * columns, lanes, inputs])
-    patches = xp.reshape(
-        xp.transpose(patches, [2, 1, 0, 3]),
-        [lanes, batch * rows * columns, height * width * inputs],
-    )
-    z = patches @ xp.reshape(
-        xp.transpose(w, [3, 0, 1, 2, 4]), [lanes, height * width * inputs, outputs]
-    )
-    return xp.reshape(xp.transpose(z, [1, 0, 2]), [batch, rows, columns, lanes * outputs])
+    lanes, height, width, inputs, outputs = w.shape
+    _, batch, rows, columns, _ = x.shape
+    x = xp.pad(x, [[0, 0], [0, 0], [height // 2] * 2, [width // 2] * 2, [0, 0]])
+    shifted = [x[:, :, i : i + rows, j : j + columns] for i in range(height) for j in range(width)]
+    patches = xp.reshape(xp.stack(shifted, axis=4), [lanes, batch * rows * columns, -1])
+    z = patches @ xp.reshape(w, [lanes, height * width * inputs, outputs])
+    return xp.reshape(z, [lanes, batch, rows, columns, outputs])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
@@ -16,7 +16,7 @@ HALF, QUARTER = SIDE // 2, SIDE // 4
 @lru_cache(maxsize=64)
 def forward(
     framework: Framework, network: Network, lanes: int, batch: int, form: str
-) -> Callable[[Tensor, Tensor, Tensor | None], tuple[Tensor, list[Tensor]]]:
+) -> Callable[[Sequence[Tensor], Tensor, Tensor | None], tuple[Tensor, list[Tensor]]]:
     """The networks as a function of their weights and of images.
 
     Args:
@@ -27,9 +27,10 @@ def forward(
         form: of the second convolution.
 
     Returns:
-        A function (w (K, n), images (B, 28, 28) from 0 to 255, mask (B, dense) or None) -> logits
-        (K, B, 10) and a list of the hidden layers. A hidden layer is what its ReLUs give, (K, B,
-        units). Of the first convolution it is the maximum of each filter alone, (K, 1, filters).
+        A function (weights, images (B, 28, 28) from 0 to 255, mask (B, dense) or None) -> logits
+        (K, B, 10) and a list of the hidden layers. The weights are one array (K, size) for each of
+        `Network.sizes`. A hidden layer is what its ReLUs give, (K, B, units). Of the first
+        convolution it is the maximum of each filter alone, (K, 1, filters).
     """
     if not network.filters:
         return partial(perceptron, framework.xp, network, lanes, batch)
@@ -45,32 +46,37 @@ class Convolutional:
         self.framework, self.xp, self.network = framework, framework.xp, network
         self.lanes, self.batch, self.form = lanes, batch, form
         # The convolutions stay outside of what is fused: the framework's own are faster.
-        self.weights = framework.fused(self._weights)
+        self.shaped = framework.fused(self._shaped)
         self.first, self.second = framework.fused(self._first), framework.fused(self._second)
 
-    def logits(self, w: Tensor, images: Tensor, mask: Tensor | None) -> tuple[Tensor, list[Tensor]]:
+    def logits(
+        self, weights: Sequence[Tensor], images: Tensor, mask: Tensor | None
+    ) -> tuple[Tensor, list[Tensor]]:
         """See `forward`."""
         xp, patches = self.xp, self.form == "patches"
-        w1, b1, w2, b2, w3, b3, w4, b4 = self.weights(w)
+        w1, b1, w2, b2, w3, b3, w4, b4 = self.shaped(*weights)
         x = xp.cast(images, xp.float32)[..., None] / 255
-        z = patched(xp, x, w1[..., None, :]) if patches else xp.nn.conv2d(x, w1, 1, "SAME")
+        z = patched(xp, x[None], w1[None])[0] if patches else xp.nn.conv2d(x, w1, 1, "SAME")
         h1 = self.first(z, b1)
         z = patched(xp, h1, w2) if patches else self.framework.convolve(h1, w2)
         h2 = self.second(z, b2)
         h3 = xp.nn.relu(h2 @ w3 + b3)
-        h1 = xp.reshape(xp.reduce_max(h1, axis=(0, 1, 2)), [self.lanes, 1, -1])
+        h1 = xp.reduce_max(h1, axis=(1, 2, 3) if patches else (0, 1, 2))
+        h1 = xp.reshape(h1, [self.lanes, 1, -1])
         return (h3 if mask is None else h3 * mask) @ w4 + b4, [h1, h2, h3]
 
-    def _weights(self, w: Tensor) -> tuple[Tensor, ...]:
-        """Split the rows (K, n) into filters, biases and matrices of all lanes."""
+    def _shaped(self, *weights: Tensor) -> tuple[Tensor, ...]:
+        """The filters, biases and matrices of all lanes as the layers take them."""
         xp, network, lanes = self.xp, self.network, self.lanes
         one, two = network.filters
-        w1, b1, w2, b2, w3, b3, w4, b4 = xp.split(w, network.sizes, axis=1)
+        w1, b1, w2, b2, w3, b3, w4, b4 = weights
         w1 = xp.reshape(
             xp.transpose(xp.reshape(w1, [lanes, KERNEL**2, one]), [1, 0, 2]),
             [KERNEL, KERNEL, 1, lanes * one],
         )
-        w2 = xp.transpose(xp.reshape(w2, [lanes, KERNEL, KERNEL, one, two]), [1, 2, 3, 0, 4])
+        w2 = xp.reshape(w2, [lanes, KERNEL, KERNEL, one, two])
+        if self.form != "patches":
+            w2 = xp.transpose(w2, [1, 2, 3, 0, 4])
         if self.form == "folded":
             # The 5x5 filter, shifted to each of the four places of a pooling window, is cut into
             # the 3x3 blocks of 2x2 pixels that it covers there.
@@ -97,11 +103,17 @@ class Convolutional:
                 xp.reshape(h, [batch, QUARTER, 2, QUARTER, 2, lanes, one]), [0, 1, 3, 5, 2, 4, 6]
             )
             h = xp.reshape(h, [batch, QUARTER, QUARTER, lanes * 4 * one])
+        elif self.form == "patches":
+            h = xp.transpose(xp.reshape(h, [batch, HALF, HALF, lanes, one]), [3, 0, 1, 2, 4])
         return h
 
     def _second(self, z: Tensor, b: Tensor) -> Tensor:
         """Pool what the second convolution gives, and put its lanes first."""
         xp, batch, lanes, two = self.xp, self.batch, self.lanes, self.network.filters[1]
+        if self.form == "patches":
+            z = largest(xp, xp.reshape(z, [lanes, batch, QUARTER, 2, QUARTER, 2, two]), 3, 5)
+            h = xp.nn.relu(z + xp.reshape(b, [lanes, 1, 1, 1, two]))
+            return xp.reshape(h, [lanes, batch, QUARTER**2 * two])
         if self.form == "folded":
             z = xp.reshape(
                 largest(xp, xp.reshape(z, [batch, QUARTER, QUARTER, lanes, 2, 2, two]), 4, 5),
@@ -134,12 +146,12 @@ def perceptron(
     network: Network,
     lanes: int,
     batch: int,
-    w: Tensor,
+    weights: Sequence[Tensor],
     images: Tensor,
     mask: Tensor | None,
 ) -> tuple[Tensor, list[Tensor]]:
     """The networks without convolutions, as `forward` has them."""
-    w1, b1, w2, b2 = xp.split(w, network.sizes, axis=1)
+    w1, b1, w2, b2 = weights
     x = xp.reshape(xp.cast(images, xp.float32), [batch, SIDE**2]) / 255
     h = xp.nn.relu(x @ xp.reshape(w1, [lanes, SIDE**2, network.dense]) + b1[:, None])
     return (h if mask is None else h * mask) @ xp.reshape(w2, [lanes, network.dense, CLASSES]) + b2[

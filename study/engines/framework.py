@@ -11,6 +11,10 @@ from typing import Any, Protocol
 Tensor = Any
 
 
+Weights = tuple[Tensor, ...]
+"""An array of all lanes' weights for each layer's filters, biases or matrix."""
+
+
 Body = Callable[[Tensor, Any], tuple[Any, tuple[Tensor, Tensor]]]
 
 
@@ -64,11 +68,11 @@ class Framework(Hashable, Protocol):
         ...
 
     def value_and_gradient(
-        self, function: Callable[[Tensor], tuple[Tensor, Tensor]], w: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Value, extra and gradient, where (value, extra) = function(w).
+        self, function: Callable[[Weights], tuple[Tensor, Tensor]], weights: Weights
+    ) -> tuple[Tensor, Tensor, Weights]:
+        """Value, extra and gradients, where (value, extra) = function(weights).
 
-        The gradient is that of the sum of the values by w.
+        The gradients are those of the sum of the values by each of the weights.
         """
         ...
 

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from study.engines.framework import Body, Tensor
+from study.engines.framework import Body, Tensor, Weights
 from study.machine.processor import schedulable_cores, usable_cores
 from study.machine.versions import THREADS
 
@@ -30,7 +30,7 @@ NAME = "jax"
 FAST_CONVOLUTIONS = False
 
 
-MAX_STEPS_PER_CALL = 64
+MAX_STEPS_PER_CALL = 50
 
 
 KINDS = {"float64": jnp.float32, "int64": jnp.int32}
@@ -58,6 +58,7 @@ xp: Any = SimpleNamespace(
     reshape=jnp.reshape,
     transpose=jnp.transpose,
     stack=jnp.stack,
+    concat=jnp.concatenate,
     unstack=jnp.unstack,
     pad=jnp.pad,
     equal=jnp.equal,
@@ -137,10 +138,10 @@ def _philox(counter: tuple[Tensor, ...], key: tuple[Any, Any]) -> tuple[Tensor, 
 
 
 def value_and_gradient(
-    function: Callable[[Tensor], tuple[Tensor, Tensor]], w: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
+    function: Callable[[Weights], tuple[Tensor, Tensor]], weights: Weights
+) -> tuple[Tensor, Tensor, Weights]:
     """See `Framework.value_and_gradient`."""
-    value, pull, extra = jax.vjp(function, w, has_aux=True)
+    value, pull, extra = jax.vjp(function, weights, has_aux=True)
     return value, extra, pull(jnp.ones_like(value))[0]
 
 
@@ -159,7 +160,11 @@ def pixels() -> str:
 
 
 def steps(body: Body, state: Any, count: Tensor, lanes: int) -> Any:
-    """See `Framework.steps`; the stacks are of length `MAX_STEPS_PER_CALL`."""
+    """See `Framework.steps`; the stacks are of length `MAX_STEPS_PER_CALL`.
+
+    XLA looks at the end of a loop of unknown length after every step, and the GPU waits for that. A
+    loop of known length is given to the GPU at once. So a GPU's program holds both.
+    """
     stack = jnp.zeros((MAX_STEPS_PER_CALL, lanes))
 
     def step(i: Tensor, carried: Any) -> Any:
@@ -167,4 +172,10 @@ def steps(body: Body, state: Any, count: Tensor, lanes: int) -> Any:
         state, (x, y) = body(i, state)
         return state, first.at[i].set(x), second.at[i].set(y)
 
-    return lax.fori_loop(0, count, step, (state, stack, stack))
+    def loop(length: Any) -> Any:
+        return lax.fori_loop(0, length, step, (state, stack, stack))
+
+    if jax.default_backend() != "gpu":
+        return loop(count)
+    full = count == MAX_STEPS_PER_CALL
+    return lax.cond(full, lambda: loop(MAX_STEPS_PER_CALL), lambda: loop(count))

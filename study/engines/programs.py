@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache, partial
+from itertools import chain
 from typing import Any
 
 from study.engines.forward import classified, forward
@@ -39,7 +41,7 @@ def training_program(
         the number of steps taken before.
     """
     xp, logits = framework.xp, forward(framework, network, lanes, batch, form)
-    update = framework.fused(partial(mixed([RULES[hyper][name] for name in optimizers]), xp))
+    update = framework.fused(partial(layered, mixed([RULES[hyper][name] for name in optimizers]), xp))
     keep = 1 - network.dropout
 
     def program(
@@ -54,30 +56,30 @@ def training_program(
         start: Tensor,
         seed: Tensor,
     ) -> Any:
-        def body(i: Tensor, slots: Any) -> Any:
-            w = slots[0]
+        def body(i: Tensor, layers: Any) -> Any:
             x, y = xp.gather(images, order[i]), xp.gather(labels, order[i])
             mask = None
             if network.dropout:
                 drawn = framework.uniform((batch, network.dense), xp.stack([seed, start + i]))
                 mask = xp.cast(drawn < keep, xp.float32) / keep
 
-            def loss(w: Tensor) -> tuple[Tensor, Tensor]:
-                z, _ = logits(w, x, mask)
+            def loss(weights: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+                z, _ = logits(weights, x, mask)
                 log_p = xp.nn.log_softmax(z)
                 right = xp.cast(classified(xp, z, y), xp.float32)
                 return -xp.reduce_mean(
                     xp.reduce_sum(log_p * xp.one_hot(y, CLASSES), axis=2), axis=1
                 ), xp.reduce_mean(right, axis=1)
 
-            value, correct, g = framework.value_and_gradient(loss, w)
+            value, correct, gradients = framework.value_and_gradient(loss, layers[0])
             t = xp.cast(start + i + 1, xp.float32)
-            return update(kind, *slots, g, rates[i][:, None], t, momenta[i][:, None]), (
-                value,
-                correct,
-            )
+            step = (rates[i][:, None], t, momenta[i][:, None])
+            return update(kind, *step, *chain(*layers, gradients)), (value, correct)
 
-        return framework.steps(body, slots, count, lanes)
+        # Within a call each layer has arrays of its own, so that no step cuts or joins them.
+        layers = tuple(tuple(xp.split(slot, network.sizes, axis=1)) for slot in slots)
+        layers, losses, correct = framework.steps(body, layers, count, lanes)
+        return tuple(xp.concat(slot, axis=1) for slot in layers), losses, correct
 
     shaped = framework.shaped
     slots = (shaped(lanes, network.weights),) * (1 + SLOTS)
@@ -91,6 +93,30 @@ def training_program(
         slots,
         *[shaped(dtype="int32")] * 3,
     )
+
+
+def layered(
+    rule: Callable[..., tuple[Tensor, ...]],
+    xp: Any,
+    kind: Tensor,
+    rates: Tensor,
+    number: Tensor,
+    momenta: Tensor,
+    *arrays: Tensor,
+) -> tuple[tuple[Tensor, ...], ...]:
+    """Update every layer by a rule.
+
+    Args:
+        rule: what `mixed` returns.
+        xp, kind, rates, number, momenta: as the rule takes them.
+        arrays: the weights of all layers, then each slot of all layers, then all gradients.
+
+    Returns:
+        The weights of all layers, then each slot of all layers.
+    """
+    layers = len(arrays) // (SLOTS + 2)
+    updated = [rule(xp, kind, *arrays[i::layers], rates, number, momenta) for i in range(layers)]
+    return tuple(zip(*updated, strict=True))
 
 
 def _images(framework: Framework) -> tuple[Any, Any]:
@@ -116,7 +142,8 @@ def evaluation_program(
     xp, logits = framework.xp, forward(framework, network, lanes, batch, form)
 
     def program(images: Tensor, labels: Tensor, chosen: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
-        z, hidden = logits(w, xp.gather(images, chosen), None)
+        layers = xp.split(w, network.sizes, axis=1)
+        z, hidden = logits(layers, xp.gather(images, chosen), None)
         greatest = [xp.reduce_max(h, axis=(1, 2)) for h in hidden]
         return classified(xp, z, xp.gather(labels, chosen)), xp.stack(greatest)
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
 
-from study.engines.framework import Body, Tensor
+from study.engines.framework import Body, Tensor, Weights
 from study.machine.processor import schedulable_cores, usable_cores
 from study.machine.versions import THREADS, settle_onednn
 
@@ -171,13 +171,13 @@ def uniform(shape: tuple[int, ...], seed: Tensor) -> Tensor:
 
 
 def value_and_gradient(
-    function: Callable[[Tensor], tuple[Tensor, Tensor]], w: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
+    function: Callable[[Weights], tuple[Tensor, Tensor]], weights: Weights
+) -> tuple[Tensor, Tensor, Weights]:
     """See `Framework.value_and_gradient`."""
     with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(w)
-        value, extra = function(w)
-    return value, extra, tape.gradient(value, w)
+        tape.watch(weights)
+        value, extra = function(weights)
+    return value, extra, tape.gradient(value, weights)
 
 
 def shaped(*shape: int | None, dtype: str = "float32") -> Any:
