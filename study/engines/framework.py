@@ -47,6 +47,10 @@ class Framework(Hashable, Protocol):
         """
         ...
 
+    def array_sizes(self) -> tuple[int, ...]:
+        """The sizes that an array may have on this device."""
+        ...
+
     def fused(self, function: Callable[..., Any]) -> Any:
         """A function of tensors, compiled into few passes over memory, and its gradient too."""
         ...

@@ -17,6 +17,7 @@ import numpy as np
 from jax import lax
 
 from study.engines.framework import Body, Tensor, Weights
+from study.engines.learner import FEW_SIZES, LANE_SIZES
 from study.machine.processor import schedulable_cores, usable_cores
 from study.machine.versions import THREADS
 
@@ -90,6 +91,15 @@ def prepare(precision: str) -> str:
         "jax_default_matmul_precision", {"float32": "highest", "tf32": "tensorfloat32"}[precision]
     )
     return str(jax.default_backend())
+
+
+def _on_gpu() -> bool:
+    return bool(jax.default_backend() == "gpu")
+
+
+def array_sizes() -> tuple[int, ...]:
+    """See `Framework.array_sizes`."""
+    return FEW_SIZES if _on_gpu() else LANE_SIZES
 
 
 def fused(function: Callable[..., Any]) -> Any:
@@ -175,7 +185,7 @@ def steps(body: Body, state: Any, count: Tensor, lanes: int) -> Any:
     def loop(length: Any) -> Any:
         return lax.fori_loop(0, length, step, (state, stack, stack))
 
-    if jax.default_backend() != "gpu":
+    if not _on_gpu():
         return loop(count)
     full = count == MAX_STEPS_PER_CALL
     return lax.cond(full, lambda: loop(MAX_STEPS_PER_CALL), lambda: loop(count))

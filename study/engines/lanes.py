@@ -126,11 +126,12 @@ class Lanes:
                 f"batch {self.batch} is more than the {len(images.y_train)} training images"
             )
         self.network = network_of(trial)
-        self.form = form or usual_form(images.framework, self.network)
+        self.form: str | None = form or usual_form(images.framework, self.network)
         # Arrays compute all six rules, so that all arrays share one compiled program. A single
         # trial computes only its own rule, because its step time is measured.
         self.optimizers = OPTIMIZERS if len(trials) > 1 else (trial.optimizer,)
-        self.lanes = array_size(len(trials))
+        self.sizes: Sequence[int] = images.framework.array_sizes()
+        self.lanes = array_size(len(trials), self.sizes)
         lanes = padded(trials, self.lanes)
         kind = [[self.optimizers.index(t.optimizer)] for t in lanes]
         begin = np.array([starts(RULES[self.hyper][t.optimizer]) for t in lanes], np.float32)
@@ -227,7 +228,7 @@ class Lanes:
         if any(float(np.bincount(np.asarray(y)).max()) > COMMONEST * len(y) for _, y in sets):
             # One answer for all images would already be a good score.
             return np.zeros(len(lanes), bool)
-        places = padded(lanes, array_size(len(lanes)))
+        places = padded(lanes, array_size(len(lanes), self.sizes))
         w, *slots = (xp.gather(slot, places) for slot in self.state.slots)
         # The number of weights up to each hidden layer, its bias included.
         ends = np.cumsum(self.network.sizes)[1:-1:2]

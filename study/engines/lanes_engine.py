@@ -14,7 +14,7 @@ from study.engines.framework import Framework
 from study.engines.lanes import DeviceImages, Lanes
 from study.engines.learner import array_size
 from study.errors import StudyError
-from study.spec.networks import KERNEL, SIDE, Network, network_of
+from study.spec.networks import KERNEL, SIDE, network_of
 from study.spec.trial import Trial
 
 CLEARLY = 0.9
@@ -31,13 +31,14 @@ class LanesEngine:
     Args:
         images: the data set.
         framework: computes.
-        tune: time the forms of the second convolution, once for each network and array size, and
-            take the fastest. Without it the form is the one that is usual on processors.
+        tune: time the forms of the second convolution and take the fastest: once for trials alone
+            and once for arrays, of narrow and of wide networks. Without it the form is the one that
+            is usual on processors.
     """
 
     def __init__(self, images: Images, framework: Framework, tune: bool = False) -> None:
         self.images, self.tune = DeviceImages.of(images, framework), tune
-        self.forms: dict[tuple[Network, int, int], str] = {}
+        self.forms: dict[tuple[str, bool, int], str] = {}
 
     def learner(self, trials: Sequence[Trial]) -> Lanes:
         """A fresh learner with a lane for each trial."""
@@ -46,25 +47,26 @@ class LanesEngine:
     def form(self, trials: Sequence[Trial], clock: Callable[[], float] = time.perf_counter) -> str:
         """The form of the second convolution for these trials.
 
-        It is the usual one, unless another takes less than `CLEARLY` of its time.
+        It is the framework's own convolution, unless another takes less than `CLEARLY` of its time.
 
         Args:
             trials: those of one array.
             clock: a monotonic clock, in seconds.
         """
-        network = network_of(trials[0])
-        key, usual = (
-            (network, array_size(len(trials)), trials[0].batch),
-            usual_form(self.images.framework, network),
-        )
-        if self.tune and network.filters and key not in self.forms:
-            patches = key[1] * trials[0].batch * (SIDE // 2 * KERNEL) ** 2 * network.filters[0]
-            forms = [form for form in FORMS if form != "patches" or patches < MAX_ELEMENTS]
-            seconds = {form: _seconds(trials, self.images, form, clock) for form in forms}
-            usual = usual if usual in seconds else folded_or_grouped(network)
+        network, batch = network_of(trials[0]), trials[0].batch
+        if not self.tune or not network.filters:
+            return usual_form(self.images.framework, network)
+        usual = folded_or_grouped(network)
+        lanes = array_size(len(trials), self.images.framework.array_sizes())
+        patches = lanes * batch * (SIDE // 2 * KERNEL) ** 2 * network.filters[0]
+        possible = [form for form in FORMS if form != "patches" or patches < MAX_ELEMENTS]
+        key = (usual, lanes > 1, batch)
+        if key not in self.forms:
+            seconds = {form: _seconds(trials, self.images, form, clock) for form in possible}
             best = min(seconds, key=lambda form: seconds[form])
             self.forms[key] = best if seconds[best] < CLEARLY * seconds[usual] else usual
-        return self.forms.get(key, usual)
+        form = self.forms[key]
+        return form if form in possible else usual
 
 
 def _seconds(

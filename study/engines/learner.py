@@ -23,13 +23,19 @@ LANE_SIZES = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 144, 192, 288)
 """The sizes that an array may have; they are few, since each costs a compilation."""
 
 
-def array_size(lanes: int) -> int:
-    """The smallest size of an array that holds `lanes` lanes.
+FEW_SIZES = (1, 4, 8, 16, 64, 144, 288)
+"""The sizes on a GPU that XLA compiles for. There idle lanes cost little, and a compilation costs
+thousands of steps.
+"""
+
+
+def array_size(lanes: int, sizes: Sequence[int] = LANE_SIZES) -> int:
+    """The smallest of the sizes of an array that holds `lanes` lanes.
 
     >>> array_size(5)
     8
     """
-    return next(size for size in LANE_SIZES if size >= lanes)
+    return next(size for size in sizes if size >= lanes)
 
 
 def padded(items: Sequence[T], size: int) -> list[T]:
@@ -51,6 +57,12 @@ class Learner(Protocol):
 
     lanes: int
     """K, the lanes in the array."""
+
+    sizes: Sequence[int]
+    """The sizes that its arrays should have."""
+
+    form: str | None
+    """The form of the second convolution, where there are several."""
 
     def prepare(self) -> None:
         """Compile for the present number of lanes, if needed, and change nothing.

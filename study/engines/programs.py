@@ -41,7 +41,9 @@ def training_program(
         the number of steps taken before.
     """
     xp, logits = framework.xp, forward(framework, network, lanes, batch, form)
-    update = framework.fused(partial(layered, mixed([RULES[hyper][name] for name in optimizers]), xp))
+    update = framework.fused(
+        partial(layered, mixed([RULES[hyper][name] for name in optimizers]), xp)
+    )
     keep = 1 - network.dropout
 
     def program(

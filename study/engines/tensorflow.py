@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from study.engines.framework import Body, Tensor, Weights
+from study.engines.learner import LANE_SIZES
 from study.machine.processor import schedulable_cores, usable_cores
 from study.machine.versions import THREADS, settle_onednn
 
@@ -82,6 +83,11 @@ def prepare(precision: str) -> str:
 def _gpus() -> Any:
     with _quiet():
         return tf.config.list_physical_devices("GPU")
+
+
+def array_sizes() -> tuple[int, ...]:
+    """See `Framework.array_sizes`."""
+    return LANE_SIZES
 
 
 def fused(function: Callable[..., Any]) -> Any:

@@ -79,6 +79,8 @@ class Run:
             machines were told apart by the processor's name alone.
         quiet: whether the machine was nearly free while the step time was measured, or while the
             trial trained in mode alone; None if this was not looked at.
+        form: the form of the second convolution, see `study.engines.convolutions`; None in older
+            rows.
     """
 
     trial: Trial
@@ -104,6 +106,7 @@ class Run:
     precision: str = "float32"
     processor: str | None = None
     quiet: bool | None = None
+    form: str | None = None
 
     @property
     def id(self) -> str:

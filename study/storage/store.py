@@ -18,6 +18,7 @@ under a lock that the system drops when the process dies.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -287,11 +288,9 @@ def refuse_links(folder: Path) -> None:
     for path in (
         path for part in (".", "tables", "figures") for path in folder.joinpath(part).glob("*")
     ):
-        try:
-            inside = not path.is_symlink() or path.resolve().is_relative_to(home)
-        except RuntimeError:  # it leads back to itself
-            inside = False
-        if not inside:
+        target = Path(os.path.realpath(path))
+        # Where links lead in a circle, the target is a link, too.
+        if path.is_symlink() and (target.is_symlink() or not target.is_relative_to(home)):
             raise StudyError(
                 f"{path} is a link that leads out of {folder}, or nowhere: remove it, or give "
                 "another --out"

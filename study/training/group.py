@@ -136,6 +136,7 @@ def train(
         ):
             with stopwatch.part("build"):
                 learner = engine.learner(trials)
+                ends.form = learner.form
             for finish in train_lanes(
                 learner,
                 [trial.learning_rate for trial in trials],
@@ -182,6 +183,7 @@ class _Ends:
             emit,
         )
         self.left = set(range(len(trials)))
+        self.form: str | None = None
         self.started = datetime.now(UTC).isoformat(timespec="seconds")
         self.meter = Meter()
 
@@ -213,6 +215,7 @@ class _Ends:
         timed = self.step_seconds is None and device.current() == device.CPU
         quiet = self.meter.read().quiet if timed else None
         trial, lanes = self.trials[lane], len(self.trials)
-        run = self.context.record(trial, outcome, self.started, lanes, own, quiet=quiet, **values)
+        values |= {"quiet": quiet, "form": self.form}
+        run = self.context.record(trial, outcome, self.started, lanes, own, **values)
         self.emit(run, finish)
         self.left.discard(lane)

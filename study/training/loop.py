@@ -201,7 +201,7 @@ def train_lanes(
     examine = CHECKS_AT_CHANCE * check_every
     while lanes:
         if kept is not None:
-            learner.keep(padded(kept, array_size(len(kept))))
+            learner.keep(padded(kept, array_size(len(kept), learner.sizes)))
             with stopwatch.part("compile"):
                 learner.prepare()
         given = scheduled(

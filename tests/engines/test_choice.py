@@ -69,7 +69,9 @@ def test_every_form_of_the_second_convolution_is_the_same_function(
 
         def value(weights: Any, logits: Any = logits) -> tuple[Any, Any]:
             z, _ = logits(
-                framework.xp.split(weights[0], network.sizes, axis=1), framework.xp.constant(x), None
+                framework.xp.split(weights[0], network.sizes, axis=1),
+                framework.xp.constant(x),
+                None,
             )
             return framework.xp.reduce_sum(z * z), z
 
@@ -87,15 +89,13 @@ def test_every_form_of_the_second_convolution_is_the_same_function(
 def test_a_tuned_engine_takes_the_form_that_is_clearly_faster(
     framework: Framework, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Once for each network and array size; a form that cannot be computed is none; within a tenth
-    the usual one stays.
+    """Once for trials alone and once for arrays; a form that cannot be computed is none; within a
+    tenth the framework's own convolution stays.
     """
     (trial,) = COMPACT.trials()[:1]
-    usual = usual_form(framework, network_of(trial))
-    other, third = (form for form in FORMS if form != usual)
     engine = LanesEngine(images(), framework, tune=True)
     asked: list[str] = []
-    seconds = {usual: 1.0, other: 0.8, third: np.inf}
+    seconds = {"folded": 1.0, "patches": 0.8, "grouped": np.inf}
 
     def timed(
         trials: Sequence[Trial], images: DeviceImages, form: str, clock: Callable[[], float]
@@ -104,12 +104,26 @@ def test_a_tuned_engine_takes_the_form_that_is_clearly_faster(
         return seconds[form]
 
     monkeypatch.setattr("study.engines.lanes_engine._seconds", timed)
-    assert engine.learner([trial] * 3).form == other
-    assert engine.learner([trial] * 4).form == other
+    assert engine.learner([trial] * 3).form == "patches"
+    assert engine.learner([trial] * 8).form == "patches"
     assert sorted(asked) == sorted(FORMS)
-    seconds[other] = 0.95
-    assert engine.learner([trial]).form == usual
+    seconds["patches"] = 0.95
+    assert engine.learner([trial]).form == "folded"
+    usual = usual_form(framework, network_of(trial))
     assert LanesEngine(images(), framework).learner([trial] * 4).form == usual
+
+
+def test_patches_that_are_too_many_are_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A larger array of the same networks falls back to the framework's own convolution."""
+    (trial,) = COMPACT.trials()[:1]
+    engine = LanesEngine(images(), tensors, tune=True)
+    monkeypatch.setattr(
+        "study.engines.lanes_engine._seconds", lambda *a: 1.0 if a[2] == "patches" else 2.0
+    )
+    assert engine.form([trial] * 4) == "patches"
+    monkeypatch.setattr("study.engines.lanes_engine.MAX_ELEMENTS", 2_000_000)
+    assert engine.form([trial] * 4) == "patches"
+    assert engine.form([trial] * 8) == "folded"
 
 
 def test_the_forms_are_timed_for_real(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,9 +132,7 @@ def test_the_forms_are_timed_for_real(monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = iter(range(1000))
     engine = LanesEngine(images(), tensors, tune=True)
     engine.form([trial], clock=lambda: float(next(ticks)))
-    assert engine.forms == {(network_of(trial), 1, 50): "folded"}, (
-        "equal times leave the usual form"
-    )
+    assert engine.forms == {("folded", False, 50): "folded"}, "equal times leave the usual form"
     assert next(ticks) == 2 * 3 * 3
     monkeypatch.setattr("study.engines.convolutions.patched", lambda *arguments: 1 / 0)
     (other,) = COMPACT.with_(batch=40).trials()[:1]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from study.engines.learner import Bools, Floats, array_size, padded
+from study.engines.learner import LANE_SIZES, Bools, Floats, array_size, padded
 from study.machine.facts import Machine
 from study.spec.trial import Trial
 from study.storage.calibration import Calibration
@@ -32,6 +32,9 @@ class Parabola:
     """Lanes on parabolas c w^2 / 2; accuracy is 1 - |w|, never below 0. A rate above `DEAD_ABOVE`
     moves nothing: provably stuck.
     """
+
+    sizes: Sequence[int] = LANE_SIZES
+    form: str | None = None
 
     def __init__(self, curvatures: Sequence[float], delay: float = 0.0) -> None:
         self.lanes = len(curvatures)
