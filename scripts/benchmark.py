@@ -63,6 +63,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
+from scripts.busy import profile
 from study import data
 from study.engines.choice import ENGINES, PRECISIONS, EngineChoice
 from study.errors import StudyError
@@ -101,6 +103,7 @@ class Contender:
     lanes: int = 1
     least: int = 1
     steps: int = 1
+    form: str | None = None
     milliseconds: list[float] = field(default_factory=list)
 
     def warm_up(self, seconds: float) -> None:
@@ -132,6 +135,7 @@ def ours(trial: Trial, lanes: int, engine: Any) -> Contender:
         trial.network,
         lambda steps: learner.advance(np.full((steps, learner.lanes), RATE)),
         lanes,
+        form=learner.form,
     )
 
 
@@ -203,10 +207,10 @@ def plain_step(trial: Trial, images: data.Images) -> Contender:
 
 
 def torch_contenders(
-    trial: Trial, images: data.Images, lanes: int, precision: str
+    trial: Trial, images: data.Images, lanes: int, precision: str, quick: bool = False
 ) -> list[Contender]:
-    """PyTorch's eager loop, on a GPU also compiled, and `torch.func.vmap` over `lanes` models
-    (gradients and plain Adam); none where it is not installed.
+    """PyTorch's eager loop, on a GPU also compiled unless it must be quick, and `torch.func.vmap`
+    over `lanes` models (gradients and plain Adam); none where it is not installed.
     """
     try:
         import torch
@@ -286,7 +290,7 @@ def torch_contenders(
         wait()
 
     contenders = [Contender("PyTorch eager", trial.network, loop(compiled=False))]
-    if device == "cuda":
+    if device == "cuda" and not quick:
         contenders.append(Contender("PyTorch compiled", trial.network, loop(compiled=True)))
     return [*contenders, Contender(f"PyTorch vmap of {lanes}", trial.network, run_vmap, lanes)]
 
@@ -309,6 +313,12 @@ def rates_of(backend: Any, rounds: int) -> tuple[float, float]:
     )
     copy = backend.compiled(lambda c: _again(lambda b: b + 1, c, 1), backend.shaped(length))
 
+    def copied() -> Any:
+        value = c
+        for _ in range(repeats):  # the device need not wait for the host in between
+            value = copy(value)
+        return value[0]
+
     def seconds(run: Callable[[], Any]) -> float:
         np.asarray(run())
         times = []
@@ -318,9 +328,8 @@ def rates_of(backend: Any, rounds: int) -> tuple[float, float]:
             times.append(time.perf_counter() - begun)
         return statistics.median(times)
 
-    return 2 * side**3 * repeats / seconds(lambda: product(a)), 8 * length / seconds(
-        lambda: copy(c)[0]
-    )
+    products, copies = seconds(lambda: product(a)), seconds(copied)
+    return 2 * side**3 * repeats / products, 8 * length * repeats / copies
 
 
 def _again(function: Callable[[Any], Any], value: Any, times: int) -> Any:
@@ -406,7 +415,7 @@ def measure(
         adam = trials["adam"]
         large = name == "tutorial"
         sizes = (
-            ([16, 48, 96] if large else [48, 96, 288])
+            ([48, 96] if large else [96, 288])
             if gpu
             else [4]
             if large
@@ -419,7 +428,7 @@ def measure(
         if beside:
             contenders += [keras_fit(adam, images), *([] if quick else [plain_step(adam, images)])]
         contenders += torch_contenders(
-            adam, images, 48 if gpu else 4 if large else 16, answer["precision"]
+            adam, images, 48 if gpu else 4 if large else 16, answer["precision"], quick
         )
         contenders = [contender for contender in contenders if ready(contender, seconds)]
         found: dict[int, list[float]] = {size: [] for size in sizes}
@@ -434,15 +443,14 @@ def measure(
                 for size, timed in probe(crew, adam, sizes).items():
                     found[size].append(1e3 * statistics.median(timed.seconds) / jobs)
         rate, bandwidth = (statistics.median(values) for values in zip(*rates, strict=True))
-        forms = {
-            str(lanes): form
-            for (network, lanes, _), form in engine.forms.items()
-            if network == network_of(adam)
-        }  # type: ignore[attr-defined]
         answer[name] = {
             **summary(contenders, found, jobs, rate, bandwidth, network_of(adam)),
-            "convolution": forms,
+            "convolution": {c.name: c.form for c in contenders if c.form},
         }
+        if gpu and setup.engine == "jax":
+            answer[name]["profile"] = {
+                c.name: profile(partial(c.run, 50)) for c in contenders if c.form
+            }
     if crew:
         crew.close()
     return answer
@@ -592,6 +600,8 @@ def main() -> None:
             key=lambda item: item[1],
         ):
             print(f"  {label:28} {value:9.3f}")
+        for label, seen in found.get("profile", {}).items():
+            print(f"  {label}: the GPU is busy for {seen['busy']:.0%} of the time" if seen else "")
         ratios = {k: v for k, v in found.items() if "_vs_" in k or "share" in k}
         print("  " + ", ".join(f"{k} {v}" for k, v in ratios.items()))
     if out:

@@ -23,7 +23,7 @@ LANE_SIZES = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 144, 192, 288)
 """The sizes that an array may have; they are few, since each costs a compilation."""
 
 
-FEW_SIZES = (1, 4, 8, 16, 64, 144, 288)
+FEW_SIZES = (1, 4, 8, 16, 48, 96, 144, 288)
 """The sizes on a GPU that XLA compiles for. There idle lanes cost little, and a compilation costs
 thousands of steps.
 """

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from study.engines.learner import LANE_SIZES
 from study.execution.estimates import (
     array_readings,
     array_times,
@@ -46,7 +45,7 @@ def lanes_for(trial: Trial, times: Calibration, use: Resources) -> int:
     quiet machine was measured to train faster by more than noise.
     """
     most = most_lanes(trial, times, use)
-    usual = max(size for size in LANE_SIZES if size <= min(most, usual_lanes(trial)))
+    usual = max(size for size in use.sizes if size <= min(most, usual_lanes(trial)))
     known = {
         size: time
         for size, time in array_readings(trial, times, use).items()
@@ -78,7 +77,7 @@ def most_lanes(trial: Trial, times: Calibration, use: Resources) -> int:
     fits = ((use.memory - driver) / use.jobs - PROCESS_BYTES) / lane_bytes(trial)
     step = times.seconds(trial)
     quick = INTERVAL / (trial.check_every * step) if step else math.inf
-    return max(size for size in LANE_SIZES if size <= max(1.0, min(fits, quick)))
+    return max(size for size in use.sizes if size <= max(1.0, min(fits, quick)))
 
 
 def lane_bytes(trial: Trial) -> float:
@@ -123,7 +122,7 @@ def unprobed(
 
 def probes(trial: Trial, together: int, times: Calibration, use: Resources) -> list[int]:
     """The array sizes worth measuring where so many trials can train together."""
-    most = min(most_lanes(trial, times, use), max(LANE_SIZES[0], together))
+    most = min(most_lanes(trial, times, use), max(use.sizes[0], together))
     return [size for size in use.probes if size <= most]
 
 

@@ -6,6 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 
+from study.engines.learner import FEW_SIZES, LANE_SIZES
 from study.errors import StudyError
 from study.machine.facts import Machine
 from study.machine.nvidia import free_memory
@@ -17,7 +18,7 @@ of them.
 """
 
 
-GPU_PROBES = (16, 64, 288)
+GPU_PROBES = (16, 96, 288)
 """Those of a GPU, which large arrays alone keep busy."""
 
 
@@ -38,14 +39,23 @@ PROCESS_BYTES = 1.2e9
 @dataclass(frozen=True)
 class Resources:
     """What a run may use: processes that train at the same time, bytes of memory for all of them
-    together, and the seconds that an array may be expected to take; `probes` are the array sizes to
-    measure.
+    together, and the seconds that an array may be expected to take; whether GPUs train.
     """
 
     jobs: int
     memory: float
     patience: float = math.inf
-    probes: tuple[int, ...] = PROBES
+    gpu: bool = False
+
+    @property
+    def probes(self) -> tuple[int, ...]:
+        """The array sizes to measure."""
+        return GPU_PROBES if self.gpu else PROBES
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The sizes that arrays may have."""
+        return FEW_SIZES if self.gpu else LANE_SIZES
 
 
 def resources(
@@ -88,7 +98,8 @@ def resources(
             "choose one with --device gpu:N"
         )
     if machine.gpus:
-        return Resources(jobs, budget * jobs if memory is None else budget, probes=GPU_PROBES)
+        together = budget * jobs if memory is None else budget
+        return Resources(jobs, together, gpu=True)
     return Resources(jobs, budget)
 
 

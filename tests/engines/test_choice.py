@@ -20,6 +20,7 @@ from study.engines.forward import forward
 from study.engines.framework import Framework
 from study.engines.lanes import DeviceImages, Lanes
 from study.engines.lanes_engine import LanesEngine
+from study.engines.programs import training_program
 from study.errors import StudyError
 from study.spec.networks import network_of
 from study.spec.study import StudySpec
@@ -139,6 +140,22 @@ def test_the_forms_are_timed_for_real(monkeypatch: pytest.MonkeyPatch) -> None:
     assert engine.form([other]) in ("folded", "grouped")
 
 
+def test_a_loop_of_known_length_takes_the_same_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU's program holds a loop for whole calls and one for all others; 110 steps need both."""
+    (trial,) = COMPACT.with_(batch=30).trials()[:1]
+    rates = np.full((110, 1), 0.01)
+    here = DeviceImages.of(images(), tensors_jax)
+    one, other = Lanes([trial], here), Lanes([trial], here)
+    losses, correct = one.advance(rates)
+    training_program.cache_clear()
+    monkeypatch.setattr("study.engines.jax._on_gpu", lambda: True)
+    again, right = other.advance(rates)
+    training_program.cache_clear()
+    assert again == pytest.approx(losses, abs=1e-5)
+    assert right == pytest.approx(correct, abs=0.04)
+    assert Lanes([trial] * 20, here).lanes == 48, "a GPU has fewer sizes"
+
+
 @pytest.mark.parametrize("name", ENGINES)
 def test_a_setup_makes_the_engine(name: str) -> None:
     """On this machine's device, its images there."""
@@ -163,7 +180,7 @@ def test_a_setup_refuses_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> N
 
 BLOCKED = """
 import sys
-for name in ("tensorflow", "keras"):
+for name in ("tensorflow", "keras", "torch", "optuna", "dask", "distributed", "ray"):
     sys.modules[name] = None  # as where it is not installed
 from study.cli.main import main
 sys.argv = ["study", *sys.argv[1:]]

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from study.errors import StudyError
-from study.execution.resources import GPU_PROBES, Resources, parse_memory, resources
+from study.execution.resources import Resources, parse_memory, resources
 from support.execution.step_times import SPEC
 from support.parabola import MACHINE
 
@@ -29,7 +29,7 @@ def test_processes_follow_the_cores_the_trials_and_the_memory() -> None:
     assert resources(SPEC, 6, eight, memory=64e9).jobs == 1
     assert resources(SPEC, 960, eight, memory=4e9).jobs == 2
     assert resources(SPEC, 960, replace(eight, gpus=("H200",)), memory=64e9) == Resources(
-        1, 64e9, probes=GPU_PROBES
+        1, 64e9, gpu=True
     )
     assert resources(SPEC.with_(mode="alone"), 960, eight).jobs == 1
     assert resources(SPEC, 96, eight, jobs=3, memory=64e9) == Resources(3, 64e9)

@@ -24,7 +24,7 @@ from study.execution.executors.ray import Ray
 from study.execution.executors.service import Service
 from study.execution.executors.tasks import gather
 from study.execution.request import Request
-from study.execution.resources import GPU_PROBES, MEMORY_SHARE, PROBES, Resources
+from study.execution.resources import MEMORY_SHARE, Resources
 from study.machine.facts import Machine, Site
 from study.machine.nvidia import free_memory
 from study.spec.study import StudySpec
@@ -103,8 +103,7 @@ class Cluster:
     def limits(self, spec: StudySpec, pending: int) -> Resources:
         """See `Executor.limits`."""
         memory = self.request.memory or MEMORY_SHARE * self.memory * self.jobs
-        probes = GPU_PROBES if self.site.machine.gpus else PROBES
-        return Resources(self.jobs, memory, PATIENCE, probes)
+        return Resources(self.jobs, memory, PATIENCE, gpu=bool(self.site.machine.gpus))
 
     def settle(self, patience: float, say: Callable[[str], object]) -> None:
         """See `Executor.settle`: `TimeSteps` waits on the worker that does it."""
