@@ -28,8 +28,8 @@ def forward(
 
     Returns:
         A function (weights, images (B, 28, 28) from 0 to 255, mask (B, dense) or None) -> logits
-        (K, B, 10) and a list of the hidden layers. The weights are one array (K, size) for each of
-        `Network.sizes`. A hidden layer is what its ReLUs give, (K, B, units). Of the first
+        (K, B, 10) and a list of the hidden layers. The weights are one array (K, m) for each of
+        `Network.pieces`. A hidden layer is what its ReLUs give, (K, B, units). Of the first
         convolution it is the maximum of each filter alone, (K, 1, filters).
     """
     if not network.filters:
@@ -69,7 +69,7 @@ class Convolutional:
         """The filters, biases and matrices of all lanes as the layers take them."""
         xp, network, lanes = self.xp, self.network, self.lanes
         one, two = network.filters
-        w1, b1, w2, b2, w3, b3, w4, b4 = weights
+        w1, b1, w2, b2, w3, b3, w4, b4 = cut(xp, network, weights)
         w1 = xp.reshape(
             xp.transpose(xp.reshape(w1, [lanes, KERNEL**2, one]), [1, 0, 2]),
             [KERNEL, KERNEL, 1, lanes * one],
@@ -125,6 +125,17 @@ class Convolutional:
         return xp.reshape(xp.transpose(h, [2, 0, 1, 3]), [lanes, batch, QUARTER**2 * two])
 
 
+def cut(xp: Any, network: Network, weights: Sequence[Tensor]) -> list[Tensor]:
+    """The array of each of `Network.sizes`, (K, size), from those of `Network.pieces`."""
+    pieces = zip(weights, network.pieces, strict=True)
+    return [w for array, sizes in pieces for w in xp.split(array, sizes, axis=1)]
+
+
+def split(xp: Any, network: Network, w: Tensor) -> tuple[Tensor, ...]:
+    """The arrays of `Network.pieces`, from all weights (K, n)."""
+    return tuple(xp.split(w, [sum(sizes) for sizes in network.pieces], axis=1))
+
+
 def classified(xp: Any, z: Tensor, y: Tensor) -> Tensor:
     """Which images are classified right.
 
@@ -151,7 +162,7 @@ def perceptron(
     mask: Tensor | None,
 ) -> tuple[Tensor, list[Tensor]]:
     """The networks without convolutions, as `forward` has them."""
-    w1, b1, w2, b2 = weights
+    w1, b1, w2, b2 = cut(xp, network, weights)
     x = xp.reshape(xp.cast(images, xp.float32), [batch, SIDE**2]) / 255
     h = xp.nn.relu(x @ xp.reshape(w1, [lanes, SIDE**2, network.dense]) + b1[:, None])
     return (h if mask is None else h * mask) @ xp.reshape(w2, [lanes, network.dense, CLASSES]) + b2[

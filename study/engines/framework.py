@@ -12,7 +12,7 @@ Tensor = Any
 
 
 Weights = tuple[Tensor, ...]
-"""An array of all lanes' weights for each layer's filters, biases or matrix."""
+"""All lanes' weights, an array (K, m) for each of `Network.pieces`."""
 
 
 Body = Callable[[Tensor, Any], tuple[Any, tuple[Tensor, Tensor]]]

@@ -7,7 +7,7 @@ from functools import lru_cache, partial
 from itertools import chain
 from typing import Any
 
-from study.engines.forward import classified, forward
+from study.engines.forward import classified, forward, split
 from study.engines.framework import Framework, Tensor
 from study.engines.rules import RULES, SLOTS, mixed
 from study.spec.networks import CLASSES, SIDE, Network
@@ -41,9 +41,8 @@ def training_program(
         the number of steps taken before.
     """
     xp, logits = framework.xp, forward(framework, network, lanes, batch, form)
-    update = framework.fused(
-        partial(layered, mixed([RULES[hyper][name] for name in optimizers]), xp)
-    )
+    rule = mixed([RULES[hyper][name] for name in optimizers])
+    update = framework.fused(partial(piecewise, rule, xp))
     keep = 1 - network.dropout
 
     def program(
@@ -58,7 +57,7 @@ def training_program(
         start: Tensor,
         seed: Tensor,
     ) -> Any:
-        def body(i: Tensor, layers: Any) -> Any:
+        def body(i: Tensor, slots: Any) -> Any:
             x, y = xp.gather(images, order[i]), xp.gather(labels, order[i])
             mask = None
             if network.dropout:
@@ -73,15 +72,15 @@ def training_program(
                     xp.reduce_sum(log_p * xp.one_hot(y, CLASSES), axis=2), axis=1
                 ), xp.reduce_mean(right, axis=1)
 
-            value, correct, gradients = framework.value_and_gradient(loss, layers[0])
+            value, correct, gradients = framework.value_and_gradient(loss, slots[0])
             t = xp.cast(start + i + 1, xp.float32)
             step = (rates[i][:, None], t, momenta[i][:, None])
-            return update(kind, *step, *chain(*layers, gradients)), (value, correct)
+            return update(kind, *step, *chain(*slots, gradients)), (value, correct)
 
-        # Within a call each layer has arrays of its own, so that no step cuts or joins them.
-        layers = tuple(tuple(xp.split(slot, network.sizes, axis=1)) for slot in slots)
-        layers, losses, correct = framework.steps(body, layers, count, lanes)
-        return tuple(xp.concat(slot, axis=1) for slot in layers), losses, correct
+        # Within a call the large arrays stand alone, so that no step cuts and joins them.
+        cut = tuple(split(xp, network, slot) for slot in slots)
+        cut, losses, correct = framework.steps(body, cut, count, lanes)
+        return tuple(xp.concat(slot, axis=1) for slot in cut), losses, correct
 
     shaped = framework.shaped
     slots = (shaped(lanes, network.weights),) * (1 + SLOTS)
@@ -97,7 +96,7 @@ def training_program(
     )
 
 
-def layered(
+def piecewise(
     rule: Callable[..., tuple[Tensor, ...]],
     xp: Any,
     kind: Tensor,
@@ -106,18 +105,18 @@ def layered(
     momenta: Tensor,
     *arrays: Tensor,
 ) -> tuple[tuple[Tensor, ...], ...]:
-    """Update every layer by a rule.
+    """Update every piece by a rule.
 
     Args:
         rule: what `mixed` returns.
         xp, kind, rates, number, momenta: as the rule takes them.
-        arrays: the weights of all layers, then each slot of all layers, then all gradients.
+        arrays: the weights of all pieces, then each slot of all pieces, then all gradients.
 
     Returns:
-        The weights of all layers, then each slot of all layers.
+        The weights of all pieces, then each slot of all pieces.
     """
-    layers = len(arrays) // (SLOTS + 2)
-    updated = [rule(xp, kind, *arrays[i::layers], rates, number, momenta) for i in range(layers)]
+    pieces = len(arrays) // (SLOTS + 2)
+    updated = [rule(xp, kind, *arrays[i::pieces], rates, number, momenta) for i in range(pieces)]
     return tuple(zip(*updated, strict=True))
 
 
@@ -144,8 +143,7 @@ def evaluation_program(
     xp, logits = framework.xp, forward(framework, network, lanes, batch, form)
 
     def program(images: Tensor, labels: Tensor, chosen: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
-        layers = xp.split(w, network.sizes, axis=1)
-        z, hidden = logits(layers, xp.gather(images, chosen), None)
+        z, hidden = logits(split(xp, network, w), xp.gather(images, chosen), None)
         greatest = [xp.reduce_max(h, axis=(1, 2)) for h in hidden]
         return classified(xp, z, xp.gather(labels, chosen)), xp.stack(greatest)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,10 @@ SIDE = 28
 
 
 KERNEL = 5
+
+
+LARGE = 100_000
+"""Weights of an array that is worth a pass of its own over memory."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,20 @@ class Network:
     def sizes(self) -> tuple[int, ...]:
         """Numbers of weights in those arrays."""
         return tuple(math.prod(shape) for shape in self.shapes)
+
+    @cached_property
+    def pieces(self) -> tuple[tuple[int, ...], ...]:
+        """The sizes in groups: each large array alone, neighbours among the small ones together.
+
+        >>> BASE["tutorial"].pieces
+        ((800, 32, 51200, 64), (3211264,), (1024, 10240, 10))
+        """
+        groups = groupby(self.sizes, key=lambda size: size >= LARGE)
+        return tuple(
+            piece
+            for large, sizes in groups
+            for piece in ([(size,) for size in sizes] if large else [tuple(sizes)])
+        )
 
     @property
     def weights(self) -> int:

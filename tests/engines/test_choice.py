@@ -16,7 +16,7 @@ from study.engines import jax as tensors_jax
 from study.engines import tensorflow as tensors
 from study.engines.choice import ENGINES, EngineChoice
 from study.engines.convolutions import FORMS, usual_form
-from study.engines.forward import forward
+from study.engines.forward import forward, split
 from study.engines.framework import Framework
 from study.engines.lanes import DeviceImages, Lanes
 from study.engines.lanes_engine import LanesEngine
@@ -69,11 +69,8 @@ def test_every_form_of_the_second_convolution_is_the_same_function(
         logits = forward(framework, network, 2, 20, form)
 
         def value(weights: Any, logits: Any = logits) -> tuple[Any, Any]:
-            z, _ = logits(
-                framework.xp.split(weights[0], network.sizes, axis=1),
-                framework.xp.constant(x),
-                None,
-            )
+            pieces = split(framework.xp, network, weights[0])
+            z, _ = logits(pieces, framework.xp.constant(x), None)
             return framework.xp.reduce_sum(z * z), z
 
         program = framework.compiled(
