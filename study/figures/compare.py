@@ -89,13 +89,19 @@ def overlay(studies: Mapping[str, pd.DataFrame], measure: str = "seconds") -> Fi
         "seconds of training to the target" if measure == "seconds" else "steps to the target",
         fontsize=10,
     )
-    for text in figure.legend(
-        list(handles.values()), list(handles), loc="outside right upper", frameon=False
-    ).get_texts():
-        text.set_parse_math(False)
-    counts = ", ".join(
-        f"{study}: {len(runs)} trials, given up after {budget_of(runs)}"
+    labels = [
+        f"{study}\n{len(runs)} trials, given up after\n{budget_of(runs)}"
         for study, runs in studies.items()
+    ]
+    legend = figure.legend(
+        [handles[study] for study in studies],
+        labels,
+        loc="outside right upper",
+        frameon=False,
+        labelspacing=1.2,
     )
-    headline(figure, f"Valleys over each other, in {measure}\n{counts}")
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+    hollow = "\nhollow triangles: the target was not reached" if measure == "seconds" else ""
+    headline(figure, f"Valleys over each other, in {measure}{hollow}")
     return figure
