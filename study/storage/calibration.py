@@ -14,8 +14,9 @@ import numpy as np
 from study.machine.facts import Machine
 from study.spec.trial import Trial
 from study.storage import jsonl
+from study.storage.reference import Clock
 from study.storage.rounds import Rounds
-from study.storage.step_times import Key, StepTime, array_key, key_of, read
+from study.storage.step_times import Key, StepTime, array_key, key_of, read, selected
 
 MUCH = 1.25
 """Two readings of one step time that differ by more than this factor are reported."""
@@ -33,12 +34,19 @@ class Calibration:
         machine: this machine.
         software: engine, version and precision, which a step time depends on.
         own: whether the first file belongs to one study.
+        clock: the step times of the study's reference, where that is another machine.
     """
 
     def __init__(
-        self, paths: Sequence[Path], machine: Machine, software: str, own: bool = True
+        self,
+        paths: Sequence[Path],
+        machine: Machine,
+        software: str,
+        own: bool = True,
+        clock: Clock | None = None,
     ) -> None:
         self.paths, self.machine, self.software, self.own = list(paths), machine, software, own
+        self.clock = clock
         self.readings: list[StepTime] = []
         for path in reversed(self.paths):
             self._keep(time_ for time_ in read(path) if self._mine(time_))
@@ -46,11 +54,7 @@ class Calibration:
     def _keep(self, times: Iterable[StepTime]) -> None:
         known = set(self.readings)
         self.readings += [time_ for time_ in times if time_ not in known]
-        latest = {time_.key: time_ for time_ in self.readings}
-        self.times = {
-            **latest,
-            **{time_.key: time_ for time_ in self.readings if time_.quiet is not False},
-        }
+        self.times = selected(self.readings)
 
     def _mine(self, time_: StepTime) -> bool:
         return time_.fingerprint == self.machine.fingerprint and time_.software == self.software
@@ -64,6 +68,17 @@ class Calibration:
         """Whether the machine was quiet when the trial's step time was measured."""
         found = self.times.get(key_of(trial))
         return found.quiet if found else None
+
+    def counted(self, trial: Trial) -> float | None:
+        """The step time by which the trial's seconds count: the reference's, else this machine's.
+
+        None if it is not known.
+        """
+        return self.clock.seconds(trial) if self.clock else self.seconds(trial)
+
+    def counted_quiet(self, trial: Trial) -> bool | None:
+        """Whether that step time was measured on a quiet machine."""
+        return self.clock.quiet(trial) if self.clock else self.quiet(trial)
 
     def arrays(self, trial: Trial, jobs: int) -> dict[int, StepTime]:
         """The step times of the trial's network in arrays.
@@ -101,11 +116,11 @@ class Calibration:
         return sorted({key[1] for key in self.times if (key[0], kind[1], *key[2:]) == kind})
 
     def missing(self, trials: Iterable[Trial]) -> list[Trial]:
-        """One trial for each step time that is not known yet, in order."""
+        """One trial for each step time that counts and is not known yet, in order."""
         first: dict[Key, Trial] = {}
         for trial in trials:
             first.setdefault(key_of(trial), trial)
-        return [trial for key, trial in first.items() if key not in self.times]
+        return [trial for trial in first.values() if self.counted(trial) is None]
 
     def pin(self, seconds: Iterable[tuple[Trial, float]]) -> None:
         """Use these step times alone, in memory only: another study's rows are based on them."""

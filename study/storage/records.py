@@ -81,6 +81,8 @@ class Run:
             trial trained in mode alone; None if this was not looked at.
         form: the form of the second convolution, see `study.engines.convolutions`; None in older
             rows.
+        reference, reference_machine, reference_software: fingerprint, name and software of the
+            machine whose step time `step_seconds` is, where that is not the one that trained.
     """
 
     trial: Trial
@@ -107,6 +109,24 @@ class Run:
     processor: str | None = None
     quiet: bool | None = None
     form: str | None = None
+    reference: str | None = None
+    reference_machine: str | None = None
+    reference_software: str | None = None
+
+    @property
+    def clock(self) -> str:
+        """The fingerprint of the machine whose step time `step_seconds` is."""
+        return self.reference or self.fingerprint
+
+    @property
+    def clock_machine(self) -> str:
+        """The name of that machine."""
+        return self.reference_machine or self.machine
+
+    @property
+    def clock_software(self) -> str:
+        """The software of that step time."""
+        return self.reference_software or self.software
 
     @property
     def id(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,13 @@ def array_key(trial: Trial, lanes: int, jobs: int) -> Key:
         lanes,
         jobs,
     )
+
+
+def selected(readings: Iterable[StepTime]) -> dict[Key, StepTime]:
+    """The reading that counts of each step time: the last on a quiet machine, else the last."""
+    all_ = list(readings)
+    latest = {time.key: time for time in all_}
+    return {**latest, **{time.key: time for time in all_ if time.quiet is not False}}
 
 
 def read(path: Path) -> list[StepTime]:

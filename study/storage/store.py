@@ -44,6 +44,7 @@ from study.storage.jsonl import (
     whole_lines,
 )
 from study.storage.records import SCHEMA, Checks, Curve, Finish, Outcome, Run, Spent
+from study.storage.reference import Reference
 
 
 class Store:
@@ -192,16 +193,34 @@ class Store:
         """Write machine.json."""
         self.write(self.machine_path, facts)
 
-    def write_spec(self, spec: StudySpec, digest: str) -> None:
+    def write_spec(self, spec: StudySpec, digest: str, reference: Reference | None = None) -> None:
         """Write spec.json.
 
         Args:
             spec: what the study was asked for.
             digest: the MD5 of its images.
+            reference: whose step times count; that of the stored file where None.
         """
-        self.write(
-            self.spec_path, {"schema": SCHEMA, "dataset_md5": digest, "spec": spec.to_json()}
-        )
+        reference = reference or self.reference()
+        row: Row = {"schema": SCHEMA, "dataset_md5": digest, "spec": spec.to_json()}
+        if reference:
+            row["reference"] = reference.to_json()
+        self.write(self.spec_path, row)
+
+    def reference(self, runs: Sequence[Run] = ()) -> Reference | None:
+        """Whose step times turn the study's cap into steps.
+
+        Args:
+            runs: the stored runs, whose own clock counts where spec.json names no reference.
+
+        Returns:
+            The reference; None where neither names one.
+
+        Raises:
+            StudyError: the file cannot be read.
+        """
+        row = (self._small(self.spec_path) or {}).get("reference")
+        return Reference.from_json(row) if row else Reference.of_runs(runs)
 
     def digest(self) -> str | None:
         """The MD5 of the images that the study ran on; None if spec.json does not state it.
