@@ -20,7 +20,7 @@ from pathlib import Path
 
 from study.data.images import Images
 from study.execution import driver, study_folder
-from study.execution.plan import plan
+from study.execution.planning.plan import plan
 from study.execution.request import Request
 from study.machine.here import this_site
 from study.spec.study import StudySpec

@@ -221,8 +221,7 @@ def predict(
     if in_json:
         as_json({"trials": json.loads(values.to_json(orient="records")), **facts})
         return
-    there = {"seconds": "seconds_there", "outcome": "outcome_there"}
-    frame(values.drop(columns="id").rename(columns=there), digits=4)
+    frame(values.drop(columns="id").rename(columns={"seconds": "seconds_there"}), digits=4)
     _sum_up(values)
     for one in checks:
         run = one.run
@@ -242,19 +241,12 @@ def predict(
 
 
 def _sum_up(values: Any) -> None:
-    """Print the sums of a prediction, and how many of its trials would end otherwise."""
-    ended = values[values["outcome_here"] != "open"]
-    here, there = ended["seconds_here"].sum(), ended["seconds"].sum()
+    """Print the sums of a prediction."""
+    here, there = values["seconds_here"].sum(), values["seconds"].sum()
     typer.echo(
-        f"\n{len(ended)} trials, one after another: {duration(here)} here, {duration(there)} "
+        f"\n{len(values)} trials, one after another: {duration(here)} here, {duration(there)} "
         f"there ({here / there:.2f} times)"
     )
-    going_on = len(values) - len(ended)
-    if going_on:
-        typer.echo(
-            f"\n{going_on} trials that were given up there would go on here, since steps are "
-            "faster: how they end is open"
-        )
 
 
 @commands.command("study hindsight results/mine", "study hindsight results/mine --json")

@@ -62,6 +62,7 @@ class Job:
             silence=means.hang_limit,
             backend=means.backend,
             scheduler=means.scheduler,
+            reference=means.reference,
             patience=means.wait_quiet or 0.0,
             factory=self.setup,
         )
@@ -187,12 +188,15 @@ def train(job: Job, in_json: bool) -> None:
 
 
 def _show(folder: Path, in_json: bool) -> None:
-    """Write tables and figures of the machine that trained last, and print the best rates."""
+    """Write tables and figures by the study's clock, and print the best rates."""
     from study import figures, tables
 
     everywhere = tables.StoredStudy(folder)
-    last = everywhere.facts.get("fingerprint")
-    here = last if last in {run.fingerprint for run in everywhere.all_records} else None
+    last, clocks = (
+        everywhere.facts.get("fingerprint"),
+        {run.clock for run in everywhere.all_records},
+    )
+    here = last if len(clocks) > 1 and last in clocks else None
     stored = tables.stored(everywhere, here)
     LOG.info("tables and figures go to %s", folder)
     tables.write(stored)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import typer
@@ -34,7 +35,7 @@ def _workers(text: str) -> int | None:
 
 def _memory(text: str) -> float:
     """Bytes, of a size such as 8GB."""
-    from study.execution.resources import parse_memory
+    from study.execution.planning.resources import parse_memory
 
     return parse_memory(text)
 
@@ -174,6 +175,15 @@ class RunOptions(WorkerOptions):
         typer.Option(
             metavar="ADDRESS",
             help="Of a dask scheduler, tcp://HOST:PORT, or of a Ray cluster, ray://HOST:PORT.",
+        ),
+    ] = None
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Count seconds by the step times of this study or folder of step times: its "
+            "machine turns the cap in seconds into steps. Not given: the first machine that ran "
+            "the study.",
         ),
     ] = None
     wait_quiet: WaitQuiet = None

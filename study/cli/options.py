@@ -59,7 +59,8 @@ Of = Annotated[
     typer.Option(
         "--machine",
         metavar="NAME",
-        help="Take the trials of this machine, where a study has trials of several.",
+        help="Give seconds by the step times of this machine, a name or a fingerprint. Not given: "
+        "the study's reference.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]

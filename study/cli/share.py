@@ -36,9 +36,9 @@ def import_published(
 
     The commands tables, figures, claims and compare then work on it.
     """
-    from study.storage import published
+    from study.storage.published.importing import import_published as imported
 
-    for folder, (spec, count) in published.import_published(files, out, target).items():
+    for folder, (spec, count) in imported(files, out, target).items():
         typer.echo(
             f"{folder}: {count} trials ({len(spec.optimizers)} optimizers, {len(spec.rates)} "
             f"rates, {len(spec.widths)} widths; target {100 * spec.target:g} %)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -120,7 +121,7 @@ def status(folder: Folder, in_json: AsJson = False) -> None:
     store = Store(folder)
     spec, runs = store.spec(), store.runs()
     LOG.info("read %s: %d trials", folder, len(runs))
-    one_machine = len({run.fingerprint for run in runs}) == 1  # seconds of several do not add up
+    one_machine = len({run.clock for run in runs}) == 1  # seconds by several do not add up
     costs = tables.costs(tables.frame(runs), store.spent()) if one_machine else {}
     wanted = {trial.id for trial in spec.trials()}
     stored = [run for run in runs if run.id in wanted]
@@ -149,17 +150,31 @@ def status(folder: Folder, in_json: AsJson = False) -> None:
         )
 
 
-@commands.command("study verify results/mine", "study verify results/mine --trials 18 --seed 1")
+@commands.command(
+    "study verify results/mine",
+    "study verify results/mine --trials 18 --seed 1",
+    "study verify results/mine --across",
+)
 def verify(
     folder: Folder,
     trainer: TrainerOptions,
     trials: Annotated[int, whole(1, 100_000, help="Train N of the stored trials again.")] = 12,
     seed: SeedOf = 0,
+    across: Annotated[
+        bool,
+        typer.Option(
+            "--across",
+            help="Train trials of other kinds of machine again here: do they take the same steps?",
+        ),
+    ] = False,
     in_json: AsJson = False,
 ) -> None:
     """Train some stored trials again, each alone, and compare their seconds with the clock's."""
     from study.execution import calibrate
 
+    if across:
+        _across(folder, trainer, trials, seed, in_json)
+        return
     checks, facts = calibrate.verify(folder, trials, seed, factory=trainer.setup(), warn=note_aside)
     if in_json:
         as_json(facts)
@@ -183,6 +198,28 @@ def verify(
         f"{facts['median_step_time_error']:.1%}, worst {facts['worst_step_time_error']:.1%}; "
         f"same outcome {facts['outcome_agreement']:.0%}, same steps {facts['same_steps']:.0%}"
     )
+
+
+def _across(folder: Path, trainer: TrainerOptions, trials: int, seed: int, in_json: bool) -> None:
+    """Check this kind of machine against those that trained the stored trials."""
+    from study.execution.across import across
+
+    checks, found = across(folder, trials, seed, factory=trainer.setup())
+    if in_json:
+        as_json({**found.to_json(), "agrees": found.agrees})
+        return
+    rows = []
+    for check in checks:
+        run = check.run
+        rows.append(
+            [
+                *(run.machine, run.trial.optimizer, f"{run.trial.learning_rate:.3g}"),
+                *(run.outcome.value, check.outcome, str(run.steps), str(check.steps)),
+            ]
+        )
+    table(["trained on", "optimizer", "rate", "stored", "here", "steps", "here"], rows)
+    verdict = "takes the same steps" if found.agrees else "was not shown to take the same steps"
+    typer.echo(f"\n{found.machine} {verdict}: {found}")
 
 
 def _by_optimizer(spec: StudySpec, stored: list[Any]) -> dict[str, Counter[str]]:

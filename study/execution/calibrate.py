@@ -71,7 +71,8 @@ def verify(
     runs = [
         run
         for run in store.runs()
-        if run.seconds_source == "reconstructed" and run.fingerprint == mine.machine.fingerprint
+        if run.seconds_source == "reconstructed"
+        and run.fingerprint == run.clock == mine.machine.fingerprint
     ]
     chosen = verification.choose(
         [run for run in runs if (run.engine, run.precision) == (mine.engine, mine.precision)],

@@ -12,11 +12,12 @@ from study.execution.executors.base import Checked, Drawn, Event, Executor, Trai
 from study.execution.executors.opening import open_executor
 from study.execution.executors.source import Source
 from study.execution.measuring import add_sizes, measure_missing, probe
-from study.execution.plan import Plan
+from study.execution.notes import busy, changes
+from study.execution.planning.plan import Plan
+from study.execution.planning.resources import Resources
 from study.execution.progress import Bar
 from study.execution.request import Request
-from study.execution.resources import Resources
-from study.execution.study_folder import OpenStudy, busy, changes, claim, folder_of, open_study
+from study.execution.study_folder import OpenStudy, claim, folder_of, open_study
 from study.execution.train import train_pending
 from study.storage.calibration import Calibration
 from study.storage.records import Run
@@ -90,7 +91,7 @@ def run(request: Request, *, warn: Warn = lambda sentences: None, progress: bool
             moved = store.set_aside().items()
             warn([f"lines that could not be read, moved to {path}: {n}" for path, n in moved])
         study = open_study(request, executor.site)
-        warn(changes(study.stored, study.site))
+        warn(changes(study))
         claim(study, digest)
         use = executor.limits(study.spec, study.pending)
         todo = study.plan(use)
@@ -112,7 +113,13 @@ def run(request: Request, *, warn: Warn = lambda sentences: None, progress: bool
             study.stored.append(run)
             spending.write(least=SPENT_EVERY)
 
-        context = Context(study.spec.name, study.site, use.jobs, silence=request.silence)
+        context = Context(
+            study.spec.name,
+            study.site,
+            use.jobs,
+            silence=request.silence,
+            reference=study.reference if study.times.clock else None,
+        )
         parts = train_pending(store, study.plan(use), study.times, executor, context, bar, ended)
         spending.in_workers.update(parts)
         _draw_curves(study, executor, bar)
@@ -123,8 +130,8 @@ def _draw_curves(study: OpenStudy, executor: Executor, bar: Bar) -> None:
     """Train the validation curves of the best rates that are not stored yet, and store them."""
     bar.note("validation curves")
     ids = {trial.id for trial in study.spec.trials()}
-    mine = study.site.machine.fingerprint
-    runs = [run for run in study.stored if run.id in ids and run.fingerprint == mine]
+    mine, clock = study.site.machine.fingerprint, study.reference.fingerprint
+    runs = [run for run in study.stored if run.id in ids and run.clock == clock]
     wanted = best_rates.wanted(study.store, runs)
     if not wanted:
         return

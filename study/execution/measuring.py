@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import Protocol
 
-from study.execution.estimates import measuring_seconds
 from study.execution.executors.base import (
     Event,
     Executor,
@@ -18,9 +17,10 @@ from study.execution.executors.base import (
 )
 from study.execution.executors.local import Local
 from study.execution.executors.source import Source
+from study.execution.notes import busy
+from study.execution.planning.estimates import measuring_seconds
 from study.execution.progress import StepTimesBar
 from study.execution.request import Request
-from study.execution.study_folder import busy
 from study.spec.trial import Trial
 from study.storage.calibration import Calibration
 from study.storage.rounds import Rounds

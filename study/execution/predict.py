@@ -4,6 +4,7 @@ nothing trained.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,15 +14,16 @@ from tqdm import tqdm
 
 from study import tables
 from study.engines.choice import TENSORFLOW, site_of
-from study.execution.estimates import measuring_seconds, step_seconds
 from study.execution.executors.base import EngineFactory
 from study.execution.executors.source import Source
 from study.execution.measuring import measure_here
+from study.execution.planning.estimates import measuring_seconds, step_seconds
 from study.execution.request import Request
 from study.execution.study_folder import RESULTS
+from study.spec.budget import last_check
 from study.spec.trial import Trial
 from study.storage.calibration import Calibration
-from study.storage.records import Outcome
+from study.storage.records import Run
 from study.storage.store import Store
 from study.tables.cost import predicted
 from study.training import verification
@@ -45,9 +47,9 @@ def predict(
     measured here, see `predicted`.
 
     Of many or large widths some are measured, and the others' step times drawn from theirs by the
-    arithmetic. Step times are kept in results/<machine>/calibration.json unless the machine is
-    busy, which `warn` is told; nothing is added to the study. `count` of the trials are trained
-    here and come back as checks against the prediction.
+    arithmetic. Step times are kept in results/calibration.json unless the machine is busy, which
+    `warn` is told; nothing is added to the study. `count` of the trials are trained here and come
+    back as checks against the prediction.
 
     Raises:
         StudyError: no such study, or one that does not tell its steps.
@@ -57,7 +59,7 @@ def predict(
     table = tables.comparable(tables.frame(runs))
     site = site_of(factory)
     kinds = {(run.trial.width, run.trial.optimizer): run.trial for run in runs}
-    shared = RESULTS / site.machine.name / "calibration.json"
+    shared = RESULTS / "calibration.json"
     times = Calibration([shared], site.machine, site.software, own=False)
     if table["steps"].isna().any():
         predicted(table, {})  # says why not, before anything is measured
@@ -68,30 +70,21 @@ def predict(
         warn(measure_here(times, missing, request, source))
     steps = {key: step_seconds(trial, times) for key, trial in kinds.items()}
     result = predicted(table, steps)
-    told = result[(result["outcome_here"] != "open") & (result["seconds_here"] > 0)].set_index("id")
-    ends = dict(
-        zip(
-            told.index,
-            zip(told["outcome_here"], told["seconds_here"].astype(float), strict=True),
-            strict=True,
-        )
-    )
-    here = [
-        replace(
-            run,
-            step_seconds=steps[run.trial.width, run.trial.optimizer],
-            outcome=Outcome(ends[run.id][0]),
-            seconds=ends[run.id][1],
-        )
-        for run in runs
-        if run.id in ends
-    ]
+    here = [_here(run, steps[run.trial.width, run.trial.optimizer]) for run in runs]
     chosen = verification.choose(here, count, seed)
     if not chosen:
         return result, []
     with tqdm(total=len(chosen), desc="training", leave=False) as bar:
         checks = verification.verify(chosen, source.engine(), lambda _: bar.update(1))
     return result, checks
+
+
+def _here(run: Run, step: float) -> Run:
+    """The run with the seconds of its steps here, and its cap as a number of steps."""
+    trial = run.trial
+    limit = last_check(trial.check_every, trial.cap, trial.max_steps, run.step_seconds)
+    bounded = replace(trial, cap=None, max_steps=int(limit)) if math.isfinite(limit) else trial
+    return replace(run, trial=bounded, step_seconds=step, seconds=(run.steps or 0) * step)
 
 
 def _spread(trials: Sequence[Trial], most: float) -> list[Trial]:

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 from tqdm import tqdm
 
-from study.execution.array_sizes import lane_seconds, most_seconds
-from study.execution.plan import Plan
-from study.execution.resources import Resources
+from study.execution.planning.array_sizes import lane_seconds, most_seconds
+from study.execution.planning.plan import Plan
+from study.execution.planning.resources import Resources
 from study.spec.trial import Trial
 from study.storage.calibration import Calibration
 from study.storage.records import Outcome, Run

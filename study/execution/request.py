@@ -31,6 +31,8 @@ class Request:
             Its worker process is ended, and the trial is recorded as failed.
         backend: `loky` for processes of this machine, `dask` or `ray` for those of a cluster.
         scheduler: the cluster's address.
+        reference: the folder of a study or of step times, whose machine's step times turn the cap
+            in seconds into steps; the study's own where None, of a new study this machine's.
         patience: seconds to wait for a quiet machine before anything is timed.
         factory: makes the engine from the images.
 
@@ -47,6 +49,7 @@ class Request:
     silence: float | None = None
     backend: str = "loky"
     scheduler: str | None = None
+    reference: str | Path | None = None
     patience: float = 0.0
     factory: EngineFactory = TENSORFLOW
 

@@ -2,47 +2,59 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from study import tables
 from study.errors import StudyError
-from study.execution.plan import Plan, plan
+from study.execution.planning.plan import Plan, plan
+from study.execution.planning.resources import Resources
 from study.execution.request import Request
-from study.execution.resources import Resources
 from study.machine.facts import Site
 from study.machine.here import this_machine, this_site
-from study.machine.versions import ONEDNN
 from study.spec.study import StudySpec
-from study.spec.trial import Trial
+from study.storage.across import checks_of, pooled_engines
 from study.storage.calibration import Calibration
 from study.storage.records import Outcome, Run
-from study.storage.step_times import key_of
+from study.storage.reference import Clock, Reference, reference_in
 from study.storage.store import Store
 
 RESULTS = Path("results")
 
 
 def folder_of(spec: StudySpec, out: str | Path | None, site: Site | None = None) -> Path:
-    """The study's folder: `out` itself, else results/<machine>/<study>."""
+    """The study's folder: `out` itself, else results/<study>.
+
+    A study that stands in results/<machine>/<study>, as older versions had it, stays there.
+    """
     if out == "":
         raise StudyError(
             "the folder given as --out is an empty text: name a folder, or leave the option out"
         )
-    return (
-        Path(out) if out is not None else RESULTS / (site or this_site()).machine.name / spec.name
-    )
+    if out is not None:
+        return Path(out)
+    older = RESULTS / (site or this_site()).machine.name / spec.name
+    return older if (older / "spec.json").exists() else RESULTS / spec.name
 
 
-def calibration_of(folder: Path, shared: bool, site: Site | None = None) -> Calibration:
-    """The site's step times as the study knows them, this machine's if none is named: its own file
-    first, then, for a study under results/<machine>, its siblings'.
+def calibration_of(
+    folder: Path, shared: bool, site: Site | None = None, clock: Clock | None = None
+) -> Calibration:
+    """The step times of a site, as a study knows them.
+
+    Args:
+        folder: the study's folder, whose file counts first.
+        shared: read and write the file beside the folder, too, as a study under results does.
+        site: whose step times; this machine's if None.
+        clock: the step times of the study's reference, where that is another machine.
     """
-    paths = [folder / "calibration.json", *([folder.parent / "calibration.json"] if shared else [])]
     site = site or this_site()
-    return Calibration(paths, site.machine, site.software)
+    return Calibration(_step_time_files(folder, shared), site.machine, site.software, clock=clock)
+
+
+def _step_time_files(folder: Path, shared: bool) -> list[Path]:
+    return [folder / "calibration.json", *([folder.parent / "calibration.json"] if shared else [])]
 
 
 def rates_around(
@@ -104,6 +116,7 @@ class OpenStudy:
         site: where its trials train.
         stored: the runs on the disk, those of failed trials left out where they train again.
         times: step times.
+        reference: whose step times turn the cap into steps.
     """
 
     store: Store
@@ -111,6 +124,7 @@ class OpenStudy:
     site: Site
     stored: list[Run]
     times: Calibration
+    reference: Reference
 
     def plan(self, use: Resources) -> Plan:
         """What is still to train, and how."""
@@ -127,15 +141,61 @@ def open_study(request: Request, site: Site) -> OpenStudy:
     """The study that a request names, in its folder; nothing is written.
 
     Raises:
-        StudyError: the folder holds another study, or one of another engine or precision.
+        StudyError: the folder holds another study, one of another reference or of an engine that
+            does not pool, or lacks step times of the reference that are needed.
     """
     store = Store(folder_of(request.spec, request.out, site))
     stored = store.runs()
     _belongs(store, stored, request.spec, site)
+    mine = Reference(site.machine.name, site.machine.fingerprint, site.software)
+    there = store.reference(stored)
+    asked = reference_of(Path(request.reference)) if request.reference is not None else None
+    if there and asked and asked.kind != there.kind:
+        raise StudyError(
+            f"{store.folder} counts seconds by {there}, and --reference {request.reference} would "
+            f"count them by {asked}: leave it out, or give another --out"
+        )
+    reference = there or asked or mine
+    clock = None
+    if reference.kind != mine.kind and request.spec.mode == "array":
+        files = _step_time_files(store.folder, request.out is None)
+        if request.reference is not None:
+            files.append(Path(request.reference) / "calibration.json")
+        clock = Clock.read(reference, files, stored)
+    times = calibration_of(store.folder, request.out is None, site, clock)
     if request.retry:
         stored = [run for run in stored if run.outcome is not Outcome.FAILED]
-    times = calibration_of(store.folder, request.out is None, site)
-    return OpenStudy(store, request.spec, site, stored, times)
+    study = OpenStudy(store, request.spec, site, stored, times, reference)
+    if clock:
+        _knows(study)
+    return study
+
+
+def reference_of(folder: Path) -> Reference:
+    """The reference of the study in a folder, or of the step times there.
+
+    Raises:
+        StudyError: the folder names none.
+    """
+    store = Store(folder)
+    found = store.reference(store.runs()) if store.spec_path.exists() else None
+    if found is not None:
+        return found
+    machine = store.machine()
+    return reference_in(folder, str(machine.get("name", "another machine")))
+
+
+def _knows(study: OpenStudy) -> None:
+    """Raise `StudyError` if a step time of the reference is needed and not known."""
+    ids = {run.id for run in study.stored}
+    missing = study.times.missing(trial for trial in study.spec.trials() if trial.id not in ids)
+    if missing:
+        trial = missing[0]
+        raise StudyError(
+            f"{study.store.folder} counts seconds by {study.reference}, and the step time of "
+            f"{trial.optimizer} on the {trial.network} network at width {trial.width:g} is not "
+            "known there: run calibrate on that machine with the same --out, or give another --out"
+        )
 
 
 def _belongs(store: Store, stored: Sequence[Run], spec: StudySpec, site: Site) -> None:
@@ -163,90 +223,16 @@ def _belongs(store: Store, stored: Sequence[Run], spec: StudySpec, site: Site) -
         (run for run in stored if (run.engine, run.precision) != (site.engine, site.precision)),
         None,
     )
-    if other and other.fingerprint == site.machine.fingerprint:
+    pooled = pooled_engines(checks_of(store.folder)) if other else {}
+    if other and not pooled.get((site.engine, site.precision)):
         what = (
             f"{other.engine} in {other.precision}, and this would be {site.engine} in "
             f"{site.precision}"
         )
         raise StudyError(
-            f"{store.folder} holds trials of {what}: give another --out, --engine or --precision"
+            f"{store.folder} holds trials of {what}: give another --out, --engine or --precision, "
+            "or show with verify --across that both take the same steps"
         )
-
-
-def busy(times: Calibration, trials: Sequence[Trial]) -> list[str]:
-    """A sentence where the step times of these trials were measured on a machine that was not
-    quiet.
-    """
-    used = [
-        time
-        for trial in trials
-        if trial.mode == "array"
-        and (time := times.times.get(key_of(trial)))
-        and time.quiet is False
-    ]
-    if not used:
-        return []
-    most, cores = max(time.others or 0.0 for time in used), times.machine.cores
-    # A step cannot take less than its processor seconds shared by all cores.
-    factors = [
-        cores * time.seconds / time.processor_seconds for time in used if time.processor_seconds
-    ]
-    factor = f" (at most {max(factors):.1f} times)" if factors else ""
-    return [
-        f"the machine is busy: other programs took {most:.1f} of its {cores} cores while step "
-        "times were measured, so the seconds of "
-        f"these trials may be too long{factor}; their steps are right. --wait-quiet SECONDS "
-        "waits for a quiet machine, and calibrate "
-        "--again takes another reading later"
-    ]
-
-
-def changes(stored: Sequence[Run], site: Site) -> list[str]:
-    """Sentences on what is another machine or software at the site now than when trials were
-    stored, or slow by the user's choice.
-    """
-    said = []
-    machine = site.machine
-    old = [
-        run.machine
-        for run in stored
-        if run.fingerprint == machine.old_fingerprint != machine.fingerprint
-    ]
-    if old:
-        said.append(
-            f"{len(old)} trials are stored of a machine that an older version called {old[0]}: "
-            "that version did not tell kinds of "
-            "processor apart, so it may be this machine or not, and their seconds are not "
-            "pooled with new ones"
-        )
-    foreign = sorted(
-        {
-            run.machine
-            for run in stored
-            if run.fingerprint not in (machine.fingerprint, machine.old_fingerprint)
-        }
-    )
-    if foreign:
-        said.append(
-            f"trials of {', '.join(foreign)} are stored here, and this machine is "
-            f"{machine.name}: each row keeps its machine, and a table "
-            "is of one (--machine)"
-        )
-    other = sorted(
-        {run.software for run in stored if run.fingerprint == machine.fingerprint} - {site.software}
-    )
-    if other:
-        said.append(
-            f"trials are stored that ran on {', '.join(other)}, and this is {site.software}: "
-            "step times are not the same ones"
-        )
-    if site.versions.get("onednn") == "off":
-        said.append(
-            f"TensorFlow computes without oneDNN ({ONEDNN} is {os.environ.get(ONEDNN)}): a step "
-            "takes about three times as long, and the "
-            "convolutions of the lanes of an array are computed one after another"
-        )
-    return said
 
 
 def claim(study: OpenStudy, digest: str) -> None:
@@ -264,6 +250,8 @@ def claim(study: OpenStudy, digest: str) -> None:
                 f"{store.folder} was run on other data (MD5 {stored}, now {digest}): give "
                 "another --out"
             )
-    store.write_spec(study.spec, digest)
+    store.write_spec(study.spec, digest, study.reference)
+    if study.times.clock:
+        study.times.keep_clock()
     if study.pending or not store.machine():
         store.write_machine({**site.machine.to_json(), "versions": site.versions})

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from study.errors import StudyError
 from study.execution.executors.base import Checked, Ended, Event, Executor, Hung, Spent, TrainGroup
-from study.execution.plan import Plan
+from study.execution.planning.plan import Plan
 from study.execution.progress import Bar
 from study.spec.trial import Trial
 from study.storage.calibration import Calibration
@@ -90,7 +90,7 @@ class _Books:
 
     def _store(self, run: Run, finish: Finish | None) -> None:
         if run.seconds_source == "reconstructed":
-            run = replace(run, quiet=self.times.quiet(run.trial))
+            run = replace(run, quiet=self.times.counted_quiet(run.trial))
         self.store.append(run, finish)
         self.done.add(run.id)
         self.bar.ended(run)
@@ -124,7 +124,7 @@ def step_times_of(trials: Sequence[Trial], times: Calibration) -> tuple[float, .
         return None
     found: list[float] = []
     for trial in trials:
-        seconds = times.seconds(trial)
+        seconds = times.counted(trial)
         if seconds is None:
             raise StudyError(
                 f"the step time of {trial.optimizer} at width {trial.width:g} is not known: run "

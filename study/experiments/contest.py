@@ -17,7 +17,7 @@ from study.errors import StudyError
 from study.execution.executors.base import EngineFactory
 from study.execution.executors.local import Local
 from study.execution.executors.source import Source
-from study.execution.plan import plan
+from study.execution.planning.plan import plan
 from study.execution.progress import Bar
 from study.execution.request import Request
 from study.execution.train import train_pending
@@ -27,8 +27,9 @@ from study.spec.study import StudySpec
 from study.spec.trial import Trial
 from study.storage.calibration import Calibration
 from study.storage.jsonl import append_line, cut_torn_line
+from study.storage.links import refuse_links
 from study.storage.records import Outcome
-from study.storage.store import Store, refuse_links
+from study.storage.store import Store
 from study.tables import contests
 from study.training.group import Context
 from study.training.stopwatch import Stopwatch

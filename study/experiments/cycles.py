@@ -15,7 +15,8 @@ from study.engines.choice import TENSORFLOW, site_of
 from study.engines.learner import Engine, Floats, Learner
 from study.execution.executors.base import EngineFactory
 from study.execution.executors.source import Source
-from study.execution.study_folder import busy, calibration_of
+from study.execution.notes import busy
+from study.execution.study_folder import calibration_of
 from study.spec.schedules import parse
 from study.storage.jsonl import append_line, cut_torn_line
 from study.storage.store import Store

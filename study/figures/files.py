@@ -12,7 +12,7 @@ from study import tables
 from study.figures.curves import curves
 from study.figures.sizes import size, size_parts, size_valley, sizes, slopes
 from study.figures.valley import envelope, profile, valley
-from study.storage.store import refuse_links
+from study.storage.links import refuse_links
 from study.tables import intervals
 
 if TYPE_CHECKING:

@@ -152,6 +152,8 @@ def note_on_line(axes: Axes, height: float, text: str) -> None:
 
 
 def budget_of(runs: pd.DataFrame) -> str:
+    if "budget" in runs:  # by another machine's clock
+        return f"{tables.budget(runs).max():.3g} s"
     return budget(runs["cap_seconds"].max(), runs["max_steps"].max())
 
 
@@ -174,6 +176,9 @@ def subtitle_of(runs: pd.DataFrame) -> str:
     )
     kind = " (kind of processor not known)" if tables.kind_unknown(runs) else ""
     noise = tables.busy(runs)
+    kinds = runs.loc[runs["fingerprint"] != first["clock"], "fingerprint"].nunique()
+    own = int((runs["fingerprint"] == first["clock"]).any())
+    trained = f" · trained on {kinds + own} kinds of machine" if kinds else ""
     widths = (
         ""
         if multiples == [1]
@@ -184,8 +189,8 @@ def subtitle_of(runs: pd.DataFrame) -> str:
     return (
         f"{first['network']} network{widths}, {Path(first['dataset']).name}, batch "
         f"{first['batch']}, {len(runs)} trials, "
-        f"{counted(runs['seed'].nunique(), 'seed')} · {first['machine']}{kind} · seconds: "
-        f"{how}{schedule}" + (f"\n{noise}" if noise else "")
+        f"{counted(runs['seed'].nunique(), 'seed')} · {first['clock_machine']}{kind} · seconds: "
+        f"{how}{trained}{schedule}" + (f"\n{noise}" if noise else "")
     )
 
 

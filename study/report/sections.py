@@ -67,7 +67,9 @@ def summary(study: tables.StoredStudy) -> Summary:
     software = ", ".join(f"{key} {value}" for key, value in study.records[0].versions.items())
     reconstructed = runs["seconds_source"].iloc[0] == "reconstructed"
     clock = "steps x the time of a step measured alone" if reconstructed else "read off the clock"
-    return Summary(protocol(study.spec), stored, str(runs["machine"].iloc[0]), software, clock)
+    return Summary(
+        protocol(study.spec), stored, str(runs["clock_machine"].iloc[0]), software, clock
+    )
 
 
 def protocol(spec: StudySpec) -> str:

@@ -152,18 +152,23 @@ class Calibration:
                 for time_ in self.readings
                 if (self.own and path == self.paths[0]) or time_.quiet is not False
             ]
-            path.parent.mkdir(parents=True, exist_ok=True)
-            jsonl.replace(
-                path,
-                (
-                    json.dumps([asdict(time_) for time_ in (*others, *mine)], indent=1) + "\n"
-                ).encode(),
-            )
+            _write(path, [*others, *mine])
         return [
             _differs(before[time_.key], time_)
             for time_ in new
             if time_.key in before and _far(before[time_.key], time_)
         ]
+
+    def keep_clock(self) -> None:
+        """Write the reference's step times into the study's own file, where they are not yet."""
+        known = read(self.paths[0])
+        new = (
+            [time_ for time_ in self.clock.times.values() if time_ not in known]
+            if self.clock
+            else []
+        )
+        if new:
+            _write(self.paths[0], [*known, *new])
 
     def take(self, trials: Sequence[Trial], rounds: Sequence[Rounds]) -> list[str]:
         """Add what timing found; see `add`.
@@ -215,6 +220,13 @@ class Calibration:
             if load and rounds.processor
             else None,  # what runs on the processor says little of a GPU's step
         )
+
+
+def _write(path: Path, times: Sequence[StepTime]) -> None:
+    """Write a file of step times, as a whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps([asdict(time_) for time_ in times], indent=1) + "\n"
+    jsonl.replace(path, text.encode())
 
 
 def _far(before: StepTime, now: StepTime) -> bool:

@@ -18,7 +18,6 @@ under a lock that the system drops when the process dies.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -43,6 +42,7 @@ from study.storage.jsonl import (
     replace,
     whole_lines,
 )
+from study.storage.links import refuse_links
 from study.storage.records import SCHEMA, Checks, Curve, Finish, Outcome, Run, Spent
 from study.storage.reference import Reference
 
@@ -296,21 +296,3 @@ class Store:
     def write(self, path: Path, value: object) -> None:
         """Write a small JSON file, as a whole or not at all."""
         replace(path, (json.dumps(value, indent=1) + "\n").encode())
-
-
-def refuse_links(folder: Path) -> None:
-    """Raise `StudyError` if a link in the folder, its tables or its figures leads out of it.
-
-    What is written would land elsewhere.
-    """
-    home = folder.resolve()
-    for path in (
-        path for part in (".", "tables", "figures") for path in folder.joinpath(part).glob("*")
-    ):
-        target = Path(os.path.realpath(path))
-        # Where links lead in a circle, the target is a link, too.
-        if path.is_symlink() and (target.is_symlink() or not target.is_relative_to(home)):
-            raise StudyError(
-                f"{path} is a link that leads out of {folder}, or nowhere: remove it, or give "
-                "another --out"
-            )

@@ -13,7 +13,7 @@ from study.tables.best_rates import (
 from study.tables.cells import cells, envelope, profile, sizes, valley
 from study.tables.cost import costs, hindsight, predicted
 from study.tables.files import SIZE_TABLES, TABLES, write
-from study.tables.rows import CELL, SAME, budget, comparable, curves_of, frame, of_machine
+from study.tables.rows import CELL, SAME, budget, comparable, curves_of, frame
 from study.tables.stored import Source, StoredStudy, checks, curves, elsewhere, load, stored
 from study.tables.warnings import COLLAPSE, busy, collapsed, kind_unknown, unreached, warnings
 
@@ -45,7 +45,6 @@ __all__ = [
     "hindsight",
     "kind_unknown",
     "load",
-    "of_machine",
     "on_axes",
     "predicted",
     "profile",

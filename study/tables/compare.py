@@ -70,7 +70,7 @@ def sides(folders: Sequence[Source], anyway: bool = False) -> tuple[list[Side], 
             f"the studies differ in {', '.join(apart)} ({apart[0]}: {values}), so their seconds "
             "are of different things; --anyway compares them"
         )
-    names = _names(studies, [str(frame["machine"].iloc[0]) for frame in frames])
+    names = _names(studies, [str(frame["clock_machine"].iloc[0]) for frame in frames])
     differences = _software_differences(studies, frames)
     for field in fields:
         differences.append(f"{field}: {', '.join(str(getattr(spec, field)) for spec in specs)}")

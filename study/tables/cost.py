@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -95,7 +94,7 @@ def hindsight(runs: pd.DataFrame, checks: Mapping[str, Checks]) -> pd.DataFrame:
 
 
 def predicted(runs: pd.DataFrame, step_seconds: Mapping[tuple[float, str], float]) -> pd.DataFrame:
-    """How the same trials would end on another machine. Nothing is trained.
+    """The seconds of the same steps on another machine. Nothing is trained.
 
     Args:
         runs: a study's runs.
@@ -106,10 +105,7 @@ def predicted(runs: pd.DataFrame, step_seconds: Mapping[tuple[float, str], float
 
         - id, optimizer, rate, width, seed: the trial
         - outcome, seconds, steps: as stored
-        - outcome_here: on the other machine; `open` if it is not known, because the trial was
-            capped and has time for more steps there
-        - seconds_here: steps x step time, at most the cap; NaN if open
-        - at_least: a lower bound of the seconds if open, else NaN
+        - seconds_here: steps x step time on the other machine
 
     Raises:
         StudyError: the runs do not tell their steps.
@@ -118,27 +114,8 @@ def predicted(runs: pd.DataFrame, step_seconds: Mapping[tuple[float, str], float
         raise StudyError(
             "the study does not tell the steps of its trials, so nothing can be predicted from it"
         )
-    step = pd.Series(
-        [
-            step_seconds[key]
-            for key in zip(runs["width"], runs["optimizer"].astype(str), strict=True)
-        ],
-        index=runs.index,
-    )
-    seconds = runs["steps"] * step
-    cap = runs["cap_seconds"].astype(float).fillna(math.inf)
-    more = (
-        (runs["outcome"] == "capped")
-        & (seconds + runs["check_every"] * step <= cap)
-        & runs["cap_seconds"].notna()
-    )
-    more &= ~(
-        runs["steps"] + runs["check_every"] > runs["max_steps"].astype(float).fillna(math.inf)
-    )
-    late = seconds > cap
     columns = ["id", "optimizer", "learning_rate", "width", "seed", "outcome", "seconds", "steps"]
     table = runs[columns].rename(columns={"learning_rate": "rate"})
-    table["outcome_here"] = runs["outcome"].mask(late, "capped").mask(more, "open")
-    table["seconds_here"] = seconds.clip(upper=cap).where(~more)
-    table["at_least"] = seconds.where(more)
+    keys = zip(runs["width"], runs["optimizer"].astype(str), strict=True)
+    table["seconds_here"] = table["steps"] * [step_seconds[key] for key in keys]
     return table.reset_index(drop=True)

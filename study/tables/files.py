@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from study.storage.store import refuse_links
+from study.storage.links import refuse_links
 from study.tables import intervals
 from study.tables.best_rates import best
 from study.tables.cells import cells, envelope, profile, sizes, valley

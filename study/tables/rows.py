@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -17,13 +17,13 @@ CELL = ["width", "optimizer", "rate"]
 
 SAME = (
     *({"cap": "cap_seconds"}.get(name, name) for name in PROTOCOL if name != "check_every"),
-    "engine",
-    "precision",
-    "fingerprint",
+    "pool",
+    "clock",
 )
 """Columns in which rows must agree to share a table.
 
-Seconds of two machines or modes are not the same measurement.
+Seconds by two clocks, and those of two modes, are not the same measurement. Nor are the steps of
+two engines or precisions, unless they were shown to be alike (`pool`).
 """
 
 
@@ -36,13 +36,18 @@ def frame(runs: Iterable[Run]) -> pd.DataFrame:
     Returns:
         A table with the fields of `Trial` and `Run` as columns, but `cap_seconds` for `cap` and
         `software` (engine, version, precision) for `versions`. `optimizer` is categorical, in the
-        order of `OPTIMIZERS`.
+        order of `OPTIMIZERS`. `clock` and `clock_machine` are the fingerprint and the name of the
+        machine by whose step times the seconds are; `pool` is the engine with its precision.
     """
+    runs = list(runs)
     rows = [run.to_json() for run in runs]
     table = pd.DataFrame(rows, columns=list(rows[0]) if rows else None)
     if table.empty:
         return table
     table["software"] = [run.software for run in runs]
+    table["clock"] = [run.clock for run in runs]
+    table["clock_machine"] = [run.clock_machine for run in runs]
+    table["pool"] = [f"{run.engine} {run.precision}" for run in runs]
     table = table.drop(columns=["versions", "schema"])
     for name in ("steps", "step_seconds"):  # not known of every source
         table[name] = pd.to_numeric(table[name])
@@ -50,29 +55,6 @@ def frame(runs: Iterable[Run]) -> pd.DataFrame:
         table["optimizer"], [name for name in OPTIMIZERS if name in set(table["optimizer"])]
     )
     return table.sort_values(["width", "optimizer", "learning_rate", "seed"], ignore_index=True)
-
-
-def of_machine(runs: Sequence[Run], machine: str | None, folder: str | Path) -> list[Run]:
-    """The runs that one machine trained.
-
-    Args:
-        runs: all runs of a folder.
-        machine: the machine's name or fingerprint; None takes all runs.
-        folder: the folder, for the error's sentence.
-
-    Returns:
-        The runs of that machine.
-
-    Raises:
-        StudyError: that machine trained none; the sentence names the machines that did.
-    """
-    found = [run for run in runs if machine in (None, run.machine, run.fingerprint)]
-    if machine is not None and not found:
-        there = ", ".join(sorted({f"{run.machine} ({run.fingerprint})" for run in runs}))
-        raise StudyError(
-            f"{folder} holds no trial of the machine {machine!r}: {there or 'none has ended'}"
-        )
-    return found
 
 
 def curves_of(stored: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
@@ -110,8 +92,12 @@ def comparable(runs: pd.DataFrame, folder: str | Path = "") -> pd.DataFrame:
         if len(values) > 1:
             listed = ", ".join(str(value) for value in values)
             how = f"select one before tabulating, such as runs[runs.{column} == ...]"
-            if column == "fingerprint":
+            if column == "clock":
+                names = dict(zip(runs["clock"], runs["clock_machine"], strict=True))
+                listed = ", ".join(f"{names[value]} ({value})" for value in values)
                 how = "tables, figures, claims and report take one machine's with --machine NAME"
+            if column == "pool":
+                how = "verify --across shows whether both take the same steps"
             raise StudyError(f"the runs differ in {column} ({listed}): {how}")
     return runs.assign(optimizer=runs["optimizer"].cat.remove_unused_categories())
 
@@ -120,7 +106,8 @@ def budget(runs: pd.DataFrame) -> pd.Series:
     """Seconds after which each run would have been given up.
 
     The cap, or the time of the last check within `max_steps`, whichever comes first. If neither is
-    known, the seconds that the run took.
+    known, the seconds that the run took. By another machine's clock, it is the time that the same
+    steps take there (the column `budget`).
 
     Args:
         runs: the runs.
@@ -128,6 +115,9 @@ def budget(runs: pd.DataFrame) -> pd.Series:
     Returns:
         Seconds, one value a run.
     """
+    if "budget" in runs:
+        known: pd.Series = runs["budget"].replace(float("inf"), float("nan"))
+        return known.fillna(runs["seconds"])
     last = runs["max_steps"].astype(float) // runs["check_every"] * runs["check_every"]
     by_steps = last * runs["step_seconds"].astype(float)
     return (

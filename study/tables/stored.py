@@ -11,10 +11,12 @@ from typing import TypeAlias
 import pandas as pd
 
 from study.spec.study import StudySpec
+from study.storage.across import Across, checks_of, pooled_engines
 from study.storage.jsonl import Row
 from study.storage.records import Checks, Run, Spent
 from study.storage.store import Store
-from study.tables.rows import curves_of, frame, of_machine
+from study.tables.clocks import budgets, counted_by
+from study.tables.rows import curves_of, frame
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,8 @@ class StoredStudy:
 
     Args:
         folder: the study's folder.
-        machine: name or fingerprint of the machine whose runs to take; all machines' if None.
+        machine: name or fingerprint of the machine whose step times count; the study's reference's
+            if None.
     """
 
     folder: str | Path
@@ -50,13 +53,37 @@ class StoredStudy:
 
     @cached_property
     def records(self) -> list[Run]:
-        """The runs of `machine`. `StudyError` is raised if that machine has none."""
-        return of_machine(self.all_records, self.machine, self.folder)
+        """The runs by the clock of `machine`, see `counted_by`; `StudyError` if it has none."""
+        reference = self.store.reference(self.all_records)
+        capped = self.spec.cap is not None
+        folder = Path(self.folder)
+        return counted_by(self.all_records, self.machine, folder, reference, capped)
+
+    @cached_property
+    def across(self) -> list[Across]:
+        """The checks of one kind of machine against another, the oldest first."""
+        return checks_of(Path(self.folder))
 
     @cached_property
     def runs(self) -> pd.DataFrame:
-        """The runs of `machine` as a table, one row a trial; see `frame`."""
-        return frame(self.records)
+        """Those runs as a table, one row a trial; see `frame`."""
+        table = frame(self.records)
+        if table.empty:
+            return table
+        before = {run.id: run.clock for run in self.all_records}
+        if any(before[run.id] != run.clock for run in self.records):
+            caps = dict(zip((run.id for run in self.records), self._budgets(), strict=True))
+            table["budget"] = table["id"].map(caps)
+        alike = {
+            f"{engine} {of}" for (engine, of), same in pooled_engines(self.across).items() if same
+        }
+        first = self.all_records[0]
+        if set(table["pool"]) <= {base := f"{first.engine} {first.precision}", *alike}:
+            table["pool"] = base
+        return table
+
+    def _budgets(self) -> list[float]:
+        return budgets(self.all_records, self.records)
 
     @cached_property
     def all_curves(self) -> pd.DataFrame:
@@ -72,8 +99,16 @@ class StoredStudy:
 
     @cached_property
     def curves(self) -> pd.DataFrame:
-        """The validation curves of the machines that `runs` are of."""
-        return curves_of(self.all_curves, self.runs)
+        """The validation curves of the machines that `runs` are of, by their clock."""
+        found = curves_of(self.all_curves, self.runs)
+        if "budget" in self.runs:
+            kinds = self.runs.groupby(["optimizer", "width"], observed=True)["step_seconds"].first()
+            times = [
+                kinds.get((str(o), w), float("nan"))
+                for o, w in zip(found["optimizer"], found["width"], strict=True)
+            ]
+            found = found.assign(seconds=found["step"] * times)
+        return found
 
     @cached_property
     def checks(self) -> Mapping[str, Checks]:
@@ -92,7 +127,7 @@ class StoredStudy:
 
     @property
     def elsewhere(self) -> int:
-        """How many stored trials are of machines other than `machine`."""
+        """How many stored trials were trained under another clock."""
         return len(self.all_records) - len(self.records)
 
 
@@ -114,8 +149,8 @@ def stored(folder: Source, machine: str | None = None) -> StoredStudy:
 
     Args:
         folder: the study's folder, or a `StoredStudy`.
-        machine: name or fingerprint of the machine whose runs to take. None keeps that of a study
-            in memory, and means all machines for a folder.
+        machine: name or fingerprint of the machine whose step times count. None keeps that of a
+            study in memory, and means the reference for a folder.
 
     Returns:
         The study.
@@ -130,14 +165,14 @@ def load(folder: Source, machine: str | None = None) -> pd.DataFrame:
 
     Args:
         folder: the study's folder, or a `StoredStudy`.
-        machine: name or fingerprint of the machine whose runs to take; all machines' if None.
+        machine: name or fingerprint of the machine whose step times count; the reference if None.
 
     Returns:
         The table of `frame`.
 
     Raises:
-        StudyError: the folder holds no study, a line cannot be read, or there is no run of that
-            machine; the sentence says which.
+        StudyError: the folder holds no study, a line cannot be read, or there is neither a run nor
+            a step time of that machine; the sentence says which.
     """
     return stored(folder, machine).runs
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
 from study.spec.study import StudySpec
+from study.storage.across import Across, last_of
 from study.storage.records import Outcome
 from study.tables import intervals
 from study.tables.best_rates import best
@@ -40,6 +41,7 @@ def warnings(
     spec: StudySpec | None = None,
     trained: pd.DataFrame | None = None,
     elsewhere: int = 0,
+    checks: Sequence[Across] = (),
 ) -> list[str]:
     """What these runs are too few, too narrow or too noisy to say.
 
@@ -47,7 +49,8 @@ def warnings(
         runs: a study's runs; or its folder or a `StoredStudy`, which give the other arguments too.
         spec: what the study was asked for, to find what is missing.
         trained: the validation curves, to find best rates that did not last.
-        elsewhere: the number of its trials that other machines trained.
+        elsewhere: the number of its trials that count by other machines' clocks.
+        checks: of one kind of machine against another.
 
     Returns:
         Sentences for the reader of a table; none if all is well.
@@ -58,6 +61,7 @@ def warnings(
     if not isinstance(runs, pd.DataFrame):
         study = stored(runs)
         runs, spec, trained, elsewhere = study.runs, study.spec, study.curves, study.elsewhere
+        checks = study.across
     table = best(runs)
     missing = 0
     if spec is not None:
@@ -66,15 +70,19 @@ def warnings(
     sentences = unreached(runs)
     if elsewhere:
         sentences.append(
-            f"{elsewhere} more trials are stored of another machine: they are in no table with "
-            "these"
+            f"{elsewhere} more trials count by another machine's step times, so that their caps "
+            "in steps are others: they are in no table with these"
         )
     if missing and spec is not None:
         sentences.append(
             f"{missing} of {len(spec)} trials are missing: best rates are of what has ended so "
             "far, and the same command goes on"
         )
-    sentences += [*_of_the_machine(runs), *_of_the_seeds(runs, table, whole=not missing)]
+    sentences += [
+        *_of_the_clock(runs, checks),
+        *_of_the_machine(runs),
+        *_of_the_seeds(runs, table, whole=not missing),
+    ]
     failed = int((runs["outcome"] == Outcome.FAILED).sum())
     if failed:
         sentences.append(
@@ -82,6 +90,31 @@ def warnings(
             "them again"
         )
     return [*sentences, *_of_the_best_rates(runs, table, trained, whole=not missing)]
+
+
+def _of_the_clock(runs: pd.DataFrame, checks: Sequence[Across]) -> Iterator[str]:
+    """Sentences on whose step times the seconds are, and on the machines that took the steps."""
+    clock, name = str(runs["clock"].iloc[0]), str(runs["clock_machine"].iloc[0])
+    kinds = runs.groupby("fingerprint")["machine"].agg(["first", "size"])
+    if set(kinds.index) == {clock}:
+        return
+    listed = ", ".join(f"{machine} ({count})" for machine, count in kinds.itertuples(index=False))
+    yield (
+        f"seconds are by the step times of {name}; the steps come from "
+        f"{counted(len(kinds), 'kind')} of machine: {listed}"
+    )
+    if len(kinds) < 2:
+        return
+    for kind, machine in kinds["first"].items():
+        check = last_of(list(checks), str(kind))
+        if check is not None:
+            verdict = "agrees" if check.agrees else "may not agree"
+            yield f"{machine} {verdict} with the stored trials: {check}"
+    if not checks:
+        yield (
+            "nobody has checked that these kinds take the same steps: run verify --across on one "
+            "of them"
+        )
 
 
 def _of_the_machine(runs: pd.DataFrame) -> Iterator[str]:

@@ -17,6 +17,7 @@ from study.spec.networks import network_of
 from study.spec.schedules.parse import parse
 from study.spec.trial import Trial
 from study.storage.records import Finish, Outcome, Run
+from study.storage.reference import Reference
 from study.training.loop import Progress, train_lanes
 from study.training.stopwatch import Stopwatch
 from study.training.watchdog import supervised
@@ -38,6 +39,7 @@ class Context:
         jobs: processes that train at once.
         device: the device, where there are several.
         silence: seconds without a check after which a group counts as hung, see `train`.
+        reference: whose step times the trials are given, where that is another machine.
     """
 
     study: str
@@ -45,6 +47,7 @@ class Context:
     jobs: int
     device: str | None = None
     silence: float | None = None
+    reference: Reference | None = None
 
     def record(
         self,
@@ -71,6 +74,12 @@ class Context:
         measured = step_seconds is None
         if measured and values.get("steps"):
             step_seconds = values["seconds"] / values["steps"]
+        if self.reference and not measured:
+            values |= {
+                "reference": self.reference.fingerprint,
+                "reference_machine": self.reference.machine,
+                "reference_software": self.reference.software,
+            }
         return Run(
             trial=trial,
             study=self.study,

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from study.engines.learner import Floats, Learner, array_size, padded
+from study.spec.budget import last_check, last_step
 from study.spec.pruning import hopeless
 from study.spec.schedules.base import Schedule
 from study.spec.schedules.parse import CONSTANT
 from study.spec.schedules.parse import rates as scheduled
 from study.storage.records import Finish, Outcome
-from study.training.budget import last_check, last_step
 from study.training.stopwatch import Stopwatch
 
 CHANCE = 0.2

@@ -10,9 +10,9 @@ import numpy as np
 
 from study.engines.learner import Engine
 from study.machine import device
+from study.spec.budget import last_check
 from study.spec.schedules.parse import parse
 from study.storage.records import Run
-from study.training.budget import last_check
 from study.training.loop import train_lanes
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from study.execution.array_sizes import (
+from study.execution.planning.array_sizes import (
     lanes_for,
     probes,
     unprobed,

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from study.engines.learner import LANE_SIZES
-from study.execution.array_sizes import (
+from study.execution.planning.array_sizes import (
     array_seconds,
     lane_bytes,
     lane_seconds,
     lanes_for,
     most_lanes,
 )
-from study.execution.estimates import OVERHEAD, budget_steps, busiest, expected_steps
-from study.execution.plan import group, plan
-from study.execution.resources import Resources
+from study.execution.planning.estimates import OVERHEAD, budget_steps, busiest, expected_steps
+from study.execution.planning.plan import group, plan
+from study.execution.planning.resources import Resources
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
 from study.storage.calibration import Calibration

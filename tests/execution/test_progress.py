@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from study.execution.plan import plan
+from study.execution.planning.plan import plan
+from study.execution.planning.resources import Resources
 from study.execution.progress import Bar
-from study.execution.resources import Resources
 from study.spec.study import StudySpec
 from study.storage.calibration import Calibration
 from study.storage.records import Outcome

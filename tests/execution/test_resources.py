@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 
 from study.errors import StudyError
-from study.execution.resources import Resources, parse_memory, resources
+from study.execution.planning.resources import Resources, parse_memory, resources
 from support.execution.step_times import SPEC
 from support.parabola import MACHINE
 
 
 def test_without_processes_there_is_one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where joblib may start none, as with JOBLIB_MULTIPROCESSING=0."""
-    monkeypatch.setattr("study.execution.resources.may_start_processes", lambda: False)
+    monkeypatch.setattr("study.execution.planning.resources.may_start_processes", lambda: False)
     assert resources(SPEC, 96, MACHINE, memory=64e9).jobs == 1
     assert resources(SPEC, 96, MACHINE, jobs=1, memory=64e9).jobs == 1
     with pytest.raises(StudyError, match="workers 2: joblib may start no processes here"):

@@ -12,7 +12,8 @@ import pytest
 
 from study.engines.choice import ENGINES, EngineChoice
 from study.errors import StudyError
-from study.execution import driver, resources
+from study.execution import driver
+from study.execution.planning import resources
 from study.execution.request import Request
 from study.machine import device, here, nvidia, versions
 from study.machine.facts import Machine

@@ -25,8 +25,8 @@ from study.errors import StudyError
 from study.spec.presets import PRESETS, read_spec
 from study.spec.study import SPEC_FIELDS
 from study.spec.trial import OPTIMIZERS
-from study.storage.published import import_published
-from study.storage.published_files import GRID_SHEET, RESULT_SHEET
+from study.storage.published.files import GRID_SHEET, RESULT_SHEET
+from study.storage.published.importing import import_published
 from study.storage.store import Store
 from support.paths import V1
 

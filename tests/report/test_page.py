@@ -164,13 +164,13 @@ def test_a_folder_of_two_machines_needs_one_named(
     trials = len(GRID.with_(seeds=1))
     assert f"{2 * trials} of {3 * trials} trials are stored" in text
     assert "Machine: the other (tensorflow 2.2)" in text
-    assert f"{trials} more trials are stored of another machine" in text
+    assert f"{trials} more trials count by another machine" in text
     assert "trials are missing: best rates" not in text
     assert text.count("--machine &#39;the other&#39;") == 4
     assert (
         report.write([folder], out, "1111")
         .read_text(encoding="utf-8")
-        .count(f"{2 * trials} more trials are stored of another")
+        .count(f"{2 * trials} more trials count by another")
         == 1
     )
 

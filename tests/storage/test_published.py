@@ -12,7 +12,7 @@ import pytest
 
 from study import figures, tables
 from study.errors import StudyError
-from study.storage.published import MACHINE_NAME, import_published
+from study.storage.published.importing import MACHINE_NAME, import_published
 from study.storage.store import Store
 
 GRID = pd.DataFrame(

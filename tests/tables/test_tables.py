@@ -105,7 +105,8 @@ def test_order_and_units_of_the_runs_do_not_matter() -> None:
 @pytest.mark.parametrize(
     ("column", "other"),
     [
-        ("fingerprint", lambda run: replace(run, fingerprint="another")),
+        ("clock", lambda run: replace(run, fingerprint="another")),
+        ("pool", lambda run: replace(run, engine="jax")),
         ("mode", lambda run: replace(run, trial=replace(run.trial, mode="alone"))),
         ("target", lambda run: replace(run, trial=replace(run.trial, target=0.9))),
         ("network", lambda run: replace(run, trial=replace(run.trial, network="tutorial"))),

@@ -16,7 +16,7 @@ import msgspec
 
 from study.data.images import Images
 from study.engines.learner import Engine
-from study.execution.resources import Resources
+from study.execution.planning.resources import Resources
 from study.machine.facts import Site
 from study.spec.study import StudySpec
 from study.spec.trial import Trial

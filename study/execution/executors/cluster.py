@@ -23,8 +23,8 @@ from study.execution.executors.dask import Dask
 from study.execution.executors.ray import Ray
 from study.execution.executors.service import Service
 from study.execution.executors.tasks import gather
+from study.execution.planning.resources import MEMORY_SHARE, Resources
 from study.execution.request import Request
-from study.execution.resources import MEMORY_SHARE, Resources
 from study.machine.facts import Machine, Site
 from study.machine.nvidia import free_memory
 from study.spec.study import StudySpec

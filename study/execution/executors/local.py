@@ -13,8 +13,8 @@ from study.execution.executors.base import ProbeSizes, Receive, Task, TrainCurve
 from study.execution.executors.pool import Pool
 from study.execution.executors.source import Source
 from study.execution.executors.tasks import perform
+from study.execution.planning.resources import Resources, resources
 from study.execution.request import Request
-from study.execution.resources import Resources, resources
 from study.machine import device
 from study.machine.quiet import wait_until_quiet
 from study.spec.study import StudySpec

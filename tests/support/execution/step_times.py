@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from study.execution.resources import Resources
+from study.execution.planning.resources import Resources
 from study.machine.quiet import Load
 from study.spec.study import StudySpec
 from study.storage.calibration import Calibration

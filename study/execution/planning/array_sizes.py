@@ -8,14 +8,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from study.execution.estimates import (
+from study.execution.planning.estimates import (
     array_readings,
     array_times,
     budget_steps,
     guess,
     step_seconds,
 )
-from study.execution.resources import PROCESS_BYTES, USUAL_LANES, Resources
+from study.execution.planning.resources import PROCESS_BYTES, USUAL_LANES, Resources
 from study.spec.networks import SIDE, network_of
 from study.spec.trial import Trial
 from study.storage.calibration import Calibration

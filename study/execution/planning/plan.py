@@ -8,9 +8,9 @@ import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from study.execution.array_sizes import _together, array_seconds, lanes_for, unprobed
-from study.execution.estimates import OVERHEAD, budget_steps, busiest, expected_steps
-from study.execution.resources import Resources
+from study.execution.planning.array_sizes import _together, array_seconds, lanes_for, unprobed
+from study.execution.planning.estimates import OVERHEAD, budget_steps, busiest, expected_steps
+from study.execution.planning.resources import Resources
 from study.spec.trial import Trial
 from study.storage.calibration import Calibration
 

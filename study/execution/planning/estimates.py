@@ -6,12 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from study.execution.resources import Resources
+from study.execution.planning.resources import Resources
+from study.spec.budget import last_check
 from study.spec.networks import network_of
 from study.spec.trial import Trial
 from study.storage.calibration import Calibration
 from study.storage.step_times import StepTime
-from study.training.budget import last_check
 from study.training.timing import MIN_ROUND_STEPS, ROUND_SECONDS, ROUNDS
 
 GUESS = (2e-3, 3e-4, 150e9)
@@ -111,12 +111,9 @@ def guess(trial: Trial, lanes: int) -> float:
 
 def budget_steps(trial: Trial, times: Calibration) -> float:
     """The most steps that the trial can take."""
-    return last_check(
-        trial.check_every,
-        trial.cap,
-        trial.max_steps,
-        step_seconds(trial, times),
-    )
+    # A cap in seconds counts by the reference's step time.
+    counted = times.counted(trial) or step_seconds(trial, times)
+    return last_check(trial.check_every, trial.cap, trial.max_steps, counted)
 
 
 def expected_steps(trial: Trial, times: Calibration) -> float:

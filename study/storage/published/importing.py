@@ -14,7 +14,7 @@ from study.machine.facts import Machine
 from study.spec.networks import network_of
 from study.spec.study import StudySpec
 from study.spec.trial import OPTIMIZERS, Trial
-from study.storage.published_files import Result, read_results
+from study.storage.published.files import Result, read_results
 from study.storage.records import Outcome, Run
 from study.storage.store import Store
 

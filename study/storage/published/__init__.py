@@ -1,0 +1,1 @@
+"""The published project's own files: `import_published` makes studies of them."""

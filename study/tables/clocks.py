@@ -1,0 +1,125 @@
+"""Whose step times the seconds of a table are of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from study.errors import StudyError
+from study.spec.budget import last_check
+from study.storage.records import Run
+from study.storage.reference import Clock, Reference
+from study.storage.step_times import read
+
+
+def counted_by(
+    runs: Sequence[Run], machine: str | None, folder: Path, reference: Reference | None, cap: bool
+) -> list[Run]:
+    """The runs that share one clock, their seconds by the step times of one machine.
+
+    Steps are the same on every machine. Seconds that were read off the clock are never converted.
+
+    Args:
+        runs: all runs of a folder.
+        machine: name or fingerprint of the machine whose step times count; the study's reference
+            if None.
+        folder: the folder, which holds the step times.
+        reference: the study's.
+        cap: whether the protocol has a cap in seconds. Then runs under several clocks had
+            different caps in steps, and are not brought together.
+
+    Returns:
+        The runs.
+
+    Raises:
+        StudyError: no run and no step time is of that machine; the sentence names those there are.
+    """
+    if machine is None:
+        if reference is None or cap or len({run.clock for run in runs}) < 2:
+            return list(runs)
+        return _converted(runs, _clock(reference, folder, runs))
+    mine = [run for run in runs if machine in (run.clock, run.clock_machine)]
+    if mine:
+        return mine
+    named = {run.machine: run.fingerprint for run in runs}
+    fingerprint = named.get(machine, machine)
+    times = [
+        time
+        for path in (folder / "calibration.json", folder.parent / "calibration.json")
+        for time in read(path)
+    ]
+    kinds = {time.software: time.fingerprint for time in times if time.fingerprint == fingerprint}
+    if not kinds:
+        raise _unknown(runs, machine, folder)
+    name = next((run.machine for run in runs if run.fingerprint == fingerprint), machine)
+    software = next(reversed(list(kinds)))
+    base = reference.fingerprint if reference else None
+    pooled = [run for run in runs if base in (None, run.clock)]
+    return _converted(pooled, _clock(Reference(name, fingerprint, software), folder, runs))
+
+
+def _clock(reference: Reference, folder: Path, runs: Iterable[Run]) -> Clock:
+    files = [folder / "calibration.json", folder.parent / "calibration.json"]
+    return Clock.read(reference, files, runs)
+
+
+def _converted(runs: Iterable[Run], clock: Clock) -> list[Run]:
+    """The runs with seconds by this clock; those read off a clock stay as they are.
+
+    Raises:
+        StudyError: the clock lacks a step time.
+    """
+    whose = clock.reference
+    found = []
+    for run in runs:
+        if run.seconds_source != "reconstructed" or run.clock == whose.fingerprint:
+            found.append(run)
+            continue
+        seconds = clock.seconds(run.trial)
+        if seconds is None or run.steps is None:
+            trial = run.trial
+            raise StudyError(
+                f"the step time of {trial.optimizer} on the {trial.network} network at width "
+                f"{trial.width:g} is not known of {whose.machine}: run calibrate there with this "
+                "--out"
+            )
+        found.append(
+            replace(
+                run,
+                step_seconds=seconds,
+                seconds=run.steps * seconds,
+                reference=whose.fingerprint,
+                reference_machine=whose.machine,
+                reference_software=whose.software,
+            )
+        )
+    return found
+
+
+def budgets(stored: Sequence[Run], shown: Sequence[Run]) -> list[float]:
+    """Seconds after which each run was given up, by the clock that is shown.
+
+    Args:
+        stored: the runs as they are stored.
+        shown: the same runs, or some of them, by another clock.
+
+    Returns:
+        The cap in steps of the stored run x the step time that is shown; the cap itself where both
+        are the same, infinity where nothing bounds it.
+    """
+    before = {run.id: run for run in stored}
+    found = []
+    for run in shown:
+        trial, old = run.trial, before[run.id]
+        steps = last_check(trial.check_every, trial.cap, trial.max_steps, old.step_seconds)
+        found.append(steps * (run.step_seconds or 0.0))
+    return found
+
+
+def _unknown(runs: Sequence[Run], machine: str, folder: Path) -> StudyError:
+    there = ", ".join(sorted({f"{run.clock_machine} ({run.clock})" for run in runs}))
+    return StudyError(
+        f"{folder} holds no trial of the machine {machine!r}: {there or 'none has ended'}; nor does "
+        "it hold step times of it, which calibrate measures there"
+    )
