@@ -120,6 +120,6 @@ def budgets(stored: Sequence[Run], shown: Sequence[Run]) -> list[float]:
 def _unknown(runs: Sequence[Run], machine: str, folder: Path) -> StudyError:
     there = ", ".join(sorted({f"{run.clock_machine} ({run.clock})" for run in runs}))
     return StudyError(
-        f"{folder} holds no trial of the machine {machine!r}: {there or 'none has ended'}; nor does "
-        "it hold step times of it, which calibrate measures there"
+        f"{folder} holds no trial of the machine {machine!r}: {there or 'none has ended'}; nor "
+        "does it hold step times of it, which calibrate measures there"
     )
