@@ -7,6 +7,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -21,9 +22,11 @@ import pytest
 from study import tables
 from study.errors import StudyError
 from study.execution import study_folder
+from study.execution.notes import changes
+from study.execution.request import Request
 from study.machine.here import this_machine, this_site
 from study.storage.store import Store
-from support.driving import SMALL, TIMES, Tally, drive, lost, results, run
+from support.driving import SMALL, TIMES, Tally, drive, engine, lost, results, run
 from support.paths import PYTHONPATH, ROOT, environment
 
 
@@ -135,52 +138,47 @@ def test_a_clock_that_jumps(tmp_path: Path, whole: Store, tally: Tally) -> None:
 
 
 def test_a_machine_changed_under_a_study(tmp_path: Path, whole: Store, tally: Tally) -> None:
-    """Rows keep their own; a warning says so; no table mixes two machines, nor TensorFlows without
-    a word.
+    """Rows keep their own machine and its step times; the new ones count by the same clock, and a
+    warning says so; nor do TensorFlows change without a word.
     """
-    gone = 0
+    gone, mine = 0, this_machine()
     for i in range(TIMES):
         store = Store(Path(shutil.copytree(whole.folder, tmp_path / str(i))))
         lines = store.runs_path.read_text().splitlines(keepends=True)[: 20 + i % 10]
-        mine = this_machine()
-        there = [
-            line.replace(mine.fingerprint, "00000000").replace(
-                f'"machine": "{mine.name}"', '"machine": "other"'
-            )
-            for line in lines
-        ]
-        store.runs_path.write_text("".join(there))
-        assert study_folder.changes(store.runs(), this_site())[0].startswith(
-            "trials of other are stored here"
+        store.runs_path.write_text("".join(lines))
+        for path in (store.runs_path, store.spec_path, store.folder / "calibration.json"):
+            text = path.read_text().replace(mine.fingerprint, "00000000")
+            path.write_text(text.replace(f'"machine": "{mine.name}"', '"machine": "other"'))
+        there = store.runs_path.read_text()
+        said = changes(
+            study_folder.open_study(Request(SMALL, store.folder, factory=engine), this_site())
         )
+        assert said[0].startswith("seconds count by the step times of other (00000000")
         gone += lost(run(SMALL, store.folder), whole)
-        assert store.runs_path.read_text().startswith("".join(there))
+        assert store.runs_path.read_text().startswith(there)
         runs = tables.load(store.folder)
-        with pytest.raises(StudyError, match="differ in fingerprint"):
-            tables.best(runs)
-        assert len(tables.load(store.folder, "other")) == len(there)
-        assert set(tables.load(store.folder, mine.name)["fingerprint"]) == {mine.fingerprint}
-        tables.write(store.folder, machine="other")
-        if i == 0:
-            said = tables.warnings(
-                tables.load(store.folder, "other"),
-                SMALL,
-                elsewhere=tables.elsewhere(store.folder, tables.load(store.folder, "other")),
-            )
-            assert said[0].startswith(
-                f"{len(SMALL) - len(there)} more trials are stored of another machine"
-            )
-            assert not any("missing" in sentence for sentence in said)
-        with pytest.raises(StudyError, match="no trial of the machine 'third': "):
-            tables.load(store.folder, "third")
-    store.runs_path.write_text(
-        "".join(there)
-        .replace("00000000", mine.fingerprint)
-        .replace('"tensorflow": "2', '"tensorflow": "1')
-    )
-    assert "ran on tensorflow 1." in study_folder.changes(store.runs(), this_site())[0]
+        assert set(runs["clock"]) == {"00000000"}
+        assert runs["fingerprint"].tolist().count("00000000") == len(lines)
+        assert (
+            runs["step_seconds"].nunique()
+            == runs[runs["machine"] == "other"]["step_seconds"].nunique()
+        )
+        tables.write(store.folder)
+        warned = tables.warnings(tables.StoredStudy(store.folder))
+        assert any("2 kinds of machine: " in sentence for sentence in warned)
+        assert any("nobody has checked" in sentence for sentence in warned)
+        for unknown in ("third", mine.name):
+            with pytest.raises(StudyError, match=f"no trial of the machine '{unknown}': "):
+                tables.load(store.folder, unknown)
+    for path in (store.runs_path, store.spec_path):
+        text = path.read_text().replace("00000000", mine.fingerprint)
+        path.write_text(re.sub(r'("tensorflow": "|tensorflow )2', r"\g<1>1", text))
+    study = study_folder.open_study(Request(SMALL, store.folder, factory=engine), this_site())
+    assert any("ran on tensorflow 1." in sentence for sentence in changes(study))
+    store.runs_path.write_text("".join(store.runs_path.read_text().splitlines(keepends=True)[:20]))
     run(SMALL, store.folder)
     assert any(
-        "different software" in sentence for sentence in tables.warnings(tables.load(store.folder))
+        "different software" in sentence
+        for sentence in tables.warnings(tables.StoredStudy(store.folder))
     )
     tally("machine or TensorFlow changed under a study", TIMES, gone)
