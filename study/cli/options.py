@@ -42,7 +42,7 @@ Out = Annotated[
     typer.Option(
         "--out",
         metavar="DIR",
-        help="The folder of the study. Not given: results/MACHINE/STUDY.",
+        help="The folder of the study. Not given: results/STUDY.",
     ),
 ]
 MakeIn = Annotated[

@@ -21,7 +21,7 @@ class Request:
 
     Args:
         spec: what to train.
-        out: the study's folder; results/<machine>/<study> if None.
+        out: the study's folder; results/<study> if None.
         workers: processes that train at the same time; as the machine suggests if None. With a
             cluster, the number of workers to wait for.
         memory: bytes that all workers may fill together; half of what is free if None.

@@ -63,7 +63,7 @@ def rates_around(
     """The rates that `auto` stands for, and the study that they come from: six around the best rate
     of the spec's optimizer.
 
-    `auto:DIR` takes the study in DIR; `auto` this machine's `article`, `tutorial` or `quick`, the
+    `auto:DIR` takes the study in DIR; `auto` takes `article`, `tutorial` or `quick` here, the
     first of the same network, data, batch, hyper-parameters and schedule in which all of the
     optimizer's trials have ended. A study stored in `out` already keeps its rates.
 
@@ -83,8 +83,9 @@ def rates_around(
         return tuple(float(rate) for rate in Store(mine).spec().rates), mine
     if named:
         return tables.rates_around(tables.load(named), spec.optimizers[0]), Path(named)
-    here = RESULTS / this_machine().name
-    for folder in (here / name for name in ("article", "tutorial", "quick")):
+    names = ("article", "tutorial", "quick")
+    places = (RESULTS, RESULTS / this_machine().name)
+    for folder in (place / name for name in names for place in places):
         if not (folder / "spec.json").exists():
             continue
         there = Store(folder).spec()
@@ -97,9 +98,7 @@ def rates_around(
             for field in ("network", "dataset", "batch", "hyper", "schedule")
         ):
             return tables.rates_around(runs, spec.optimizers[0]), folder
-    wanted = (
-        f"a finished grid study of the {spec.network} network with {spec.optimizers[0]} in {here}"
-    )
+    wanted = f"a finished grid study of the {spec.network} network with {spec.optimizers[0]} in {RESULTS}"
     raise StudyError(
         f"rates auto need {wanted}: run article (or tutorial) first, or name a study's folder, "
         "as in auto:DIR"
