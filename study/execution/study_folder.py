@@ -98,7 +98,10 @@ def rates_around(
             for field in ("network", "dataset", "batch", "hyper", "schedule")
         ):
             return tables.rates_around(runs, spec.optimizers[0]), folder
-    wanted = f"a finished grid study of the {spec.network} network with {spec.optimizers[0]} in {RESULTS}"
+    wanted = (
+        f"a finished grid study of the {spec.network} network with {spec.optimizers[0]} in "
+        f"{RESULTS}"
+    )
     raise StudyError(
         f"rates auto need {wanted}: run article (or tutorial) first, or name a study's folder, "
         "as in auto:DIR"
