@@ -50,17 +50,14 @@ def across(
     """
     store = Store(folder)
     spec, site = store.spec(), site_of(factory)
-    mine = (site.machine.fingerprint, site.engine, site.precision)
     others = [
-        run
-        for run in store.runs()
-        if (run.fingerprint, run.engine, run.precision) != mine and run.step_seconds and run.steps
+        run for run in store.runs() if run.kind != site.kind and run.step_seconds and run.steps
     ]
     chosen = choose(others, count, seed)
     if not chosen:
         raise StudyError(
             f"{folder} holds no trial that another kind of machine than {site.machine.name} "
-            f"({mine[0]}, {site.engine} in {site.precision}) trained: nothing to check"
+            f"({site.machine.fingerprint}, {site.software}) trained: nothing to check"
         )
     with store.writing(), tqdm(total=len(chosen), desc="trained again", leave=False) as bar:
         engine = factory(data.load(spec.dataset))

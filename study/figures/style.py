@@ -176,9 +176,8 @@ def subtitle_of(runs: pd.DataFrame) -> str:
     )
     kind = " (kind of processor not known)" if tables.kind_unknown(runs) else ""
     noise = tables.busy(runs)
-    kinds = runs.loc[runs["fingerprint"] != first["clock"], "fingerprint"].nunique()
-    own = int((runs["fingerprint"] == first["clock"]).any())
-    trained = f" · trained on {kinds + own} kinds of machine" if kinds else ""
+    kinds = len(runs[["fingerprint", "software"]].drop_duplicates())
+    trained = f" · trained on {kinds} kinds of machine" if kinds > 1 else ""
     widths = (
         ""
         if multiples == [1]

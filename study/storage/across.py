@@ -6,7 +6,7 @@ trains stored trials once more on this machine, and compares their outcomes and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -82,9 +82,9 @@ def add_check(folder: Path, check: Across) -> None:
     append_line(folder / "across.jsonl", check.to_json())
 
 
-def last_of(checks: list[Across], fingerprint: str) -> Across | None:
-    """The last check on machines of a kind."""
-    return next((one for one in reversed(checks) if one.fingerprint == fingerprint), None)
+def last_of(checks: Sequence[Across], kind: tuple[str, str]) -> Across | None:
+    """The last check on machines of a kind, a fingerprint and a software."""
+    return next((one for one in reversed(checks) if (one.fingerprint, one.software) == kind), None)
 
 
 def pooled_engines(checks: list[Across]) -> Mapping[tuple[str, str], bool]:

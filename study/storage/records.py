@@ -114,6 +114,11 @@ class Run:
     reference_software: str | None = None
 
     @property
+    def kind(self) -> tuple[str, str]:
+        """What trained, as `Site.kind`: the machine's fingerprint and the software."""
+        return self.fingerprint, self.software
+
+    @property
     def clock(self) -> str:
         """The fingerprint of the machine whose step time `step_seconds` is."""
         return self.reference or self.fingerprint

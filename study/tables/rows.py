@@ -36,8 +36,8 @@ def frame(runs: Iterable[Run]) -> pd.DataFrame:
     Returns:
         A table with the fields of `Trial` and `Run` as columns, but `cap_seconds` for `cap` and
         `software` (engine, version, precision) for `versions`. `optimizer` is categorical, in the
-        order of `OPTIMIZERS`. `clock` and `clock_machine` are the fingerprint and the name of the
-        machine by whose step times the seconds are; `pool` is the engine with its precision.
+        order of `OPTIMIZERS`. `clock`, `clock_machine` and `clock_software` tell by whose step times
+        the seconds are: fingerprint, name and software; `pool` is the engine with its precision.
     """
     runs = list(runs)
     rows = [run.to_json() for run in runs]
@@ -47,6 +47,7 @@ def frame(runs: Iterable[Run]) -> pd.DataFrame:
     table["software"] = [run.software for run in runs]
     table["clock"] = [run.clock for run in runs]
     table["clock_machine"] = [run.clock_machine for run in runs]
+    table["clock_software"] = [run.clock_software for run in runs]
     table["pool"] = [f"{run.engine} {run.precision}" for run in runs]
     table = table.drop(columns=["versions", "schema"])
     for name in ("steps", "step_seconds"):  # not known of every source

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import pandas as pd
@@ -95,18 +96,25 @@ def warnings(
 def _of_the_clock(runs: pd.DataFrame, checks: Sequence[Across]) -> Iterator[str]:
     """Sentences on whose step times the seconds are, and on the machines that took the steps."""
     clock, name = str(runs["clock"].iloc[0]), str(runs["clock_machine"].iloc[0])
-    kinds = runs.groupby("fingerprint")["machine"].agg(["first", "size"])
-    if set(kinds.index) == {clock}:
+    columns = runs[["fingerprint", "software", "machine"]].itertuples(index=False, name=None)
+    kinds = Counter(columns)
+    if len(kinds) == 1 and clock == next(iter(kinds))[0]:
         return
-    listed = ", ".join(f"{machine} ({count})" for machine, count in kinds.itertuples(index=False))
+    names = Counter(machine for _, _, machine in kinds)
+    named = {
+        (fingerprint, software): machine if names[machine] == 1 else f"{machine} with {software}"
+        for fingerprint, software, machine in kinds
+    }
+    counts = zip(named.values(), kinds.values(), strict=True)
+    listed = ", ".join(f"{machine} ({count})" for machine, count in counts)
     yield (
         f"seconds are by the step times of {name}; the steps come from "
         f"{counted(len(kinds), 'kind')} of machine: {listed}"
     )
     if len(kinds) < 2:
         return
-    for kind, machine in kinds["first"].items():
-        check = last_of(list(checks), str(kind))
+    for kind, machine in named.items():
+        check = last_of(checks, kind)
         if check is not None:
             verdict = "agrees" if check.agrees else "may not agree"
             yield f"{machine} {verdict} with the stored trials: {check}"
@@ -127,7 +135,7 @@ def _of_the_machine(runs: pd.DataFrame) -> Iterator[str]:
             f"the kind of processor of {machine} was not told apart when these trials were "
             "stored: the name may stand for several"
         )
-    software = sorted(set(runs["software"]))
+    software = sorted(set(runs["clock_software"]))
     if len(software) > 1:
         yield (
             f"the trials ran on different software ({', '.join(software)}): their step times "
