@@ -37,7 +37,8 @@ def frame(runs: Iterable[Run]) -> pd.DataFrame:
         A table with the fields of `Trial` and `Run` as columns, but `cap_seconds` for `cap` and
         `software` (engine, version, precision) for `versions`. `optimizer` is categorical, in the
         order of `OPTIMIZERS`. `clock`, `clock_machine` and `clock_software` are
-        fingerprint, name and software of the machine by whose step times the seconds are; `pool` is the engine with its precision.
+        fingerprint, name and software of the machine by whose step times the seconds are. `pool` is
+        the engine with its precision.
     """
     runs = list(runs)
     rows = [run.to_json() for run in runs]
