@@ -56,6 +56,7 @@ def run(
     workers: int | None = None,
     backend: str = "loky",
     scheduler: str | None = None,
+    reference: str | Path | None = None,
     wait_quiet: float = 0.0,
     progress: bool = True,
 ) -> pd.DataFrame:
@@ -63,6 +64,7 @@ def run(
 
     See `study.execution.driver.run` and, for the options, `study.execution.request.Request`.
 
+    `reference` is the folder of a study whose machine's step times turn the cap into steps.
     `wait_quiet` is how many seconds to wait for other programs to end before step times are
     measured. Notes, on a busy machine for example, go to standard error beside the progress bar.
     """
@@ -77,17 +79,23 @@ def run(
             tqdm.write(f"note: {sentence}", file=sys.stderr)
 
     request = Request(
-        spec, out, workers=workers, backend=backend, scheduler=scheduler, patience=wait_quiet
+        spec,
+        out,
+        workers=workers,
+        backend=backend,
+        scheduler=scheduler,
+        reference=reference,
+        patience=wait_quiet,
     )
     folder = driver.run(request, warn=warn, progress=progress)
     return tables.load(folder)
 
 
-def load(folder: str | Path) -> pd.DataFrame:
+def load(folder: str | Path, machine: str | None = None) -> pd.DataFrame:
     """The stored runs of a study's folder, one row a trial; see `study.tables.load`."""
     from study import tables
 
-    return tables.load(folder)
+    return tables.load(folder, machine)
 
 
 def schedule(shape: str | Schedule, learning_rate: float) -> Any:
