@@ -10,6 +10,7 @@ from pathlib import Path
 from study import tables
 from study.errors import StudyError
 from study.execution.plan import Plan, plan
+from study.execution.planning.shards import share
 from study.execution.request import Request
 from study.execution.resources import Resources
 from study.machine.facts import Site
@@ -101,6 +102,7 @@ class OpenStudy:
     Attributes:
         store: the folder, open for writing where something is to be trained.
         spec: the study.
+        trials: those of its trials that this run is to train: all, or a share.
         site: where its trials train.
         stored: the runs on the disk, those of failed trials left out where they train again.
         times: step times.
@@ -108,19 +110,26 @@ class OpenStudy:
 
     store: Store
     spec: StudySpec
+    trials: tuple[Trial, ...]
     site: Site
     stored: list[Run]
     times: Calibration
 
     def plan(self, use: Resources) -> Plan:
         """What is still to train, and how."""
-        return plan(self.spec.trials(), {run.id for run in self.stored}, self.times, use)
+        return plan(self.trials, {run.id for run in self.stored}, self.times, use)
 
     @property
     def pending(self) -> int:
         """The number of trials that are still to train."""
         ids = {run.id for run in self.stored}
-        return sum(trial.id not in ids for trial in self.spec.trials())
+        return sum(trial.id not in ids for trial in self.trials)
+
+    @property
+    def ended(self) -> list[Run]:
+        """The stored runs of this run's trials."""
+        ids = {trial.id for trial in self.trials}
+        return [run for run in self.stored if run.id in ids]
 
 
 def open_study(request: Request, site: Site) -> OpenStudy:
@@ -135,7 +144,8 @@ def open_study(request: Request, site: Site) -> OpenStudy:
     if request.retry:
         stored = [run for run in stored if run.outcome is not Outcome.FAILED]
     times = calibration_of(store.folder, request.out is None, site)
-    return OpenStudy(store, request.spec, site, stored, times)
+    trials = share(request.spec, request.shard)
+    return OpenStudy(store, request.spec, trials, site, stored, times)
 
 
 def _belongs(store: Store, stored: Sequence[Run], spec: StudySpec, site: Site) -> None:

@@ -42,6 +42,10 @@ from support.paths import ROOT, environment
         (["run", "quick", "--seeds", "two"], "'two'"),
         (["run", "quick", "--workers", "0"], "workers '0'"),
         (["run", "quick", "--mode", "alone", "--workers", "2"], "machine to itself"),
+        *(
+            (["run", "quick", "--shard", shard], f"shard {said} must be I/N")
+            for shard, said in (("0/8", "0/8"), ("9/8", "9/8"), ("3/0", "3/0"), ("x", "'x'"))
+        ),
         (["run", "quick", "--no-such-option"], "--no-such-option"),
         (["run", "quick", "--out", ""], "empty text"),
         (["run"], "PRESET|FILE.toml"),
