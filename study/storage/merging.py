@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 
 from study.errors import StudyError
 from study.spec.study import StudySpec
@@ -116,7 +116,8 @@ def joined(specs: Sequence[StudySpec]) -> StudySpec:
 def _there(out: Store) -> list[_Part]:
     """The study that the folder holds already, if it holds one."""
     if out.spec_path.exists():
-        return [_part(out)]
+        part = _part(out)
+        return [replace(part, reference=out.reference(part.runs))]
     if whole_lines(out.runs_path):
         raise StudyError(
             f"{out.folder} holds runs but no {out.spec_path.name} that says of what: restore it, "
@@ -138,7 +139,7 @@ def _part(store: Store) -> _Part:
         store,
         spec,
         digest,
-        store.reference(runs),
+        store.reference(runs) if runs else None,  # without rows there are no seconds
         runs,
         store.checks(),
         store.curves(),

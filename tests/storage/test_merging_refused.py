@@ -74,6 +74,19 @@ def test_seconds_of_other_machines_are_joined_where_the_budget_is_in_steps(tmp_p
         merge([one, jax], out)
 
 
+def test_a_folder_without_rows_has_no_say_in_the_reference(tmp_path: Path) -> None:
+    """As that of an empty shard on another machine; but the folder to add to keeps its own."""
+    one, empty = part(tmp_path / "1"), part(tmp_path / "2", ())
+    other = Reference("other", "ffff", "test")
+    empty.write_spec(SPEC, "d", other)
+    out = Store(tmp_path / "out")
+    assert merge([empty, one], out).missing == ()
+    assert out.reference() == one.reference(one.runs())
+    with pytest.raises(StudyError, match="reference is other"):
+        merge([one], empty)
+    assert empty.reference() == other
+
+
 def test_runs_without_a_spec_are_not_added_to(tmp_path: Path) -> None:
     """As a run would refuse them; and nothing is merged into itself that is no study."""
     one, lost = part(tmp_path / "1"), part(tmp_path / "2")
