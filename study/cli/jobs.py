@@ -63,6 +63,7 @@ class Job:
             backend=means.backend,
             scheduler=means.scheduler,
             reference=means.reference,
+            shard=means.shard,
             patience=means.wait_quiet or 0.0,
             factory=self.setup,
         )
@@ -110,19 +111,20 @@ def foretell(job: Job, in_json: bool) -> None:
 
     look = driver.outlook(job.request(), note_aside if in_json else note)
     if in_json:
-        as_json(_facts(job.spec, look))
+        as_json(_facts(job, look))
         return
     typer.echo(f"Study {job.spec.name} in {look.folder}")
-    for line in (*_described(job.spec), *_planned(job.spec, look)):
+    for line in (*_described(job.spec), *_planned(job, look)):
         typer.echo(line)
 
 
-def _facts(spec: StudySpec, look: Outlook) -> dict[str, Any]:
+def _facts(job: Job, look: Outlook) -> dict[str, Any]:
     """The plan for programs."""
     todo = look.plan
     return {
-        "trials": len(spec),
-        "stored": len(spec) - len(todo.pending),
+        "shard": job.means.shard,
+        "trials": look.trials,
+        "stored": look.trials - len(todo.pending),
         "groups": [len(group) for group in todo.groups],
         "workers": look.use.jobs,
         "uncalibrated": len(todo.uncalibrated),
@@ -155,10 +157,14 @@ def _described(spec: StudySpec) -> Iterator[str]:
         yield f"  schedule {spec.schedule}"
 
 
-def _planned(spec: StudySpec, look: Outlook) -> Iterator[str]:
+def _planned(job: Job, look: Outlook) -> Iterator[str]:
     """What is left to do, and how long it takes, line by line."""
+    from study.execution.planning.shards import described
+
     todo, jobs = look.plan, look.use.jobs
-    yield f"Stored: {len(spec) - len(todo.pending)}, to run: {len(todo.pending)}"
+    if job.means.shard:
+        yield described(job.spec, job.means.shard)
+    yield f"Stored: {look.trials - len(todo.pending)}, to run: {len(todo.pending)}"
     sizes = Counter(len(group) for group in todo.groups)
     groups = ", ".join(
         f"{count} of {counted(size, 'lane')}" for size, count in sorted(sizes.items())
@@ -181,10 +187,13 @@ def train(job: Job, in_json: bool) -> None:
 
     request = job.request()
     if LOG.isEnabledFor(logging.INFO) and request.backend == "loky":
-        for line in (*_described(job.spec), *_planned(job.spec, driver.outlook(request))):
+        for line in (*_described(job.spec), *_planned(job, driver.outlook(request))):
             LOG.info(line)
     folder = driver.run(request, warn=note_aside if in_json else note)
-    _show(folder, in_json)
+    if request.whole:
+        _show(folder, in_json)
+    else:
+        _show_share(folder, request, in_json)
 
 
 def _show(folder: Path, in_json: bool) -> None:
@@ -215,6 +224,30 @@ def _show(folder: Path, in_json: bool) -> None:
     note(notes)
     typer.echo("\nFigures:")
     written(paths, indent="  ")
+
+
+def _show_share(folder: Path, request: Request, in_json: bool) -> None:
+    """Print how the trials of a share ended; tables and figures are of the whole study."""
+    from study.execution.planning.shards import described, share
+    from study.storage.store import Store
+
+    assert request.shard is not None
+    ids = {trial.id for trial in share(request.spec, request.shard)}
+    ends = [run.outcome.value for run in Store(folder).runs() if run.id in ids]
+    if in_json:
+        as_json(
+            {
+                "folder": str(folder),
+                "shard": request.shard,
+                "trials": len(ends),
+                "outcomes": dict(Counter(ends)),
+            }
+        )
+        return
+    told = f": {outcomes(ends)}" if ends else ""
+    typer.echo(f"Study {request.spec.name} in {folder}")
+    typer.echo(f"{described(request.spec, request.shard)}{told}")
+    typer.echo("merge joins the folders of all shards; tables and figures are of the whole study")
 
 
 def _result(folder: Path, runs: Any, found: Any, paths: list[Path]) -> dict[str, Any]:

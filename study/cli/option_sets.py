@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -11,7 +12,8 @@ import typer
 from study.cli.options import Batch, Dataset, Hyper, NetworkName, WaitQuiet
 from study.cli.parameters import among, read_by, real, whole
 from study.engines.choice import ENGINES, PRECISIONS, EngineChoice
-from study.execution.request import BACKENDS
+from study.errors import StudyError
+from study.execution.request import BACKENDS, Shard
 from study.machine.device import choose
 from study.spec.study import StudySpec
 from study.spec.trial import METRICS, MODES, OPTIMIZERS, PRUNES, Trial
@@ -31,6 +33,14 @@ def setup_of(engine: str, device: str | None, precision: str) -> EngineChoice:
 def _workers(text: str) -> int | None:
     """A number of workers; None is as the machine suggests."""
     return None if text == "auto" else integer("workers", text, 1, 1000)
+
+
+def _shard(text: str) -> Shard:
+    """Which of how many shares, of a text such as 3/8."""
+    found = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
+    if not found:
+        raise StudyError(f"shard {text!r} must be I/N, such as 3/8 for the third of eight shares")
+    return Shard(int(found[1]), int(found[2]))
 
 
 def _memory(text: str) -> float:
@@ -184,6 +194,14 @@ class RunOptions(WorkerOptions):
             help="Count seconds by the step times of this study or folder of step times: its "
             "machine turns the cap in seconds into steps. Not given: the first machine that ran "
             "the study.",
+        ),
+    ] = None
+    shard: Annotated[
+        Shard | None,
+        read_by(
+            _shard,
+            metavar="I/N",
+            help="Train the I-th of N shares of the study, into a folder of its own; see merge.",
         ),
     ] = None
     wait_quiet: WaitQuiet = None

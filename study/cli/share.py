@@ -1,16 +1,74 @@
-"""Commands that bring in the results of others."""
+"""Commands that bring in the results of other folders and of others."""
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from study.cli.options import MakeIn
+from study.cli.formatting import LOG, as_json
+from study.cli.options import AsJson, Folders, MakeIn
 from study.cli.parameters import Family, real
+from study.words import counted
+
+if TYPE_CHECKING:
+    from study.storage.merging import Merged
 
 commands = Family("Share")
+
+
+@commands.command(
+    "study merge results/mine.* --out results/mine",
+    "study merge results/here results/there --out results/here --json",
+)
+def merge(folders: Folders, out: MakeIn, in_json: AsJson = False) -> None:
+    """Join folders of one protocol into one study, such as those of its shards.
+
+    Of a trial in several folders the first one's row counts, unless it failed. The same command
+    again adds what is new.
+    """
+    from study.storage import merging
+    from study.storage.store import Store
+
+    done = merging.merge([Store(folder) for folder in folders], Store(out))
+    LOG.info("read %s", ", ".join(map(str, folders)))
+    if in_json:
+        as_json(
+            {
+                "folder": str(out),
+                "trials": len(done.spec),
+                "added": done.added,
+                "duplicates": done.duplicates,
+                "agreeing": done.agreeing,
+                "replaced": done.replaced,
+                "missing": len(done.missing),
+            }
+        )
+        return
+    for line in _merged(done, len(folders), out):
+        typer.echo(line)
+
+
+def _merged(done: Merged, folders: int, out: Path) -> list[str]:
+    """What was done, and what the study still lacks, in words."""
+    said = [f"Merged {counted(folders, 'folder')} into {out}: {counted(done.added, 'trial')} added"]
+    if done.duplicates:
+        differing = done.duplicates - done.agreeing
+        replaced = f"; {done.replaced} in place of a failed one" if done.replaced else ""
+        said.append(
+            f"Duplicates: {done.duplicates}, of which {done.agreeing} with the same outcome and "
+            f"steps, {differing} with others{replaced}"
+        )
+    total, missing = len(done.spec), len(done.missing)
+    lacking = Counter(trial.optimizer for trial in done.missing)
+    which = ": " + ", ".join(f"{name} {count}" for name, count in lacking.items())
+    said.append(
+        f"Study {done.spec.name}: {total - missing} of {counted(total, 'trial')} stored, {missing} "
+        f"missing{which if missing else ''}"
+    )
+    return said
 
 
 @commands.command(

@@ -32,13 +32,17 @@ Warn = Callable[[list[str]], None]
 
 @dataclass(frozen=True)
 class Outlook:
-    """What `run` would do now: the plan, the step times it rests on, and the stored runs."""
+    """What `run` would do now: the plan, the step times it rests on, and the stored runs.
+
+    `trials` counts the trials of the study, or of the share of it that is asked for.
+    """
 
     plan: Plan
     times: Calibration
     use: Resources
     stored: list[Run]
     folder: Path
+    trials: int
 
 
 def outlook(request: Request, warn: Warn = lambda sentences: None) -> Outlook:
@@ -54,11 +58,14 @@ def outlook(request: Request, warn: Warn = lambda sentences: None) -> Outlook:
     with closing(open_executor(request, source, stopwatch, warn)) as executor:
         study = open_study(request, executor.site)
         use = executor.limits(study.spec, study.pending)
-        return Outlook(study.plan(use), study.times, use, study.stored, study.store.folder)
+        todo, folder = study.plan(use), study.store.folder
+        return Outlook(todo, study.times, use, study.stored, folder, len(study.trials))
 
 
 def run(request: Request, *, warn: Warn = lambda sentences: None, progress: bool = True) -> Path:
     """Train every trial that is not stored yet, then the validation curves; return the folder.
+
+    Of a share its own trials are trained, and no curves.
 
     Rerunning goes on where it was stopped. Each finished trial is on the disk before the next is
     awaited.
@@ -95,7 +102,7 @@ def run(request: Request, *, warn: Warn = lambda sentences: None, progress: bool
         claim(study, digest)
         use = executor.limits(study.spec, study.pending)
         todo = study.plan(use)
-        bar = Bar(len(study.spec), study.stored, todo, use, progress, executor.distant)
+        bar = Bar(len(study.trials), study.ended, todo, use, progress, executor.distant)
         stack.enter_context(closing(bar))
         spending = Spending(store, stopwatch, use.jobs)
         stack.callback(spending.write)
@@ -122,7 +129,8 @@ def run(request: Request, *, warn: Warn = lambda sentences: None, progress: bool
         )
         parts = train_pending(store, study.plan(use), study.times, executor, context, bar, ended)
         spending.in_workers.update(parts)
-        _draw_curves(study, executor, bar)
+        if request.whole:  # the best rates are those of the whole study
+            _draw_curves(study, executor, bar)
     return store.folder
 
 

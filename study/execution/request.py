@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from study.engines.choice import TENSORFLOW, EngineChoice, site_of
 from study.errors import StudyError
@@ -13,6 +14,13 @@ from study.validation import choice
 
 BACKENDS = ("loky", "dask", "ray")
 """Who may train: processes of this machine, or the workers of a cluster."""
+
+
+class Shard(NamedTuple):
+    """Which share of a study, from 1 on, of how many."""
+
+    number: int
+    total: int
 
 
 @dataclass(frozen=True)
@@ -33,11 +41,12 @@ class Request:
         scheduler: the cluster's address.
         reference: the folder of a study or of step times, whose machine's step times turn the cap
             in seconds into steps; the study's own where None, of a new study this machine's.
+        shard: which of how many shares of the study to train, from 1 on; all of it if None.
         patience: seconds to wait for a quiet machine before anything is timed.
         factory: makes the engine from the images.
 
     Raises:
-        StudyError: an unknown backend, or options that exclude each other.
+        StudyError: an unknown backend, no such share, or options that exclude each other.
     """
 
     spec: StudySpec
@@ -50,11 +59,14 @@ class Request:
     backend: str = "loky"
     scheduler: str | None = None
     reference: str | Path | None = None
+    shard: tuple[int, int] | None = None
     patience: float = 0.0
     factory: EngineFactory = TENSORFLOW
 
     def __post_init__(self) -> None:
         choice("backend", self.backend, BACKENDS)
+        if self.shard is not None:
+            self._check_shard(*self.shard)
         if self.backend != "loky":
             if self.silence is not None:
                 raise StudyError(
@@ -79,6 +91,18 @@ class Request:
                 "a hang is ended with its worker process: --hang-limit needs mode array and two "
                 "workers at least"
             )
+
+    def _check_shard(self, index: int, count: int) -> None:
+        if not 1 <= index <= count:
+            raise StudyError(
+                f"shard {index}/{count} must be I/N with I from 1 to N, such as 3/8 for the third "
+                "of eight shares"
+            )
+
+    @property
+    def whole(self) -> bool:
+        """Whether the whole study is to be trained, and not a share of it."""
+        return self.shard is None or self.shard[1] == 1
 
     @property
     def engine(self) -> EngineFactory:

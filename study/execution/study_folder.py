@@ -10,10 +10,12 @@ from study import tables
 from study.errors import StudyError
 from study.execution.planning.plan import Plan, plan
 from study.execution.planning.resources import Resources
+from study.execution.planning.shards import share
 from study.execution.request import Request
 from study.machine.facts import Site
 from study.machine.here import this_machine, this_site
 from study.spec.study import StudySpec
+from study.spec.trial import Trial
 from study.storage.across import checks_of, pooled_engines
 from study.storage.calibration import Calibration
 from study.storage.records import Outcome, Run
@@ -115,6 +117,7 @@ class OpenStudy:
     Attributes:
         store: the folder, open for writing where something is to be trained.
         spec: the study.
+        trials: those of its trials that this run is to train: all, or a share.
         site: where its trials train.
         stored: the runs on the disk, those of failed trials left out where they train again.
         times: step times.
@@ -123,6 +126,7 @@ class OpenStudy:
 
     store: Store
     spec: StudySpec
+    trials: tuple[Trial, ...]
     site: Site
     stored: list[Run]
     times: Calibration
@@ -130,13 +134,19 @@ class OpenStudy:
 
     def plan(self, use: Resources) -> Plan:
         """What is still to train, and how."""
-        return plan(self.spec.trials(), {run.id for run in self.stored}, self.times, use)
+        return plan(self.trials, {run.id for run in self.stored}, self.times, use)
 
     @property
     def pending(self) -> int:
         """The number of trials that are still to train."""
         ids = {run.id for run in self.stored}
-        return sum(trial.id not in ids for trial in self.spec.trials())
+        return sum(trial.id not in ids for trial in self.trials)
+
+    @property
+    def ended(self) -> list[Run]:
+        """The stored runs of this run's trials."""
+        ids = {trial.id for trial in self.trials}
+        return [run for run in self.stored if run.id in ids]
 
 
 def open_study(request: Request, site: Site) -> OpenStudy:
@@ -167,7 +177,8 @@ def open_study(request: Request, site: Site) -> OpenStudy:
     times = calibration_of(store.folder, request.out is None, site, clock)
     if request.retry:
         stored = [run for run in stored if run.outcome is not Outcome.FAILED]
-    study = OpenStudy(store, request.spec, site, stored, times, reference)
+    trials = share(request.spec, request.shard)
+    study = OpenStudy(store, request.spec, trials, site, stored, times, reference)
     if clock:
         _knows(study)
     return study
@@ -190,7 +201,7 @@ def reference_of(folder: Path) -> Reference:
 def _knows(study: OpenStudy) -> None:
     """Raise `StudyError` if a step time of the reference is needed and not known."""
     ids = {run.id for run in study.stored}
-    missing = study.times.missing(trial for trial in study.spec.trials() if trial.id not in ids)
+    missing = study.times.missing(trial for trial in study.trials if trial.id not in ids)
     if missing:
         trial = missing[0]
         raise StudyError(

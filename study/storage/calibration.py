@@ -48,6 +48,7 @@ class Calibration:
         self.paths, self.machine, self.software, self.own = list(paths), machine, software, own
         self.clock = clock
         self.readings: list[StepTime] = []
+        self.times: dict[Key, StepTime] = {}
         for path in reversed(self.paths):
             self._keep(time_ for time_ in read(path) if self._mine(time_))
 

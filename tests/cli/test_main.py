@@ -42,6 +42,10 @@ from support.paths import ROOT, environment
         (["run", "quick", "--seeds", "two"], "'two'"),
         (["run", "quick", "--workers", "0"], "workers '0'"),
         (["run", "quick", "--mode", "alone", "--workers", "2"], "machine to itself"),
+        *(
+            (["run", "quick", "--shard", shard], f"shard {said} must be I/N")
+            for shard, said in (("0/8", "0/8"), ("9/8", "9/8"), ("3/0", "3/0"), ("x", "'x'"))
+        ),
         (["run", "quick", "--no-such-option"], "--no-such-option"),
         (["run", "quick", "--out", ""], "empty text"),
         (["run"], "PRESET|FILE.toml"),
@@ -58,6 +62,9 @@ from support.paths import ROOT, environment
         (["predict", "nowhere"], "holds no study"),
         (["predict", "nowhere", "--check", "-1"], "'-1' is not a whole number from 0"),
         (["report", "nowhere"], "holds no study"),
+        (["merge", "nowhere", "--out", "x"], "nowhere holds no study"),
+        (["merge", "--out", "x"], "DIR"),
+        (["merge", "nowhere"], "--out"),
         (["import-published", "none.csv", "--out", "x"], "no file none.csv"),
         (["import-published", "none.csv"], "--out"),
         (["import-published", "none.csv", "--out", "x", "--target", "97"], "'97' is not a number"),

@@ -81,7 +81,7 @@ OTHERS = (
 )
 words = st.sampled_from([*NUMBERS, *NAMES, *OTHERS, *OPTIMIZERS, *PRESETS])
 texts = words | st.text(max_size=8)
-FLAGS = ("workers", "memory", "json", "out")
+FLAGS = ("workers", "memory", "json", "out", "shard")
 options = st.sampled_from([f"--{name.replace('_', '-')}" for name in (*SPEC_FIELDS, *FLAGS)])
 
 
@@ -134,6 +134,7 @@ COMMANDS = (
     "predict",
     "report",
     "contest",
+    "merge",
     "import-published",
 )
 SEARCHES = ("find-rate", "staircase", "halve")
