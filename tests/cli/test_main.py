@@ -240,7 +240,7 @@ def test_a_busy_machine_and_a_target_out_of_reach_are_told_wherever_they_matter(
     runs = study.load(folder)
     drawn = figures.valley(runs)
     assert noise in [text.get_text() for text in drawn.texts]
-    assert any("no trial reached 99 %" in text.get_text() for text in drawn.axes[1].texts)
+    assert any("no trial reached 99" in text.get_text() for text in drawn.axes[1].texts)
     assert json.loads(called("status", folder, "--json").stdout)["busy"] == 2
     quiet = called("-q", "run", *options, "--json")
     assert json.loads(quiet.stdout)["outcomes"] == {"capped": 2}
