@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import seaborn as sns
 from matplotlib import ticker
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from study import tables
 from study.figures.sizes import draw_censored
@@ -54,7 +55,8 @@ def overlay(studies: Mapping[str, pd.DataFrame], measure: str = "seconds") -> Fi
         if any(name in set(table["optimizer"]) for table in cells.values())
     ]
     rows, columns = grid_shape(len(names))
-    figure = Drawing(figsize=(3.6 * columns + 1.2, 2.9 * rows + 1.1), layout="constrained")
+    room = ConstrainedLayoutEngine(wspace=0.06)  # for the numbers at the ends of the axes
+    figure = Drawing(figsize=(3.6 * columns + 1.2, 2.9 * rows + 1.1), layout=room)
     axes_of = dict(zip(names, panels(figure, len(names), sharex=True, sharey=True), strict=True))
     colours = dict(zip(cells, sns.color_palette("colorblind", len(cells)), strict=True))
     handles: dict[str, Any] = {}
