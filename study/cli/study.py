@@ -248,9 +248,12 @@ def _cost(costs: dict[str, Any]) -> str:
         costs[name]
         for name in ("one_by_one_seconds", "one_by_one_stopping_seconds", "spent_seconds")
     )
-    return (
+    told = (
         f"The study took {duration(spent)}. One by one, each to its arrival or its whole budget, "
-        f"these trials take {duration(whole)}, {times(whole / spent)} as long.\n"
-        f"If diverged and stuck ones end early, one by one they take {duration(stopping)}, "
+        f"these trials take {duration(whole)}, {times(whole / spent)} as long."
+    )
+    early = (
+        f"\nIf diverged and stuck ones end early, one by one they take {duration(stopping)}, "
         f"{times(stopping / spent)} as long."
     )
+    return told + early if stopping < whole else told

@@ -92,9 +92,8 @@ def _draw_arrivals(axes: Axes, runs: pd.DataFrame, trials: pd.DataFrame) -> None
                 curve["rate"], low, high, color=COLOURS[name], alpha=0.18, linewidth=0
             )
             dots = arrived[arrived["optimizer"] == name]
-            axes.scatter(
-                dots["rate"], dots["seconds"], color=COLOURS[name], s=10, alpha=0.5, linewidths=0
-            )
+            looks = {"s": 10, "alpha": 0.5} if seconds.notna().any() else {"s": 30}  # no curve
+            axes.scatter(dots["rate"], dots["seconds"], color=COLOURS[name], linewidths=0, **looks)
     rate_and_seconds_axes(axes, arrived["seconds"], cap)
     if axes.get_legend_handles_labels()[0]:
         legend_beside(axes, "reached the target")
