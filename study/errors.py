@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 
 class StudyError(ValueError):
     """Bad input, or a state that the user can correct.
@@ -17,3 +20,14 @@ class Terminated(BaseException):
 def first_line(error: Exception) -> str:
     """The first line of an error's text that is not blank, else the name of its kind."""
     return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def unwritable(path: Path, error: OSError) -> str:
+    """One sentence on a place that cannot be written, and on what to do."""
+    file = next((each for each in (path, *path.parents) if os.path.isfile(each)), None)
+    why = error.strerror or error
+    return (
+        f"cannot write to {path}: {why}; give --out a place that can be written"
+        if file is None
+        else f"{file} is a file, where a folder is needed: give --out another place"
+    )

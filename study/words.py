@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 
-def counted(number: int, what: str) -> str:
+def counted(number: int, what: str, several: str | None = None) -> str:
     """A number and its noun, in the plural where the number is not 1.
 
-    >>> counted(1, "seed"), counted(3, "seed")
-    ('1 seed', '3 seeds')
+    >>> counted(1, "seed"), counted(3, "seed"), counted(2, "try", "tries")
+    ('1 seed', '3 seeds', '2 tries')
     """
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+    return f"{number:,} {what if number == 1 else several or what + 's'}"
 
 
 def budget(cap: float | None, max_steps: float | None) -> str:

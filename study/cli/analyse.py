@@ -23,7 +23,7 @@ from study.cli.formatting import (
     written,
 )
 from study.cli.option_sets import TrainerOptions
-from study.cli.options import AsJson, Folder, Folders, Of, SeedOf
+from study.cli.options import AsJson, Folder, Folders, Of, SeedOf, path_of
 from study.cli.parameters import Family, among, whole
 from study.errors import StudyError
 
@@ -128,7 +128,10 @@ def claims(folders: Folders, machine: Of = None, in_json: AsJson = False) -> Non
     "study compare results/mine results/theirs --anyway --out results/comparison",
 )
 def compare(
-    folders: Folders,
+    folders: Annotated[
+        list[Path],
+        typer.Argument(metavar="DIR", help="The folders of two or more studies.", parser=path_of),
+    ],
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Compare studies of different protocols, too.")
     ] = False,

@@ -23,6 +23,7 @@ from study.search import finder, halving, rules, staircase
 from study.spec.networks import CLASSES
 from study.spec.trial import Trial
 from study.validation import choice
+from study.words import counted
 
 commands = Family("Choose a rate")
 
@@ -225,7 +226,8 @@ def halve(
         if found.rate is None
         else f"found {found.rate:.4g}"
     )
-    typer.echo(f"\n{what(trial)}: {end}; {len(found.tries)} tries, {found.steps:,} steps")
+    tried = counted(len(found.tries), "try", "tries")
+    typer.echo(f"\n{what(trial)}: {end}; {tried}, {found.steps:,} steps")
     guessing = math.log(CLASSES)
     if found.rate is not None and found.tries[-1].last > 0.95 * guessing:
         note(

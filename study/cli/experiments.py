@@ -45,7 +45,7 @@ def evolve(
     asked: SearchOptions,
     trainer: TrainerOptions,
     optimizer: Optimizer = "adam",
-    members: Annotated[int, whole(metavar="K", help="The size of the population.")] = 20,
+    members: Annotated[int, whole(2, 96, metavar="K", help="The size of the population.")] = 20,
     ready: Annotated[int, whole(help="Steps of each round.")] = 200,
     rounds: Annotated[int, whole(help="The number of rounds; an evolution follows each.")] = 10,
     low: Annotated[float, real(metavar="RATE", help="The lowest rate at the start.")] = 1e-5,

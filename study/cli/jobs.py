@@ -27,6 +27,7 @@ from study.engines.choice import EngineChoice
 from study.errors import StudyError
 from study.spec.presets import ON_GPU, preset, read_spec
 from study.spec.study import StudySpec
+from study.spec.trial import DATASETS
 from study.words import budget, counted
 
 if TYPE_CHECKING:
@@ -107,8 +108,11 @@ def job_of(
 
 def foretell(job: Job, in_json: bool) -> None:
     """Print the trials, the groups they train in and the predicted time; train nothing."""
+    from study import data
     from study.execution import driver
 
+    if job.spec.dataset not in DATASETS:
+        data.load(job.spec.dataset)  # what cannot be read is refused as run does
     look = driver.outlook(job.request(), note_aside if in_json else note)
     if in_json:
         as_json(_facts(job, look))
@@ -137,16 +141,16 @@ def _facts(job: Job, look: Outlook) -> dict[str, Any]:
 def _described(spec: StudySpec) -> Iterator[str]:
     """The protocol, line by line."""
     product = {
-        "optimizers": len(spec.optimizers),
-        "rates": len(spec.rates),
-        "widths": len(spec.widths),
-        "seeds": spec.seeds,
+        "optimizer": len(spec.optimizers),
+        "rate": len(spec.rates),
+        "width": len(spec.widths),
+        "seed": spec.seeds,
     }
-    yield f"Trials: {len(spec)} = {' x '.join(f'{n} {name}' for name, n in product.items())}"
+    yield f"Trials: {len(spec)} = {' x '.join(counted(n, name) for name, n in product.items())}"
     yield f"  optimizers: {', '.join(spec.optimizers)}"
     yield f"  rates: {', '.join(f'{rate:g}' for rate in spec.rates)}"
     yield (
-        f"  {spec.network} network, widths {', '.join(f'{width:g}' for width in spec.widths)}, "
+        f"  {spec.network} network, width {', '.join(f'{width:g}' for width in spec.widths)}, "
         f"{spec.dataset}, batch {spec.batch}"
     )
     yield (
@@ -167,9 +171,11 @@ def _planned(job: Job, look: Outlook) -> Iterator[str]:
     yield f"Stored: {look.trials - len(todo.pending)}, to run: {len(todo.pending)}"
     sizes = Counter(len(group) for group in todo.groups)
     groups = ", ".join(
-        f"{count} of {counted(size, 'lane')}" for size, count in sorted(sizes.items())
+        f"{counted(count, 'group')} of {counted(size, 'lane')}"
+        for size, count in sorted(sizes.items())
     )
-    yield f"Groups: {groups or 'none'}, on {f'{jobs} processes' if jobs > 1 else 'one process'}"
+    if groups:
+        yield f"{groups}, on {f'{jobs} processes' if jobs > 1 else 'one process'}"
     if todo.uncalibrated:
         yield f"Step times to measure first: {len(todo.uncalibrated)} (a few seconds each)"
     guess = (
@@ -177,7 +183,7 @@ def _planned(job: Job, look: Outlook) -> Iterator[str]:
         if todo.uncalibrated or todo.unprobed
         else ""
     )
-    most = f"at most {duration(todo.most_seconds)}, if every trial spent its whole budget"
+    most = f"about {duration(todo.most_seconds)} if every trial spends its whole budget"
     yield f"Predicted time: {duration(todo.seconds)}; {most}{guess}"
 
 

@@ -5,6 +5,7 @@ Start here.
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import os
@@ -19,7 +20,7 @@ import typer
 from study.cli import analyse, choose, experiments, share, study
 from study.cli.formatting import listen
 from study.cli.stop import terminable
-from study.errors import StudyError, Terminated
+from study.errors import StudyError, Terminated, unwritable
 
 app = typer.Typer(pretty_exceptions_enable=False)
 for family in (study, analyse, choose, experiments, share):
@@ -28,6 +29,12 @@ for family in (study, analyse, choose, experiments, share):
 
 RESUMABLE = ("run", "calibrate", "cycles", "contest")
 """Commands that store what they do as they go on."""
+
+WRONG_PLACE = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT),
+    *(errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG),
+)
+"""Errors of a place in which no file can be made."""
 
 
 def _version(asked: bool) -> None:
@@ -65,8 +72,9 @@ def talk(
 def main() -> None:
     """Run the command line.
 
-    The exit code is 2 after a mistake of the user, 1 where the disk fails, 130 after Ctrl-C and 143
-    after SIGTERM. One sentence on standard error says what is wrong, or how to go on.
+    The exit code is 2 after a mistake of the user, 1 where the disk is full or fails, 130 after
+    Ctrl-C and 143 after SIGTERM. One sentence on standard error says what is wrong, or how to go
+    on.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a folder's name may be no Unicode
@@ -83,22 +91,37 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(1)
     except OSError as error:
-        _complain(
-            f"{error.filename or 'the disk'}: {error.strerror or error}; what was stored before "
-            "is unharmed, and the same command goes on",
-            1,
-        )
+        _complain(*_unwritten(error))
     if code in (130, 143):  # typer turns Ctrl-C into 130
         _stopped(code)
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _unwritten(error: OSError) -> tuple[str, int]:
+    """What to say of a file that could not be written, and the exit code.
+
+    A place where nothing can be written is a mistake of the caller; a full disk is none.
+    """
+    if error.filename and error.errno in WRONG_PLACE:
+        return unwritable(Path(error.filename), error), 2
+    then = (
+        "what was stored before is unharmed, and the same command goes on"
+        if _word() in RESUMABLE
+        else "make room, and give the same command again"
+    )
+    return f"{error.filename or 'the disk'}: {error.strerror or error}; {then}", 1
+
+
+def _word() -> str:
+    """The command's name; the global options, which take no values, stand before it."""
+    return next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+
+
 def _stopped(code: int) -> NoReturn:
-    """Say how to go on; the global options, which take no values, stand before the command."""
-    command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    """Say how to go on."""
     stored = (
         "; every trial that had ended is stored. To go on"
-        if command in RESUMABLE
+        if _word() in RESUMABLE
         else ". To start again"
     )
     typer.echo(err=True)

@@ -156,8 +156,8 @@ class WorkerOptions:
         read_by(
             _memory,
             metavar="SIZE",
-            help="Memory that they may fill together, such as 8GB. Not given: half of the free "
-            "memory.",
+            help="Memory that they may fill together, in MB, GB or TB, such as 8GB; a number alone "
+            "is in GB. Not given: half of the free memory.",
         ),
     ] = None
     hang_limit: Annotated[
@@ -209,7 +209,8 @@ class RunOptions(WorkerOptions):
     repair: Annotated[
         bool,
         typer.Option(
-            "--repair", help="Move stored lines that cannot be read out of FILE, into FILE.bad."
+            "--repair",
+            help="Move the lines of a stored FILE that cannot be read to the file FILE.bad.",
         ),
     ] = False
 

@@ -248,9 +248,12 @@ def _cost(costs: dict[str, Any]) -> str:
         costs[name]
         for name in ("one_by_one_seconds", "one_by_one_stopping_seconds", "spent_seconds")
     )
-    return (
-        "One by one, to arrival or the whole budget, these trials take "
-        f"{duration(whole)}, {times(whole / spent)} the {duration(spent)} that the study took; "
-        f"with diverged and stuck ones ended early {duration(stopping)}, "
-        f"{times(stopping / spent)}"
+    told = (
+        f"The study took {duration(spent)}. One by one, each to its arrival or its whole budget, "
+        f"these trials take {duration(whole)}, {times(whole / spent)} as long."
     )
+    early = (
+        f"\nIf diverged and stuck ones end early, one by one they take {duration(stopping)}, "
+        f"{times(stopping / spent)} as long."
+    )
+    return told + early if stopping < whole else told

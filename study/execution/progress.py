@@ -124,7 +124,8 @@ class Bar:
         """Say what is happening and how long it can still take."""
         parts = [doing] if doing else []
         if left is not None and left < math.inf:
-            parts.append(f"at most {left // 60:.0f}:{left % 60:02.0f} left")
+            minutes, seconds = divmod(round(left), 60)
+            parts.append(f"about {minutes}:{seconds:02} left")
         if self.counts:
             parts.append(" ".join(f"{count} {name}" for name, count in sorted(self.counts.items())))
         if self.best is not None:

@@ -14,6 +14,7 @@ from study.execution.planning.shards import share
 from study.execution.request import Request
 from study.machine.facts import Site
 from study.machine.here import this_machine, this_site
+from study.spec.presets import preset
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
 from study.storage.across import checks_of, pooled_engines
@@ -104,9 +105,10 @@ def rates_around(
         f"a finished grid study of the {spec.network} network with {spec.optimizers[0]} in "
         f"{RESULTS}"
     )
+    first = [name for name in names if preset(name).network == spec.network]
     raise StudyError(
-        f"rates auto need {wanted}: run article (or tutorial) first, or name a study's folder, "
-        "as in auto:DIR"
+        f"--rates auto needs {wanted}: run {' or '.join(first) or 'one'} first, or name a study's "
+        "folder, as in auto:DIR"
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import seaborn as sns
 from matplotlib import ticker
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from study import tables
 from study.figures.sizes import draw_censored
@@ -53,7 +55,8 @@ def overlay(studies: Mapping[str, pd.DataFrame], measure: str = "seconds") -> Fi
         if any(name in set(table["optimizer"]) for table in cells.values())
     ]
     rows, columns = grid_shape(len(names))
-    figure = Drawing(figsize=(3.6 * columns + 1.2, 2.9 * rows + 1.1), layout="constrained")
+    room = ConstrainedLayoutEngine(wspace=0.06)  # for the numbers at the ends of the axes
+    figure = Drawing(figsize=(3.6 * columns + 1.2, 2.9 * rows + 1.1), layout=room)
     axes_of = dict(zip(names, panels(figure, len(names), sharex=True, sharey=True), strict=True))
     colours = dict(zip(cells, sns.color_palette("colorblind", len(cells)), strict=True))
     handles: dict[str, Any] = {}
@@ -63,13 +66,9 @@ def overlay(studies: Mapping[str, pd.DataFrame], measure: str = "seconds") -> Fi
             values = finite(mine[measure])
             style = {"color": colours[study], "marker": marker, "markersize": 4, "linewidth": 1.5}
             (handles[study],) = axes.plot(mine["rate"], values, **style)
-            if measure == "seconds":
-                draw_censored(
-                    axes,
-                    mine[values.isna()]["rate"],
-                    float(tables.budget(studies[study]).max()),
-                    colours[study],
-                )
+            limit = _limit(studies[study], name, measure)
+            if not math.isnan(limit):
+                draw_censored(axes, mine[values.isna()]["rate"], limit, colours[study])
             if measure == "seconds" and int(mine["seeds"].max() if len(mine) else 0) > 1:
                 low, high = (
                     mine[end].where(values.notna()).replace(float("inf"), values.max())
@@ -81,6 +80,7 @@ def overlay(studies: Mapping[str, pd.DataFrame], measure: str = "seconds") -> Fi
         axes.set_title(LABELS[name], fontsize=10)
         axes.set_xscale("log")
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,g}"))
         axes.xaxis.set_minor_locator(ticker.NullLocator())
         axes.yaxis.set_minor_locator(ticker.NullLocator())
@@ -102,6 +102,14 @@ def overlay(studies: Mapping[str, pd.DataFrame], measure: str = "seconds") -> Fi
     )
     for text in legend.get_texts():
         text.set_parse_math(False)
-    hollow = "\nhollow triangles: the target was not reached" if measure == "seconds" else ""
-    headline(figure, f"Valleys over each other, in {measure}{hollow}")
+    hollow = "hollow triangles, at the budget: the target was not reached"
+    headline(figure, f"Valleys over each other, in {measure}\n{hollow}")
     return figure
+
+
+def _limit(runs: pd.DataFrame, optimizer: str, measure: str) -> float:
+    """The budget of an optimizer's trials, in seconds or in steps; NaN if it is not known."""
+    mine = runs[runs["optimizer"] == optimizer]
+    seconds = tables.budget(mine)
+    whole = seconds / mine["step_seconds"].astype(float) if measure == "steps" else seconds
+    return float(whole.max())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import math
+import re
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -135,6 +137,25 @@ def rate_and_seconds_axes(axes: Axes, arrived: pd.Series, cap: float) -> None:
 def legend_beside(axes: Axes, title: str | None = None) -> None:
     """Put the legend beside the axes, where it hides no data."""
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, title=title)
+
+
+def explain_emptiness(axes: Axes, runs: pd.DataFrame) -> None:
+    """Say in the middle of the axes why no rate reached the target, and what would help."""
+    for why in tables.unreached(runs):
+        # An option stays on one line with its value, and a number with its unit.
+        whole = re.sub(r"(--\S+) (?=\d)|(\d) (?=%|ms)", "\\1\\2\N{NO-BREAK SPACE}", why)
+        axes.text(
+            0.5,
+            0.5,
+            textwrap.fill(whole, 70, break_on_hyphens=False),
+            color="0.3",
+            ha="center",
+            va="center",
+            transform=axes.transAxes,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85},
+            parse_math=False,
+            zorder=0.9,  # over the grid, under the trials that arrived
+        )
 
 
 def note_on_line(axes: Axes, height: float, text: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING, Any
 
 from matplotlib import ticker
@@ -15,6 +14,7 @@ from study.figures.style import (
     MARKERS,
     budget_of,
     check_one_width,
+    explain_emptiness,
     finite,
     headline,
     legend_beside,
@@ -92,16 +92,13 @@ def _draw_arrivals(axes: Axes, runs: pd.DataFrame, trials: pd.DataFrame) -> None
                 curve["rate"], low, high, color=COLOURS[name], alpha=0.18, linewidth=0
             )
             dots = arrived[arrived["optimizer"] == name]
-            axes.scatter(
-                dots["rate"], dots["seconds"], color=COLOURS[name], s=10, alpha=0.5, linewidths=0
-            )
+            looks = {"s": 10, "alpha": 0.5} if seconds.notna().any() else {"s": 30}  # no curve
+            axes.scatter(dots["rate"], dots["seconds"], color=COLOURS[name], linewidths=0, **looks)
     rate_and_seconds_axes(axes, arrived["seconds"], cap)
-    if len(arrived):
+    if axes.get_legend_handles_labels()[0]:
         legend_beside(axes, "reached the target")
-        return
-    (why,) = tables.unreached(runs)
-    middle: dict[str, Any] = {"transform": axes.transAxes, "ha": "center", "va": "center"}
-    axes.text(0.5, 0.5, textwrap.fill(why, 70), color="0.4", **middle)
+    else:
+        explain_emptiness(axes, runs)
 
 
 def _draw_other_ends(axes: Axes, trials: pd.DataFrame) -> None:
@@ -154,7 +151,10 @@ def envelope(runs: pd.DataFrame) -> Figure:
         label="slowest optimizer",
     )
     fastest = table["fastest_seconds"].where(table["arrived"] > 0)  # no line where none arrived
-    axes.plot(table["rate"], fastest, color="black", linewidth=2.2, label="fastest optimizer")
+    if fastest.notna().any():
+        axes.plot(table["rate"], fastest, color="black", linewidth=2.2, label="fastest optimizer")
+    else:
+        explain_emptiness(axes, runs)
     for name in dict.fromkeys(table["fastest_optimizer"].dropna()):
         mine = table[table["fastest_optimizer"] == name]
         style = {"color": COLOURS[name], "marker": MARKERS[name], "s": 52, "zorder": 3}
@@ -212,6 +212,9 @@ def profile(runs: pd.DataFrame) -> Figure:
     axes.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g}x"))
     axes.yaxis.set_major_formatter(ticker.PercentFormatter(decimals=0))
     axes.set_ylim(bottom=0)
+    if table.empty:
+        axes.set_ylim(top=100)
+        explain_emptiness(axes, runs)
     axes.set_xlabel("times the fastest time of all optimizers and rates")
     axes.set_ylabel("share of the trials that arrive within it")
     legend_beside(axes)

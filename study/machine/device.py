@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -107,7 +108,8 @@ def exclusive() -> Iterator[None]:
 
         tqdm.write(
             "waiting: another timed job has "
-            f"{'the processor' if current() == CPU else current()} to itself"
+            f"{'the processor' if current() == CPU else current()} to itself",
+            file=sys.stderr,  # standard output is for answers
         )
         lock.acquire()
     try:

@@ -26,7 +26,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from study.errors import StudyError
+from study.errors import StudyError, unwritable
 from study.spec.presets import spec_from
 from study.spec.study import SPEC_FIELDS, StudySpec
 from study.spec.trial import FIELDS_ADDED_LATER
@@ -84,7 +84,7 @@ class Store:
                 "or give another --out"
             ) from None
         except OSError as error:
-            raise StudyError(f"cannot write to {self.folder}: {error.strerror or error}") from None
+            raise StudyError(unwritable(self.folder, error)) from None
         try:
             for path in (self.runs_path, self.checks_path, self.spent_path):
                 cut_torn_line(path)

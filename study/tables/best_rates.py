@@ -246,12 +246,14 @@ def wanted(store: Store, runs: list[Run]) -> Wanted | None:
         runs: its runs.
 
     Returns:
-        The curves; None if no trial reached the target, or all curves are stored.
+        The curves; None if no rate reached the target, or all curves are stored.
     """
     arrived = [run for run in runs if run.outcome is Outcome.REACHED and run.step_seconds]
     if not arrived:
         return None
     table = best(frame(runs)).dropna(subset="best_rate")
+    if table.empty:  # some trials arrived, but no rate in the median of its seeds
+        return None
     table = table[table["width"] == table["width"].iloc[0]]
     chosen = [
         next(r for r in arrived if (r.trial.optimizer, r.trial.learning_rate, r.trial.width) == key)

@@ -8,7 +8,9 @@ from study.storage.links import refuse_links
 from study.tables import intervals
 from study.tables.best_rates import best
 from study.tables.cells import cells, envelope, profile, sizes, valley
+from study.tables.rows import SIZES
 from study.tables.stored import Source, stored
+from study.validation import choice
 
 TABLES = {"valley": valley, "cells": cells, "best": best, "envelope": envelope, "profile": profile}
 """Every table that is written, by the name of its file. A study of sizes has those of `SIZE_TABLES`
@@ -40,6 +42,7 @@ def write(
     Raises:
         StudyError: no runs, runs that must not share a table, or an unknown measure of size.
     """
+    choice("size", by, SIZES)
     study = stored(folder, machine)
     runs, place = study.runs, Path(study.folder)
     refuse_links(place)

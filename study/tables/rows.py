@@ -12,6 +12,10 @@ from study.spec.trial import OPTIMIZERS
 from study.storage.records import PROTOCOL, Run
 
 CELL = ["width", "optimizer", "rate"]
+
+
+SIZES = ("weights", "multiply_adds", "width")
+"""Measures of a model's size."""
 """What defines a cell. The trials of a cell differ only in the seed."""
 
 

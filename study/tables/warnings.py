@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -208,14 +209,19 @@ def kind_unknown(runs: pd.DataFrame) -> bool:
 
 
 def unreached(runs: pd.DataFrame) -> list[str]:
-    """Why no trial reached the target, and what would help; nothing if one did."""
-    if runs.empty or (runs["outcome"] == Outcome.REACHED).any():
+    """Why no rate reached the target, and what would help; nothing if one did."""
+    reached = runs["outcome"] == Outcome.REACHED
+    cells = ["width", "optimizer", "learning_rate"]
+    timed = runs.assign(seconds=runs["seconds"].where(reached, math.inf))
+    if runs.empty or (timed.groupby(cells, observed=True)["seconds"].median() < math.inf).any():
         return []
     counts = ", ".join(
         f"{count} {name}" for name, count in sorted(runs["outcome"].value_counts().items())
     )
     target = float(runs["target"].iloc[0])
-    said = f"no trial reached {100 * target:g} % ({counts})"
+    what = "rate" if reached.any() else "trial"
+    middle = " in the median of its seeds" if reached.any() else ""
+    said = f"no {what} reached {100 * target:g} %{middle} ({counts})"
     seen = runs["best_accuracy"].astype(float)
     if seen.notna().any():
         top = runs.iloc[int(seen.fillna(-1).to_numpy().argmax())]

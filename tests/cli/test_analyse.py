@@ -7,8 +7,10 @@ import re
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from study.claims.verdict import CLAIMS
+from support.command import call as call_here
 from support.command import call_process as call
 from support.known import SPEC, stored
 
@@ -54,6 +56,31 @@ def test_tables_and_figures_are_rebuilt_from_the_stored_runs(folder: Path, tmp_p
     answer = call("figures", folder, "--out", tmp_path / "drawn")
     assert answer.returncode == 0, answer.stderr
     assert len(list((tmp_path / "drawn").iterdir())) == 8
+
+
+@pytest.mark.parametrize("command", ["tables", "figures", "report"])
+def test_a_place_that_cannot_be_written_is_one_sentence(
+    folder: Path, tmp_path: Path, command: str
+) -> None:
+    """Below a file, and where the system lets nobody write; the same exit code for all."""
+    stored(folder)
+    file = tmp_path / "file"
+    file.write_text("")
+    for out, why in (
+        (file / "x.html", f"{file} is a file, where a folder is needed: give --out another place"),
+        ("/proc/x/y.html", "cannot write to /proc/x: "),
+    ):
+        answer = call_here(command, folder, "--out", out)
+        assert (answer.returncode, answer.stdout) == (2, "")
+        assert answer.stderr.startswith(f"study: {why}")
+        assert answer.stderr.count("\n") == 1
+
+
+def test_an_unknown_measure_of_size_is_refused_of_one_size_too(folder: Path) -> None:
+    """As it is where there is a line to draw."""
+    answer = call_here("tables", stored(folder), "--by", "foo")
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr == "study: unknown size 'foo': one of weights, multiply_adds, width\n"
 
 
 def test_claims_are_told_for_people_and_for_programs(folder: Path) -> None:

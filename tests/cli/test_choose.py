@@ -37,7 +37,7 @@ SMALL = ["--optimizer", "sgd", "--batch", "20"]
         (["staircase", *SMALL, "--network", "huge"], "one of compact, tutorial"),
         (["halve", *SMALL, "--start", "0"], "'0' is not a number above 0"),
         (["halve", "--optimizer", "sgd", "--width", "0"], "width 0"),
-        (["evolve", "--members", "0"], "members 0"),
+        (["evolve", "--members", "1"], "'1' is not a whole number from 2 to 96"),
         (["evolve", "--low", "1", "--high", "0.1"], "low 1 is above high 0.1"),
         (["evolve", "--share", "0.7"], "share 0.7"),
         (["evolve", "--momenta", "0:0.9"], "adam has no such coefficient"),

@@ -15,6 +15,7 @@ import pytest
 from study.cli import analyse, choose, experiments, formatting, share
 from study.cli import study as study_commands
 from study.cli.main import app
+from study.spec.schedules.parse import describe
 from support.command import call
 
 CLI = Path(formatting.__file__).parent
@@ -28,6 +29,17 @@ COMMANDS = {
     for command in family.commands.app.registered_commands
     if command.callback
 }
+
+
+def test_the_help_says_what_a_value_means() -> None:
+    """Where a reader could take it for something else."""
+    helps = {
+        name: " ".join(call(name, "--help").stdout.replace("│", " ").split())
+        for name in ("compare", "run")
+    }
+    assert "The folders of two or more studies." in helps["compare"]
+    assert "in MB, GB or TB, such as 8GB; a number alone is in GB" in helps["run"]
+    assert "0: the kind's own" in {name: told for name, _, told in describe()}["one-cycle"]
 
 
 def test_the_help_shows_four_groups() -> None:

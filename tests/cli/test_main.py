@@ -39,6 +39,8 @@ from support.paths import ROOT, environment
         (["run", "quick", "--mode", "fast"], "array, alone"),
         (["run", "quick", "--metric", "loss"], "window, cumulative, validation"),
         (["run", "quick", "--dataset", "none.npz"], "no file none.npz"),
+        (["plan", "quick", "--dataset", "none.npz"], "no file none.npz"),
+        (["run", "quick", "--dry-run", "--dataset", "none.npz"], "no file none.npz"),
         (["run", "quick", "--seeds", "two"], "'two'"),
         (["run", "quick", "--workers", "0"], "workers '0'"),
         (["run", "quick", "--mode", "alone", "--workers", "2"], "machine to itself"),
@@ -48,13 +50,15 @@ from support.paths import ROOT, environment
         ),
         (["run", "quick", "--no-such-option"], "--no-such-option"),
         (["run", "quick", "--out", ""], "empty text"),
+        (["run", "quick", "--out", __file__], "is a file, where a folder is needed: give --out"),
+        (["run", "quick", "--out", f"{__file__}/x"], "is a file, where a folder is needed"),
         (["run"], "PRESET|FILE.toml"),
         (["fly"], "fly"),
         (["status", "nowhere"], "holds no study"),
         (["tables", "nowhere"], "holds no study"),
         (["figures", "nowhere"], "holds no study"),
         (["plan", "article", "--rates", "a:b:c"], "LOW:HIGH:N"),
-        (["plan", "sizes", "--rates", "auto"], "run article (or tutorial) first"),
+        (["plan", "sizes", "--rates", "auto"], "--rates auto needs a finished grid study"),
         (["plan", "sizes", "--rates", "auto:nowhere"], "holds no study"),
         (["plan", "article", "--rates", "auto"], "name one"),
         (["claims", "nowhere"], "holds no study"),
@@ -82,6 +86,16 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(
     assert not list(tmp_path.rglob("runs.jsonl"))
 
 
+def test_a_plan_refuses_data_that_cannot_be_read(tmp_path: Path) -> None:
+    """As `run` does, since it would end so."""
+    (tmp_path / "broken.npz").write_text("no archive")
+    options = ("quick", "--dataset", tmp_path / "broken.npz")
+    plan, run = called("plan", *options), called("run", *options)
+    assert (plan.returncode, plan.stdout) == (2, "")
+    assert "it is no archive" in plan.stderr
+    assert plan.stderr == run.stderr
+
+
 def test_help_names_the_commands() -> None:
     """With no argument too."""
     for arguments in ([], ["--help"]):
@@ -104,10 +118,10 @@ def test_plan_prints_and_runs_nothing(tmp_path: Path) -> None:
     """Trials, groups, time; no folder is made."""
     answer = call("plan", "article", "--out", "study", cwd=tmp_path)
     assert answer.returncode == 0, answer.stderr
-    assert "Trials: 288 = 6 optimizers x 48 rates x 1 widths x 1 seeds" in answer.stdout
-    assert "Groups: 18 of 16 lanes, on " in answer.stdout
+    assert "Trials: 288 = 6 optimizers x 48 rates x 1 width x 1 seed\n" in answer.stdout
+    assert "\n18 groups of 16 lanes, on " in answer.stdout
     assert re.search(
-        r"^Predicted time: .* min; at most .* budget \(a guess: step times have not been "
+        r"^Predicted time: .* min; about .* budget \(a guess: step times have not been "
         r"measured here",
         answer.stdout,
         re.MULTILINE,
@@ -247,7 +261,7 @@ def test_a_busy_machine_and_a_target_out_of_reach_are_told_wherever_they_matter(
     runs = study.load(folder)
     drawn = figures.valley(runs)
     assert noise in [text.get_text() for text in drawn.texts]
-    assert any("no trial reached 99 %" in text.get_text() for text in drawn.axes[1].texts)
+    assert any("no trial reached 99" in text.get_text() for text in drawn.axes[1].texts)
     assert json.loads(called("status", folder, "--json").stdout)["busy"] == 2
     quiet = called("-q", "run", *options, "--json")
     assert json.loads(quiet.stdout)["outcomes"] == {"capped": 2}

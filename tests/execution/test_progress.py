@@ -45,6 +45,14 @@ def test_it_tells_at_once_that_trials_miss_the_target(bar: Bar) -> None:
     bar.close()
 
 
+def test_the_time_left_has_at_most_59_seconds_beside_its_minutes(bar: Bar) -> None:
+    """It is rounded before it is split; and it is an estimate, no bound."""
+    for left, told in ((179.7, "3:00"), (59.4, "0:59"), (0.2, "0:00")):
+        bar.note("training", left)
+        assert f"training, about {told} left" in str(bar.bar.postfix)
+    bar.close()
+
+
 def test_the_bar_moves_while_others_are_silent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

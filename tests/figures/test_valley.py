@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.collections import PathCollection
 
 from study import figures, tables
 from study.errors import StudyError
 from study.storage.records import Outcome
 from study.storage.store import Store
-from support.known import FRAME, SPEC, made_up, stored
+from support.known import FRAME, SPEC, made_up, sparse, stored
 from support.records import RUN
 
 
@@ -89,11 +90,31 @@ def test_widths_are_drawn_apart(folder: Path) -> None:
 def test_a_study_in_which_nothing_arrived_is_drawn_too(folder: Path) -> None:
     """An empty valley is a result."""
     runs = tables.frame([replace(run, outcome=Outcome.CAPPED) for run in made_up()])
-    (text,) = figures.valley(runs).axes[1].texts
-    assert text.get_text().startswith("no trial reached 97 % (")
-    figures.envelope(runs)
+    profile, envelope = figures.profile(runs), figures.envelope(runs)
+    for axes in (figures.valley(runs).axes[1], profile.axes[0], envelope.axes[0]):
+        (said,) = [text.get_text() for text in axes.texts if "no trial" in text.get_text()]
+        assert said.startswith("no trial reached 97\N{NO-BREAK SPACE}% (")
+        assert "(--cap\N{NO-BREAK SPACE}20)" in said  # an option stays with its value
+    shares = profile.axes[0].yaxis
+    labels = shares.get_major_formatter().format_ticks(list(shares.get_ticklocs()))
+    assert len(labels) == len(set(labels))
+    assert "fastest optimizer" not in envelope.axes[0].get_legend_handles_labels()[1]
     with pytest.raises(StudyError, match="no validation curves"):
         figures.curves(tables.curves(folder), runs)
+
+
+def test_a_study_in_which_no_rate_arrived_in_the_median_says_so() -> None:
+    """The trial that did is a dot; a legend would have nothing to name."""
+    runs = tables.frame(sparse())
+    axes = figures.valley(runs).axes[1]
+    (text,) = axes.texts
+    said = "no rate reached 97\N{NO-BREAK SPACE}% in the median of its seeds (35 capped, 1 reached)"
+    assert text.get_text().replace("\n", " ").startswith(said)
+    assert axes.get_legend() is None
+    dots = [each for each in axes.collections if isinstance(each, PathCollection)]
+    assert sum(len(np.asarray(each.get_offsets())) for each in dots) == 1
+    figures.envelope(runs)
+    figures.profile(runs)
 
 
 def test_one_rate_and_steps_as_the_only_cap_are_drawn() -> None:

@@ -10,7 +10,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from filelock import Timeout
 
+from study.machine import device
 from study.storage.store import Store
 from support.driving import SPEC, program
 from support.paths import ROOT, environment
@@ -161,3 +163,22 @@ def test_calibration_waits_for_the_device(child: Child, folder: Path, tmp_path: 
     end(holder)
     assert waiting.wait() == 0
     assert len(Store(folder).runs()) == len(SPEC)
+
+
+def test_a_job_that_waits_says_so_beside_its_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    """On standard error: `--json` leaves standard output to programs."""
+
+    class Held:
+        def acquire(self, timeout: float = -1) -> None:
+            if timeout == 0:
+                raise Timeout("held")
+
+        def release(self) -> None: ...
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(device, "_lock", lambda name: Held())
+        with device.exclusive():
+            pass
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("waiting: another timed job has ")

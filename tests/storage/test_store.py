@@ -145,7 +145,9 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     """One sentence, no traceback."""
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(StudyError, match="cannot write"),
+        pytest.raises(
+            StudyError, match="file is a file, where a folder is needed: give --out another place"
+        ),
         Store(tmp_path / "file" / "study").writing(),
     ):
         pass

@@ -9,8 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import PathCollection
 
 from study import figures, tables
 from study.errors import StudyError
@@ -106,13 +108,21 @@ def test_a_ratio_of_seconds_is_steps_times_step_time(pair: list[Path]) -> None:
 
 
 def test_valleys_are_drawn_over_each_other(pair: list[Path]) -> None:
-    """A panel an optimizer, a line a study; in seconds and in steps."""
+    """A panel an optimizer, a line a study; in seconds and in steps. What did not arrive is hollow,
+    at the budget.
+    """
     studies, _ = compare.sides(pair)
     for measure in ("seconds", "steps"):
         figure = figures.overlay({side.name: side.runs for side in studies}, measure)
         panels = [axes for axes in figure.axes if axes.get_visible()]
         assert [axes.get_title() for axes in panels] == ["SGD", "Adam"]
         assert [len(axes.get_lines()) for axes in panels] == [2, 2]
+        low, high = panels[0].get_ylim()
+        assert sum(low <= tick <= high for tick in panels[0].get_yticks()) > 2
+        hollow = [each for each in panels[0].collections if isinstance(each, PathCollection)]
+        points = [np.asarray(each.get_offsets()).tolist() for each in hollow]
+        unit = STEP_SECONDS if measure == "steps" else 1.0
+        assert points == [[[0.001, pytest.approx(cap / unit)]] for cap in (20.0, 40.0)]
     with pytest.raises(StudyError, match="unknown measure"):
         figures.overlay({}, "hours")
 

@@ -16,7 +16,9 @@ from study import tables
 from study.errors import StudyError
 from study.spec.study import StudySpec
 from study.storage.records import Checks, Outcome, Run, Spent
-from support.known import FRAME, SPEC, made_up, stored
+from study.storage.store import Store
+from study.tables.best_rates import wanted
+from support.known import FRAME, SPEC, made_up, sparse, stored
 from support.records import RUN
 
 
@@ -204,3 +206,11 @@ def test_tables_are_written_and_read_back(folder: Path) -> None:
     assert len(tables.checks(folder)) == 3 * len(SPEC)
     curves = tables.curves(folder)
     assert curves["seconds"].tolist()[:2] == [0.5, 1.0]
+
+
+def test_no_curve_is_wanted_where_no_rate_arrived_in_the_median(folder: Path) -> None:
+    """One trial of three did at a rate; of a study with a best rate each seed has a curve."""
+    assert wanted(Store(folder), sparse()) is None
+    curves = wanted(Store(folder), made_up())
+    assert curves is not None
+    assert [len(group) for group in curves.groups] == [2, 2, 2]

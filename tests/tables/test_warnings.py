@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from study import tables
 from study.storage.records import Outcome
-from support.known import made_up
+from support.known import made_up, sparse
 
 
 def test_a_study_in_which_nothing_arrived_says_why() -> None:
@@ -33,6 +33,8 @@ def test_a_study_in_which_nothing_arrived_says_why() -> None:
     ]
     assert tables.unreached(tables.frame(made_up())) == []
     assert tables.unreached(capped.iloc[:0]) == []
+    (why,) = tables.unreached(tables.frame(sparse()))
+    assert why.startswith("no rate reached 97 % in the median of its seeds (35 capped, 1 reached)")
 
 
 def test_rows_of_a_busy_machine_or_an_unknown_kind_are_said_to_be_such() -> None:

@@ -112,7 +112,7 @@ class ExpRange(Triangular):
 
 @dataclass(frozen=True, kw_only=True)
 class OneCycle(Schedule):
-    """One rise from 1 / div to the peak and one fall to 1 / div_final, then constant.
+    """A rise from 1 / div to the peak, a fall to 1 / div_final, then constant; 0: the kind's own.
 
     Args:
         steps: steps of the cycle.

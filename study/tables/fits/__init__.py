@@ -3,7 +3,8 @@
 from study.tables.fits.censored import tobit
 from study.tables.fits.line import NO_LINE, Line, least_squares, robust
 from study.tables.fits.shape import ENOUGH, shape_of, shapes
-from study.tables.fits.table import MEASURES, SIZES, lines, points, sentence
+from study.tables.fits.table import MEASURES, lines, points, sentence
+from study.tables.rows import SIZES
 
 __all__ = [
     "ENOUGH",

@@ -16,11 +16,8 @@ from study.tables.fits.censored import tobit
 from study.tables.fits.line import NO_LINE, least_squares, robust
 from study.tables.fits.shape import shape_of, shapes
 from study.tables.intervals import FEWEST_SIZES, Floats
+from study.tables.rows import SIZES
 from study.validation import choice
-
-SIZES = ("weights", "multiply_adds", "width")
-"""Measures of a model's size, n."""
-
 
 MEASURES = ("seconds", "steps", "step_seconds")
 """What may grow with n. Seconds are the product of the other two."""
