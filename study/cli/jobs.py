@@ -124,7 +124,17 @@ def _facts(spec: StudySpec, look: Outlook) -> dict[str, Any]:
         "trials": len(spec),
         "stored": len(spec) - len(todo.pending),
         "groups": [len(group) for group in todo.groups],
-        "workers": look.use.jobs,
+        "workers": look.jobs,
+        "kinds": [
+            {
+                "machine": share.crew.site.machine.name,
+                "fingerprint": share.crew.site.machine.fingerprint,
+                "software": share.crew.site.software,
+                "workers": share.crew.use.jobs,
+                "trials": len(share.plan.pending),
+            }
+            for share in look.shares
+        ],
         "uncalibrated": len(todo.uncalibrated),
         "seconds": todo.seconds,
         "at_most_seconds": todo.most_seconds,
@@ -157,13 +167,17 @@ def _described(spec: StudySpec) -> Iterator[str]:
 
 def _planned(spec: StudySpec, look: Outlook) -> Iterator[str]:
     """What is left to do, and how long it takes, line by line."""
-    todo, jobs = look.plan, look.use.jobs
+    todo, jobs = look.plan, look.jobs
     yield f"Stored: {len(spec) - len(todo.pending)}, to run: {len(todo.pending)}"
     sizes = Counter(len(group) for group in todo.groups)
     groups = ", ".join(
         f"{count} of {counted(size, 'lane')}" for size, count in sorted(sizes.items())
     )
     yield f"Groups: {groups or 'none'}, on {f'{jobs} processes' if jobs > 1 else 'one process'}"
+    if len(look.shares) > 1:
+        for share, name in zip(look.shares, look.names, strict=True):
+            trials = counted(len(share.plan.pending), "trial")
+            yield f"  {trials} by {counted(share.crew.use.jobs, 'worker')} on {name}"
     if todo.uncalibrated:
         yield f"Step times to measure first: {len(todo.uncalibrated)} (a few seconds each)"
     guess = (
