@@ -138,7 +138,8 @@ class Ray:
     def _died(self, place: str) -> WorkerDied | None:
         """The error of a task whose node is gone; None if the node is there."""
         with suppress(Exception):  # the server is gone, which `_watch` tells
-            if place not in {one.name for one in self._look()}:
+            self.seen = self._look()
+            if place not in {one.name for one in self.seen}:
                 return WorkerDied(f"the node {place} is gone")
         return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -88,7 +88,7 @@ class Workers:
 
     def _do(self, function: Callable[[], Any], place: str) -> Any:
         _me.site = self.sites[place]
-        trains = any(isinstance(one, TrainGroup) for one in getattr(function, "args", ()))
+        trains = any(isinstance(one, TrainGroup) for one in _arguments(function))
         fate = self.fates.get(place, Fate())
         if place in self.gone or (trains and self.done.get(place, 0) >= fate.dies_after):
             self.gone.add(place)
@@ -104,6 +104,13 @@ class Workers:
         self.closed = True
         for thread in self.threads.values():
             thread.shutdown(wait=True)
+
+
+def _arguments(function: Any) -> Iterator[Any]:
+    """What a call is given, also inside another call."""
+    for one in getattr(function, "args", ()):
+        yield one
+        yield from _arguments(one)
 
 
 Open = Callable[..., Workers]
