@@ -35,11 +35,8 @@ class Bar:
         distant: bool = False,
         tick: float = TICK,
     ) -> None:
-        crews = [share.crew for share in shares]
-        self.jobs = jobs_of(crews)
         self.distant = distant  # do others train, of whose checks nothing comes?
-        on = f" by {told(crews)}" if len(crews) > 1 else ""
-        self.training = f"training{on}, told when an array ends" if distant else "training"
+        self.training, self.jobs = "training", 1
         self.counts: Counter[str] = Counter()
         self.best: Run | None = None
         self.nearest: Run | None = None  # the best accuracy of the trials that did not arrive
@@ -84,6 +81,11 @@ class Bar:
 
     def start(self, shares: Sequence[Share]) -> None:
         """Training begins, or begins again: remember the budget of every pending trial."""
+        crews = [share.crew for share in shares]
+        self.jobs = jobs_of(crews)
+        if self.distant:
+            by = f" by {told(crews)}" if len(crews) > 1 else ""
+            self.training = f"training{by}, told when an array ends"
         self.arrays = {}
         self.most, self.lane, self.lefts = {}, {}, []
         for i, share in enumerate(shares):

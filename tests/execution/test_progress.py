@@ -15,6 +15,7 @@ from study.machine.facts import Site
 from study.spec.study import StudySpec
 from study.storage.calibration import Calibration
 from study.storage.records import Outcome
+from support.execution.kinds import GPU
 from support.parabola import MACHINE, calibrated
 from support.records import RUN
 
@@ -69,4 +70,17 @@ def test_the_bar_moves_while_others_are_silent(
     shown = threading.Semaphore(0)
     monkeypatch.setattr(bar.bar, "refresh", shown.release)
     assert all(shown.acquire(timeout=60) for _ in range(3))
+    bar.close()
+
+
+def test_it_says_how_many_workers_of_which_kind_train(tmp_path: Path) -> None:
+    """Where there are several kinds; what is left is that of the kind that takes longest."""
+    crews = Crew(SITE, Resources(2, 64e9)), Crew(GPU, Resources(1, 64e9, gpu=True))
+    todo = shares(tmp_path, *crews)
+    bar = Bar(len(SPEC), [], todo, enabled=True, distant=True)
+    bar.start(todo)
+    assert "training by 2 workers on test-2-cores and 1 worker on test-gpu-x1" in str(
+        bar.bar.postfix
+    )
+    assert bar.left == max(bar.lefts) < sum(bar.lefts)
     bar.close()

@@ -84,7 +84,7 @@ class Dispatcher:
             if not _fits(other.site, first.site):
                 raise StudyError(
                     f"{_described(first)} and {_described(other)} do not train one study: "
-                    "give both one --precision, or start workers that agree"
+                    "give --precision float32, or start workers that agree"
                 )
 
     def workers(self) -> list[Worker]:
@@ -148,12 +148,12 @@ class Dispatcher:
         busy = Counter(name for _, name in running.values())
         for worker in self.workers():
             name = worker.place.name
-            setting = replace(self.setting, beside=self.beside(worker))
             while busy[name] < worker.place.slots:
                 queue = queues.get(worker.site.kind) or queues.get(None)
                 if not queue:
                     break
                 index = queue.popleft()
+                setting = replace(self.setting, beside=self.beside(worker))
                 future = self._submit(partial(gather, index, tasks[index], setting), name)
                 running[future] = (index, name)
                 busy[name] += 1
@@ -182,7 +182,8 @@ class Dispatcher:
             self._leave_out(name, first_line(error))
         else:
             site = Site(Machine.from_json(facts), versions, *software)
-            self._welcome(Worker(self.places[name], site, free))
+            if name in self.places:
+                self._welcome(Worker(self.places[name], site, free))
         return None
 
     def _welcome(self, worker: Worker) -> None:
