@@ -124,7 +124,7 @@ class Pretended(ModuleType):
 
     def __init__(self, service: Workers, cpus: dict[str, int]) -> None:
         super().__init__("ray")
-        self.service, self.cpus, self.asked = service, cpus, list[tuple[str, str]]()
+        self.service, self.cpus = service, cpus
         self.over = False
 
     def init(self, address: str, **options: object) -> None:
@@ -147,18 +147,19 @@ class Pretended(ModuleType):
         ]
 
     def remote(self, call: Any) -> Any:
-        """A task, whose options are those that were given last."""
+        """A task; Ray takes its options once."""
 
         def options(**given: Any) -> Any:
             def submit(function: Any) -> Any:
                 where = given["scheduling_strategy"]
                 assert where.soft is False
+                assert (given["num_cpus"], given["num_gpus"]) == (1, 0)
                 asked = self.service.submit(partial(call, function), where.node_id)
                 return SimpleNamespace(future=lambda: told(asked))
 
-            return SimpleNamespace(options=options, remote=submit)
+            return SimpleNamespace(remote=submit)
 
-        return options()
+        return SimpleNamespace(options=options)
 
 
 def told(asked: Future[Any]) -> Future[Any]:

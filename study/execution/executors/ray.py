@@ -61,9 +61,12 @@ class Ray:
             self.close()
             raise
         self.seen = self._look()
-        self.task = ray.remote(_call).options(
-            num_cpus=1, num_gpus=int(self._kind() == "GPU"), max_retries=TRIES
-        )
+        self.task = ray.remote(_call)
+        self.needs = {
+            "num_cpus": 1,
+            "num_gpus": int(self._kind() == "GPU"),
+            "max_retries": TRIES,
+        }
         self.waiting: set[Future[Any]] = set()
         self.over = threading.Event()
         for watch in (self._watch, self._watch_nodes):
@@ -118,7 +121,7 @@ class Ray:
         self.waiting.add(future)
         future.add_done_callback(self.waiting.discard)
         where = NodeAffinitySchedulingStrategy(node_id=place, soft=False)
-        asked = self.task.options(scheduling_strategy=where).remote(function)
+        asked = self.task.options(**self.needs, scheduling_strategy=where).remote(function)
 
         def settle(done: Any) -> None:
             with suppress(InvalidStateError):
