@@ -64,7 +64,7 @@ def main() -> None:
             spec.trials(),
             set(),
             times,
-            driver.outlook(Request(spec, store.folder, arguments.workers)).use,
+            driver.outlook(Request(spec, store.folder, arguments.workers)).crews[0].use,
         )
         planning = time.perf_counter() - begun
         driver.run(

@@ -130,7 +130,17 @@ def _facts(job: Job, look: Outlook) -> dict[str, Any]:
         "trials": look.trials,
         "stored": look.trials - len(todo.pending),
         "groups": [len(group) for group in todo.groups],
-        "workers": look.use.jobs,
+        "workers": look.jobs,
+        "kinds": [
+            {
+                "machine": share.crew.site.machine.name,
+                "fingerprint": share.crew.site.machine.fingerprint,
+                "software": share.crew.site.software,
+                "workers": share.crew.use.jobs,
+                "trials": len(share.plan.pending),
+            }
+            for share in look.shares
+        ],
         "uncalibrated": len(todo.uncalibrated),
         "seconds": todo.seconds,
         "at_most_seconds": todo.most_seconds,
@@ -165,7 +175,7 @@ def _planned(job: Job, look: Outlook) -> Iterator[str]:
     """What is left to do, and how long it takes, line by line."""
     from study.execution.planning.shards import described
 
-    todo, jobs = look.plan, look.use.jobs
+    todo, jobs = look.plan, look.jobs
     if job.means.shard:
         yield described(job.spec, job.means.shard)
     yield f"Stored: {look.trials - len(todo.pending)}, to run: {len(todo.pending)}"
@@ -176,6 +186,10 @@ def _planned(job: Job, look: Outlook) -> Iterator[str]:
     )
     if groups:
         yield f"{groups}, on {f'{jobs} processes' if jobs > 1 else 'one process'}"
+    if len(look.shares) > 1:
+        for share, name in zip(look.shares, look.names, strict=True):
+            trials = counted(len(share.plan.pending), "trial")
+            yield f"  {trials} by {counted(share.crew.use.jobs, 'worker')} on {name}"
     if todo.uncalibrated:
         yield f"Step times to measure first: {len(todo.uncalibrated)} (a few seconds each)"
     guess = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +12,10 @@ from study.execution.executors.base import Checked, Drawn, Event, Executor, Trai
 from study.execution.executors.opening import open_executor
 from study.execution.executors.source import Source
 from study.execution.measuring import add_sizes, measure_missing, probe
-from study.execution.notes import busy, changes
+from study.execution.notes import busy, changes, mixture
 from study.execution.planning.plan import Plan
-from study.execution.planning.resources import Resources
+from study.execution.planning.resources import Crew
+from study.execution.planning.shares import Share, jobs_of, labels, together
 from study.execution.progress import Bar
 from study.execution.request import Request
 from study.execution.study_folder import OpenStudy, claim, folder_of, open_study
@@ -32,17 +33,41 @@ Warn = Callable[[list[str]], None]
 
 @dataclass(frozen=True)
 class Outlook:
-    """What `run` would do now: the plan, the step times it rests on, and the stored runs.
+    """What `run` would do now.
 
-    `trials` counts the trials of the study, or of the share of it that is asked for.
+    Args:
+        shares: what the workers of each kind would train.
+        times: the step times that it rests on.
+        stored: the stored runs.
+        folder: the study's folder.
+        trials: the number of trials of the study, or of the shard of it that is asked for.
     """
 
-    plan: Plan
+    shares: Sequence[Share]
     times: Calibration
-    use: Resources
     stored: list[Run]
     folder: Path
     trials: int
+
+    @property
+    def plan(self) -> Plan:
+        """All shares as one plan."""
+        return together(self.shares)
+
+    @property
+    def crews(self) -> list[Crew]:
+        """Who would train: the workers of each kind."""
+        return [share.crew for share in self.shares]
+
+    @property
+    def names(self) -> list[str]:
+        """What tells their kinds apart."""
+        return labels([crew.site for crew in self.crews])
+
+    @property
+    def jobs(self) -> int:
+        """Workers of all kinds."""
+        return jobs_of(self.crews)
 
 
 def outlook(request: Request, warn: Warn = lambda sentences: None) -> Outlook:
@@ -56,10 +81,10 @@ def outlook(request: Request, warn: Warn = lambda sentences: None) -> Outlook:
     stopwatch = Stopwatch()
     source = Source(request.spec.dataset, request.engine, stopwatch)
     with closing(open_executor(request, source, stopwatch, warn)) as executor:
-        study = open_study(request, executor.site)
-        use = executor.limits(study.spec, study.pending)
-        todo, folder = study.plan(use), study.store.folder
-        return Outlook(todo, study.times, use, study.stored, folder, len(study.trials))
+        study = open_study(request, executor.sites)
+        crews = executor.crews(study.spec, study.pending)
+        plans, folder = study.plan(crews), study.store.folder
+        return Outlook(plans, study.times, study.stored, folder, len(study.trials))
 
 
 def run(request: Request, *, warn: Warn = lambda sentences: None, progress: bool = True) -> Path:
@@ -92,19 +117,21 @@ def run(request: Request, *, warn: Warn = lambda sentences: None, progress: bool
         executor = open_executor(request, source, stopwatch, warn)
         stack.callback(executor.close)
         if store is None:
-            store = Store(folder_of(request.spec, None, executor.site))
+            store = Store(folder_of(request.spec, None, executor.sites[0]))
             stack.enter_context(store.writing())
         if request.repair:
             moved = store.set_aside().items()
             warn([f"lines that could not be read, moved to {path}: {n}" for path, n in moved])
-        study = open_study(request, executor.site)
+        study = open_study(request, executor.sites)
         warn(changes(study))
         claim(study, digest)
-        use = executor.limits(study.spec, study.pending)
-        todo = study.plan(use)
-        bar = Bar(len(study.trials), study.ended, todo, use, progress, executor.distant)
+        crews = executor.crews(study.spec, study.pending)
+        warn(mixture(study, crews))
+        shares = study.plan(crews)
+        todo = together(shares)
+        bar = Bar(len(study.trials), study.ended, shares, progress, executor.distant)
         stack.enter_context(closing(bar))
-        spending = Spending(store, stopwatch, use.jobs)
+        spending = Spending(store, stopwatch, jobs_of(crews))
         stack.callback(spending.write)
         alone = study.spec.mode == "alone" and todo.pending
         if request.patience and (todo.uncalibrated or todo.unprobed or alone):
@@ -112,22 +139,28 @@ def run(request: Request, *, warn: Warn = lambda sentences: None, progress: bool
         with stopwatch.part("calibrate"):
             warn(measure_missing(study.times, todo.uncalibrated, executor, request.patience, bar))
             warn(busy(study.times, todo.pending))
-            for trial, sizes in study.plan(use).unprobed.items():
-                bar.note("measuring array sizes")
-                add_sizes(study.times, trial, probe(executor, trial, sizes), use.jobs)
+            for share in study.plan(crews):
+                for trial, sizes in share.plan.unprobed.items():
+                    bar.note("measuring array sizes")
+                    found = probe(executor, trial, sizes, share.crew)
+                    add_sizes(share.times, trial, found, share.crew.use.jobs)
 
         def ended(run: Run) -> None:
             study.stored.append(run)
             spending.write(least=SPENT_EVERY)
 
+        def replan() -> list[Share]:
+            return study.plan(executor.crews(study.spec, study.pending))
+
         context = Context(
             study.spec.name,
             study.site,
-            use.jobs,
+            jobs_of(crews),
             silence=request.silence,
-            reference=study.reference if study.times.clock else None,
+            reference=study.reference,
         )
-        parts = train_pending(store, study.plan(use), study.times, executor, context, bar, ended)
+        shares = study.plan(crews)
+        parts = train_pending(store, shares, executor, context, bar, ended, replan)
         spending.in_workers.update(parts)
         if request.whole:  # the best rates are those of the whole study
             _draw_curves(study, executor, bar)
@@ -152,6 +185,7 @@ def _draw_curves(study: OpenStudy, executor: Executor, bar: Bar) -> None:
             rows.extend({**row, "fingerprint": mine} for row in event.rows)
 
     seconds = tuple(wanted.step_seconds)
-    tasks = [TrainCurves(tuple(group), seconds, wanted.span) for group in wanted.groups]
+    kind = study.site.kind
+    tasks = [TrainCurves(tuple(group), seconds, wanted.span, kind) for group in wanted.groups]
     executor.run(tasks, receive)
     study.store.write_curves(rows)

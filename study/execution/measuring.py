@@ -19,6 +19,7 @@ from study.execution.executors.local import Local
 from study.execution.executors.source import Source
 from study.execution.notes import busy
 from study.execution.planning.estimates import measuring_seconds
+from study.execution.planning.resources import Crew
 from study.execution.progress import StepTimesBar
 from study.execution.request import Request
 from study.spec.trial import Trial
@@ -72,7 +73,8 @@ def measure_missing(
 
     about = sum(map(measuring_seconds, trials))
     watch.note(f"measuring {counted(len(trials), 'step time')} alone, about {about:.0f} s")
-    executor.exclusive(TimeSteps(tuple(trials), patience if executor.distant else 0.0), receive)
+    patience = patience if executor.distant else 0.0
+    executor.exclusive(TimeSteps(tuple(trials), patience, times.kind), receive)
     return times.take(trials, [found[i] for i in range(len(trials))])
 
 
@@ -101,10 +103,18 @@ def measure_here(
     return [*said, *busy(times, trials)]
 
 
-def probe(runner: Runner, trial: Trial, sizes: Sequence[int]) -> dict[int, Rounds]:
+def probe(
+    runner: Runner, trial: Trial, sizes: Sequence[int], crew: Crew | None = None
+) -> dict[int, Rounds]:
     """Time a lane's step in arrays of each size, on all workers at once: so they will train.
 
     The rounds of all workers are put together; the load is that of the busiest.
+
+    Args:
+        runner: who times.
+        trial: whose step.
+        sizes: of the arrays.
+        crew: which of the runner's workers, all of them if None.
     """
     found: dict[int, list[Rounds]] = {}
 
@@ -113,7 +123,8 @@ def probe(runner: Runner, trial: Trial, sizes: Sequence[int]) -> dict[int, Round
             for size, rounds in event.rounds.items():
                 found.setdefault(size, []).append(rounds)
 
-    runner.run([ProbeSizes(trial, tuple(sizes))] * runner.jobs, receive)
+    kind, jobs = (crew.site.kind, crew.use.jobs) if crew else (None, runner.jobs)
+    runner.run([ProbeSizes(trial, tuple(sizes), kind)] * jobs, receive)
     return {
         size: Rounds(
             [value for one in some for value in one.seconds],

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from study.execution.planning.resources import Crew
+from study.execution.planning.shares import told
 from study.execution.study_folder import OpenStudy
 from study.machine.versions import ONEDNN
 from study.spec.trial import Trial
@@ -37,6 +39,16 @@ def busy(times: Calibration, trials: Sequence[Trial]) -> list[str]:
         f"these trials may be too long{factor}; their steps are right. --wait-quiet SECONDS "
         "waits for a quiet machine, and calibrate "
         "--again takes another reading later"
+    ]
+
+
+def mixture(study: OpenStudy, crews: Sequence[Crew]) -> list[str]:
+    """A sentence where workers of several kinds train: how many of which, and whose seconds."""
+    if len(crews) < 2:
+        return []
+    return [
+        f"this study trains by {told(crews)}: all take as many steps as {study.reference} would, "
+        "by whose step times seconds count"
     ]
 
 

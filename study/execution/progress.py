@@ -11,10 +11,8 @@ from collections.abc import Sequence
 from tqdm import tqdm
 
 from study.execution.planning.array_sizes import lane_seconds, most_seconds
-from study.execution.planning.plan import Plan
-from study.execution.planning.resources import Resources
+from study.execution.planning.shares import Share, jobs_of, told
 from study.spec.trial import Trial
-from study.storage.calibration import Calibration
 from study.storage.records import Outcome, Run
 from study.training.loop import Progress
 from study.words import counted
@@ -32,19 +30,20 @@ class Bar:
         self,
         total: int,
         stored: Sequence[Run],
-        todo: Plan,
-        use: Resources,
+        shares: Sequence[Share],
         enabled: bool,
         distant: bool = False,
         tick: float = TICK,
     ) -> None:
-        self.use = use
         self.distant = distant  # do others train, of whose checks nothing comes?
+        self.training, self.jobs = "training", 1
         self.counts: Counter[str] = Counter()
         self.best: Run | None = None
         self.nearest: Run | None = None  # the best accuracy of the trials that did not arrive
-        self.most: dict[str, float] = {}  # the longest that each pending trial can take
-        self.left = 0.0  # their sum
+        self.most: dict[
+            str, tuple[int, float]
+        ] = {}  # the share of each pending trial, and the longest that it can take
+        self.lefts = [0.0]  # their sum in each share
         self.lane: dict[str, float] = {}  # seconds a lane's step that those rest on
         self.arrays: dict[
             int, tuple[Progress, Trial]
@@ -52,7 +51,7 @@ class Bar:
         self.assumed, self.seconds = 0.0, 0.0  # of the steps taken so far
         self.bar = tqdm(
             total=total,
-            initial=total - len(todo.pending),
+            initial=total - sum(len(share.plan.pending) for share in shares),
             disable=not enabled,
             bar_format="{n_fmt}/{total_fmt} trials {percentage:3.0f}%|{bar:20}| {elapsed}{postfix}",
             # Without a terminal every refresh is a line of a log.
@@ -75,18 +74,30 @@ class Bar:
         """The step times are being measured."""
         self.note(f"measuring step times alone, {done}/{total}")
 
-    def start(self, todo: Plan, times: Calibration) -> None:
+    @property
+    def left(self) -> float:
+        """The longest that training can still take: the shares train beside each other."""
+        return max(self.lefts)
+
+    def start(self, shares: Sequence[Share]) -> None:
         """Training begins, or begins again: remember the budget of every pending trial."""
+        crews = [share.crew for share in shares]
+        self.jobs = jobs_of(crews)
+        if self.distant:
+            by = f" by {told(crews)}" if len(crews) > 1 else ""
+            self.training = f"training{by}, told when an array ends"
         self.arrays = {}
-        self.most = {trial.id: most_seconds(trial, times, self.use) for trial in todo.pending}
-        self.lane = {
-            trials[0].id: lane_seconds(trials[0], times, self.use) for trials in todo.groups
-        }
-        self.left = sum(self.most.values())
-        if todo.pending:
-            self.note(
-                "training, told when an array ends" if self.distant else "compiling", self.left
-            )
+        self.most, self.lane, self.lefts = {}, {}, []
+        for i, share in enumerate(shares):
+            times, use = share.times, share.crew.use
+            most = {trial.id: most_seconds(trial, times, use) for trial in share.plan.pending}
+            self.most |= {id_: (i, seconds) for id_, seconds in most.items()}
+            self.lefts.append(sum(most.values()))
+            self.lane |= {
+                trials[0].id: lane_seconds(trials[0], times, use) for trials in share.plan.groups
+            }
+        if self.most:
+            self.note(self.training if self.distant else "compiling", self.left)
 
     def step(self, array: int, progress: Progress, trials: Sequence[Trial]) -> None:
         """An array of the study has come to a check."""
@@ -95,7 +106,7 @@ class Bar:
         if not progress.alive:
             del self.arrays[array]
         self.assumed += first.check_every * max(1, len(progress.alive)) * self.lane[first.id]
-        self.seconds += progress.seconds / self.use.jobs
+        self.seconds += progress.seconds / self.jobs
         pace = self.seconds / self.assumed if first.mode == "array" else 1.0
         done = sum(
             self.lane[of.id] * look.step * len(look.alive) for look, of in self.arrays.values()
@@ -111,14 +122,12 @@ class Bar:
 
     def ended(self, run: Run) -> None:
         """A trial has ended."""
-        self.left -= self.most.pop(run.id, 0.0)
+        i, seconds = self.most.pop(run.id, (0, 0.0))
+        self.lefts[i] -= seconds
         self._count(run)
         self.bar.update(1)
         if not self.arrays:
-            self.note(
-                "training, told when an array ends" if self.distant else "training",
-                max(0.0, self.left),
-            )
+            self.note(self.training, max(0.0, self.left))
 
     def note(self, doing: str, left: float | None = None) -> None:
         """Say what is happening and how long it can still take."""

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from study import tables
 from study.errors import StudyError
-from study.execution.planning.plan import Plan, plan
-from study.execution.planning.resources import Resources
+from study.execution.planning.resources import Crew
 from study.execution.planning.shards import share
+from study.execution.planning.shares import Share, shared_out
 from study.execution.request import Request
 from study.machine.facts import Site
 from study.machine.here import this_machine, this_site
@@ -119,10 +119,11 @@ class OpenStudy:
     Attributes:
         store: the folder, open for writing where something is to be trained.
         spec: the study.
-        trials: those of its trials that this run is to train: all, or a share.
-        site: where its trials train.
+        trials: those of its trials that this run is to train: all, or a shard.
+        site: where its trials train, and step times are measured; of several kinds of workers, the
+            reference's where it is among them.
         stored: the runs on the disk, those of failed trials left out where they train again.
-        times: step times.
+        times: the site's step times.
         reference: whose step times turn the cap into steps.
     """
 
@@ -134,9 +135,18 @@ class OpenStudy:
     times: Calibration
     reference: Reference
 
-    def plan(self, use: Resources) -> Plan:
-        """What is still to train, and how."""
-        return plan(self.trials, {run.id for run in self.stored}, self.times, use)
+    def plan(self, crews: Sequence[Crew]) -> list[Share]:
+        """What is still to train, and how: a share for the workers of each kind."""
+        stored = {run.id for run in self.stored}
+        pending = [trial for trial in self.trials if trial.id not in stored]
+        return shared_out(pending, [(crew, self.times_of(crew.site)) for crew in crews])
+
+    def times_of(self, site: Site) -> Calibration:
+        """The step times of the kind of a site, and those by which its trials' seconds count."""
+        if site.kind == self.times.kind:
+            return self.times
+        clock = self.times.clock or Clock(self.reference, self.times.times)
+        return Calibration(self.times.paths, site.machine, site.software, clock=clock)
 
     @property
     def pending(self) -> int:
@@ -151,17 +161,20 @@ class OpenStudy:
         return [run for run in self.stored if run.id in ids]
 
 
-def open_study(request: Request, site: Site) -> OpenStudy:
+def open_study(request: Request, sites: Sequence[Site]) -> OpenStudy:
     """The study that a request names, in its folder; nothing is written.
+
+    Args:
+        request: the study, and how it is to be trained.
+        sites: where its trials may train, a site for each kind.
 
     Raises:
         StudyError: the folder holds another study, one of another reference or of an engine that
             does not pool, or lacks step times of the reference that are needed.
     """
-    store = Store(folder_of(request.spec, request.out, site))
+    store = Store(folder_of(request.spec, request.out, sites[0]))
     stored = store.runs()
-    _belongs(store, stored, request.spec, site)
-    mine = Reference(site.machine.name, site.machine.fingerprint, site.software)
+    _belongs(store, stored, request.spec, sites[0])
     there = store.reference(stored)
     asked = reference_of(Path(request.reference)) if request.reference is not None else None
     if there and asked and asked.kind != there.kind:
@@ -169,7 +182,10 @@ def open_study(request: Request, site: Site) -> OpenStudy:
             f"{store.folder} counts seconds by {there}, and --reference {request.reference} would "
             f"count them by {asked}: leave it out, or give another --out"
         )
-    reference = there or asked or mine
+    wanted = there or asked
+    site = next((site for site in sites if wanted and site.kind == wanted.kind), sites[0])
+    mine = Reference(site.machine.name, site.machine.fingerprint, site.software)
+    reference = wanted or mine
     clock = None
     if reference.kind != mine.kind and request.spec.mode == "array":
         files = _step_time_files(store.folder, request.out is None)

@@ -6,8 +6,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from study.errors import StudyError
-from study.execution.executors.base import Checked, Ended, Event, Executor, Hung, Spent, TrainGroup
+from study.execution.executors.base import (
+    Checked,
+    Ended,
+    Event,
+    Executor,
+    Hung,
+    Spent,
+    TrainGroup,
+    WorkersGone,
+)
 from study.execution.planning.plan import Plan
+from study.execution.planning.shares import Share
 from study.execution.progress import Bar
 from study.spec.trial import Trial
 from study.storage.calibration import Calibration
@@ -18,23 +28,24 @@ from study.training.group import Context
 
 def train_pending(
     store: Store,
-    todo: Plan,
-    times: Calibration,
+    shares: Sequence[Share],
     executor: Executor,
     context: Context,
     bar: Bar,
     ended: Callable[[Run], None] = lambda run: None,
+    replan: Callable[[], Sequence[Share]] | None = None,
 ) -> dict[str, float]:
-    """Train what the plan holds into the store, each run on the disk before the next is awaited.
+    """Train what the shares hold into the store, each run on the disk before the next is awaited.
 
     Args:
         store: open for writing.
-        todo: the plan; the step times of its trials are known.
-        times: step times, and whether they were measured on a quiet machine.
+        shares: what the workers of each kind are to train; the step times by which its trials count
+            are known.
         executor: who trains.
-        context: what every run records.
+        context: what every run records beside its worker.
         bar: shows how far it is.
         ended: called after each run is stored.
+        replan: shares out what is left when the workers of a kind are gone.
 
     Returns:
         Seconds of other processes, by part.
@@ -42,55 +53,68 @@ def train_pending(
     Raises:
         StudyError: a step time is not known, or workers died.
     """
-    books = _Books(store, times, bar, ended)
-    while todo.groups:
-        bar.start(todo, times)
-        tasks = [TrainGroup(group, step_times_of(group, times), context) for group in todo.groups]
-        books.groups = todo.groups
+    books = _Books(store, bar, ended)
+    while any(share.plan.groups for share in shares):
+        bar.start(shares)
+        tasks = [task for share in shares for task in _tasks(share, context)]
+        books.groups = [(group, share) for share in shares for group in share.plan.groups]
         try:
             executor.run(tasks, books.enter)
             break
+        except WorkersGone as gone:
+            if replan is None:
+                raise
+            shares = replan()
+            bar.say(f"{gone.which}: its trials are shared out among those who are left")
+            continue
         except StudyError:
             if not books.hung:
                 raise
         alone = books.to_try_alone()
         again = f", and {len(alone)} trials are tried again alone" if alone else ""
         bar.say(f"no check in {context.silence:g} s: a worker was ended{again}")
-        todo = _without(todo, books.done, alone)
+        shares = [replace(share, plan=_without(share.plan, books.done, alone)) for share in shares]
     return books.parts
+
+
+def _tasks(share: Share, context: Context) -> list[TrainGroup]:
+    """A share's groups, as tasks for workers of its kind."""
+    here = replace(context, site=share.crew.site, jobs=share.crew.use.jobs)
+    return [
+        TrainGroup(group, step_times_of(group, share.times), here) for group in share.plan.groups
+    ]
 
 
 class _Books:
     """Stores what the events of training groups tell, and remembers what hung."""
 
-    def __init__(
-        self, store: Store, times: Calibration, bar: Bar, ended: Callable[[Run], None]
-    ) -> None:
-        self.store, self.times, self.bar, self.ended = store, times, bar, ended
-        self.groups: Sequence[tuple[Trial, ...]] = ()
+    def __init__(self, store: Store, bar: Bar, ended: Callable[[Run], None]) -> None:
+        self.store, self.bar, self.ended = store, bar, ended
+        self.groups: Sequence[tuple[tuple[Trial, ...], Share]] = ()
         self.parts: dict[str, float] = {}
         self.done: set[str] = set()
         self.hung: list[Run] = []
 
     def enter(self, index: int, event: Event) -> None:
         """Take down an event of the group at `index`."""
+        trials, share = self.groups[index]
         match event:
             case Checked(progress):
-                self.bar.step(index, progress, self.groups[index])
+                self.bar.step(index, progress, trials)
             case Ended(run, finish):
-                self._store(run, finish)
+                self._store(run, finish, share.times)
             case Hung(run):
                 self.hung.append(run)
                 # Do not store the hang of an array: one of its trials may have caused it.
                 if run.lanes == 1:
-                    self._store(run, None)
+                    self._store(run, None, share.times)
             case Spent(seconds):
                 for name, value in seconds.items():
                     self.parts[name] = self.parts.get(name, 0.0) + value
 
-    def _store(self, run: Run, finish: Finish | None) -> None:
+    def _store(self, run: Run, finish: Finish | None, times: Calibration) -> None:
         if run.seconds_source == "reconstructed":
-            run = replace(run, quiet=self.times.counted_quiet(run.trial))
+            run = replace(run, quiet=times.counted_quiet(run.trial))
         self.store.append(run, finish)
         self.done.add(run.id)
         self.bar.ended(run)
@@ -104,12 +128,13 @@ class _Books:
 
 
 def _without(todo: Plan, done: set[str], alone: Sequence[Trial]) -> Plan:
-    """The plan without the trials that are done; those of `alone` are groups of their own."""
+    """The plan without the trials that are done; its own of `alone` are groups of their own."""
+    mine = set(todo.pending)
     rest = [
         tuple(trial for trial in trials if trial.id not in done and trial not in alone)
         for trials in todo.groups
     ]
-    groups = (*filter(None, rest), *((trial,) for trial in alone))
+    groups = (*filter(None, rest), *((trial,) for trial in alone if trial in mine))
     pending = tuple(trial for trials in groups for trial in trials)
     return replace(todo, groups=groups, pending=pending)
 

@@ -111,6 +111,10 @@ class Machine:
         return msgspec.convert(row, Machine)
 
 
+Kind = tuple[str, str]
+"""What step times depend on: a machine's fingerprint, and engine, version and precision."""
+
+
 @dataclass(frozen=True)
 class Site:
     """Where trials train.
@@ -133,7 +137,7 @@ class Site:
         return software(self.engine, self.versions, self.precision)
 
     @property
-    def kind(self) -> tuple[str, str]:
+    def kind(self) -> Kind:
         """What step times depend on: the machine's fingerprint and the software."""
         return self.machine.fingerprint, self.software
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from study.machine.facts import Machine
+from study.machine.facts import Kind, Machine
 from study.spec.trial import Trial
 from study.storage import jsonl
 from study.storage.reference import Clock
@@ -52,13 +52,18 @@ class Calibration:
         for path in reversed(self.paths):
             self._keep(time_ for time_ in read(path) if self._mine(time_))
 
+    @property
+    def kind(self) -> Kind:
+        """Whose step times these are, as `Site.kind`."""
+        return self.machine.fingerprint, self.software
+
     def _keep(self, times: Iterable[StepTime]) -> None:
         known = set(self.readings)
         self.readings += [time_ for time_ in times if time_ not in known]
         self.times = selected(self.readings)
 
     def _mine(self, time_: StepTime) -> bool:
-        return time_.fingerprint == self.machine.fingerprint and time_.software == self.software
+        return (time_.fingerprint, time_.software) == self.kind
 
     def seconds(self, trial: Trial) -> float | None:
         """The trial's step time alone; None if it has not been measured."""

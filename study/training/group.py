@@ -39,7 +39,7 @@ class Context:
         jobs: processes that train at once.
         device: the device, where there are several.
         silence: seconds without a check after which a group counts as hung, see `train`.
-        reference: whose step times the trials are given, where that is another machine.
+        reference: whose step times the trials are given; rows name it where it is of another kind.
     """
 
     study: str
@@ -74,7 +74,7 @@ class Context:
         measured = step_seconds is None
         if measured and values.get("steps"):
             step_seconds = values["seconds"] / values["steps"]
-        if self.reference and not measured:
+        if self.reference and self.reference.kind != self.site.kind and not measured:
             values |= {
                 "reference": self.reference.fingerprint,
                 "reference_machine": self.reference.machine,

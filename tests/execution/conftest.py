@@ -9,6 +9,7 @@ import pytest
 
 from support.driving import SPEC, Results, results, run
 from support.execution.clusters import Dask
+from support.execution.kinds import workers as workers
 
 
 @pytest.fixture

@@ -81,9 +81,9 @@ def test_a_study_takes_the_reference_that_is_named(tmp_path: Path) -> None:
     driver.run(replace(request, reference=None), progress=False)
     mine = run(CAPPED, tmp_path / "mine")
     with pytest.raises(StudyError, match=r"counts seconds by .*, and --reference .* leave it out"):
-        open_study(replace(request, out=mine.folder), this_site())
+        open_study(replace(request, out=mine.folder), [this_site()])
     with pytest.raises(StudyError, match="holds no step times"):
-        open_study(replace(request, out=tmp_path / "new", reference=tmp_path), this_site())
+        open_study(replace(request, out=tmp_path / "new", reference=tmp_path), [this_site()])
 
 
 def test_a_step_time_of_the_reference_that_is_missing_is_told(tmp_path: Path) -> None:

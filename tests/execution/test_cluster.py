@@ -34,8 +34,8 @@ def test_a_cluster_of_this_machine_listens_to_this_machine_alone() -> None:
         ]
         listening = {socket.laddr.ip for socket in sockets if socket.status == psutil.CONN_LISTEN}
         assert listening == {"127.0.0.1"}
-        assert crew.jobs == crew.service.beside == 2
-        assert crew.site == this_site()
+        assert crew.jobs == crew.dispatcher.beside(crew.dispatcher.workers()[0]) == 2
+        assert [site.kind for site in crew.sites] == [this_site().kind]
     finally:
         crew.close()
 
@@ -87,7 +87,7 @@ def test_a_worker_on_another_machine_is_refused() -> None:
     """Before it trains: its seconds would not be the study's."""
     context = Context("s", replace(this_site(), machine=MACHINE), 1)
     with pytest.raises(
-        StudyError, match=f"than the study \\({MACHINE.name}, fingerprint {MACHINE.fingerprint}"
+        StudyError, match=f"planned for \\({MACHINE.name}, fingerprint {MACHINE.fingerprint}"
     ):
         tasks.work(
             TrainGroup(tuple(SPEC.trials()[:1]), (0.1,), context),

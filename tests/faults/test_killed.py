@@ -151,7 +151,7 @@ def test_a_machine_changed_under_a_study(tmp_path: Path, whole: Store, tally: Ta
             path.write_text(text.replace(f'"machine": "{mine.name}"', '"machine": "other"'))
         there = store.runs_path.read_text()
         said = changes(
-            study_folder.open_study(Request(SMALL, store.folder, factory=engine), this_site())
+            study_folder.open_study(Request(SMALL, store.folder, factory=engine), [this_site()])
         )
         assert said[0].startswith("seconds count by the step times of other (00000000")
         gone += lost(run(SMALL, store.folder), whole)
@@ -173,7 +173,7 @@ def test_a_machine_changed_under_a_study(tmp_path: Path, whole: Store, tally: Ta
     for path in (store.runs_path, store.spec_path):
         text = path.read_text().replace("00000000", mine.fingerprint)
         path.write_text(re.sub(r'("tensorflow": "|tensorflow )2', r"\g<1>1", text))
-    study = study_folder.open_study(Request(SMALL, store.folder, factory=engine), this_site())
+    study = study_folder.open_study(Request(SMALL, store.folder, factory=engine), [this_site()])
     assert any("ran on tensorflow 1." in sentence for sentence in changes(study))
     store.runs_path.write_text("".join(store.runs_path.read_text().splitlines(keepends=True)[:20]))
     run(SMALL, store.folder)

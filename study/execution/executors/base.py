@@ -16,8 +16,9 @@ import msgspec
 
 from study.data.images import Images
 from study.engines.learner import Engine
-from study.execution.planning.resources import Resources
-from study.machine.facts import Site
+from study.errors import StudyError
+from study.execution.planning.resources import Crew
+from study.machine.facts import Kind, Site
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
 from study.storage.records import Finish, Run
@@ -30,10 +31,13 @@ EngineFactory = Callable[[Images], Engine]
 
 @dataclass(frozen=True)
 class TimeSteps:
-    """Time a step of each trial alone, once the machine is quiet or `patience` seconds are over."""
+    """Time a step of each trial alone, once the machine is quiet or `patience` seconds are over; on
+    a machine of this kind, if one is named.
+    """
 
     trials: tuple[Trial, ...]
     patience: float = 0.0
+    kind: Kind | None = None
 
 
 @dataclass(frozen=True)
@@ -42,15 +46,23 @@ class ProbeSizes:
 
     trial: Trial
     sizes: tuple[int, ...]
+    kind: Kind | None = None
 
 
 @dataclass(frozen=True)
 class TrainGroup:
-    """Train the trials as one array; `step_seconds` is None in mode alone."""
+    """Train the trials as one array, at a site of the context's kind; `step_seconds` is None in
+    mode alone.
+    """
 
     trials: tuple[Trial, ...]
     step_seconds: tuple[float, ...] | None
     context: Context
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of machine that the array was made for."""
+        return self.context.site.kind
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,7 @@ class TrainCurves:
     trials: tuple[Trial, ...]
     step_seconds: tuple[float, ...]
     span: float
+    kind: Kind | None = None
 
 
 Task = TimeSteps | ProbeSizes | TrainGroup | TrainCurves
@@ -118,7 +131,10 @@ Receive = Callable[[int, Event], None]
 class Runner(Protocol):
     """Processes that do tasks, `jobs` of them at the same time."""
 
-    jobs: int
+    @property
+    def jobs(self) -> int:
+        """How many."""
+        ...
 
     def run(self, tasks: Sequence[Task], receive: Receive) -> None:
         """Do the tasks and call `receive` here for every event, as they come.
@@ -129,15 +145,34 @@ class Runner(Protocol):
         ...
 
 
-class Executor(Runner, Protocol):
-    """Who does tasks, on machines of one kind, `site`."""
+class WorkersGone(StudyError):
+    """The workers of one kind of machine are gone, and others are left."""
 
-    site: Site
+    def __init__(self, which: str) -> None:
+        super().__init__(
+            f"{which}: what had ended is stored; run the same command to go on with those who are "
+            "left"
+        )
+        self.which = which
+
+
+class Executor(Runner, Protocol):
+    """Who does tasks, on machines of one kind or of several.
+
+    `run` may raise `WorkersGone` once all is done that the workers who are left could do.
+    """
+
     distant: bool
     """Whether a group's events come when it has ended, and not at once."""
 
-    def limits(self, spec: StudySpec, pending: int) -> Resources:
-        """What a run of `pending` trials may use; settles `jobs`.
+    @property
+    def sites(self) -> Sequence[Site]:
+        """One for each kind; the first is whose step times count where nothing else says so."""
+        ...
+
+    def crews(self, spec: StudySpec, pending: int) -> Sequence[Crew]:
+        """Who may train `pending` trials: those of each kind, and what they may use. Settles
+        `jobs`.
 
         Raises:
             StudyError: the workers, the memory or the watch over hangs make no sense there.

@@ -5,14 +5,21 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from typing import Any
 
 from study.errors import StudyError, first_line
-from study.execution.executors.service import ARRIVAL, GRACE, _await, _checked, _missing
+from study.execution.executors.service import (
+    ARRIVAL,
+    GRACE,
+    Place,
+    WorkerDied,
+    _await,
+    _checked,
+    _missing,
+)
 from study.machine.here import this_site
 
 
@@ -52,7 +59,7 @@ class Dask:
         ):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self.cluster: Any = None
-        self.waiting: set[Future[Any]] = set()
+        self.waiting: dict[Future[Any], str] = {}  # and the worker that each waits for
         if address is None:
             machine = this_site().machine
             workers = workers or len(machine.gpus) or machine.cores
@@ -82,34 +89,36 @@ class Dask:
         except BaseException:
             self.close()
             raise
-        self.jobs = len(threads)
-        self.beside = max(Counter(worker.rpartition(":")[0] for worker in threads).values())
+        self.threads = threads
         threading.Thread(target=self._watch, daemon=True).start()
 
     def _watch(self) -> None:
-        """Close the client, which ends every wait, when its workers are gone and no others come:
-        the scheduler would wait for ever.
+        """Look who is there. What is waited for of a worker that is gone fails: the scheduler would
+        wait for ever. So does all that is waited for when the scheduler is gone.
         """
-        seen = time.monotonic()
         with suppress(Exception):  # it was closed meanwhile
             while self.client.status == "running":
-                if self.client.nthreads():
-                    seen = time.monotonic()
-                elif time.monotonic() - seen > ARRIVAL:
-                    self.client.close()
+                waiting = list(self.waiting.items())  # of workers that were there before
+                self.threads = self.client.nthreads()
+                for future, worker in waiting:
+                    if worker not in self.threads:
+                        _fail(future, WorkerDied(f"the worker {worker} is gone"))
                 time.sleep(1)
+        self.threads = {}
         time.sleep(GRACE)
-        for future in list(
-            self.waiting
-        ):  # a client that closes does not always tell those who wait
-            with suppress(InvalidStateError):
-                future.set_exception(ConnectionError("no worker is left"))
+        # A client that closes does not always tell those who wait.
+        for future in list(self.waiting):
+            _fail(future, ConnectionError("the scheduler is gone"))
 
-    def submit(self, function: Callable[[], Any]) -> Future[Any]:
+    def places(self) -> list[Place]:
+        """See `Service.places`: as last looked, a moment ago."""
+        return [Place(worker, worker.rpartition(":")[0]) for worker in self.threads]
+
+    def submit(self, function: Callable[[], Any], place: str) -> Future[Any]:
         """See `Service.submit`."""
         future: Future[Any] = Future()
-        self.waiting.add(future)
-        asked = self.client.submit(function, pure=False)
+        self.waiting[future] = place
+        asked = self.client.submit(function, pure=False, workers=[place], allow_other_workers=False)
 
         def settle(done: Any) -> None:
             with suppress(InvalidStateError):
@@ -119,7 +128,7 @@ class Dask:
                     future.set_exception(error)
                 else:
                     future.set_result(value)
-            self.waiting.discard(future)
+            self.waiting.pop(future, None)
 
         # dask calls back in one thread for all clients of the process. `result` never returns where
         # its client is closed meanwhile: the next client would wait for ever, and so would the end
@@ -127,12 +136,20 @@ class Dask:
         asked.add_done_callback(
             lambda done: threading.Thread(target=settle, args=(done,), daemon=True).start()
         )
-        future.add_done_callback(
-            lambda _: asked.release()
-        )  # dask gives up a task that nobody holds any more
+
+        def release(_: Any) -> None:
+            self.waiting.pop(future, None)
+            asked.release()  # dask gives up a task that nobody holds any more
+
+        future.add_done_callback(release)
         return future
 
     def close(self) -> None:
         self.client.close()
         if self.cluster:
             self.cluster.close()
+
+
+def _fail(future: Future[Any], error: Exception) -> None:
+    with suppress(InvalidStateError):  # it has just come
+        future.set_exception(error)

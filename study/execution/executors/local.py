@@ -13,9 +13,10 @@ from study.execution.executors.base import ProbeSizes, Receive, Task, TrainCurve
 from study.execution.executors.pool import Pool
 from study.execution.executors.source import Source
 from study.execution.executors.tasks import perform
-from study.execution.planning.resources import Resources, resources
+from study.execution.planning.resources import Crew, resources
 from study.execution.request import Request
 from study.machine import device
+from study.machine.facts import Site
 from study.machine.quiet import wait_until_quiet
 from study.spec.study import StudySpec
 from study.training.stopwatch import Stopwatch
@@ -38,8 +39,13 @@ class Local:
         self.jobs = 1
         self.pool: Pool | None = None
 
-    def limits(self, spec: StudySpec, pending: int) -> Resources:
-        """See `Executor.limits`; two workers at least where hangs are watched for."""
+    @property
+    def sites(self) -> Sequence[Site]:
+        """See `Executor.sites`: this one."""
+        return (self.site,)
+
+    def crews(self, spec: StudySpec, pending: int) -> Sequence[Crew]:
+        """See `Executor.crews`; two workers at least where hangs are watched for."""
         machine, watched = self.site.machine, self.request.silence is not None
         use = resources(spec, pending, machine, self.request.workers, self.request.memory)
         if watched and machine.gpus and len(machine.gpus) < 2:
@@ -49,7 +55,7 @@ class Local:
             )
         use = replace(use, jobs=max(2, use.jobs)) if watched else use
         self.jobs = use.jobs if pending else 1
-        return use
+        return (Crew(self.site, use),)
 
     def settle(self, patience: float, say: Callable[[str], object]) -> None:
         """See `Executor.settle`."""

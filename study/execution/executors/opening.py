@@ -23,7 +23,7 @@ def open_executor(
         request: who may train.
         source: this process's images and engine.
         stopwatch: counts where this process's time goes.
-        warn: told which cluster is connected to.
+        warn: told which cluster is connected to, and which workers are left out.
 
     Raises:
         StudyError: no such cluster or workers.
@@ -37,4 +37,4 @@ def open_executor(
     warn([f"connecting to {request.backend}{address}"])
     digest = source.images().digest
     with stopwatch.part("connect"):
-        return Cluster(request, digest, here)
+        return Cluster(request, digest, here, lambda said: warn([said]))

@@ -7,11 +7,20 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from typing import Any
 
 from study.errors import StudyError, first_line
-from study.execution.executors.service import SILENCE, TRIES, _await, _checked, _missing
+from study.execution.executors.service import (
+    SILENCE,
+    TRIES,
+    Place,
+    WorkerDied,
+    _await,
+    _checked,
+    _missing,
+)
 
 
 class Ray:
@@ -47,17 +56,21 @@ class Ray:
                 "the address"
             ) from None
         try:
-            self.jobs = _await(workers or 1, lambda: sum(self._slots()), address)
+            _await(workers or 1, lambda: sum(place.slots for place in self._look()), address)
         except BaseException:
             self.close()
             raise
-        self.beside = max(self._slots())
-        self.task = ray.remote(_call).options(
-            num_cpus=1, num_gpus=int(self._kind() == "GPU"), max_retries=TRIES
-        )
-        self.waiting: set[Any] = set()
+        self.seen = self._look()
+        self.task = ray.remote(_call)
+        self.needs = {
+            "num_cpus": 1,
+            "num_gpus": int(self._kind() == "GPU"),
+            "max_retries": TRIES,
+        }
+        self.waiting: set[Future[Any]] = set()
         self.over = threading.Event()
-        threading.Thread(target=self._watch, daemon=True).start()
+        for watch in (self._watch, self._watch_nodes):
+            threading.Thread(target=watch, daemon=True).start()
 
     def _watch(self) -> None:
         """Fail what is waited for when the cluster's server has not answered for a while: Ray's
@@ -74,24 +87,64 @@ class Ray:
             if self.over.wait(2):
                 return
         self.gone = True
+        self.seen = []
         for future in list(self.waiting):
-            with suppress(Exception):  # it has just come
+            with suppress(InvalidStateError):  # it has just come
                 future.set_exception(ConnectionError(f"no answer in {SILENCE:g} s"))
+
+    def _watch_nodes(self) -> None:
+        """Look who is there, in a thread of its own: a server that is gone may not answer."""
+        while not self.over.wait(2) and not self.gone:
+            with suppress(Exception):  # `_watch` tells when the server is gone
+                self.seen = self._look()
 
     def _kind(self) -> str:
         return "GPU" if self.ray.cluster_resources().get("GPU") else "CPU"
 
-    def _slots(self) -> list[int]:
+    def _look(self) -> list[Place]:
         kind = self._kind()
         return [
-            int(node["Resources"].get(kind, 0)) for node in self.ray.nodes() if node["Alive"]
-        ] or [0]
+            Place(node["NodeID"], node["NodeID"], slots)
+            for node in self.ray.nodes()
+            if node["Alive"] and (slots := int(node["Resources"].get(kind, 0)))
+        ]
 
-    def submit(self, function: Callable[[], Any]) -> Any:
-        future = self.task.remote(function).future()
+    def places(self) -> list[Place]:
+        """See `Service.places`: the nodes, as last looked."""
+        return list(self.seen)
+
+    def submit(self, function: Callable[[], Any], place: str) -> Future[Any]:
+        """See `Service.submit`. Ray itself does a task again whose process dies on the node."""
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        future: Future[Any] = Future()
         self.waiting.add(future)
         future.add_done_callback(self.waiting.discard)
+        where = NodeAffinitySchedulingStrategy(node_id=place, soft=False)
+        asked = self.task.options(**self.needs, scheduling_strategy=where).remote(function)
+
+        def settle(done: Any) -> None:
+            with suppress(InvalidStateError):
+                try:
+                    value = done.result()
+                except BaseException as error:
+                    future.set_exception(self._died(place) or error)
+                else:
+                    future.set_result(value)
+
+        # Ray calls back in the thread that hears the server, and `_died` asks the server.
+        asked.future().add_done_callback(
+            lambda done: threading.Thread(target=settle, args=(done,), daemon=True).start()
+        )
         return future
+
+    def _died(self, place: str) -> WorkerDied | None:
+        """The error of a task whose node is gone; None if the node is there."""
+        with suppress(Exception):  # the server is gone, which `_watch` tells
+            self.seen = self._look()
+            if place not in {one.name for one in self.seen}:
+                return WorkerDied(f"the node {place} is gone")
+        return None
 
     def close(self) -> None:
         self.over.set()

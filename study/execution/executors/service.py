@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from study.errors import StudyError
@@ -25,15 +27,38 @@ TRIES = 3
 """How many workers may die of a task before it is given up."""
 
 
+class WorkerDied(ConnectionError):
+    """The place that was to do a task is gone."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where tasks are done: a dask worker, or a node of a Ray cluster.
+
+    Args:
+        name: tells it from others.
+        machine: the machine that it is on.
+        slots: tasks that it does at the same time.
+    """
+
+    name: str
+    machine: str
+    slots: int = 1
+
+
 class Service(Protocol):
-    """What dask and Ray are here: so many workers that turn a function into a future."""
+    """What dask and Ray are here: places that turn a function into a future."""
 
     address: str
-    jobs: int
-    beside: int
 
-    def submit(self, function: Callable[[], Any]) -> Any:
-        """A future of the function's value, with `add_done_callback` and `result`."""
+    def places(self) -> Sequence[Place]:
+        """Those that are there now, the oldest first; answers at once."""
+        ...
+
+    def submit(self, function: Callable[[], Any], place: str) -> Future[Any]:
+        """A future of the function's value; `WorkerDied` is its error if the place is gone, any
+        other `ConnectionError` if all of the service is.
+        """
         ...
 
     def close(self) -> None:

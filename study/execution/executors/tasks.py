@@ -102,7 +102,7 @@ def perform(
 def work(task: Task, setting: Setting, send: Send) -> None:
     """Do a task as a worker of the setting's driver."""
     if isinstance(task, TrainGroup):
-        _refuse_other_machine(task)
+        task = _here(task)
     stopwatch = Stopwatch()
     with stopwatch.part("import"):
         engine = engine_of(setting)
@@ -112,18 +112,23 @@ def work(task: Task, setting: Setting, send: Send) -> None:
         send(Spent(stopwatch.parts()))
 
 
-def _refuse_other_machine(task: TrainGroup) -> None:
+def _here(task: TrainGroup) -> TrainGroup:
+    """The task with this process's own site, which its rows are to tell.
+
+    Raises:
+        StudyError: this machine is of another kind than the task was planned for.
+    """
     site = task.context.site
     mine = this_site(site.engine, site.precision)
     if mine.kind == site.kind:
-        return
+        return replace(task, context=replace(task.context, site=mine))
     there, here = (
         f"{one.machine.name}, fingerprint {one.machine.fingerprint}, {one.software}"
         for one in (mine, site)
     )
     raise StudyError(
-        f"a worker runs on another machine or {site.engine} ({there}) than the study ({here}), "
-        "and seconds would not compare: give each kind of machine a study of its own"
+        f"a worker runs on another machine or {site.engine} ({there}) than its array was planned "
+        f"for ({here}): start the worker again"
     )
 
 

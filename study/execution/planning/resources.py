@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from study.engines.learner import FEW_SIZES, LANE_SIZES
 from study.errors import StudyError
-from study.machine.facts import Machine
+from study.machine.facts import Machine, Site
 from study.machine.nvidia import free_memory
 from study.spec.study import StudySpec
 
@@ -56,6 +56,14 @@ class Resources:
     def sizes(self) -> tuple[int, ...]:
         """The sizes that arrays may have."""
         return FEW_SIZES if self.gpu else LANE_SIZES
+
+
+@dataclass(frozen=True)
+class Crew:
+    """Workers on machines of one kind, and what they may use together."""
+
+    site: Site
+    use: Resources
 
 
 def resources(

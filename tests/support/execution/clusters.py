@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,28 +48,33 @@ class Dask:
             time.sleep(0.05)
         self.address: str = json.loads(told.read_text())["address"]
 
-    def workers(self, count: int) -> list[subprocess.Popen[bytes]]:
-        """So many more workers that have come."""
+    def workers(
+        self, count: int, settings: Mapping[str, str] | None = None
+    ) -> list[subprocess.Popen[bytes]]:
+        """So many more workers that have come, with settings in their environment."""
         from distributed import Client
 
         with Client(self.address, set_as_default=False) as client:
             there = len(client.nthreads())
-            started = [self.worker() for _ in range(count)]
+            started = [self.worker(settings=settings) for _ in range(count)]
             client.wait_for_workers(there + count)
         return started
 
-    def worker(self, threads: int = 1) -> subprocess.Popen[bytes]:
+    def worker(
+        self, threads: int = 1, settings: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
         """One more worker, on its way."""
-        return self._start(
-            "dask_worker", self.address, *ON_LOOPBACK, "--nthreads", str(threads), "--no-nanny"
-        )
+        options = ["--nthreads", str(threads), "--no-nanny"]
+        return self._start("dask_worker", self.address, *ON_LOOPBACK, *options, settings=settings)
 
-    def _start(self, what: str, *arguments: str) -> subprocess.Popen[bytes]:
+    def _start(
+        self, what: str, *arguments: str, settings: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", f"distributed.cli.{what}", *arguments]
         process = subprocess.Popen(
             command,
             cwd=self.folder,
-            env=environment(),
+            env={**environment(), **(settings or {})},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
