@@ -92,11 +92,13 @@ def test_ray_gives_what_one_process_gives_and_its_end_is_told(
     """
 
     def kill() -> None:
-        busy = [
-            p
-            for p in psutil.process_iter(["cmdline"])
-            if " ".join(p.info["cmdline"] or []).startswith("ray::_call")
-        ]
+        busy: list[psutil.Process] = []
+        while not busy:  # between two arrays a worker is idle for a moment
+            busy = [
+                p
+                for p in psutil.process_iter(["cmdline"])
+                if " ".join(p.info["cmdline"] or []).startswith("ray::_call")
+            ]
         busy[0].kill()
 
     killer = after_lines(Store(folder), 1, kill)
