@@ -133,13 +133,13 @@ def _facts(job: Job, look: Outlook) -> dict[str, Any]:
         "workers": look.jobs,
         "kinds": [
             {
-                "machine": share.crew.site.machine.name,
-                "fingerprint": share.crew.site.machine.fingerprint,
-                "software": share.crew.site.software,
-                "workers": share.crew.use.jobs,
-                "trials": len(share.plan.pending),
+                "machine": portion.crew.site.machine.name,
+                "fingerprint": portion.crew.site.machine.fingerprint,
+                "software": portion.crew.site.software,
+                "workers": portion.crew.use.jobs,
+                "trials": len(portion.plan.pending),
             }
-            for share in look.shares
+            for portion in look.portions
         ],
         "uncalibrated": len(todo.uncalibrated),
         "seconds": todo.seconds,
@@ -186,10 +186,10 @@ def _planned(job: Job, look: Outlook) -> Iterator[str]:
     )
     if groups:
         yield f"{groups}, on {f'{jobs} processes' if jobs > 1 else 'one process'}"
-    if len(look.shares) > 1:
-        for share, name in zip(look.shares, look.names, strict=True):
-            trials = counted(len(share.plan.pending), "trial")
-            yield f"  {trials} by {counted(share.crew.use.jobs, 'worker')} on {name}"
+    if len(look.portions) > 1:
+        for portion, name in zip(look.portions, look.names, strict=True):
+            trials = counted(len(portion.plan.pending), "trial")
+            yield f"  {trials} by {counted(portion.crew.use.jobs, 'worker')} on {name}"
     if todo.uncalibrated:
         yield f"Step times to measure first: {len(todo.uncalibrated)} (a few seconds each)"
     guess = (

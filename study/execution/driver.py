@@ -14,8 +14,8 @@ from study.execution.executors.source import Source
 from study.execution.measuring import add_sizes, measure_missing, probe
 from study.execution.notes import busy, changes, mixture
 from study.execution.planning.plan import Plan
+from study.execution.planning.portions import Portion, jobs_of, labels, together
 from study.execution.planning.resources import Crew
-from study.execution.planning.shares import Share, jobs_of, labels, together
 from study.execution.progress import Bar
 from study.execution.request import Request
 from study.execution.study_folder import OpenStudy, claim, folder_of, open_study
@@ -36,14 +36,14 @@ class Outlook:
     """What `run` would do now.
 
     Args:
-        shares: what the workers of each kind would train.
+        portions: what the workers of each kind would train.
         times: the step times that it rests on.
         stored: the stored runs.
         folder: the study's folder.
         trials: the number of trials of the study, or of the shard of it that is asked for.
     """
 
-    shares: Sequence[Share]
+    portions: Sequence[Portion]
     times: Calibration
     stored: list[Run]
     folder: Path
@@ -51,13 +51,13 @@ class Outlook:
 
     @property
     def plan(self) -> Plan:
-        """All shares as one plan."""
-        return together(self.shares)
+        """All portions as one plan."""
+        return together(self.portions)
 
     @property
     def crews(self) -> list[Crew]:
         """Who would train: the workers of each kind."""
-        return [share.crew for share in self.shares]
+        return [portion.crew for portion in self.portions]
 
     @property
     def names(self) -> list[str]:
@@ -90,7 +90,7 @@ def outlook(request: Request, warn: Warn = lambda sentences: None) -> Outlook:
 def run(request: Request, *, warn: Warn = lambda sentences: None, progress: bool = True) -> Path:
     """Train every trial that is not stored yet, then the validation curves; return the folder.
 
-    Of a share its own trials are trained, and no curves.
+    Of a shard its own trials are trained, and no curves.
 
     Rerunning goes on where it was stopped. Each finished trial is on the disk before the next is
     awaited.
@@ -127,9 +127,9 @@ def run(request: Request, *, warn: Warn = lambda sentences: None, progress: bool
         claim(study, digest)
         crews = executor.crews(study.spec, study.pending)
         warn(mixture(study, crews))
-        shares = study.plan(crews)
-        todo = together(shares)
-        bar = Bar(len(study.trials), study.ended, shares, progress, executor.distant)
+        portions = study.plan(crews)
+        todo = together(portions)
+        bar = Bar(len(study.trials), study.ended, portions, progress, executor.distant)
         stack.enter_context(closing(bar))
         spending = Spending(store, stopwatch, jobs_of(crews))
         stack.callback(spending.write)
@@ -139,17 +139,17 @@ def run(request: Request, *, warn: Warn = lambda sentences: None, progress: bool
         with stopwatch.part("calibrate"):
             warn(measure_missing(study.times, todo.uncalibrated, executor, request.patience, bar))
             warn(busy(study.times, todo.pending))
-            for share in study.plan(crews):
-                for trial, sizes in share.plan.unprobed.items():
+            for portion in study.plan(crews):
+                for trial, sizes in portion.plan.unprobed.items():
                     bar.note("measuring array sizes")
-                    found = probe(executor, trial, sizes, share.crew)
-                    add_sizes(share.times, trial, found, share.crew.use.jobs)
+                    found = probe(executor, trial, sizes, portion.crew)
+                    add_sizes(portion.times, trial, found, portion.crew.use.jobs)
 
         def ended(run: Run) -> None:
             study.stored.append(run)
             spending.write(least=SPENT_EVERY)
 
-        def replan() -> list[Share]:
+        def replan() -> list[Portion]:
             return study.plan(executor.crews(study.spec, study.pending))
 
         context = Context(
@@ -159,8 +159,8 @@ def run(request: Request, *, warn: Warn = lambda sentences: None, progress: bool
             silence=request.silence,
             reference=study.reference,
         )
-        shares = study.plan(crews)
-        parts = train_pending(store, shares, executor, context, bar, ended, replan)
+        portions = study.plan(crews)
+        parts = train_pending(store, portions, executor, context, bar, ended, replan)
         spending.in_workers.update(parts)
         if request.whole:  # the best rates are those of the whole study
             _draw_curves(study, executor, bar)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from study.execution.planning.portions import told
 from study.execution.planning.resources import Crew
-from study.execution.planning.shares import told
 from study.execution.study_folder import OpenStudy
 from study.machine.versions import ONEDNN
 from study.spec.trial import Trial

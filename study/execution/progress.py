@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from tqdm import tqdm
 
 from study.execution.planning.array_sizes import lane_seconds, most_seconds
-from study.execution.planning.shares import Share, jobs_of, told
+from study.execution.planning.portions import Portion, jobs_of, told
 from study.spec.trial import Trial
 from study.storage.records import Outcome, Run
 from study.training.loop import Progress
@@ -30,7 +30,7 @@ class Bar:
         self,
         total: int,
         stored: Sequence[Run],
-        shares: Sequence[Share],
+        portions: Sequence[Portion],
         enabled: bool,
         distant: bool = False,
         tick: float = TICK,
@@ -42,8 +42,8 @@ class Bar:
         self.nearest: Run | None = None  # the best accuracy of the trials that did not arrive
         self.most: dict[
             str, tuple[int, float]
-        ] = {}  # the share of each pending trial, and the longest that it can take
-        self.lefts = [0.0]  # their sum in each share
+        ] = {}  # the portion of each pending trial, and the longest that it can take
+        self.lefts = [0.0]  # their sum in each portion
         self.lane: dict[str, float] = {}  # seconds a lane's step that those rest on
         self.arrays: dict[
             int, tuple[Progress, Trial]
@@ -51,7 +51,7 @@ class Bar:
         self.assumed, self.seconds = 0.0, 0.0  # of the steps taken so far
         self.bar = tqdm(
             total=total,
-            initial=total - sum(len(share.plan.pending) for share in shares),
+            initial=total - sum(len(portion.plan.pending) for portion in portions),
             disable=not enabled,
             bar_format="{n_fmt}/{total_fmt} trials {percentage:3.0f}%|{bar:20}| {elapsed}{postfix}",
             # Without a terminal every refresh is a line of a log.
@@ -76,25 +76,25 @@ class Bar:
 
     @property
     def left(self) -> float:
-        """The longest that training can still take: the shares train beside each other."""
+        """The longest that training can still take: the portions train beside each other."""
         return max(self.lefts)
 
-    def start(self, shares: Sequence[Share]) -> None:
+    def start(self, portions: Sequence[Portion]) -> None:
         """Training begins, or begins again: remember the budget of every pending trial."""
-        crews = [share.crew for share in shares]
+        crews = [portion.crew for portion in portions]
         self.jobs = jobs_of(crews)
         if self.distant:
             by = f" by {told(crews)}" if len(crews) > 1 else ""
             self.training = f"training{by}, told when an array ends"
         self.arrays = {}
         self.most, self.lane, self.lefts = {}, {}, []
-        for i, share in enumerate(shares):
-            times, use = share.times, share.crew.use
-            most = {trial.id: most_seconds(trial, times, use) for trial in share.plan.pending}
+        for i, portion in enumerate(portions):
+            times, use = portion.times, portion.crew.use
+            most = {trial.id: most_seconds(trial, times, use) for trial in portion.plan.pending}
             self.most |= {id_: (i, seconds) for id_, seconds in most.items()}
             self.lefts.append(sum(most.values()))
             self.lane |= {
-                trials[0].id: lane_seconds(trials[0], times, use) for trials in share.plan.groups
+                trials[0].id: lane_seconds(trials[0], times, use) for trials in portion.plan.groups
             }
         if self.most:
             self.note(self.training if self.distant else "compiling", self.left)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from study import tables
 from study.errors import StudyError
+from study.execution.planning.portions import Portion, portioned
 from study.execution.planning.resources import Crew
 from study.execution.planning.shards import share
-from study.execution.planning.shares import Share, shared_out
 from study.execution.request import Request
 from study.machine.facts import Site
 from study.machine.here import this_machine, this_site
@@ -135,11 +135,11 @@ class OpenStudy:
     times: Calibration
     reference: Reference
 
-    def plan(self, crews: Sequence[Crew]) -> list[Share]:
-        """What is still to train, and how: a share for the workers of each kind."""
+    def plan(self, crews: Sequence[Crew]) -> list[Portion]:
+        """What is still to train, and how: a portion for the workers of each kind."""
         stored = {run.id for run in self.stored}
         pending = [trial for trial in self.trials if trial.id not in stored]
-        return shared_out(pending, [(crew, self.times_of(crew.site)) for crew in crews])
+        return portioned(pending, [(crew, self.times_of(crew.site)) for crew in crews])
 
     def times_of(self, site: Site) -> Calibration:
         """The step times of the kind of a site, and those by which its trials' seconds count."""

@@ -17,7 +17,7 @@ from study.execution.executors.base import (
     WorkersGone,
 )
 from study.execution.planning.plan import Plan
-from study.execution.planning.shares import Share
+from study.execution.planning.portions import Portion
 from study.execution.progress import Bar
 from study.spec.trial import Trial
 from study.storage.calibration import Calibration
@@ -28,19 +28,19 @@ from study.training.group import Context
 
 def train_pending(
     store: Store,
-    shares: Sequence[Share],
+    portions: Sequence[Portion],
     executor: Executor,
     context: Context,
     bar: Bar,
     ended: Callable[[Run], None] = lambda run: None,
-    replan: Callable[[], Sequence[Share]] | None = None,
+    replan: Callable[[], Sequence[Portion]] | None = None,
 ) -> dict[str, float]:
-    """Train what the shares hold into the store, each run on the disk before the next is awaited.
+    """Train what the portions hold into the store, each run on the disk before the next is awaited.
 
     Args:
         store: open for writing.
-        shares: what the workers of each kind are to train; the step times by which its trials count
-            are known.
+        portions: what the workers of each kind are to train; the step times by which its trials
+            count are known.
         executor: who trains.
         context: what every run records beside its worker.
         bar: shows how far it is.
@@ -54,17 +54,17 @@ def train_pending(
         StudyError: a step time is not known, or workers died.
     """
     books = _Books(store, bar, ended)
-    while any(share.plan.groups for share in shares):
-        bar.start(shares)
-        tasks = [task for share in shares for task in _tasks(share, context)]
-        books.groups = [(group, share) for share in shares for group in share.plan.groups]
+    while any(portion.plan.groups for portion in portions):
+        bar.start(portions)
+        tasks = [task for portion in portions for task in _tasks(portion, context)]
+        books.groups = [(group, portion) for portion in portions for group in portion.plan.groups]
         try:
             executor.run(tasks, books.enter)
             break
         except WorkersGone as gone:
             if replan is None:
                 raise
-            shares = replan()
+            portions = replan()
             bar.say(f"{gone.which}: its trials are shared out among those who are left")
             continue
         except StudyError:
@@ -73,15 +73,18 @@ def train_pending(
         alone = books.to_try_alone()
         again = f", and {len(alone)} trials are tried again alone" if alone else ""
         bar.say(f"no check in {context.silence:g} s: a worker was ended{again}")
-        shares = [replace(share, plan=_without(share.plan, books.done, alone)) for share in shares]
+        portions = [
+            replace(portion, plan=_without(portion.plan, books.done, alone)) for portion in portions
+        ]
     return books.parts
 
 
-def _tasks(share: Share, context: Context) -> list[TrainGroup]:
-    """A share's groups, as tasks for workers of its kind."""
-    here = replace(context, site=share.crew.site, jobs=share.crew.use.jobs)
+def _tasks(portion: Portion, context: Context) -> list[TrainGroup]:
+    """A portion's groups, as tasks for workers of its kind."""
+    here = replace(context, site=portion.crew.site, jobs=portion.crew.use.jobs)
     return [
-        TrainGroup(group, step_times_of(group, share.times), here) for group in share.plan.groups
+        TrainGroup(group, step_times_of(group, portion.times), here)
+        for group in portion.plan.groups
     ]
 
 
@@ -90,24 +93,24 @@ class _Books:
 
     def __init__(self, store: Store, bar: Bar, ended: Callable[[Run], None]) -> None:
         self.store, self.bar, self.ended = store, bar, ended
-        self.groups: Sequence[tuple[tuple[Trial, ...], Share]] = ()
+        self.groups: Sequence[tuple[tuple[Trial, ...], Portion]] = ()
         self.parts: dict[str, float] = {}
         self.done: set[str] = set()
         self.hung: list[Run] = []
 
     def enter(self, index: int, event: Event) -> None:
         """Take down an event of the group at `index`."""
-        trials, share = self.groups[index]
+        trials, portion = self.groups[index]
         match event:
             case Checked(progress):
                 self.bar.step(index, progress, trials)
             case Ended(run, finish):
-                self._store(run, finish, share.times)
+                self._store(run, finish, portion.times)
             case Hung(run):
                 self.hung.append(run)
                 # Do not store the hang of an array: one of its trials may have caused it.
                 if run.lanes == 1:
-                    self._store(run, None, share.times)
+                    self._store(run, None, portion.times)
             case Spent(seconds):
                 for name, value in seconds.items():
                     self.parts[name] = self.parts.get(name, 0.0) + value

@@ -17,7 +17,7 @@ from study.errors import StudyError
 from study.execution.executors.base import EngineFactory
 from study.execution.executors.local import Local
 from study.execution.executors.source import Source
-from study.execution.planning.shares import shared_out
+from study.execution.planning.portions import portioned
 from study.execution.progress import Bar
 from study.execution.request import Request
 from study.execution.train import train_pending
@@ -151,10 +151,10 @@ def run_contest(
             (crew,) = executor.crews(spec, len(wanted) - len(stored))
             done = {run.id for run in stored}
             pending = [trial for trial in wanted if trial.id not in done]
-            shares = shared_out(pending, [(crew, times)])
+            portions = portioned(pending, [(crew, times)])
             context = Context(spec.name, site, crew.use.jobs, silence=silence)
-            with closing(Bar(len(wanted), stored, shares, enabled=bool(pending))) as bar:
-                train_pending(store, shares, executor, context, bar)
+            with closing(Bar(len(wanted), stored, portions, enabled=bool(pending))) as bar:
+                train_pending(store, portions, executor, context, bar)
     table = contests.table(grid, out)
     table.to_csv(out / "contest.csv", index=False, float_format="%.6g")
     contests.summary(table).to_csv(out / "contest-summary.csv", index=False, float_format="%.6g")

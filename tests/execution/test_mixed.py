@@ -1,4 +1,4 @@
-"""Workers of several kinds of machine train one study, each its share, by one reference."""
+"""Workers of several kinds of machine train one study, each its portion, by one reference."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from study.execution.executors.base import Event, TimeSteps
 from study.execution.executors.cluster import Cluster
 from study.execution.executors.local import Local
 from study.execution.executors.source import Source
+from study.execution.planning.portions import labels, portioned, told
 from study.execution.planning.resources import Crew, Resources
-from study.execution.planning.shares import labels, shared_out, told
 from study.machine.facts import Site
 from study.spec.study import StudySpec
 from study.storage.calibration import Calibration
@@ -189,11 +189,11 @@ def test_a_kinds_share_follows_its_speed(tmp_path: Path) -> None:
         (HERE, Resources(2, 64e9), 0.001),
         (THERE, Resources(1, 64e9), 0.004),
     )
-    shares = shared_out(spec.trials(), given)
-    ids = [trial.id for share in shares for trial in share.plan.pending]
+    portions = portioned(spec.trials(), given)
+    ids = [trial.id for portion in portions for trial in portion.plan.pending]
     assert sorted(ids) == sorted(trial.id for trial in spec.trials())
-    assert len(shares[0].plan.pending) / len(ids) == pytest.approx(8 / 9, abs=0.1)
-    ends = [share.plan.seconds for share in shares]
+    assert len(portions[0].plan.pending) / len(ids) == pytest.approx(8 / 9, abs=0.1)
+    ends = [portion.plan.seconds for portion in portions]
     assert max(ends) / min(ends) < 1.2
 
 
@@ -207,13 +207,13 @@ def test_a_kind_with_little_memory_gets_smaller_arrays(tmp_path: Path) -> None:
             (GPU, Resources(1, 64e9, gpu=True)),
         )
     ]
-    large, small, gpu = shared_out(StudySpec(rates="1e-4:100:64", cap=8.0).trials(), given)
+    large, small, gpu = portioned(StudySpec(rates="1e-4:100:64", cap=8.0).trials(), given)
     assert max(map(len, large.plan.groups)) > max(map(len, small.plan.groups))
     assert list(gpu.plan.unprobed.values()) == [[16, 96, 288]]
 
 
 def test_kinds_are_told_apart_by_what_differs() -> None:
-    """Names, and software where machines share a name."""
+    """Names, and software where machines portion a name."""
     assert labels([HERE, THERE]) == [HERE.machine.name, THERE.machine.name]
     assert labels([HERE, PLAIN]) == [
         f"{site.machine.name} ({site.software})" for site in (HERE, PLAIN)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from study.execution.planning.portions import Portion, portioned
 from study.execution.planning.resources import Crew, Resources
-from study.execution.planning.shares import Share, shared_out
 from study.execution.progress import Bar
 from study.machine.facts import Site
 from study.spec.study import StudySpec
@@ -25,7 +25,7 @@ SPEC = StudySpec(optimizers=("sgd",), rates=(0.1, 0.2, 0.3), max_steps=500)
 SITE = Site(MACHINE, {"tensorflow": "2.21.0"})
 
 
-def shares(tmp_path: Path, *crews: Crew) -> list[Share]:
+def portions(tmp_path: Path, *crews: Crew) -> list[Portion]:
     """The study as it is shared out."""
     path = tmp_path / "c.json"
     sides = [
@@ -35,13 +35,13 @@ def shares(tmp_path: Path, *crews: Crew) -> list[Share]:
         )
         for crew in crews
     ]
-    return shared_out(SPEC.trials(), sides)
+    return portioned(SPEC.trials(), sides)
 
 
 @pytest.fixture
 def bar(tmp_path: Path) -> Bar:
     """The bar of a study that has just begun."""
-    return Bar(len(SPEC), [], shares(tmp_path, Crew(SITE, Resources(1, 64e9))), enabled=True)
+    return Bar(len(SPEC), [], portions(tmp_path, Crew(SITE, Resources(1, 64e9))), enabled=True)
 
 
 def test_it_tells_at_once_that_trials_miss_the_target(bar: Bar) -> None:
@@ -73,7 +73,7 @@ def test_the_bar_moves_while_others_are_silent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A cluster tells nothing before an array ends; the time is shown all the same."""
-    todo = shares(tmp_path, Crew(SITE, Resources(1, 64e9)))
+    todo = portions(tmp_path, Crew(SITE, Resources(1, 64e9)))
     bar = Bar(len(SPEC), [], todo, enabled=True, distant=True, tick=0.01)
     shown = threading.Semaphore(0)
     monkeypatch.setattr(bar.bar, "refresh", shown.release)
@@ -84,7 +84,7 @@ def test_the_bar_moves_while_others_are_silent(
 def test_it_says_how_many_workers_of_which_kind_train(tmp_path: Path) -> None:
     """Where there are several kinds; what is left is that of the kind that takes longest."""
     crews = Crew(SITE, Resources(2, 64e9)), Crew(GPU, Resources(1, 64e9, gpu=True))
-    todo = shares(tmp_path, *crews)
+    todo = portions(tmp_path, *crews)
     bar = Bar(len(SPEC), [], todo, enabled=True, distant=True)
     bar.start(todo)
     assert "training by 2 workers on test-2-cores and 1 worker on test-gpu-x1" in str(

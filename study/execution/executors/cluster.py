@@ -21,8 +21,8 @@ from study.execution.executors.dask import Dask
 from study.execution.executors.dispatch import Dispatcher, Worker
 from study.execution.executors.ray import Ray
 from study.execution.executors.service import Service
+from study.execution.planning.portions import told
 from study.execution.planning.resources import MEMORY_SHARE, Crew, Resources
-from study.execution.planning.shares import told
 from study.execution.request import Request
 from study.machine.facts import Kind, Site
 from study.spec.study import StudySpec

@@ -1,6 +1,6 @@
 """The pending trials shared out among workers of several kinds of machine.
 
-Each kind's share is planned with its own limits and step times, and trains on it alone.
+Each kind's portion is planned with its own limits and step times, and trains on it alone.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Side = tuple[Crew, Calibration]
 
 
 @dataclass(frozen=True)
-class Share:
+class Portion:
     """What the workers of one kind are to train.
 
     Args:
@@ -38,12 +38,12 @@ class Share:
     plan: Plan
 
 
-def shared_out(pending: Sequence[Trial], sides: Sequence[Side]) -> list[Share]:
+def portioned(pending: Sequence[Trial], sides: Sequence[Side]) -> list[Portion]:
     """The pending trials, planned for each kind that may train them.
 
     Args:
         pending: what is still to train.
-        sides: the kinds; one of them gets all trials, several get shares by their speed.
+        sides: the kinds; one of them gets all trials, several get portions by their speed.
     """
     found = []
     for (crew, times), trials in zip(sides, split(pending, sides), strict=True):
@@ -51,7 +51,7 @@ def shared_out(pending: Sequence[Trial], sides: Sequence[Side]) -> list[Share]:
         if len(sides) > 1:
             # What a kind would do with all of it tells how much of it the kind should get.
             planned = replace(planned, unprobed=unprobed(pending, times, crew.use))
-        found.append(Share(crew, times, planned))
+        found.append(Portion(crew, times, planned))
     return found
 
 
@@ -86,9 +86,9 @@ def _seconds(trials: Sequence[Trial], crew: Crew, times: Calibration) -> float:
     return array_seconds(trials[0], steps, times, crew.use)
 
 
-def together(shares: Sequence[Share]) -> Plan:
+def together(portions: Sequence[Portion]) -> Plan:
     """The plans of all kinds as one: they train beside each other."""
-    plans = [share.plan for share in shares]
+    plans = [portion.plan for portion in portions]
     missing = {key_of(trial): trial for one in plans for trial in one.uncalibrated}
     return Plan(
         tuple(trial for one in plans for trial in one.pending),
