@@ -6,7 +6,7 @@ awaits the next task's. If a worker dies, another worker of its kind does its ta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from study.errors import StudyError, first_line
 from study.execution.executors.base import (
@@ -26,6 +26,7 @@ from study.execution.planning.resources import MEMORY_SHARE, Crew, Resources
 from study.execution.request import Request
 from study.machine.facts import Kind, Site
 from study.spec.study import StudySpec
+from study.training.stopwatch import Stopwatch
 
 PATIENCE = 600.0
 """Maximum expected seconds of one array on a cluster.
@@ -44,6 +45,7 @@ class Cluster:
         digest: MD5 of the data.
         here: this process, which times steps where its machine is of the kind that is asked for.
         note: told of workers that come later and are left out.
+        stopwatch: counts the time in which the workers are waited for.
 
     Raises:
         StudyError: no such service or workers, or workers that do not train one study.
@@ -57,8 +59,10 @@ class Cluster:
         digest: str,
         here: Executor,
         note: Callable[[str], object] = lambda said: None,
+        stopwatch: Stopwatch | None = None,
     ) -> None:
         self.request, self.here = request, here
+        self.stopwatch = stopwatch or Stopwatch()
         self.service = SERVICES[request.backend](request.scheduler, request.workers)
         setting = Setting(request.spec.dataset, request.engine, 1, digest)
         self.dispatcher = Dispatcher(self.service, setting, note)
@@ -115,6 +119,13 @@ class Cluster:
 
     def run(self, tasks: Sequence[Task], receive: Receive) -> None:
         """See `Executor.run`."""
+        with self.stopwatch.part("workers"):
+            for messages in self._each(tasks):
+                for message in messages:
+                    receive(*from_message(message))
+
+    def _each(self, tasks: Sequence[Task]) -> Iterator[Sequence[bytes]]:
+        """What each task sends, as the tasks end; what goes wrong is told in a sentence."""
         each = self.dispatcher.each(tasks)
         while True:
             try:
@@ -123,8 +134,7 @@ class Cluster:
                 return
             except Exception as error:
                 raise self._told(error) from None
-            for message in messages:
-                receive(*from_message(message))
+            yield messages
 
     def exclusive(self, task: Task, receive: Receive) -> None:
         """See `Executor.exclusive`: on this machine if it is of the kind, else on a worker."""

@@ -37,4 +37,4 @@ def open_executor(
     warn([f"connecting to {request.backend}{address}"])
     digest = source.images().digest
     with stopwatch.part("connect"):
-        return Cluster(request, digest, here, lambda said: warn([said]))
+        return Cluster(request, digest, here, lambda said: warn([said]), stopwatch)
