@@ -47,6 +47,7 @@ class Calibration:
     ) -> None:
         self.paths, self.machine, self.software, self.own = list(paths), machine, software, own
         self.clock = clock
+        self.adopted: list[StepTime] = []
         self.readings: list[StepTime] = []
         self.times: dict[Key, StepTime] = {}
         for path in reversed(self.paths):
@@ -165,15 +166,17 @@ class Calibration:
             if time_.key in before and _far(before[time_.key], time_)
         ]
 
-    def keep_clock(self) -> None:
-        """Write the reference's step times into the study's own file, where they are not yet."""
+    def adopt(self, times: Iterable[StepTime]) -> None:
+        """Take step times of this kind of machine from elsewhere; what is known here stays."""
+        known = set(self.times)
+        self.adopted = [time_ for time_ in times if self._mine(time_) and time_.key not in known]
+        self._keep(self.adopted)
+
+    def keep(self) -> None:
+        """Write step times that came from elsewhere into the study's own file."""
         known = read(self.paths[0])
-        new = (
-            [time_ for time_ in self.clock.times.values() if time_ not in known]
-            if self.clock
-            else []
-        )
-        if new:
+        times = [*(self.clock.times.values() if self.clock else ()), *self.adopted]
+        if new := [time_ for time_ in times if time_ not in known]:
             _write(self.paths[0], [*known, *new])
 
     def take(self, trials: Sequence[Trial], rounds: Sequence[Rounds]) -> list[str]:

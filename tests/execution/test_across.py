@@ -23,7 +23,7 @@ from study.training.verification import Verification
 from support.driving import SPEC, engine, run
 from support.made import made_runs
 
-CAPPED = SPEC.with_(cap=2.0, max_steps=None, rates=(0.001, 0.1, 1.0))
+CAPPED = SPEC.with_(cap=0.01, max_steps=None, rates=(0.001, 0.1, 1.0))
 
 
 def elsewhere(folder: Path, factor: float = 1.0) -> Path:
@@ -80,6 +80,10 @@ def test_a_study_takes_the_reference_that_is_named(tmp_path: Path) -> None:
     assert "0000ffff" in stored
     driver.run(replace(request, reference=None), progress=False)
     mine = run(CAPPED, tmp_path / "mine")
+    twin = Store(tmp_path / "twin")
+    driver.run(replace(request, out=twin.folder, reference=mine.folder), progress=False)
+    theirs, ours = ({one.id: one.step_seconds for one in store.runs()} for store in (mine, twin))
+    assert theirs == ours, "on the same kind of machine nothing is measured again"
     with pytest.raises(StudyError, match=r"counts seconds by .*, and --reference .* leave it out"):
         open_study(replace(request, out=mine.folder), [this_site()])
     with pytest.raises(StudyError, match="holds no step times"):
