@@ -48,6 +48,10 @@ def call(tmp_path: Path) -> Call:
 
 
 TWO = "python -m pytest -n 2 --dist loadfile --no-loadscope-reorder"
+ELSEWHERE = (
+    "not jax and not dropout and not smoke and not whole_tutorial and not no_tensorflow"
+    " and not known_length and not dead_layer and not evolve"
+)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +77,7 @@ TWO = "python -m pytest -n 2 --dist loadfile --no-loadscope-reorder"
                 "ruff format --check .",
                 "mypy",
                 TWO,
-                f"{TWO} -m kernels -k not jax and not dropout and not smoke",
+                f"{TWO} -m kernels -k {ELSEWHERE}",
             ],
         ),
     ],
