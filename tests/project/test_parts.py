@@ -47,7 +47,7 @@ def call(tmp_path: Path) -> Call:
     return run
 
 
-TWO = "python -m pytest -n 2 --dist loadfile --no-loadscope-reorder"
+MANY = "python -m pytest -n 3 --dist loadfile --no-loadscope-reorder"
 ELSEWHERE = (
     "not jax and not dropout and not smoke and not whole_tutorial and not no_tensorflow"
     " and not known_length and not dead_layer and not evolve"
@@ -58,17 +58,17 @@ ELSEWHERE = (
     ("arguments", "said"),
     [
         ("words", ["setup", "python -m pytest tests/test_words.py"]),
-        ("spec", ["setup", f"{TWO} tests/spec"]),
+        ("spec", ["setup", f"{MANY} tests/spec"]),
         (
             "tables fits",
-            ["setup", f"{TWO} tests/tables tests/spec/test_profits.py tests/tables/test_fits.py"],
+            ["setup", f"{MANY} tests/tables tests/spec/test_profits.py tests/tables/test_fits.py"],
         ),
         ("rates -k best -x", ["setup", "python -m pytest tests/spec/test_rates.py -k best -x"]),
         (
             "tests/tables/test_fits.py::test_x",
             ["setup", "python -m pytest tests/tables/test_fits.py::test_x"],
         ),
-        ("-k best", ["setup", "ruff check .", "ruff format --check .", "mypy", f"{TWO} -k best"]),
+        ("-k best", ["setup", "ruff check .", "ruff format --check .", "mypy", f"{MANY} -k best"]),
         (
             "",
             [
@@ -76,8 +76,8 @@ ELSEWHERE = (
                 "ruff check .",
                 "ruff format --check .",
                 "mypy",
-                TWO,
-                f"{TWO} -m kernels -k {ELSEWHERE}",
+                MANY,
+                f"{MANY} -m kernels -k {ELSEWHERE}",
             ],
         ),
     ],
