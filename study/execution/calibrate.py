@@ -40,10 +40,7 @@ def calibrate(
     request = Request(spec, out, patience=patience, factory=factory)
     site = site_of(factory)
     folder = folder_of(spec, out, site)
-    store = Store(folder)
-    with store.writing():
-        if not store.machine():  # so that --reference can name it
-            store.write_machine({**site.machine.to_json(), "versions": site.versions})
+    with Store(folder).writing():
         times = calibration_of(folder, out is None, site)
         if again:
             times.forget_arrays(spec.trials())

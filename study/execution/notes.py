@@ -71,9 +71,7 @@ def changes(study: OpenStudy) -> list[str]:
     if old:
         said.append(
             f"{len(old)} trials are stored of a machine that an older version called {old[0]}: "
-            "that version did not tell kinds of "
-            "processor apart, so it may be this machine or not, and their seconds are not "
-            "pooled with new ones"
+            "that version did not tell kinds of processor apart, so it may be this machine or not"
         )
     other = sorted(
         {run.software for run in stored if run.fingerprint == machine.fingerprint} - {site.software}
@@ -81,7 +79,7 @@ def changes(study: OpenStudy) -> list[str]:
     if other:
         said.append(
             f"trials are stored that ran on {', '.join(other)}, and this is {site.software}: "
-            "step times are not the same ones"
+            "verify --across shows whether both take the same steps"
         )
     if site.versions.get("onednn") == "off":
         said.append(

@@ -214,10 +214,7 @@ def reference_of(folder: Path) -> Reference:
     """
     store = Store(folder)
     found = store.reference(store.runs()) if store.spec_path.exists() else None
-    if found is not None:
-        return found
-    machine = store.machine()
-    return reference_in(folder, str(machine.get("name", "another machine")))
+    return found or reference_in(folder)
 
 
 def _knows(study: OpenStudy) -> None:

@@ -228,6 +228,7 @@ class Calibration:
             quiet=load.quiet
             if load and rounds.processor
             else None,  # what runs on the processor says little of a GPU's step
+            machine=self.machine.name,
         )
 
 

@@ -104,31 +104,25 @@ class Clock:
         return Clock(reference, selected(mine), told)
 
 
-def reference_in(folder: Path, machine: str, software: str | None = None) -> Reference:
+def reference_in(folder: Path) -> Reference:
     """The reference that a file of step times in a folder stands for.
-
-    Args:
-        folder: holds calibration.json.
-        machine: what to call the machine.
-        software: take the step times of this software, where there are several.
 
     Raises:
         StudyError: there is no such file, or it holds the step times of several machines.
     """
     path = folder / "calibration.json"
-    kinds = sorted(
-        {
-            (time.fingerprint, time.software)
-            for time in read(path)
-            if time.lanes == 1 and software in (None, time.software)
-        }
-    )
-    if not kinds:
+    found = {
+        (time.fingerprint, time.software): time.machine or "another machine"
+        for time in read(path)
+        if time.lanes == 1
+    }
+    if not found:
         raise StudyError(f"{folder} holds no step times (calibration.json): run calibrate there")
-    if len(kinds) > 1:
-        listed = ", ".join(" ".join(kind) for kind in kinds)
+    if len(found) > 1:
+        listed = ", ".join(f"{name} ({', '.join(kind)})" for kind, name in found.items())
         raise StudyError(
-            f"{path} holds the step times of several machines ({listed}): give the folder of a "
+            f"{path} holds the step times of several machines: {listed}; give the folder of a "
             "study that names its reference"
         )
-    return Reference(machine, *kinds[0])
+    ((kind, name),) = found.items()
+    return Reference(name, *kind)

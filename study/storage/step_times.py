@@ -36,7 +36,8 @@ class StepTime:
         jobs: how many processes did the same at once.
         processor_seconds: processor seconds of one step.
         others, pressure: how busy other programs kept the machine, see `machine.quiet.Load`.
-        quiet: whether the machine was nearly free. These last four are None in older files.
+        quiet: whether the machine was nearly free.
+        machine: the machine's name. These last five are None in older files.
     """
 
     network: str
@@ -59,6 +60,7 @@ class StepTime:
     others: Number | None = None
     pressure: Number | None = None
     quiet: bool | None = None
+    machine: str | None = None
 
     @property
     def key(self) -> Key:

@@ -42,26 +42,28 @@ def counted_by(
     mine = [run for run in runs if machine in (run.clock, run.clock_machine)]
     if mine:
         return mine
-    named = {run.machine: run.fingerprint for run in runs}
-    fingerprint = named.get(machine, machine)
-    times = [
-        time
-        for path in (folder / "calibration.json", folder.parent / "calibration.json")
+    # Step times of older versions do not name their machine, but its rows do.
+    names = {run.fingerprint: run.machine for run in runs}
+    found = [
+        Reference(name, time.fingerprint, time.software)
+        for path in _files(folder)
         for time in read(path)
+        if machine in (name := time.machine or names.get(time.fingerprint, ""), time.fingerprint)
     ]
-    kinds = {time.software: time.fingerprint for time in times if time.fingerprint == fingerprint}
-    if not kinds:
+    if not found:
         raise _unknown(runs, machine, folder)
-    name = next((run.machine for run in runs if run.fingerprint == fingerprint), machine)
-    software = next(reversed(list(kinds)))
     base = reference.fingerprint if reference else None
     pooled = [run for run in runs if base in (None, run.clock)]
-    return _converted(pooled, _clock(Reference(name, fingerprint, software), folder, runs))
+    return _converted(pooled, _clock(found[-1], folder, runs))
 
 
 def _clock(reference: Reference, folder: Path, runs: Iterable[Run]) -> Clock:
-    files = [folder / "calibration.json", folder.parent / "calibration.json"]
-    return Clock.read(reference, files, runs)
+    return Clock.read(reference, _files(folder), runs)
+
+
+def _files(folder: Path) -> list[Path]:
+    """The files that may hold a study's step times, its own first."""
+    return [folder / "calibration.json", folder.parent / "calibration.json"]
 
 
 def _converted(runs: Iterable[Run], clock: Clock) -> list[Run]:

@@ -72,8 +72,9 @@ class StoredStudy:
             return table
         before = {run.id: run.clock for run in self.all_records}
         if any(before[run.id] != run.clock for run in self.records):
-            caps = dict(zip((run.id for run in self.records), self._budgets(), strict=True))
-            table["budget"] = table["id"].map(caps)
+            ids = (run.id for run in self.records)
+            found = budgets(self.all_records, self.records)
+            table["budget"] = table["id"].map(dict(zip(ids, found, strict=True)))
         alike = {
             f"{engine} {of}" for (engine, of), same in pooled_engines(self.across).items() if same
         }
@@ -81,9 +82,6 @@ class StoredStudy:
         if set(table["pool"]) <= {base := f"{first.engine} {first.precision}", *alike}:
             table["pool"] = base
         return table
-
-    def _budgets(self) -> list[float]:
-        return budgets(self.all_records, self.records)
 
     @cached_property
     def all_curves(self) -> pd.DataFrame:

@@ -47,6 +47,7 @@ def time_of(trial: Trial, seconds: float, reference: Reference) -> StepTime:
         fingerprint=reference.fingerprint,
         software=reference.software,
         measured_at="2026-01-01T00:00:00+00:00",
+        machine=reference.machine,
     )
 
 
@@ -135,6 +136,24 @@ def test_seconds_are_given_by_the_machine_that_is_named(tmp_path: Path, named: s
     assert figures.style.budget_of(there) == "60 s"
     with pytest.raises(StudyError, match=r"no trial of the machine 'nobody': home \(aaaa\)"):
         tables.load(folder, "nobody")
+
+
+@pytest.mark.parametrize("named", ["laptop", "cccc"])
+def test_a_machine_that_trained_nothing_can_be_named(tmp_path: Path, named: str) -> None:
+    """Once its step times are in the folder, as after calibrate."""
+    folder = mixed(tmp_path / "mixed")
+    path = folder / "calibration.json"
+    laptop = Reference("laptop", "cccc", HOME.software)
+    kinds = {key_of(trial): trial for trial in SPEC.trials()}.values()
+    times = [asdict(time_of(trial, 2 * STEP_SECONDS, laptop)) for trial in kinds]
+    path.write_text(json.dumps([*json.loads(path.read_text()), *times]))
+    there = tables.load(folder, named)
+    assert there["seconds"].tolist() == pytest.approx((2 * tables.load(folder)["seconds"]).tolist())
+    assert set(there["clock_machine"]) == {"laptop"}
+    times.pop()
+    path.write_text(json.dumps(times))
+    with pytest.raises(StudyError, match=r"step time of adam .* is not known of laptop"):
+        tables.load(folder, named)
 
 
 def test_caps_in_seconds_by_two_clocks_are_not_brought_together(tmp_path: Path) -> None:
