@@ -6,8 +6,12 @@ import atexit
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +29,40 @@ if (
     signal.getsignal(signal.SIGINT) == signal.SIG_IGN
 ):  # as where the tests run in the background, and so would the programs they start
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+LIMIT = 300.0
+"""Seconds that a process of a test may take, so that no test waits for ever."""
+
+LOOK = 1.0
+"""Seconds between two looks at them."""
+
+
+class Limited(subprocess.Popen[Any]):
+    """A process that is killed `LIMIT` seconds after its start; whoever waits then sees -9."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        _started.append((time.monotonic(), self))
+
+
+_started: list[tuple[float, subprocess.Popen[Any]]] = []
+
+
+def _watch() -> None:
+    while True:
+        time.sleep(LOOK)
+        for entry in list(_started):
+            begun, process = entry
+            if process.returncode is not None:
+                _started.remove(entry)
+            elif time.monotonic() - begun > LIMIT:
+                with suppress(OSError):
+                    process.kill()
+                _started.remove(entry)
+
+
+subprocess.Popen = Limited  # type: ignore[misc]  # those of libraries included
+threading.Thread(target=_watch, daemon=True).start()
 
 # Timing never decides a test, and the same examples every time keep a red run reproducible.
 settings.register_profile("study", deadline=None, derandomize=True)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.spec.trial import Trial
+from study.stopping import heed
 
 Floats = NDArray[np.floating[Any]]
 
@@ -137,6 +138,7 @@ def advance_finite(
     for begin in range(0, len(rates), CHUNK):
         chunk = slice(begin, begin + CHUNK)
         losses, correct = learner.advance(rates[chunk], None if momenta is None else momenta[chunk])
+        heed()
         finite = finite & np.isfinite(losses).all(axis=0)
         yield losses, correct, finite
 

@@ -20,6 +20,7 @@ from study.execution.progress import Bar
 from study.execution.request import Request
 from study.execution.study_folder import OpenStudy, claim, folder_of, open_study
 from study.execution.train import train_pending
+from study.stopping import stoppable
 from study.storage.calibration import Calibration
 from study.storage.records import Run
 from study.storage.store import Store
@@ -87,6 +88,7 @@ def outlook(request: Request, warn: Warn = lambda sentences: None) -> Outlook:
         return Outlook(plans, study.times, study.stored, folder, len(study.trials))
 
 
+@stoppable()
 def run(request: Request, *, warn: Warn = lambda sentences: None, progress: bool = True) -> Path:
     """Train every trial that is not stored yet, then the validation curves; return the folder.
 

@@ -25,6 +25,7 @@ from study.experiments.methods import BUDGET, METHODS, Problem
 from study.machine.facts import Site
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
+from study.stopping import stoppable
 from study.storage.calibration import Calibration
 from study.storage.jsonl import append_line, cut_torn_line
 from study.storage.links import refuse_links
@@ -95,6 +96,7 @@ def read_grid(folder: Path, site: Site) -> Grid:
     return Grid(folder, spec, float(rates.min()), float(rates.max()), seconds)
 
 
+@stoppable()
 def run_contest(
     grid: Path,
     out: Path,

@@ -18,6 +18,7 @@ from study.execution.executors.source import Source
 from study.execution.notes import busy
 from study.execution.study_folder import calibration_of
 from study.spec.schedules import parse
+from study.stopping import heed, stoppable
 from study.storage.jsonl import append_line, cut_torn_line
 from study.storage.store import Store
 from study.tables import case_study
@@ -26,6 +27,7 @@ from study.training import timing
 from study.training.stopwatch import Stopwatch
 
 
+@stoppable()
 def run_cycles(
     out: Path, seeds: int, dataset: str = "mnist", *, factory: EngineFactory = TENSORFLOW
 ) -> pd.DataFrame:
@@ -132,6 +134,7 @@ def _epochs(
             axis=1,
         )
         learner.advance(rates)
+        heed()
         watch(" | ".join(arm.name for arm in arms), epoch + 1)
         for arm, accuracy in zip(arms, learner.evaluate(test=True), strict=True):
             error = round(1 - float(accuracy), 6)

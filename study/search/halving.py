@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from study.engines.learner import Bools, Floats, Learner
+from study.stopping import heed
 from study.validation import integer, number
 
 
@@ -77,6 +78,7 @@ def halve(learner: Learner, start: float = 10.0, steps: int = 100) -> list[Halvi
         for _ in range(TRIES):
             learner.restore(before)
             losses, _ = learner.advance(np.tile(rates, (steps, 1)))
+            heed()
             first, last, worse = judge(losses)
             for lane in np.flatnonzero(trying):
                 tries[lane].append(

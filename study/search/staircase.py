@@ -23,6 +23,7 @@ import numpy as np
 from study.engines.learner import Learner
 from study.errors import StudyError
 from study.search.rules import Pick, moved, noise
+from study.stopping import heed
 from study.validation import integer, number
 
 if TYPE_CHECKING:
@@ -252,6 +253,7 @@ def search(
                 if not alive.any():
                     break
                 losses, correct = learner.advance(np.full((unit_steps, learner.lanes), rate))
+                heed()
                 with np.errstate(over="ignore", invalid="ignore"):
                     means, right = (
                         losses.mean(axis=0, dtype=np.float64),

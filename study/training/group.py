@@ -16,6 +16,7 @@ from study.machine.quiet import Meter
 from study.spec.networks import network_of
 from study.spec.schedules.parse import parse
 from study.spec.trial import Trial
+from study.stopping import heed
 from study.storage.records import Finish, Outcome, Run
 from study.storage.reference import Reference
 from study.training.loop import Progress, train_lanes
@@ -165,6 +166,7 @@ def train(
     except (StudyError, OSError):
         raise  # the user's input or the disk is wrong, not the trial
     except Exception as error:
+        heed()  # what a stop became in a library is no fault of a trial
         rest = sorted(ends.left)
         if len(trials) == 1:
             ends.failed(0, f"{type(error).__name__}: {error}"[:2000])

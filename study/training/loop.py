@@ -13,6 +13,7 @@ from study.spec.pruning import hopeless
 from study.spec.schedules.base import Schedule
 from study.spec.schedules.parse import CONSTANT
 from study.spec.schedules.parse import rates as scheduled
+from study.stopping import heed
 from study.storage.records import Finish, Outcome
 from study.training.stopwatch import Stopwatch
 
@@ -214,6 +215,7 @@ def train_lanes(
             begun = stopwatch.clock()
             losses, correct = learner.advance(given)
             took = stopwatch.clock() - begun
+        heed()
         books.elapsed += took
         books.step += check_every
         with stopwatch.part("evaluate"):

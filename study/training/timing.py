@@ -15,6 +15,7 @@ from study.machine import device
 from study.machine.clock import running
 from study.machine.quiet import Meter
 from study.spec.trial import Trial
+from study.stopping import heed
 from study.storage.calibration import Calibration
 from study.storage.rounds import Rounds
 
@@ -141,6 +142,7 @@ def time_round(
     """
     begun, taken = clock(), time.process_time()
     learner.advance(_rates(steps, learner.lanes))
+    heed()
     rounds.seconds.append((clock() - begun) / steps / lanes)
     if device.current() == device.CPU:
         rounds.processor.append((time.process_time() - taken) / steps / lanes)

@@ -15,7 +15,7 @@ import pytest
 from support.paths import ROOT, STUDY
 
 FLOORS = (
-    {"errors", "words"},
+    {"errors", "words", "stopping"},
     {"validation"},
     {"data", "machine", "spec"},
     {"engines", "storage"},
@@ -50,7 +50,7 @@ WITH_KERAS = {
 }
 """Files whose functions do: a download of Keras's, and the finder on a user's own model."""
 
-PLAIN = {"errors", "words", "validation", "spec"}
+PLAIN = {"errors", "words", "stopping", "validation", "spec"}
 """Packages that need the standard library and numpy alone."""
 
 

@@ -23,6 +23,7 @@ from study.execution.executors.service import TRIES, Place, Service, WorkerDied
 from study.execution.executors.tasks import gather
 from study.machine.facts import Kind, Machine, Site
 from study.machine.nvidia import free_memory
+from study.stopping import heed
 
 TICK = 0.5
 """Seconds between two looks at who is there."""
@@ -165,6 +166,7 @@ class Dispatcher:
 
     def _hear(self) -> Future[Any] | None:
         """The next future that is done, of a task; None if none is for a moment."""
+        heed()
         try:
             future = self._ended.get(timeout=TICK)
         except Empty:

@@ -25,6 +25,7 @@ from study.execution.executors.base import (
     to_message,
 )
 from study.execution.executors.tasks import has_engine, work
+from study.stopping import heed
 
 GRACE = 1.0
 """Seconds to wait for what a worker had sent before another one died."""
@@ -71,6 +72,7 @@ class Pool:
             received = 0
             try:
                 while expected is None or received < expected:
+                    heed()
                     try:
                         message = inbox.get(timeout=GRACE)
                     except queue.Empty:

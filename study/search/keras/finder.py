@@ -16,12 +16,14 @@ from study.search.keras.restore import (
     needs_targets,
     random_states_restored,
 )
+from study.stopping import heed, stoppable
 from study.validation import integer
 
 SHORTEST, LONGEST = 200, 500
 """Bounds of the steps of a sweep where the caller gives none: an epoch is taken, within them."""
 
 
+@stoppable()
 def find_rate(
     model: Any,
     x: Any,
@@ -110,6 +112,7 @@ def _sweep(model: Any, recorder: SweepRecorder, first: Batch, batches: Iterator[
         for value, batch in zip(recorder.rates, chain([first], batches), strict=False):
             rate.assign(value)
             logs = model.train_on_batch(*batch, return_dict=True)
+            heed()
             if len(model.variables) > known:
                 raise StudyError(
                     "the model made weights in its first training step, which cannot be removed "
