@@ -22,6 +22,10 @@ Row = dict[str, Any]
 T = TypeVar("T")
 
 
+ZEROS = b"\0"
+"""What a power cut may leave at the end of a file."""
+
+
 LARGEST = sys.float_info.max
 """The largest number of a row: JSON has no infinity, and NaN lies within no bounds."""
 
@@ -29,6 +33,7 @@ LARGEST = sys.float_info.max
 Number = Annotated[float, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=LARGEST)]
 Positive = Annotated[float, msgspec.Meta(gt=0, le=LARGEST)]
+Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
@@ -97,17 +102,33 @@ def replace(path: Path, text: bytes) -> None:
         draft.unlink(missing_ok=True)
 
 
+class Newer(StudyError):
+    """A row that a newer version of this program wrote; this one leaves it alone."""
+
+
 def whole_lines(path: Path) -> list[bytes]:
     """The lines of a file; none if there is no file.
 
-    A last line without its end is left out: a process is writing it, or died while it did.
+    A last line that is torn is left out: a process is writing it, or died while it did. One that
+    lacks only its newline is whole: an editor or a copy took the newline away.
     """
     try:
-        return path.read_bytes().split(b"\n")[:-1]
+        *lines, last = path.read_bytes().split(b"\n")
+        last = last.rstrip(ZEROS)
+        return [*lines, last] if _is_whole(last) else lines
     except FileNotFoundError:
         return []
     except OSError as error:
         raise StudyError(f"{path} cannot be read: {error.strerror or error}") from None
+
+
+def _is_whole(line: bytes) -> bool:
+    """Whether a line without its newline is a row: no beginning of a JSON object is one itself."""
+    try:
+        json_object(line)
+    except StudyError:
+        return False
+    return True
 
 
 def json_object(line: bytes) -> Row:
@@ -126,7 +147,7 @@ def json_object(line: bytes) -> Row:
 
 
 def read_rows(path: Path, reader: Callable[[Row], T]) -> Iterator[T]:
-    """Read a file line by line.
+    """Read a file line by line; blank lines are skipped.
 
     Args:
         path: the file; a file that does not exist has no lines.
@@ -140,8 +161,12 @@ def read_rows(path: Path, reader: Callable[[Row], T]) -> Iterator[T]:
             line.
     """
     for number, line in enumerate(whole_lines(path), start=1):
+        if not line.strip():
+            continue
         try:
             yield reader(json_object(line))
+        except Newer as error:
+            raise Newer(f"{path}, line {number}: {error}") from None
         except StudyError as error:
             raise StudyError(
                 f"{path}, line {number}: {error}; mend or remove the line (`run --repair` moves "
@@ -150,21 +175,53 @@ def read_rows(path: Path, reader: Callable[[Row], T]) -> Iterator[T]:
 
 
 def readable(line: bytes, reader: Callable[[Row], object]) -> bool:
-    """Whether `reader` accepts the line."""
+    """Whether `reader` accepts the line, or leaves it to a newer version."""
     try:
         reader(json_object(line))
+    except Newer:
+        return True
     except StudyError:
         return False
     return True
 
 
 def cut_torn_line(path: Path) -> None:
-    """Cut off a last line that has no end."""
+    """Cut off a last line that is torn; one that lacks only its newline gets it."""
     if not path.exists():
         return
     with path.open("rb+") as file:
         text = file.read()
-        if text and not text.endswith(b"\n"):
-            file.truncate(text.rfind(b"\n") + 1)
+        begin = text.rfind(b"\n") + 1
+        if begin == len(text):
+            return
+        last = text[begin:].rstrip(ZEROS)
+        end = begin
+        if _is_whole(last):
+            file.seek(begin + len(last))
+            file.write(b"\n")
             file.flush()
-            os.fsync(file.fileno())
+            end = begin + len(last) + 1
+        file.truncate(end)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def known_schema(row: Mapping[str, Any], newest: int) -> None:
+    """Check the version of a row's format.
+
+    Args:
+        row: a JSON object.
+        newest: the newest schema that this version of the program reads.
+
+    Raises:
+        Newer: a newer version of the program wrote the row.
+        StudyError: the row states no schema, or none there ever was.
+    """
+    schema = row.get("schema")
+    if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
+        raise StudyError(f"schema {schema!r} is not one this version reads (1 to {newest})")
+    if schema > newest:
+        raise Newer(
+            f"schema {schema} is of a newer version of this program, which reads 1 to {newest}: "
+            "update it"
+        )

@@ -149,7 +149,7 @@ def _part(store: Store) -> _Part:
         runs,
         store.checks(),
         store.curves(),
-        whole_lines(store.spent_path),
+        list(filter(bytes.strip, whole_lines(store.spent_path))),
         read(store.folder / STEP_TIMES),
         checks_of(store.folder),
     )

@@ -12,7 +12,7 @@ from study.errors import StudyError
 from study.machine.facts import software
 from study.spec.study import SPEC_FIELDS, StudySpec
 from study.spec.trial import HIGHEST_RATE, LOWEST_RATE, MOST_SEEDS, OPTIMIZERS, WIDEST, Trial
-from study.storage.jsonl import Count, Number, Seconds, convert
+from study.storage.jsonl import Count, Fraction, Number, Seconds, convert, known_schema
 from study.validation import choice, integer, number
 
 SCHEMA = 1
@@ -94,8 +94,8 @@ class Run:
     seconds: Seconds
     seconds_source: str
     step_seconds: Seconds | None
-    accuracy: Number | None
-    best_accuracy: Number | None
+    accuracy: Fraction | None
+    best_accuracy: Fraction | None
     error: str | None
     lanes: Count
     jobs: Count
@@ -165,10 +165,7 @@ class Run:
             StudyError: a schema newer than this program, a missing field, a value of the wrong
                 type, or an id that is not its fields'.
         """
-        if not isinstance(row.get("schema"), int) or not 1 <= row["schema"] <= SCHEMA:
-            raise StudyError(
-                f"schema {row.get('schema')!r} is not one this version reads (1 to {SCHEMA})"
-            )
+        known_schema(row, SCHEMA)
         for name in ("id", "cap_seconds"):
             if name not in row:
                 raise StudyError(f"the field '{name}' is missing")
@@ -234,7 +231,7 @@ class Checks:
 
     id: str
     check_every: Count
-    accuracy: tuple[Number, ...]
+    accuracy: tuple[Fraction, ...]
     loss: tuple[Number, ...]
 
     def __post_init__(self) -> None:

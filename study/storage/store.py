@@ -11,7 +11,8 @@
 
 Lines are only appended, each flushed to the disk before the next trial is awaited; the few curves
 are replaced as a whole. A process killed in the middle of a line leaves it torn: the next writer
-cuts it off. Any other bad line is named, and moved aside on request. One process writes at a time,
+cuts it off. A row of a newer version is said to be one. Any other bad line is named, and moved
+aside on request. One process writes at a time,
 under a lock that the system drops when the process dies.
 """
 
@@ -37,6 +38,7 @@ from study.storage.jsonl import (
     convert,
     cut_torn_line,
     json_object,
+    known_schema,
     read_rows,
     readable,
     replace,
@@ -160,7 +162,8 @@ class Store:
     def set_aside(self) -> dict[Path, int]:
         """Move lines that cannot be read into a file beside their own, such as `runs.jsonl.bad`.
 
-        They are on the disk there before they are removed here, so that none is lost.
+        They are on the disk there before they are removed here, so that none is lost. Rows of a
+        newer version stay.
 
         Returns:
             The number of lines moved, by the file that they were moved into.
@@ -169,7 +172,7 @@ class Store:
         for path, reader in self.readers.items():
             good: list[bytes] = []
             bad: list[bytes] = []
-            for line in whole_lines(path):
+            for line in filter(bytes.strip, whole_lines(path)):
                 (good if readable(line, reader) else bad).append(line + b"\n")
             if bad:
                 aside = path.with_name(f"{path.name}.bad")
@@ -267,10 +270,7 @@ class Store:
         """
         try:
             values = json.loads(self.spec_path.read_text(encoding="utf-8"))
-            if not isinstance(values["schema"], int) or not 1 <= values["schema"] <= SCHEMA:
-                raise StudyError(
-                    f"schema {values['schema']!r} is not one this version reads (1 to {SCHEMA})"
-                )
+            known_schema(values, SCHEMA)
             missing = [
                 field
                 for field in SPEC_FIELDS

@@ -105,7 +105,7 @@ def test_a_file_cut_at_every_byte_of_its_last_line(folder: Path, tally: Tally) -
     whole = store.runs_path.read_bytes()
     first = whole.index(b"\n") + 1
     gone = 0
-    for cut in range(first, len(whole)):
+    for cut in range(first, len(whole) - 1):  # without its newline alone it is whole
         for zeros in (b"", b"\0" * 7):
             store.runs_path.write_bytes(whole[:cut] + zeros)
             gone += [one.trial for one in store.runs()] != TRIALS[:1]
@@ -114,9 +114,26 @@ def test_a_file_cut_at_every_byte_of_its_last_line(folder: Path, tally: Tally) -
         gone += [one.trial for one in store.runs()] != [TRIALS[0], TRIALS[2]]
     tally(
         "`runs.jsonl` cut at every byte of its last line, with and without zeros",
-        2 * (len(whole) - first),
+        2 * (len(whole) - 1 - first),
         gone,
     )
+
+
+def test_a_last_line_that_lacks_its_newline_alone_is_kept(folder: Path, tally: Tally) -> None:
+    """With the zeros of a power cut behind it, too; the next row stands on a line of its own."""
+    gone = 0
+    for zeros in range(20):
+        store = Store(folder / str(zeros))
+        with store.writing():
+            for trial in TRIALS[:2]:
+                store.append(study_run(trial), FINISH)
+        whole = store.runs_path.read_bytes()
+        store.runs_path.write_bytes(whole[:-1] + b"\0" * zeros)
+        gone += [one.trial for one in store.runs()] != TRIALS[:2]
+        with store.writing():
+            store.append(study_run(TRIALS[2]))
+        gone += [one.trial for one in store.runs()] != TRIALS[:3]
+    tally("the last newline lost, with and without zeros", 40, gone)
 
 
 def study_run(trial: Trial) -> Any:

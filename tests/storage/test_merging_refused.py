@@ -41,7 +41,10 @@ CAPLESS = SPEC.with_(cap=None)
         (lambda f: part(f, digest="e"), "dataset_md5 is d in the first and e in"),
         (lambda f: part(f, fingerprint="ffff"), r"reference is .*0123abcd.* and .*ffff"),
         (lambda f: part(f, engine="jax"), "reference is .*tensorflow .* and .*jax"),
-        (lambda f: spoilt(part(f), lambda row: {**row, "schema": 2}), "line 6: schema 2 is not"),
+        (
+            lambda f: spoilt(part(f), lambda row: {**row, "schema": 2}),
+            "line 6: schema 2 is of",
+        ),
         (lambda f: spoilt(part(f), lambda row: {**row, "new": 1}), "the field 'new' is not known"),
         (lambda f: Store(f), "holds no study"),
     ],
