@@ -17,7 +17,7 @@ class Terminated(BaseException):
     """The process was asked to end, by SIGTERM."""
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """The first line of an error's text that is not blank, else the name of its kind."""
     return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
 

@@ -7,8 +7,10 @@ the value and what would be right.
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -83,6 +85,20 @@ def integer(field: str, value: object, low: int, high: int) -> int:
             f"whole number from {low} to {high}"
         )
     return whole
+
+
+def home(path: str | Path) -> Path:
+    """A path in which `~` and `~NAME` stand for a home folder.
+
+    Raises:
+        StudyError: that home folder is not known; a folder named `~` is seldom meant.
+    """
+    found = Path(os.path.expanduser(path))
+    if str(found).startswith("~"):
+        raise StudyError(
+            f"{path}: the home folder is not known here: write the path without ~, or ./ before it"
+        )
+    return found
 
 
 def flag(field: str, value: object) -> bool:

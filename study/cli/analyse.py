@@ -23,7 +23,7 @@ from study.cli.formatting import (
     written,
 )
 from study.cli.option_sets import TrainerOptions
-from study.cli.options import AsJson, Folder, Folders, Of, SeedOf, path_of
+from study.cli.options import AsJson, Folder, Folders, Of, SeedOf
 from study.cli.parameters import Family, among, whole
 from study.errors import StudyError
 
@@ -130,7 +130,7 @@ def claims(folders: Folders, machine: Of = None, in_json: AsJson = False) -> Non
 def compare(
     folders: Annotated[
         list[Path],
-        typer.Argument(metavar="DIR", help="The folders of two or more studies.", parser=path_of),
+        typer.Argument(metavar="DIR", help="The folders of two or more studies."),
     ],
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Compare studies of different protocols, too.")
@@ -141,7 +141,7 @@ def compare(
     in_json: AsJson = False,
 ) -> None:
     """Compare studies: their best rates, and the ratios of their seconds, steps and step times."""
-    from study.tables import compare
+    from study.tables import compare, write_csv
 
     studies, said = compare.sides(folders, anyway)
     cells = compare.ratios(studies)
@@ -165,8 +165,8 @@ def compare(
     for row in summary.itertuples():
         typer.echo(_ratio(row, studies[0].name))
     out.mkdir(parents=True, exist_ok=True)
-    cells.to_csv(out / "cells.csv", index=False, float_format="%.6g")
-    summary.to_csv(out / "summary.csv", index=False, float_format="%.6g")
+    write_csv(out / "cells.csv", cells)
+    write_csv(out / "summary.csv", summary)
     _overlay(studies, out)
 
 
@@ -258,7 +258,7 @@ def hindsight(folder: Folder, in_json: AsJson = False) -> None:
     from study import tables
 
     stored = tables.stored(folder)
-    found = tables.hindsight(stored.runs, stored.checks)
+    found = tables.hindsight(tables.some(stored.runs, folder), stored.checks)
     if found.empty:
         raise StudyError(
             f"{folder} stores no accuracies of trials that reached the target or were capped: "

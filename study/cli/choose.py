@@ -261,5 +261,7 @@ def _write(path: Path, columns: Mapping[str, Iterable[Any]], aside: bool) -> Non
     """Write columns as a CSV file, and name the file."""
     import pandas as pd
 
-    pd.DataFrame(columns).to_csv(path, index=False, float_format="%.9g")
+    from study import tables
+
+    tables.write_csv(path, pd.DataFrame(columns), digits=9)
     written([path], aside=aside)

@@ -11,7 +11,7 @@ import typer
 
 from study.cli.formatting import as_json, frame, table, written
 from study.cli.option_sets import SearchOptions, TrainerOptions, WorkerOptions
-from study.cli.options import AsJson, Count, Files, Folder, MakeIn, Optimizer, path_of
+from study.cli.options import AsJson, Count, Files, Folder, MakeIn, Optimizer
 from study.cli.parameters import Family, among, real, whole
 from study.errors import StudyError
 from study.search import population
@@ -163,7 +163,8 @@ def _write_population(
     """Write all members of all rounds, what came of them, and the figure of the best one's line."""
     import pandas as pd
 
-    from study import figures
+    from study import figures, tables
+    from study.storage.jsonl import replace
 
     out.mkdir(parents=True, exist_ok=True)
     rows = [
@@ -171,10 +172,10 @@ def _write_population(
         for round_ in done.rounds
         for i, (member, score) in enumerate(zip(round_.members, round_.scores, strict=True))
     ]
-    pd.DataFrame(rows).to_csv(out / "population.csv", index=False, float_format="%.6g")
+    tables.write_csv(out / "population.csv", pd.DataFrame(rows))
     told = {key: value for key, value in done.to_json().items() if key != "rounds"}
     text = json.dumps({"trial": asdict(trial), "settings": asdict(settings), **told}, indent=1)
-    (out / "population.json").write_text(text + "\n", encoding="utf-8")
+    replace(out / "population.json", f"{text}\n".encode())
     title = (
         f"{trial.optimizer} on the {trial.network} network, {Path(trial.dataset).name}, "
         f"batch {trial.batch}, seed {trial.seed}"
@@ -209,10 +210,7 @@ def contest(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out",
-            metavar="DIR",
-            help="The folder of the contest. Not given: DIR/contest.",
-            parser=path_of,
+            "--out", metavar="DIR", help="The folder of the contest. Not given: DIR/contest."
         ),
     ] = None,
 ) -> None:

@@ -28,6 +28,7 @@ from study.errors import StudyError
 from study.spec.presets import ON_GPU, preset, read_spec
 from study.spec.study import StudySpec
 from study.spec.trial import DATASETS
+from study.validation import home
 from study.words import budget, counted
 
 if TYPE_CHECKING:
@@ -72,8 +73,8 @@ class Job:
 
 def spec_of(what: str, asked: StepOptions, out: str | None) -> StudySpec:
     """The spec of a preset or file, changed by the options; `out` may hold the study already."""
-    if what.endswith(".toml"):
-        spec = read_spec(Path(what))
+    if what.lower().endswith(".toml"):
+        spec = read_spec(home(what))
     else:
         spec = preset(what)
         if what in ON_GPU:
@@ -82,10 +83,10 @@ def spec_of(what: str, asked: StepOptions, out: str | None) -> StudySpec:
             spec = preset(what, gpu=bool(this_machine().gpus))
     if not isinstance(asked, SpecOptions) or (asked.rates or "").partition(":")[0] != "auto":
         return asked.over(spec)
-    from study.execution import study_folder
+    from study.execution.auto_rates import rates_around
 
     spec = replace(asked, rates=None).over(spec)
-    found, source = study_folder.rates_around(str(asked.rates), spec, out)
+    found, source = rates_around(str(asked.rates), spec, out)
     told = ", ".join(f"{rate:g}" for rate in found)
     typer.echo(f"rates {told}: around the best of {source}", err=True)
     return spec.with_(rates=found)

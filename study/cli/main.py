@@ -20,7 +20,7 @@ import typer
 from study.cli import analyse, choose, experiments, share, study
 from study.cli.formatting import listen
 from study.cli.stop import terminable
-from study.errors import StudyError, Terminated, unwritable
+from study.errors import StudyError, Terminated, first_line, unwritable
 
 app = typer.Typer(pretty_exceptions_enable=False)
 for family in (study, analyse, choose, experiments, share):
@@ -35,6 +35,17 @@ WRONG_PLACE = (
     *(errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG),
 )
 """Errors of a place in which no file can be made."""
+
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""Errors of a full or failing disk."""
+
+LIMITS = {
+    errno.EMFILE: "let a process open more files (ulimit -n), or give fewer --workers",
+    errno.ENFILE: "let the system open more files, or give fewer --workers",
+    errno.ENOMEM: "end other programs, or give fewer --workers",
+    errno.EAGAIN: "let the user start more processes (ulimit -u), or give fewer --workers",
+}
+"""What helps at a limit of the system."""
 
 
 def _version(asked: bool) -> None:
@@ -76,6 +87,9 @@ def main() -> None:
     Ctrl-C and 143 after SIGTERM. One sentence on standard error says what is wrong, or how to go
     on.
     """
+    _open_streams()
+    # A person's choice of a window for figures is of no use to files, and may not be installed.
+    os.environ["MPLBACKEND"] = "agg"
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a folder's name may be no Unicode
     try:
@@ -87,29 +101,62 @@ def main() -> None:
         _complain(str(error), 2)
     except typer.TyperException as error:
         _complain(error.format_message().rstrip("."), 2)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(1)
     except OSError as error:
+        if isinstance(error, BrokenPipeError) and _nobody_reads():
+            sys.stderr.close()
+            sys.exit(1)
         _complain(*_unwritten(error))
     if code in (130, 143):  # typer turns Ctrl-C into 130
         _stopped(code)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _unwritten(error: OSError) -> tuple[str, int]:
-    """What to say of a file that could not be written, and the exit code.
+def _open_streams() -> None:
+    """Open the null device where a standard stream is closed, as a detached start may leave it.
 
-    A place where nothing can be written is a mistake of the caller; a full disk is none.
+    Without that the first file that is opened would be that stream.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
+
+
+def _nobody_reads() -> bool:
+    """Whether the reader of standard output has gone, as `head` does; then text is left over."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        return True
+    return False
+
+
+def _unwritten(error: OSError) -> tuple[str, int]:
+    """What to say of an error of the system, and the exit code.
+
+    A place where nothing can be written is a mistake of the caller; a full disk is none. The
+    sentence promises no more than its cause allows.
     """
     if error.filename and error.errno in WRONG_PLACE:
         return unwritable(Path(error.filename), error), 2
-    then = (
-        "what was stored before is unharmed, and the same command goes on"
-        if _word() in RESUMABLE
-        else "make room, and give the same command again"
-    )
-    return f"{error.filename or 'the disk'}: {error.strerror or error}; {then}", 1
+    stored = "what was stored before is unharmed" if _word() in RESUMABLE else ""
+    if error.errno in DISK:
+        what = error.filename or "the disk"
+        then = (
+            f"{stored}, and the same command goes on"
+            if stored
+            else "make room, and give the same command again"
+        )
+    else:
+        kind = type(error).__name__
+        what = error.filename or (kind if kind != "OSError" else "the system refused")
+        then = "; ".join(filter(None, (stored, LIMITS.get(error.errno or 0, ""))))
+    why = error.strerror or first_line(error)
+    return f"{what}: {why}" + (f"; {then}" if then else ""), 1
 
 
 def _word() -> str:

@@ -15,13 +15,6 @@ LONGEST_WAIT = 1e6
 """Seconds."""
 
 
-def path_of(text: str) -> Path:
-    """A path that is not an empty text, which an unset variable gives."""
-    if not text:
-        raise typer.BadParameter("it is an empty text: name a folder")
-    return Path(text)
-
-
 What = Annotated[
     str,
     typer.Argument(
@@ -30,12 +23,10 @@ What = Annotated[
         autocompletion=lambda: list(PRESETS),
     ),
 ]
-Folder = Annotated[
-    Path, typer.Argument(metavar="DIR", help="The folder of a study.", parser=path_of)
-]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a study.")]
 Folders = Annotated[
     list[Path],
-    typer.Argument(metavar="DIR", help="The folders of one or more studies.", parser=path_of),
+    typer.Argument(metavar="DIR", help="The folders of one or more studies."),
 ]
 Out = Annotated[
     str | None,
@@ -45,14 +36,10 @@ Out = Annotated[
         help="The folder of the study. Not given: results/STUDY.",
     ),
 ]
-MakeIn = Annotated[
-    Path, typer.Option("--out", metavar="DIR", help="The folder to write to.", parser=path_of)
-]
+MakeIn = Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to write to.")]
 Files = Annotated[
     Path | None,
-    typer.Option(
-        "--out", metavar="DIR", help="Write the numbers and a figure to DIR.", parser=path_of
-    ),
+    typer.Option("--out", metavar="DIR", help="Write the numbers and a figure to DIR."),
 ]
 Of = Annotated[
     str | None,

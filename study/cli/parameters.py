@@ -11,13 +11,14 @@ from copy import copy
 from dataclasses import MISSING, fields, is_dataclass
 from functools import wraps
 from inspect import Parameter, Signature, signature
-from typing import Annotated, Any, get_args, get_type_hints
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
 
 from study.cli.formatting import LOG
 from study.errors import StudyError
-from study.validation import integer, number
+from study.validation import home, integer, number
 
 ANY = 10**18
 """Bounds of a whole number whose range is checked by the object that it is passed to."""
@@ -71,6 +72,27 @@ def among(names: Sequence[str], *flags: str, **told: Any) -> Any:
     )
 
 
+def path_of(text: str) -> Path:
+    """A path, `~` in it expanded; an empty text, which an unset variable gives, is refused."""
+    if not text:
+        raise typer.BadParameter("it is an empty text: name a folder")
+    try:
+        return home(text)
+    except StudyError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _as_path(annotation: Any) -> Any:
+    """An annotated parameter; one that is a path, or several, is read by `path_of`."""
+    if get_origin(annotation) is not Annotated:
+        return annotation
+    kind, option = get_args(annotation)
+    if Path in (kind, *get_args(kind)) and option.parser is None:
+        option = copy(option)
+        option.parser = path_of
+    return Annotated[kind, option]
+
+
 class Family:
     """The commands of one panel of `study --help`."""
 
@@ -102,7 +124,7 @@ def unfolded(function: Callable[..., None]) -> Callable[..., None]:
             parameters += _options(classes[name])
         else:
             parameters.append(
-                parameter.replace(kind=Parameter.KEYWORD_ONLY, annotation=hints[name])
+                parameter.replace(kind=Parameter.KEYWORD_ONLY, annotation=_as_path(hints[name]))
             )
 
     @wraps(function)
@@ -125,7 +147,7 @@ def _options(kind: Any) -> list[Parameter]:
     hints = get_type_hints(kind, include_extras=True)
     parameters = []
     for field in fields(kind):
-        annotation, option = get_args(hints[field.name])
+        annotation, option = get_args(_as_path(hints[field.name]))
         option = copy(option)
         option.rich_help_panel = kind.panel
         parameters.append(

@@ -29,52 +29,61 @@ def terminable() -> Iterator[None]:
     A second signal changes nothing while that is done. A third ends the process at once. In a
     thread this does nothing.
     """
-    signals = 0
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal signals
-        signals += 1
-        kind = Terminated if number == signal.SIGTERM else KeyboardInterrupt
-        if signals == 1:
-            ask(kind)
-            raise kind
-        if signals >= AT_ONCE:
-            os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, b"\nstudy: ended at once\n")
-            os._exit(128 + number)
-
-    def swallowed(unraisable: Any) -> None:
-        # Python drops what is raised in a finalizer or by the garbage collector's callbacks, and
-        # JAX has one of those. Code that takes long and has no checks is reached so.
-        nonlocal signals
-        if not isinstance(unraisable.exc_value, KeyboardInterrupt | Terminated):
-            hook(unraisable)
-            return
-        signals = 0
-        number = signal.SIGTERM if isinstance(unraisable.exc_value, Terminated) else signal.SIGINT
-        threading.Timer(AGAIN, os.kill, (os.getpid(), number)).start()
-
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-
-    def ignore() -> None:
-        # Python's own end, which takes a moment, would put the system's handlers in our place.
-        for each in before:
-            if signal.getsignal(each) is stop:
-                signal.signal(each, signal.SIG_IGN)
-
-    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
-    if before[signal.SIGINT] is not signal.default_int_handler:  # somebody else's, or nobody's
-        del before[signal.SIGINT]
-    atexit.register(ignore)  # what is registered later comes before it
-    for each in before:
-        signal.signal(each, stop)
-    hook, sys.unraisablehook = sys.unraisablehook, swallowed
+    signals = _Signals()
     try:
         with heeded():
             yield
     finally:
-        sys.unraisablehook = hook
-        for each, handler in before.items():
-            if not signals and signal.getsignal(each) is stop:  # it goes on while the program ends
+        signals.over()
+
+
+class _Signals:
+    """Handles SIGTERM and SIGINT of this process; SIGINT only where Python itself did."""
+
+    def __init__(self) -> None:
+        self.heard = 0
+        self.before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
+        if self.before[signal.SIGINT] is not signal.default_int_handler:
+            del self.before[signal.SIGINT]  # somebody else's, or nobody's
+        for each in self.before:
+            signal.signal(each, self.stop)
+        self.hook, sys.unraisablehook = sys.unraisablehook, self.swallowed
+        atexit.register(self.ignore)  # what is registered later comes before it
+
+    def stop(self, number: int, frame: FrameType | None) -> None:
+        """A signal has come."""
+        self.heard += 1
+        kind = Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        if self.heard == 1:
+            ask(kind)
+            raise kind
+        if self.heard >= AT_ONCE:
+            os.write(2, b"\nstudy: ended at once\n")
+            os._exit(128 + number)
+
+    def swallowed(self, unraisable: Any) -> None:
+        """Python has dropped an exception, as of a finalizer or of the garbage collector's
+        callbacks, and JAX has one of those: a stop comes again. So it reaches code without checks.
+        """
+        if not isinstance(unraisable.exc_value, KeyboardInterrupt | Terminated):
+            self.hook(unraisable)
+            return
+        self.heard = 0
+        number = signal.SIGTERM if isinstance(unraisable.exc_value, Terminated) else signal.SIGINT
+        threading.Timer(AGAIN, os.kill, (os.getpid(), number)).start()
+
+    def over(self) -> None:
+        """Put back what was there; after a stop the handlers stay while the program ends."""
+        sys.unraisablehook = self.hook
+        for each, handler in self.before.items():
+            if not self.heard and signal.getsignal(each) == self.stop:
                 signal.signal(each, handler)
+
+    def ignore(self) -> None:
+        """Python's own end, which takes a moment, would put the system's handlers in place."""
+        for each in self.before:
+            if signal.getsignal(each) == self.stop:
+                signal.signal(each, signal.SIG_IGN)

@@ -3,13 +3,12 @@
 from study.data.images import MNIST_MD5, VALIDATION, Images, check, load, pixels
 from study.data.readers import (
     FASHION_FILES,
-    FASHION_FOLDERS,
     FASHION_HELP,
     FASHION_MD5,
-    KERAS_HOME,
     KEYS,
     Arrays,
     Bytes,
+    fashion_folders,
     read_fashion,
     read_idx,
     read_npz,
@@ -18,10 +17,8 @@ from study.data.readers import (
 
 __all__ = [
     "FASHION_FILES",
-    "FASHION_FOLDERS",
     "FASHION_HELP",
     "FASHION_MD5",
-    "KERAS_HOME",
     "KEYS",
     "MNIST_MD5",
     "VALIDATION",
@@ -29,6 +26,7 @@ __all__ = [
     "Bytes",
     "Images",
     "check",
+    "fashion_folders",
     "load",
     "pixels",
     "read_fashion",

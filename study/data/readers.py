@@ -31,15 +31,6 @@ FASHION_FILES = {
 }
 
 
-KERAS_HOME = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
-
-
-FASHION_FOLDERS = (
-    Path("/usr/share/datasets/fashion-mnist"),
-    KERAS_HOME / "datasets" / "fashion-mnist",
-)
-
-
 FASHION_HELP = (
     "install Debian's dataset-fashion-mnist, or connect once so that Keras can download it"
 )
@@ -90,19 +81,29 @@ def read_npz(path: Path, help: str) -> dict[str, Bytes]:
     return found
 
 
+def fashion_folders() -> tuple[Path, ...]:
+    """Where Fashion-MNIST may lie: Debian's folder, then Keras's, which is in the home folder."""
+    keras_home = Path(os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras"))
+    return (
+        Path("/usr/share/datasets/fashion-mnist"),
+        keras_home / "datasets" / "fashion-mnist",
+    )
+
+
 def read_fashion(
-    folders: tuple[Path, ...] = FASHION_FOLDERS, download: Callable[[], Arrays] | None = None
+    folders: tuple[Path, ...] | None = None, download: Callable[[], Arrays] | None = None
 ) -> Arrays:
     """Read Fashion-MNIST.
 
     Args:
         folders: places of its four IDX files, gzipped or not; the first that has them is read.
+            Those of `fashion_folders` where None.
         download: gives the arrays where no folder has them; Keras's download where None.
 
     Raises:
         StudyError: no folder has the files and the download fails, or the data is damaged.
     """
-    for folder in folders:
+    for folder in fashion_folders() if folders is None else folders:
         found = {
             key: next((p for p in (folder / f"{name}.gz", folder / name) if p.is_file()), None)
             for key, name in FASHION_FILES.items()

@@ -7,6 +7,8 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
 
 from tqdm import tqdm
 
@@ -19,6 +21,26 @@ from study.words import counted
 
 TICK = 1.0
 """Seconds between two refreshes of the bar while others train, of whose checks nothing comes."""
+
+
+class _Heard:
+    """Standard error, whose reader may go away while trials train: they go on without being told.
+
+    A terminal that is closed and a pipe whose reader has ended refuse what is written.
+    """
+
+    def write(self, text: str) -> None:
+        """Write what can be written."""
+        with suppress(OSError, ValueError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        """See `write`."""
+        with suppress(OSError, ValueError):
+            sys.stderr.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stderr, name)
 
 
 class Bar:
@@ -53,6 +75,7 @@ class Bar:
             total=total,
             initial=total - sum(len(portion.plan.pending) for portion in portions),
             disable=not enabled,
+            file=_Heard(),
             bar_format="{n_fmt}/{total_fmt} trials {percentage:3.0f}%|{bar:20}| {elapsed}{postfix}",
             # Without a terminal every refresh is a line of a log.
             mininterval=0.5 if sys.stderr.isatty() else 15,
@@ -154,7 +177,7 @@ class Bar:
 
     def say(self, sentence: str) -> None:
         """A line above the bar."""
-        self.bar.write(sentence, file=sys.stderr)
+        self.bar.write(sentence, file=_Heard())
 
     def close(self) -> None:
         """Leave the bar as it stands."""
@@ -178,7 +201,10 @@ class StepTimesBar:
 
     def __init__(self) -> None:
         self.bar = tqdm(
-            total=1, bar_format="{desc} {percentage:3.0f}% {bar} {elapsed}", leave=False
+            total=1,
+            bar_format="{desc} {percentage:3.0f}% {bar} {elapsed}",
+            leave=False,
+            file=_Heard(),
         )
 
     def note(self, doing: str) -> None:

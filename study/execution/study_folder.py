@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from study import tables
+from study import data
 from study.errors import StudyError
 from study.execution.planning.portions import Portion, portioned
 from study.execution.planning.resources import Crew
 from study.execution.planning.shards import share
 from study.execution.request import Request
 from study.machine.facts import Site
-from study.machine.here import this_machine, this_site
-from study.spec.presets import preset
+from study.machine.here import this_site
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
 from study.storage.across import checks_of, pooled_engines
@@ -23,6 +22,7 @@ from study.storage.records import Outcome, Run
 from study.storage.reference import Clock, Reference, reference_in
 from study.storage.step_times import read
 from study.storage.store import Store
+from study.validation import home
 
 RESULTS = Path("results")
 
@@ -37,7 +37,7 @@ def folder_of(spec: StudySpec, out: str | Path | None, site: Site | None = None)
             "the folder given as --out is an empty text: name a folder, or leave the option out"
         )
     if out is not None:
-        return Path(out)
+        return home(out)
     older = RESULTS / (site or this_site()).machine.name / spec.name
     return older if (older / "spec.json").exists() else RESULTS / spec.name
 
@@ -59,58 +59,6 @@ def calibration_of(
 
 def _step_time_files(folder: Path, shared: bool) -> list[Path]:
     return [folder / "calibration.json", *([folder.parent / "calibration.json"] if shared else [])]
-
-
-def rates_around(
-    what: str, spec: StudySpec, out: str | Path | None
-) -> tuple[tuple[float, ...], Path]:
-    """The rates that `auto` stands for, and the study that they come from: six around the best rate
-    of the spec's optimizer.
-
-    `auto:DIR` takes the study in DIR; `auto` takes `article`, `tutorial` or `quick` here, the
-    first of the same network, data, batch, hyper-parameters and schedule in which all of the
-    optimizer's trials have ended. A study stored in `out` already keeps its rates.
-
-    Raises:
-        StudyError: several optimizers, no such study, or one in which the optimizer arrived
-            nowhere.
-    """
-    if len(spec.optimizers) != 1:
-        raise StudyError(
-            f"rates {what} are around one optimizer's best, and the study has "
-            f"{', '.join(spec.optimizers)}: name one"
-        )
-    mine, named = folder_of(spec, out), what.partition(":")[2]
-    if named:
-        Store(Path(named)).spec()  # refuses what is no study
-    if Store(mine).spec_path.exists():
-        return tuple(float(rate) for rate in Store(mine).spec().rates), mine
-    if named:
-        return tables.rates_around(tables.load(named), spec.optimizers[0]), Path(named)
-    names = ("article", "tutorial", "quick")
-    places = (RESULTS, RESULTS / this_machine().name)
-    for folder in (place / name for name in names for place in places):
-        if not (folder / "spec.json").exists():
-            continue
-        there = Store(folder).spec()
-        runs = tables.load(folder)
-        whole = len(runs) and (runs["optimizer"] == spec.optimizers[0]).sum() >= len(there) / len(
-            there.optimizers
-        )
-        if whole and all(
-            getattr(there, field) == getattr(spec, field)
-            for field in ("network", "dataset", "batch", "hyper", "schedule")
-        ):
-            return tables.rates_around(runs, spec.optimizers[0]), folder
-    wanted = (
-        f"a finished grid study of the {spec.network} network with {spec.optimizers[0]} in "
-        f"{RESULTS}"
-    )
-    first = [name for name in names if preset(name).network == spec.network]
-    raise StudyError(
-        f"--rates auto needs {wanted}: run {' or '.join(first) or 'one'} first, or name a study's "
-        "folder, as in auto:DIR"
-    )
 
 
 @dataclass
@@ -174,10 +122,10 @@ def open_study(request: Request, sites: Sequence[Site]) -> OpenStudy:
             does not pool, or lacks step times of the reference that are needed.
     """
     store = Store(folder_of(request.spec, request.out, sites[0]))
-    stored = store.runs()
-    _belongs(store, stored, request.spec, sites[0])
+    stored, spec = store.runs(), _as_stored(store, request.spec)
+    _belongs(store, stored, spec, sites[0])
     there = store.reference(stored)
-    asked = reference_of(Path(request.reference)) if request.reference is not None else None
+    asked = reference_of(home(request.reference)) if request.reference is not None else None
     if there and asked and asked.kind != there.kind:
         raise StudyError(
             f"{store.folder} counts seconds by {there}, and --reference {request.reference} would "
@@ -189,9 +137,9 @@ def open_study(request: Request, sites: Sequence[Site]) -> OpenStudy:
     reference = wanted or mine
     files = _step_time_files(store.folder, request.out is None)
     if request.reference is not None:
-        files.append(Path(request.reference) / "calibration.json")
+        files.append(home(request.reference) / "calibration.json")
     clock = None
-    if reference.kind != mine.kind and request.spec.mode == "array":
+    if reference.kind != mine.kind and spec.mode == "array":
         clock = Clock.read(reference, files, stored)
     times = calibration_of(store.folder, request.out is None, site, clock)
     if asked and asked.kind == mine.kind:
@@ -199,8 +147,8 @@ def open_study(request: Request, sites: Sequence[Site]) -> OpenStudy:
         times.adopt(read(files[-1]))
     if request.retry:
         stored = [run for run in stored if run.outcome is not Outcome.FAILED]
-    trials = share(request.spec, request.shard)
-    study = OpenStudy(store, request.spec, trials, site, stored, times, reference)
+    trials = share(spec, request.shard)
+    study = OpenStudy(store, spec, trials, site, stored, times, reference)
     if clock:
         _knows(study)
     return study
@@ -228,6 +176,17 @@ def _knows(study: OpenStudy) -> None:
             f"{trial.optimizer} on the {trial.network} network at width {trial.width:g} is not "
             "known there: run calibrate on that machine with the same --out, or give another --out"
         )
+
+
+def _as_stored(store: Store, spec: StudySpec) -> StudySpec:
+    """The spec with the stored study's name of the data, if it names the same data.
+
+    Data are told apart by their digest: the same file may be written or lie elsewhere today.
+    """
+    there = store.spec().dataset if store.spec_path.exists() else spec.dataset
+    if there == spec.dataset or store.digest() != data.load(spec.dataset).digest:
+        return spec
+    return spec.with_(dataset=there)
 
 
 def _belongs(store: Store, stored: Sequence[Run], spec: StudySpec, site: Site) -> None:
@@ -285,4 +244,4 @@ def claim(study: OpenStudy, digest: str) -> None:
     store.write_spec(study.spec, digest, study.reference)
     study.times.keep()
     if study.pending or not store.machine():
-        store.write_machine({**site.machine.to_json(), "versions": site.versions})
+        store.write(store.machine_path, {**site.machine.to_json(), "versions": site.versions})

@@ -139,9 +139,11 @@ def run_contest(
     store, stopwatch = Store(out), Stopwatch()
     with store.writing():
         protocol = {**spec.to_json(), "seeds": 0}
-        store.settle(
-            "contest.json", {"grid": str(grid), "protocol": protocol, "budget": budget}, "contest"
-        )
+        asked = {"grid": str(grid), "protocol": protocol, "budget": budget}
+        before = Path(str((store.settings("contest.json") or {}).get("grid", grid)))
+        if not before.exists() or before.samefile(grid):
+            asked["grid"] = str(before)  # the same grid, by another path
+        store.settle("contest.json", asked, "contest")
         source = Source(spec.dataset, request.engine, stopwatch)
         tasks = [(seed, name) for seed in range(seeds) for name in methods]
         wanted = search(out, truth, tasks, budget, source.engine)
@@ -158,8 +160,8 @@ def run_contest(
             with closing(Bar(len(wanted), stored, portions, enabled=bool(pending))) as bar:
                 train_pending(store, portions, executor, context, bar)
     table = contests.table(grid, out)
-    table.to_csv(out / "contest.csv", index=False, float_format="%.6g")
-    contests.summary(table).to_csv(out / "contest-summary.csv", index=False, float_format="%.6g")
+    tables.write_csv(out / "contest.csv", table)
+    tables.write_csv(out / "contest-summary.csv", contests.summary(table))
     return table
 
 

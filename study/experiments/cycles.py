@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from study import tables
 from study.engines.choice import TENSORFLOW, site_of
 from study.engines.learner import Engine, Floats, Learner
 from study.execution.executors.base import EngineFactory
@@ -18,6 +19,7 @@ from study.execution.executors.source import Source
 from study.execution.notes import busy
 from study.execution.study_folder import calibration_of
 from study.spec.schedules import parse
+from study.spec.trial import DATASETS
 from study.stopping import heed, stoppable
 from study.storage.jsonl import append_line, cut_torn_line
 from study.storage.store import Store
@@ -50,7 +52,13 @@ def run_cycles(
     """
     store, site = Store(out), site_of(factory)
     with store.writing():
+        source = Source(dataset, factory, Stopwatch())
+        images, before = source.images(), store.settings("cycles.json") or {}
         asked: dict[str, Any] = {"dataset": dataset, "width": 1.0, "epochs": EPOCHS}
+        if dataset not in DATASETS:  # a file, which may lie at another path the next time
+            asked["dataset_md5"] = images.digest
+            if before.get("dataset_md5") == images.digest:
+                asked["dataset"] = before["dataset"]
         if (site.engine, site.precision) != ("tensorflow", "float32"):
             # Older folders, all of TensorFlow in float32, do not name them.
             asked |= {"engine": site.engine, "precision": site.precision}
@@ -58,8 +66,6 @@ def run_cycles(
         cut_torn_line(out / case_study.FILE)
         done = {stored.seed for stored in case_study.read_seeds(out)}
         missing = [seed for seed in range(seeds) if seed not in done]
-        source = Source(dataset, factory, Stopwatch())
-        images = source.images()
         times = calibration_of(out, shared=False, site=site)
         kinds = times.missing([trial_of(arm, 0, dataset) for arm in ARMS])
         with tqdm(total=len(missing) * EPOCHS * 3, desc="cycles", disable=not missing) as bar:
@@ -79,8 +85,8 @@ def run_cycles(
                 rows = train(seed, source.engine(), len(images.x_train), dataset, watch)
                 append_line(out / case_study.FILE, {"seed": seed, "rows": rows})
     table = case_study.read(out)
-    table.to_csv(out / "cycles.csv", index=False, float_format="%.6g")
-    case_study.summary(table).to_csv(out / "cycles-summary.csv", index=False, float_format="%.6g")
+    tables.write_csv(out / "cycles.csv", table)
+    tables.write_csv(out / "cycles-summary.csv", case_study.summary(table))
     return table
 
 

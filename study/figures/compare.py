@@ -20,6 +20,7 @@ from study.figures.style import (
     finite,
     grid_shape,
     headline,
+    own_settings,
     panels,
 )
 from study.spec.trial import OPTIMIZERS
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@own_settings()
 def overlay(studies: Mapping[str, pd.DataFrame], measure: str = "seconds") -> Figure:
     """The valleys of several studies over each other, a panel an optimizer.
 

@@ -13,12 +13,22 @@ from matplotlib.lines import Line2D
 
 from study import tables
 from study.figures.population import HERE, NEVER, THERE, method_and_rule
-from study.figures.style import COLOURS, LABELS, Drawing, grid_shape, headline, panels, styled_axes
+from study.figures.style import (
+    COLOURS,
+    LABELS,
+    Drawing,
+    grid_shape,
+    headline,
+    own_settings,
+    panels,
+    styled_axes,
+)
 from study.storage.records import Outcome
 from study.tables import intervals
 from study.words import counted
 
 
+@own_settings()
 def picks(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     """The rates that each method picked, over the grid's rates that work, a panel an optimizer.
 
@@ -106,6 +116,7 @@ def picks(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     return figure
 
 
+@own_settings()
 def costs(table: pd.DataFrame, found: pd.DataFrame) -> Figure:
     """How often each method's pick trains, its regret, and what the search costs.
 

@@ -14,6 +14,7 @@ from study.figures.style import (
     LABELS,
     headline,
     legend_beside,
+    own_settings,
     stacked_panels,
     subtitle_of,
 )
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@own_settings()
 def curves(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     """Validation accuracy over seconds of training, each optimizer at its best rate.
 

@@ -6,10 +6,11 @@ import pandas as pd
 from matplotlib import ticker
 from matplotlib.figure import Figure
 
-from study.figures.style import Drawing, headline, styled_axes
+from study.figures.style import Drawing, headline, own_settings, styled_axes
 from study.tables.case_study import ARMS, CONTROL, CONTROL_ON, FIRST, PUBLISHED, SCRATCH, summary
 
 
+@own_settings()
 def cycles(rows: pd.DataFrame) -> Figure:
     """The case study of cyclical rates: test error during training, and at the end.
 

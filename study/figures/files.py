@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -11,7 +12,9 @@ from matplotlib.figure import Figure
 from study import tables
 from study.figures.curves import curves
 from study.figures.sizes import size, size_parts, size_valley, sizes, slopes
+from study.figures.style import own_settings
 from study.figures.valley import envelope, profile, valley
+from study.storage.jsonl import replace
 from study.storage.links import refuse_links
 from study.tables import intervals
 
@@ -99,8 +102,16 @@ def save(drawn: Mapping[str, Figure], out: Path) -> list[Path]:
     paths = []
     for name, figure in drawn.items():
         paths.append(out / f"{name}.png")
-        figure.savefig(paths[-1], dpi=150)
-        figure.set_layout_engine("none")  # laid out once is enough
-        with matplotlib.rc_context({"svg.hashsalt": name}):  # the same table draws the same file
-            figure.savefig(out / f"{name}.svg", metadata={"Date": None})
+        with own_settings(), matplotlib.rc_context({"svg.hashsalt": name}):
+            replace(paths[-1], _drawn(figure, format="png", dpi=150))
+            figure.set_layout_engine("none")  # laid out once is enough
+            # The same table draws the same file.
+            text = _drawn(figure, format="svg", metadata={"Date": None})
+            replace(out / f"{name}.svg", text)
     return paths
+
+
+def _drawn(figure: Figure, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    Figure.savefig(figure, buffer, **options)
+    return buffer.getvalue()

@@ -9,7 +9,7 @@ from matplotlib import ticker
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from study.figures.style import headline, stacked_panels
+from study.figures.style import headline, own_settings, stacked_panels
 
 if TYPE_CHECKING:
     from study.search.population import Population
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 HERE, THERE, NEVER = "#1b7837", "0.75", "#b2182b"
 
 
+@own_settings()
 def lineage(done: Population, title: str) -> Figure:
     """Rate against step, a line a member with branches at copies; the best member's line is thick.
 

@@ -9,7 +9,7 @@ from matplotlib import ticker
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from study.figures.style import Drawing, grid_shape, headline, panels, stacked_panels
+from study.figures.style import Drawing, grid_shape, headline, own_settings, panels, stacked_panels
 from study.spec.schedules.base import Schedule
 from study.spec.schedules.parse import parse, rates
 
@@ -46,6 +46,7 @@ RISES = (
 """The schedules that `every_schedule` shows over 1,000 steps, one of each kind."""
 
 
+@own_settings()
 def schedules(shown: Iterable[str | Schedule], steps: int, title: str) -> Figure:
     """The factor on the learning rate against the step, a panel a schedule.
 
@@ -87,6 +88,7 @@ def schedules(shown: Iterable[str | Schedule], steps: int, title: str) -> Figure
     return figure
 
 
+@own_settings()
 def decay(
     lines: Mapping[str, str | Schedule], learning_rate: float, steps: int, title: str
 ) -> Figure:

@@ -11,7 +11,7 @@ from matplotlib import ticker
 from matplotlib.figure import Figure
 
 from study.errors import StudyError
-from study.figures.style import headline, legend_beside, stacked_panels
+from study.figures.style import headline, legend_beside, own_settings, stacked_panels
 
 if TYPE_CHECKING:
     from study.search.finder import Sweep
@@ -29,6 +29,7 @@ OF_ACCURACY = ("rise", "fall")
 SWEEP_ENDS = {"end": "to its end", "threshold": "stopped as the loss rose", "diverged": "diverged"}
 
 
+@own_settings()
 def sweep(found: Sweep, what: str = "") -> Figure:
     """A sweep of the learning rate: loss, smoothed loss, accuracy if known, and each rule's rate.
 
@@ -108,6 +109,7 @@ def sweep(found: Sweep, what: str = "") -> Figure:
     return figure
 
 
+@own_settings()
 def staircase(found: Staircase, what: str = "") -> Figure:
     """A staircase search: losses at each rate, where each rate ended, and the rate picked.
 

@@ -16,6 +16,7 @@ from study.figures.style import (
     finite,
     headline,
     legend_beside,
+    own_settings,
     rate_and_seconds_axes,
     stacked_panels,
     subtitle_of,
@@ -34,6 +35,7 @@ MOST_NAMED = 8
 """The most curves that a legend names if they have an order."""
 
 
+@own_settings()
 def size(runs: pd.DataFrame, rate: float | None = None) -> Figure:
     """Time against weights at one rate, with its line; a trial that did not arrive is at its cap.
 
@@ -84,6 +86,7 @@ def size(runs: pd.DataFrame, rate: float | None = None) -> Figure:
     return figure
 
 
+@own_settings()
 def sizes(runs: pd.DataFrame) -> Figure:
     """Time against weights at every rate, each with its line; medians and quartiles of the seeds.
 
@@ -121,6 +124,7 @@ def sizes(runs: pd.DataFrame) -> Figure:
     return figure
 
 
+@own_settings()
 def size_valley(runs: pd.DataFrame) -> Figure:
     """Time against learning rate, a curve a size: does the best rate move as the model grows?
 
@@ -155,6 +159,7 @@ def size_valley(runs: pd.DataFrame) -> Figure:
     return figure
 
 
+@own_settings()
 def slopes(runs: pd.DataFrame) -> Figure:
     """k of time = c + k n against learning rate, by least squares and with censored trials.
 
@@ -200,6 +205,7 @@ def slopes(runs: pd.DataFrame) -> Figure:
     return figure
 
 
+@own_settings()
 def size_parts(runs: pd.DataFrame) -> Figure:
     """The two factors of time against weights: steps to the target, and the time of a step.
 

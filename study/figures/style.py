@@ -6,9 +6,12 @@ import io
 import math
 import re
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import matplotlib
 import seaborn as sns
 from matplotlib import ticker
 from matplotlib.figure import Figure
@@ -43,8 +46,21 @@ MOST_COLUMNS = 3
 """Panels in a row of a figure of many panels."""
 
 
+@contextmanager
+def own_settings() -> Iterator[None]:
+    """matplotlib's own defaults inside, whatever a person's matplotlibrc or notebook has set."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        yield
+
+
 class Drawing(Figure):
-    """A figure that a notebook shows without pyplot."""
+    """A figure that a notebook shows without pyplot, under the project's own settings."""
+
+    def savefig(self, *arguments: Any, **options: Any) -> None:
+        """See `Figure.savefig`."""
+        with own_settings():
+            super().savefig(*arguments, **options)
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()

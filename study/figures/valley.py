@@ -19,6 +19,7 @@ from study.figures.style import (
     headline,
     legend_beside,
     note_on_line,
+    own_settings,
     rate_and_seconds_axes,
     stacked_panels,
     subtitle_of,
@@ -42,6 +43,7 @@ ENDS = {
 """Marker and words of each outcome but `reached`."""
 
 
+@own_settings()
 def valley(runs: pd.DataFrame) -> Figure:
     """Training time against learning rate, a curve an optimizer; above it how other trials ended.
 
@@ -127,6 +129,7 @@ def _draw_other_ends(axes: Axes, trials: pd.DataFrame) -> None:
         axes.legend(list(shown.values()), list(shown), frameon=False, **place)
 
 
+@own_settings()
 def envelope(runs: pd.DataFrame) -> Figure:
     """The fastest and the slowest optimizer at each rate; the cap if one does not arrive.
 
@@ -175,6 +178,7 @@ def envelope(runs: pd.DataFrame) -> Figure:
     return figure
 
 
+@own_settings()
 def profile(runs: pd.DataFrame) -> Figure:
     """What a rate picked blindly gives: the performance profile of each optimizer.
 

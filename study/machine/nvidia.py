@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from dataclasses import dataclass
 from functools import cache
 
 from study.errors import StudyError
+from study.machine.programs import answer_of
 
 
 @dataclass(frozen=True)
@@ -35,16 +35,10 @@ def ask(*properties: str) -> list[list[str]]:
     Returns:
         A row of values for each GPU; no row where the program is missing or fails.
     """
-    try:
-        answer = subprocess.run(
-            ["nvidia-smi", f"--query-gpu={','.join(properties)}", "--format=csv,noheader"],
-            capture_output=True,
-            text=True,
-            timeout=20,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return []
-    lines = answer.stdout.splitlines() if answer.returncode == 0 else []
+    answer = answer_of(
+        ["nvidia-smi", f"--query-gpu={','.join(properties)}", "--format=csv,noheader"]
+    )
+    lines = (answer or "").splitlines()
     return [[value.strip() for value in line.split(",")] for line in lines if line.strip()]
 
 

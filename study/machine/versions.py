@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 import sys
+import tomllib
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from study.machine.nvidia import gpus
+from study.machine.programs import answer_of
+
+PROJECT = "learning-rate-study"
 
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 """The environment variable that allows TensorFlow to use oneDNN, or forbids it."""
@@ -77,18 +80,21 @@ def versions(engine: str = "tensorflow") -> dict[str, str]:
 def project_version() -> str:
     """The project's commit, or its version where a wheel installed it."""
     root = Path(__file__).parent.parent.parent
-    if not (root / ".git").exists():
-        # The package is installed. A repository around it belongs to somebody else.
+    if not _is_own_repository(root):
         with suppress(PackageNotFoundError):
-            return version("learning-rate-study")
+            return version(PROJECT)
         return "unknown"
-    try:
-        answer = subprocess.run(
-            ["git", "-C", str(root), "describe", "--always", "--dirty"],
-            capture_output=True,
-            text=True,
-            timeout=20,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return "unknown"
-    return answer.stdout.strip() if answer.returncode == 0 else "unknown"
+    answer = answer_of(["git", "-C", str(root), "describe", "--always", "--dirty"])
+    return (answer or "").strip() or "unknown"
+
+
+def _is_own_repository(root: Path) -> bool:
+    """Whether the package lies in the project's repository, not in one that belongs to somebody
+    else, which holds a copy of it.
+    """
+    if not (root / ".git").exists():
+        return False
+    with suppress(OSError, ValueError):
+        named = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+        return bool(named.get("project", {}).get("name") == PROJECT)
+    return False

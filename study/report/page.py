@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from study import claims, tables
 from study.errors import StudyError
 from study.report import pictures, sections
+from study.storage.jsonl import replace
 
 DATA = Path(__file__).parent
 
@@ -63,9 +64,7 @@ def write(folders: Sequence[str | Path], out: str | Path, machine: str | None = 
             f"the report could not be made: {type(error).__name__}: {error}"
         ) from error
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(
-        text, encoding="utf-8", errors="backslashreplace"
-    )  # a folder's name may be no Unicode
+    replace(out, text.encode(errors="backslashreplace"))  # a folder's name may be no Unicode
     return out
 
 

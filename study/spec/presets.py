@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
@@ -81,7 +83,12 @@ def spec_from(values: Mapping[str, Any], name: str = "study") -> StudySpec:
     Raises:
         StudyError: an unknown key, or a value out of range.
     """
-    values = {k.replace("-", "_"): v for k, v in values.items()}
+    given, values = values, {}
+    for key, value in given.items():
+        name_ = key.replace("-", "_")
+        if name_ in values:
+            raise StudyError(f"{name_} is given twice, as {name_} and as {name_.replace('_', '-')}")
+        values[name_] = value
     base = values.pop("preset", None)
     check_keys(values, extra=("preset",))
     start = preset(base) if base is not None else StudySpec()
@@ -95,7 +102,7 @@ def read_spec(path: Path) -> StudySpec:
         StudyError: the file is missing or is not TOML, or a key or value in it is wrong.
     """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(_decoded(path.read_bytes()))
     except FileNotFoundError:
         raise StudyError(
             f"no file {path}: give a preset ({', '.join(PRESETS)}) or a TOML file"
@@ -104,6 +111,17 @@ def read_spec(path: Path) -> StudySpec:
         why = error.strerror if isinstance(error, OSError) else error
         raise StudyError(f"{path} cannot be read as TOML: {why}") from None
     try:
-        return spec_from(values, name=path.stem)
+        return spec_from(values, name=re.sub(r"^[^A-Za-z0-9]+|[^A-Za-z0-9._-]+", "-", path.stem))
     except StudyError as error:
         raise StudyError(f"{path}: {error}") from None
+
+
+def _decoded(text: bytes) -> str:
+    """A text without its byte-order mark, which Windows's editors and shells write.
+
+    Raises:
+        UnicodeDecodeError: it is neither UTF-8 nor, by its mark, UTF-16.
+    """
+    if text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return text.decode("utf-16")
+    return text.decode("utf-8-sig")

@@ -23,7 +23,7 @@ from study.spec.trial import (
     WIDEST,
     Trial,
 )
-from study.validation import choice, integer, number, sequence
+from study.validation import choice, home, integer, number, sequence
 
 GRID = ("optimizers", "rates", "widths", "seeds")
 """The fields of a spec that may change between two runs of one study.
@@ -136,12 +136,13 @@ class StudySpec:
         self._put("schedule", str(parse(self.schedule)))
         if not isinstance(self.scale_dense, bool):
             raise StudyError(f"scale_dense {self.scale_dense!r} must be true or false")
-        if self.dataset not in DATASETS and not str(self.dataset).endswith(".npz"):
-            raise StudyError(
-                f"unknown dataset {self.dataset!r}: one of {', '.join(DATASETS)}, or the path "
-                "of an .npz file"
-            )
-        self._put("dataset", str(self.dataset))
+        if self.dataset not in DATASETS:
+            if not str(self.dataset).endswith(".npz"):
+                raise StudyError(
+                    f"unknown dataset {self.dataset!r}: one of {', '.join(DATASETS)}, or the path "
+                    "of an .npz file"
+                )
+            self._put("dataset", str(home(self.dataset)))
 
     def _check_protocol(self) -> None:
         self._put("target", number("target", self.target, low=0, high=1))

@@ -80,24 +80,34 @@ def append_line(path: Path, row: Mapping[str, Any]) -> None:
 
 
 def append(path: Path, text: bytes) -> None:
-    """Append to a file, and wait until the disk has it."""
+    """Append to a file, and wait until the disk has it; an `OSError` names the file."""
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         while text:
             text = text[os.write(handle, text) :]
         os.fsync(handle)
+    except OSError as error:
+        error.filename = str(path)
+        raise
     finally:
         os.close(handle)
 
 
 def replace(path: Path, text: bytes) -> None:
     """Replace what a file holds, as a whole or not at all."""
+    if path.exists() and not path.is_file():  # a device, such as /dev/stdout, has no other place
+        path.write_bytes(text)
+        return
+    path = Path(os.path.realpath(path))  # a link stays one
     # Several studies may write one file of step times: each has a draft of its own.
     draft = path.with_suffix(f".{os.getpid()}.tmp")
     try:
         draft.unlink(missing_ok=True)
         append(draft, text)
         os.replace(draft, path)
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None
+        raise
     finally:
         draft.unlink(missing_ok=True)
 
@@ -222,6 +232,6 @@ def known_schema(row: Mapping[str, Any], newest: int) -> None:
         raise StudyError(f"schema {schema!r} is not one this version reads (1 to {newest})")
     if schema > newest:
         raise Newer(
-            f"schema {schema} is of a newer version of this program, which reads 1 to {newest}: "
-            "update it"
+            f"schema {schema} is of a newer version of this program, and this one reads up to "
+            f"{newest}: update it"
         )

@@ -9,20 +9,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 
 from study.errors import StudyError
 from study.spec.study import StudySpec
-from study.spec.trial import TRIAL_FIELDS, Trial
-from study.storage.across import Across, add_check, checks_of
-from study.storage.jsonl import Row, append, read_rows, whole_lines
-from study.storage.records import Checks, Curve, Finish, Outcome, Run
-from study.storage.reference import Reference
+from study.spec.trial import Trial
+from study.storage.across import add_check
+from study.storage.jsonl import append, whole_lines
+from study.storage.parts import STEP_TIMES, Part, alike, part_of
+from study.storage.records import Checks, Finish, Outcome, Run
 from study.storage.step_times import StepTime, read
 from study.storage.store import Store
-
-STEP_TIMES = "calibration.json"
-_KNOWN = {"schema", "id", "cap_seconds", *TRIAL_FIELDS, *(f.name for f in fields(Run))}
 
 
 @dataclass(frozen=True)
@@ -46,25 +43,6 @@ class Merged:
     missing: tuple[Trial, ...]
 
 
-@dataclass(frozen=True)
-class _Part:
-    """A study that is joined: its folder, and all that was read of it."""
-
-    store: Store
-    spec: StudySpec
-    digest: str
-    reference: Reference | None
-    runs: list[Run]
-    checks: dict[str, Checks]
-    curves: list[Curve]
-    spent: list[bytes]
-    times: list[StepTime]
-    across: list[Across]
-
-    def __str__(self) -> str:
-        return str(self.store.folder)
-
-
 def merge(sources: Sequence[Store], out: Store) -> Merged:
     """Add to a folder what other folders of the same protocol hold.
 
@@ -82,12 +60,14 @@ def merge(sources: Sequence[Store], out: Store) -> Merged:
     """
     home = out.folder.resolve()
     apart = {store.folder.resolve(): store for store in sources}
-    parts = [_part(store) for folder, store in apart.items() if folder != home]
+    parts = [part_of(store) for folder, store in apart.items() if folder != home]
+    parts = alike(parts, parts[:1])
     _refuse_others(parts)
     if not parts:
         out.spec()  # a folder that is merged into itself is a study
     with out.writing():
         there, times = _there(out), read(out.folder / STEP_TIMES)
+        parts = alike(parts, there)
         _refuse_others([*there, *parts])
         # The spec comes first: rows without one belong to no study.
         spec = _write_spec(out, [*there, *parts])
@@ -119,10 +99,10 @@ def joined(specs: Sequence[StudySpec]) -> StudySpec:
     )
 
 
-def _there(out: Store) -> list[_Part]:
+def _there(out: Store) -> list[Part]:
     """The study that the folder holds already, if it holds one."""
     if out.spec_path.exists():
-        part = _part(out)
+        part = part_of(out)
         return [replace(part, reference=out.reference(part.runs))]
     if whole_lines(out.runs_path):
         raise StudyError(
@@ -132,43 +112,14 @@ def _there(out: Store) -> list[_Part]:
     return []
 
 
-def _part(store: Store) -> _Part:
-    """All that a folder holds. A field that this version does not know would be lost: a newer
-    version's rows are refused.
-    """
-    spec, runs, digest = store.spec(), store.runs(), store.digest()
-    list(read_rows(store.runs_path, _refuse_unknown))
-    if digest is None:
-        raise StudyError(f"{store.spec_path} does not tell the MD5 of its data: restore it")
-    store.spent()  # refuses what is no such line
-    return _Part(
-        store,
-        spec,
-        digest,
-        store.reference(runs) if runs else None,  # without rows there are no seconds
-        runs,
-        store.checks(),
-        store.curves(),
-        list(filter(bytes.strip, whole_lines(store.spent_path))),
-        read(store.folder / STEP_TIMES),
-        checks_of(store.folder),
-    )
-
-
-def _refuse_unknown(row: Row) -> None:
-    for name in row:
-        if name not in _KNOWN:
-            raise StudyError(f"the field {name!r} is not known to this version")
-
-
-def _refuse_others(parts: Sequence[_Part]) -> None:
+def _refuse_others(parts: Sequence[Part]) -> None:
     """Raise `StudyError` unless all parts may share a study."""
     for part in parts[1:]:
+        if parts[0].digest != part.digest:
+            _refuse(parts[0], part, "dataset_md5", parts[0].digest, part.digest)
         for name in parts[0].spec.differences(part.spec):
             there, here = (getattr(each.spec, name) for each in (parts[0], part))
             _refuse(parts[0], part, name, there, here)
-        if parts[0].digest != part.digest:
-            _refuse(parts[0], part, "dataset_md5", parts[0].digest, part.digest)
     # A cap in seconds is another number of steps on another reference.
     counted = [part for part in parts if part.reference and part.spec.cap is not None]
     for part in counted[1:]:
@@ -192,27 +143,25 @@ def _refuse_others(parts: Sequence[_Part]) -> None:
             _refuse(first, part, "engine", known, means)
 
 
-def _refuse(first: _Part, part: _Part, field: str, there: object, here: object) -> None:
+def _refuse(first: Part, part: Part, field: str, there: object, here: object) -> None:
     raise StudyError(
         f"{first} and {part} cannot be merged: {field} is {there} in the first and {here} in the "
         "second, and must be the same"
     )
 
 
-def _write_spec(out: Store, parts: Sequence[_Part]) -> StudySpec:
+def _write_spec(out: Store, parts: Sequence[Part]) -> StudySpec:
     """Write what the folder is about; the machine is the first that is known."""
     spec = joined([part.spec for part in parts])
     reference = next((part.reference for part in parts if part.reference), None)
     out.write_spec(spec, parts[0].digest, reference)
     machines = [machine for part in parts if (machine := part.store.machine())]
     if machines and not out.machine():
-        out.write_machine(machines[0])
+        out.write(out.machine_path, machines[0])
     return spec
 
 
-def _add_runs(
-    out: Store, there: Sequence[_Part], parts: Sequence[_Part], spec: StudySpec
-) -> Merged:
+def _add_runs(out: Store, there: Sequence[Part], parts: Sequence[Part], spec: StudySpec) -> Merged:
     """Append the rows that are missing, in the order of the folders and of their rows."""
     kept = {run.id: run for part in there for run in part.runs}
     new: dict[str, Checks | None] = {}
@@ -240,7 +189,7 @@ def _finish(run: Run, checks: Checks) -> Finish:
     return Finish(0, run.outcome, run.steps or 0, run.seconds, checks.accuracy, checks.loss)
 
 
-def _add_step_times(out: Store, before: Sequence[StepTime], parts: Sequence[_Part]) -> None:
+def _add_step_times(out: Store, before: Sequence[StepTime], parts: Sequence[Part]) -> None:
     """Write the readings of all machines, each once.
 
     Of several readings the last in the file counts: what is there, or comes from an earlier folder,
@@ -253,7 +202,7 @@ def _add_step_times(out: Store, before: Sequence[StepTime], parts: Sequence[_Par
         out.write(out.folder / STEP_TIMES, [asdict(time) for time in known])
 
 
-def _add_curves(out: Store, there: Sequence[_Part], parts: Sequence[_Part]) -> None:
+def _add_curves(out: Store, there: Sequence[Part], parts: Sequence[Part]) -> None:
     """Add the validation curves of trials that have none of the same machine."""
     before = [curve for part in there for curve in part.curves]
     known = {(curve.id, curve.fingerprint): curve for curve in before}
@@ -264,7 +213,7 @@ def _add_curves(out: Store, there: Sequence[_Part], parts: Sequence[_Part]) -> N
         out.write_curves([asdict(curve) for curve in known.values()])
 
 
-def _add_spent(out: Store, there: Sequence[_Part], parts: Sequence[_Part]) -> None:
+def _add_spent(out: Store, there: Sequence[Part], parts: Sequence[Part]) -> None:
     """Append the lines that tell where time went, each as often as the folder that has it most.
 
     A line holds a moment and many seconds. So equal lines of two folders are one process's, which

@@ -47,13 +47,14 @@ from study.storage.jsonl import (
 from study.storage.links import refuse_links
 from study.storage.records import SCHEMA, Checks, Curve, Finish, Outcome, Run, Spent
 from study.storage.reference import Reference
+from study.validation import home
 
 
 class Store:
     """A study's folder. Reading needs no lock; writing goes inside `with store.writing():`."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder = folder = home(folder)
         self.runs_path = folder / "runs.jsonl"
         self.checks_path = folder / "checks.jsonl"
         self.curves_path = folder / "curves.jsonl"
@@ -182,19 +183,12 @@ class Store:
         return moved
 
     def machine(self) -> Row:
-        """What machine.json states: the machine of the last run, and versions of packages.
-
-        Nothing if the file cannot be read.
-        """
+        """What machine.json states of the last run's machine; nothing if it cannot be read."""
         try:
             found = json.loads(self.machine_path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}
-
-    def write_machine(self, facts: Mapping[str, Any]) -> None:
-        """Write machine.json."""
-        self.write(self.machine_path, facts)
 
     def write_spec(self, spec: StudySpec, digest: str, reference: Reference | None = None) -> None:
         """Write spec.json.
@@ -246,9 +240,13 @@ class Store:
             StudyError: the file holds other settings, or cannot be read.
         """
         path = self.folder / name
-        if self._small(path) not in (None, json.loads(json.dumps(settings))):
+        if self.settings(name) not in (None, json.loads(json.dumps(settings))):
             raise StudyError(f"{self.folder} holds another {what} (see {name}): give another --out")
         self.write(path, settings)
+
+    def settings(self, name: str) -> Row | None:
+        """The settings that `settle` wrote; None if there are none."""
+        return self._small(self.folder / name)
 
     def _small(self, path: Path) -> Row | None:
         """The JSON object in a small file; None if there is no file."""

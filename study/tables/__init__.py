@@ -12,8 +12,8 @@ from study.tables.best_rates import (
 )
 from study.tables.cells import cells, envelope, profile, sizes, valley
 from study.tables.cost import costs, hindsight, predicted
-from study.tables.files import SIZE_TABLES, TABLES, write
-from study.tables.rows import CELL, SAME, budget, comparable, curves_of, frame
+from study.tables.files import SIZE_TABLES, TABLES, write, write_csv
+from study.tables.rows import CELL, SAME, budget, comparable, curves_of, frame, some
 from study.tables.stored import Source, StoredStudy, checks, curves, elsewhere, load, stored
 from study.tables.warnings import COLLAPSE, busy, collapsed, kind_unknown, unreached, warnings
 
@@ -50,10 +50,12 @@ __all__ = [
     "profile",
     "rates_around",
     "sizes",
+    "some",
     "stored",
     "unreached",
     "valley",
     "wanted",
     "warnings",
     "write",
+    "write_csv",
 ]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
+
+from study.storage.jsonl import replace
 from study.storage.links import refuse_links
 from study.tables import intervals
 from study.tables.best_rates import best
@@ -55,6 +58,16 @@ def write(
             if runs[measure].notna().any()
         }
     out.mkdir(parents=True, exist_ok=True)
-    for name, table in made.items():
-        table.to_csv(out / f"{name}.csv", index=False, float_format="%.6g")
-    return [out / f"{name}.csv" for name in made]
+    return [write_csv(out / f"{name}.csv", table) for name, table in made.items()]
+
+
+def write_csv(path: Path, table: pd.DataFrame, digits: int = 6) -> Path:
+    """Write a table as a whole or not at all, and return the path.
+
+    Args:
+        path: the file.
+        table: the table; its index is left out.
+        digits: significant digits of a number.
+    """
+    replace(path, table.to_csv(index=False, float_format=f"%.{digits}g").encode())
+    return path

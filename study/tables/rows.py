@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import fields
 from pathlib import Path
 
 import pandas as pd
 
 from study.errors import StudyError
-from study.spec.trial import OPTIMIZERS
+from study.spec.trial import OPTIMIZERS, Trial
 from study.storage.records import PROTOCOL, Run
 
 CELL = ["width", "optimizer", "rate"]
@@ -31,6 +32,15 @@ two engines or precisions, unless they were shown to be alike (`pool`).
 """
 
 
+COLUMNS = (
+    *("schema", "id"),
+    *(f.name for f in fields(Trial) if f.name != "cap"),
+    "cap_seconds",
+    *(f.name for f in fields(Run) if f.name != "trial"),
+)
+"""The fields of `Run.to_json`, in their order."""
+
+
 def frame(runs: Iterable[Run]) -> pd.DataFrame:
     """Runs as a table, one row a run, sorted by width, optimizer, rate and seed.
 
@@ -46,9 +56,7 @@ def frame(runs: Iterable[Run]) -> pd.DataFrame:
     """
     runs = list(runs)
     rows = [run.to_json() for run in runs]
-    table = pd.DataFrame(rows, columns=list(rows[0]) if rows else None)
-    if table.empty:
-        return table
+    table = pd.DataFrame(rows, columns=COLUMNS)  # a study that has only begun has them, too
     table["software"] = [run.software for run in runs]
     table["clock"] = [run.clock for run in runs]
     table["clock_machine"] = [run.clock_machine for run in runs]
@@ -76,6 +84,14 @@ def curves_of(stored: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     return stored[stored["fingerprint"].isin([*(runs["fingerprint"] if len(runs) else []), ""])]
 
 
+def some(runs: pd.DataFrame, folder: str | Path = "") -> pd.DataFrame:
+    """The runs; raises `StudyError` if there are none yet."""
+    if runs.empty:
+        where = f"{folder}: " if str(folder) else ""
+        raise StudyError(f"{where}no trial has ended yet, so there is nothing to tabulate")
+    return runs
+
+
 def comparable(runs: pd.DataFrame, folder: str | Path = "") -> pd.DataFrame:
     """Check that the runs can be compared, and remove the unused optimizer categories.
 
@@ -90,9 +106,7 @@ def comparable(runs: pd.DataFrame, folder: str | Path = "") -> pd.DataFrame:
         StudyError: there are no runs, or they differ in machine, mode or protocol; the sentence
             names the column and its values.
     """
-    if runs.empty:
-        where = f"{folder}: " if str(folder) else ""
-        raise StudyError(f"{where}no trial has ended yet, so there is nothing to tabulate")
+    some(runs, folder)
     for column in SAME:
         values = runs[column].drop_duplicates().tolist()
         if len(values) > 1:

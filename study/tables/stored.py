@@ -17,6 +17,7 @@ from study.storage.records import Checks, Run, Spent
 from study.storage.store import Store
 from study.tables.clocks import budgets, counted_by
 from study.tables.rows import curves_of, frame
+from study.validation import home
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ def stored(folder: Source, machine: str | None = None) -> StoredStudy:
         The study.
     """
     if not isinstance(folder, StoredStudy):
-        return StoredStudy(folder, machine)
+        return StoredStudy(home(folder), machine)
     return folder if machine in (None, folder.machine) else replace(folder, machine=machine)
 
 

@@ -15,9 +15,9 @@ from study.data import readers
 from study.data.images import Images, load, pixels
 from study.data.readers import (
     FASHION_FILES,
-    FASHION_FOLDERS,
     FASHION_HELP,
     KEYS,
+    fashion_folders,
     read_fashion,
 )
 from support.files import Array, Arrays, arrays, idx, npz, refusal
@@ -210,7 +210,7 @@ def test_fashion_is_downloaded_and_held_to_its_checksums(
     )
 
 
-@pytest.mark.skipif(not FASHION_FOLDERS[0].is_dir(), reason="Fashion-MNIST is not installed")
+@pytest.mark.skipif(not fashion_folders()[0].is_dir(), reason="Fashion-MNIST is not installed")
 def test_the_installed_fashion_mnist_loads() -> None:
     """Debian's files have the checksums, and split like MNIST."""
     images = load("fashion-mnist")

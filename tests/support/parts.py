@@ -36,7 +36,7 @@ def part(
     store = Store(folder)
     with store.writing():
         store.write_spec(spec, digest)
-        store.write_machine(machine.to_json())
+        store.write(store.machine_path, machine.to_json())
         for place, trial in enumerate(trials):
             store.append(replace(RUN, trial=trial, steps=100 + place, **changes), FINISH)
         calibrated(Calibration([folder / "calibration.json"], machine, "test"), trials[:1])

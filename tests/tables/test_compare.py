@@ -16,7 +16,7 @@ from matplotlib.collections import PathCollection
 
 from study import figures, tables
 from study.errors import StudyError
-from study.execution import predict, study_folder
+from study.execution import auto_rates, predict
 from study.execution.planning.estimates import guess, measuring_seconds, step_seconds
 from study.spec.networks import network_of
 from study.spec.study import StudySpec
@@ -208,15 +208,15 @@ def test_rates_around_the_best_of_a_grid(tmp_path: Path) -> None:
     )
     folder = stored(tmp_path / "grid", SPEC, takes)
     one = SPEC.with_(optimizers=("adam",))
-    rates, source = study_folder.rates_around(f"auto:{folder}", one, tmp_path / "new")
+    rates, source = auto_rates.rates_around(f"auto:{folder}", one, tmp_path / "new")
     assert (rates[3], source) == (0.001, folder)
     kept = stored(
         tmp_path / "kept", one.with_(rates=(0.5, 0.6)), takes
     )  # a study that has begun keeps its rates
-    assert study_folder.rates_around("auto", one, kept)[0] == (0.5, 0.6)
+    assert auto_rates.rates_around("auto", one, kept)[0] == (0.5, 0.6)
     with pytest.raises(StudyError, match="holds no study"):
-        study_folder.rates_around(f"auto:{tmp_path / 'nowhere'}", one, kept)
+        auto_rates.rates_around(f"auto:{tmp_path / 'nowhere'}", one, kept)
     with pytest.raises(StudyError, match="rmsprop reached the target at no rate"):
         tables.rates_around(runs, "rmsprop")
     with pytest.raises(StudyError, match="name one"):
-        study_folder.rates_around("auto", SPEC, None)
+        auto_rates.rates_around("auto", SPEC, None)

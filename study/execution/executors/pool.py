@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import queue
+import re
 import secrets
 import signal
+import sys
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, Listener
 from typing import Any
 
-from study.errors import StudyError
+from study.errors import StudyError, first_line
 from study.execution.executors.base import (
     EngineFactory,
     Event,
@@ -50,7 +53,7 @@ class Pool:
 
         inbox: queue.Queue[bytes | int | BaseException] = queue.Queue()
         key = secrets.token_bytes(32)
-        with Listener(authkey=key) as listener:
+        with Listener(_address(), authkey=key) as listener:
             where = (listener.address, key)
             calls = [
                 delayed(_worker)(index, task, self.setting, where, os.getpid())
@@ -66,7 +69,8 @@ class Pool:
                 except BaseException as error:
                     inbox.put(error)
 
-            for thread in (everything, lambda: _accept(listener, inbox)):
+            over = threading.Event()
+            for thread in (everything, lambda: _accept(listener, inbox, over)):
                 threading.Thread(target=thread, daemon=True).start()
             expected, error = None, None
             received = 0
@@ -78,13 +82,7 @@ class Pool:
                     except queue.Empty:
                         if error is None:
                             continue
-                        if isinstance(error, (StudyError, OSError)):
-                            raise error from None
-                        name = type(error).__name__
-                        raise StudyError(
-                            f"a worker process died ({name}): what had ended is stored; run the "
-                            "same command to go on"
-                        ) from None
+                        raise _told(error, received) from None
                     if isinstance(message, BaseException):
                         error = message
                     elif isinstance(message, int):
@@ -99,6 +97,10 @@ class Pool:
                     wait=False, kill_workers=True
                 )
                 raise
+            finally:
+                over.set()
+                with suppress(Exception):  # a call wakes the thread that waits for one
+                    Client(listener.address, authkey=key).close()
 
     def close(self) -> None:
         """Let the processes go."""
@@ -107,8 +109,45 @@ class Pool:
         get_reusable_executor(reuse=True).shutdown(wait=True)
 
 
-def _accept(listener: Listener, inbox: queue.Queue[Any]) -> None:
-    """Put what any worker sends into the inbox, until the listener is closed."""
+def _told(error: BaseException, received: int) -> BaseException:
+    """What to raise for the error that ended the pool; the sentence names its cause.
+
+    Args:
+        error: joblib's, or one that a worker raised.
+        received: messages that had come from workers.
+    """
+    if isinstance(error, StudyError):
+        return error
+    if isinstance(error, OSError) and not isinstance(error, ConnectionError):
+        return error
+    kind = type(error).__name__
+    ends = sorted(set(re.findall(r"SIG[A-Z]+|EXIT\(\d+\)|UNKNOWN\(\d+\)", str(error))))
+    died = isinstance(error, ConnectionError | BrokenProcessPool)
+    if died and received:
+        hint = "; the system ends a process so when memory runs out: fewer --workers need less"
+        return StudyError(
+            f"a worker process died ({', '.join(ends) or kind}): what had ended is stored; run the "
+            "same command to go on" + (hint if "SIGKILL" in ends else "")
+        )
+    what = "died before they did anything" if died else f"could not train: {first_line(error)}"
+    return StudyError(
+        f"the worker processes {what} ({', '.join(ends) or kind}): give --workers 1, which trains "
+        "in this process and shows why"
+    )
+
+
+def _address() -> str | tuple[str, int] | None:
+    """Where workers of this machine find the driver: no path, whose length TMPDIR would decide.
+
+    Linux has names of sockets apart from files, and Windows has pipes.
+    """
+    if sys.platform == "linux":
+        return f"\0learning-rate-study-{secrets.token_hex(16)}"
+    return None if sys.platform == "win32" else ("127.0.0.1", 0)
+
+
+def _accept(listener: Listener, inbox: queue.Queue[Any], over: threading.Event) -> None:
+    """Put what any worker sends into the inbox, until a call after `over` is set."""
 
     def read(connection: Connection[Any, Any]) -> None:
         with suppress(EOFError, OSError):
@@ -116,11 +155,12 @@ def _accept(listener: Listener, inbox: queue.Queue[Any]) -> None:
                 inbox.put(connection.recv_bytes())
 
     with suppress(OSError):
-        while True:
+        while not over.is_set():
             with suppress(
                 AuthenticationError, EOFError, ConnectionError
             ):  # one bad caller is no reason to hear no other
-                threading.Thread(target=read, args=(listener.accept(),), daemon=True).start()
+                connection = listener.accept()
+                threading.Thread(target=read, args=(connection,), daemon=True).start()
 
 
 def _worker(index: int, task: Task, setting: Setting, inbox: tuple[Any, bytes], driver: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
 import re
 from dataclasses import dataclass
 
@@ -86,10 +87,13 @@ def resources(
         )
         jobs = jobs if may_start_processes() else 1
     elif jobs > 1 and not may_start_processes():
-        raise StudyError(
-            f"workers {jobs}: joblib may start no processes here (JOBLIB_MULTIPROCESSING=0, or "
-            "no semaphores), so it must be 1"
+        why = (
+            "this process is a daemonic one, as those of multiprocessing.Pool, and may have no "
+            "children"
+            if multiprocessing.current_process().daemon
+            else "joblib may start no processes here (JOBLIB_MULTIPROCESSING=0, or no semaphores)"
         )
+        raise StudyError(f"workers {jobs}: {why}, so it must be 1")
     if memory is not None and memory < PROCESS_BYTES and not machine.gpus:
         least = PROCESS_BYTES / 1e9
         raise StudyError(
@@ -112,11 +116,13 @@ def resources(
 
 
 def may_start_processes() -> bool:
-    """Whether joblib may start processes here: it may not where the system has no semaphores, or
-    the user forbids it.
+    """Whether joblib may start processes here: it may not where the system has no semaphores, the
+    user forbids it, or this process is daemonic itself.
     """
     import joblib
 
+    if multiprocessing.current_process().daemon:
+        return False
     return bool(joblib.effective_n_jobs(2) > 1)
 
 

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,16 @@ GRID_SHEET = ("Learning rate", "Time taken", "Optimizer", SUCCESS)
 
 
 RESULT_SHEET = ("acc", "lr", "opt", "scale", "time")
+
+
+TABLES = (GRID_SHEET, RESULT_SHEET)
+
+
+FIRST_ROWS = 20
+"""The names of the columns stand within these."""
+
+
+SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 A_TIME = (1e-6, 1e7, "a number of seconds")
@@ -101,25 +112,42 @@ def _cells(path: Path) -> dict[str, pd.DataFrame]:
         raise StudyError(f"{path} is neither a .csv nor an .xlsx file")
     try:
         if kind == ".csv":
-            return {"": pd.read_csv(path, header=None, dtype=object, skip_blank_lines=False)}
+            _refuse_other_separators(path)
+            options: dict[str, Any] = {"header": None, "skip_blank_lines": False}
+            return {"": pd.read_csv(path, dtype=object, encoding="utf-8-sig", **options)}
         sheets = pd.read_excel(path, sheet_name=None, header=None, dtype=object)
         return {str(name): cells for name, cells in sheets.items()}
     except FileNotFoundError:
         raise StudyError(
             f"no file {path}: give the published project's CSV or .xlsx files"
         ) from None
+    except StudyError:
+        raise
     except Exception as error:  # whatever a reader of foreign files may raise
         raise StudyError(
             f"{path} cannot be read ({type(error).__name__}: {' '.join(str(error).split())[:200]})"
         ) from None
 
 
+def _refuse_other_separators(path: Path) -> None:
+    """Raise `StudyError` if the names of the columns stand between other signs than commas."""
+    with path.open(encoding="utf-8-sig", errors="replace", newline=None) as file:
+        for line in islice(file, FIRST_ROWS):
+            for sign, words in SEPARATORS.items():
+                names = {name.strip().strip("\"'").lower() for name in line.split(sign)}
+                if any({name.lower() for name in wanted} <= names for wanted in TABLES):
+                    raise StudyError(
+                        f"{path} separates its columns by {words}: save it with commas between "
+                        "them, and a point in its numbers"
+                    )
+
+
 def _table(cells: pd.DataFrame) -> pd.DataFrame | None:
     """The table below the column names, which stand within the first twenty rows; no blank rows."""
     cells = cells.map(lambda value: None if _blank(value) else value).astype(object)
-    for i in range(min(20, len(cells))):
+    for i in range(min(FIRST_ROWS, len(cells))):
         names = {str(name).strip().lower(): j for j, name in reversed([*enumerate(cells.iloc[i])])}
-        for wanted in (GRID_SHEET, RESULT_SHEET):
+        for wanted in TABLES:
             if {name.lower() for name in wanted} <= set(names):
                 table = cells.iloc[i + 1 :, [names[name.lower()] for name in wanted]]
                 return table.set_axis(list(wanted), axis=1).dropna(how="all")

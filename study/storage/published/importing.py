@@ -149,6 +149,6 @@ def _write(folder: Path, spec: StudySpec, runs: Iterable[Run]) -> None:
     with store.writing():
         for run in runs:
             store.append(run)
-        store.write_machine({**MACHINE.to_json(), "name": MACHINE_NAME})
+        store.write(store.machine_path, {**MACHINE.to_json(), "name": MACHINE_NAME})
         digest = hashlib.md5(store.runs_path.read_bytes(), usedforsecurity=False).hexdigest()
         store.write_spec(spec, f"not published; runs {digest}")
