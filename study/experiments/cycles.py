@@ -53,11 +53,11 @@ def run_cycles(
     store, site = Store(out), site_of(factory)
     with store.writing():
         source = Source(dataset, factory, Stopwatch())
-        images, before = source.images(), store.settings("cycles.json") or {}
         asked: dict[str, Any] = {"dataset": dataset, "width": 1.0, "epochs": EPOCHS}
         if dataset not in DATASETS:  # a file, which may lie at another path the next time
-            asked["dataset_md5"] = images.digest
-            if before.get("dataset_md5") == images.digest:
+            asked["dataset_md5"] = source.images().digest
+            before = store.settings("cycles.json") or {}
+            if before.get("dataset_md5") == asked["dataset_md5"]:
                 asked["dataset"] = before["dataset"]
         if (site.engine, site.precision) != ("tensorflow", "float32"):
             # Older folders, all of TensorFlow in float32, do not name them.
@@ -66,6 +66,7 @@ def run_cycles(
         cut_torn_line(out / case_study.FILE)
         done = {stored.seed for stored in case_study.read_seeds(out)}
         missing = [seed for seed in range(seeds) if seed not in done]
+        images = source.images()
         times = calibration_of(out, shared=False, site=site)
         kinds = times.missing([trial_of(arm, 0, dataset) for arm in ARMS])
         with tqdm(total=len(missing) * EPOCHS * 3, desc="cycles", disable=not missing) as bar:

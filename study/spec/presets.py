@@ -96,7 +96,10 @@ def spec_from(values: Mapping[str, Any], name: str = "study") -> StudySpec:
 
 
 def read_spec(path: Path) -> StudySpec:
-    """The spec in a TOML file. The study is named after the file unless the file names it.
+    """The spec in a TOML file.
+
+    The study is named after the file, as far as its letters may stand in a name, unless the file
+    names it.
 
     Raises:
         StudyError: the file is missing or is not TOML, or a key or value in it is wrong.
@@ -111,7 +114,8 @@ def read_spec(path: Path) -> StudySpec:
         why = error.strerror if isinstance(error, OSError) else error
         raise StudyError(f"{path} cannot be read as TOML: {why}") from None
     try:
-        return spec_from(values, name=re.sub(r"^[^A-Za-z0-9]+|[^A-Za-z0-9._-]+", "-", path.stem))
+        name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-_.")[:64]
+        return spec_from(values, name=name or "study")
     except StudyError as error:
         raise StudyError(f"{path}: {error}") from None
 

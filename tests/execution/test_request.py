@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from study.errors import StudyError
 from study.execution import driver
 from study.execution.request import Request
 from study.storage.store import Store
-from support.driving import SPEC, engine
+from support.driving import SMALL, SPEC, engine
+from support.parabola import ParabolaEngine
 from support.paths import ROOT
 
 
@@ -73,3 +78,46 @@ def test_what_the_checks_need_of_dask_is_what_users_are_told_to_install() -> Non
         if not line.startswith("#")
     ]
     assert set(wanted) <= set((ROOT / "requirements.txt").read_text().splitlines())
+
+
+SPELLINGS: dict[str, Callable[[Path], str]] = {
+    "a dot": lambda path: str(path.parent) + "/./" + path.name,
+    "two dots": lambda path: str(path.parent / "moved" / ".." / path.name),
+    "relative": lambda path: os.path.relpath(path),
+    "a link": lambda path: str(path.parent / "link.npz"),
+    "a copy": lambda path: str(path.parent / "moved" / "copy.npz"),
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_data_are_the_same_however_their_path_is_written(tmp_path: Path, spelling: str) -> None:
+    """A study goes on with the same images from another place, and plans so; other images are
+    refused.
+    """
+    path = tmp_path / "images.npz"
+    arrays = dict(np.load(ROOT / "study" / "data" / "mnist.npz"))
+    small = {name: array[:10_100] for name, array in arrays.items()}
+    np.savez(path, **small)
+    (tmp_path / "moved").mkdir()
+    (tmp_path / "link.npz").symlink_to(path)
+    shutil.copy(path, tmp_path / "moved" / "copy.npz")
+    spec = SMALL.with_(rates=(0.1, 0.2), dataset=str(path))
+    out = tmp_path / "study"
+    factory = lambda images: ParabolaEngine()  # noqa: E731
+
+    def request(name: str, rates: tuple[float, ...]) -> Request:
+        asked = spec.with_(dataset=name, rates=rates)
+        return Request(asked, out, factory=factory, workers=1)
+
+    driver.run(request(str(path), (0.1, 0.2)), progress=False)
+    before = Store(out).runs()
+    other = SPELLINGS[spelling](path)
+    assert len(driver.outlook(request(other, (0.1, 0.2, 0.3))).plan.pending) == len(before) // 2
+    driver.run(request(other, (0.1, 0.2, 0.3)), progress=False)
+    runs = Store(out).runs()
+    assert runs[: len(before)] == before
+    assert len(runs) == len(before) * 3 // 2
+    assert {run.trial.dataset for run in runs} == {str(path)}
+    np.savez(tmp_path / "other.npz", **{**small, "y_test": small["y_test"][::-1]})
+    with pytest.raises(StudyError, match="dataset is"):
+        driver.run(request(str(tmp_path / "other.npz"), (0.1,)), progress=False)

@@ -28,6 +28,7 @@ from study.tables.case_study import (
     SCRATCH,
 )
 from support.parabola import CURVATURE, ParabolaEngine
+from support.paths import ROOT
 
 IMAGES = 4000
 """Two steps an epoch at batch 2,000, twenty at batch 200."""
@@ -188,3 +189,20 @@ def test_real_perceptrons_learn(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (table["test_error"] < 0.6).all()
     assert error(table, CONTROL_ON, 1) < error(table, FIRST, 1)
     assert error(table, CONTROL, 1) > error(table, FIRST, 1)
+
+
+def test_data_are_told_apart_by_what_they_hold(tmp_path: Path) -> None:
+    """Another path of the same images goes on; other images at the same path do not."""
+    factory = lambda images: ParabolaEngine()  # noqa: E731
+    arrays = dict(np.load(ROOT / "study" / "data" / "mnist.npz"))
+    small = {name: array[:10_100] for name, array in arrays.items()}
+    paths = tmp_path / "images.npz", tmp_path / "moved" / "images.npz"
+    paths[1].parent.mkdir()
+    np.savez(paths[0], **small)
+    cycles.run_cycles(tmp_path / "out", 1, str(paths[0]), factory=factory)
+    paths[0].rename(paths[1])
+    table = cycles.run_cycles(tmp_path / "out", 2, str(paths[1]), factory=factory)
+    assert table["seed"].nunique() == 2
+    np.savez(paths[1], **{**small, "y_train": small["y_train"][::-1]})
+    with pytest.raises(StudyError, match="holds another case study"):
+        cycles.run_cycles(tmp_path / "out", 3, str(paths[1]), factory=factory)

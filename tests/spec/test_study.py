@@ -7,7 +7,6 @@ import json
 import math
 import tomllib
 from dataclasses import fields, replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from study.errors import StudyError
-from study.spec.presets import PRESETS, preset, read_spec, spec_from
+from study.spec.presets import PRESETS, preset, spec_from
 from study.spec.rates import PUBLISHED_RATES, parse_rates
 from study.spec.study import StudySpec
 from study.spec.trial import OPTIMIZERS, Trial
@@ -249,37 +248,12 @@ def test_log_spaced_rates() -> None:
     assert parse_rates("published") == PUBLISHED_RATES
 
 
-def test_a_toml_file_starts_from_a_preset_and_names_the_study(tmp_path: Path) -> None:
-    """Keys as on the command line; the name is the file's."""
-    path = tmp_path / "mine.toml"
-    path.write_text('preset = "quick"\nrates = "1e-3:1:4"\nmax-steps = 900\n')
-    assert read_spec(path) == preset("quick").with_(name="mine", rates="1e-3:1:4", max_steps=900)
-
-
-@pytest.mark.parametrize(
-    "text", ["rates = ", "\0", "a = 1\na = 2", "seeds = 0", "surprise = 1", "[table]\nx = 1"]
-)
-def test_a_bad_toml_file_is_refused_by_name(tmp_path: Path, text: str) -> None:
-    """One sentence that begins with the path."""
-    path = tmp_path / "bad.toml"
-    path.write_text(text)
-    with pytest.raises(StudyError, match=r"bad\.toml") as caught:
-        read_spec(path)
-    assert "\n" not in str(caught.value)
-
-
 def test_a_budget_of_a_preset_can_be_taken_away() -> None:
     """By the word none, for files and command lines that have no null."""
     assert preset("quick").with_(cap="none", max_steps="500") == preset("quick").with_(
         cap=None, max_steps=500
     )
     assert preset("smoke").with_(cap=1, max_steps="none").max_steps is None
-
-
-def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    """The sentence says what could be given instead."""
-    with pytest.raises(StudyError, match="give a preset"):
-        read_spec(tmp_path / "none.toml")
 
 
 def test_differences_are_those_outside_the_grid() -> None:

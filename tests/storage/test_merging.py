@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from study.errors import StudyError
 from study.storage.calibration import Calibration
 from study.storage.merging import joined, merge
 from study.storage.records import Outcome, Run
@@ -192,3 +193,26 @@ def test_a_reading_that_is_there_counts_before_one_that_comes(tmp_path: Path) ->
     known = Calibration([path], MACHINE, "test")
     assert known.times[key_of(TRIALS[0])].seconds == 0.004
     assert len(read(path)) == len(set(read(path))) >= 3
+
+
+@pytest.mark.parametrize("first", ["/data/mine.npz", "mnist"])
+def test_the_same_data_at_another_path_are_the_same(tmp_path: Path, first: str) -> None:
+    """Told by their digest: rows get the name that the first folder has for them, and all that
+    belongs to a trial comes along; other data by the same name are refused.
+    """
+    here, there = (SPEC.with_(dataset=name) for name in (first, "elsewhere/mine.npz"))
+    (mine, theirs) = (list(spec.trials()) for spec in (here, there))
+    one, two = part(tmp_path / "1", mine[:3], here), part(tmp_path / "2", theirs[2:5], there)
+    out = Store(tmp_path / "out")
+    done = merge([one, two], out)
+    assert (done.added, done.duplicates, len(done.missing)) == (5, 1, len(mine) - 5)
+    assert [run.trial for run in out.runs()] == mine[:5]
+    assert set(out.checks()) == {trial.id for trial in mine[:5]}
+    assert {curve.id for curve in out.curves()} == {mine[0].id, mine[2].id}
+    again = out.runs_path.read_bytes()
+    assert merge([two, one], out).added == 0
+    assert out.runs_path.read_bytes() == again
+    assert merge([two], one).added == 2
+    assert one.spec().dataset == first
+    with pytest.raises(StudyError, match="dataset_md5 is d in the first and e in"):
+        merge([one, part(tmp_path / "3", mine, here, digest="e")], Store(tmp_path / "other"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import re
 from pathlib import Path
@@ -184,3 +185,26 @@ def test_a_bad_file_is_a_sentence(tmp_path: Path) -> None:
         import_published([bad], tmp_path / "out")
     with pytest.raises(StudyError, match="nothing to import"):
         import_published([], tmp_path / "out")
+
+
+@pytest.mark.parametrize(("sign", "words"), [(";", "semicolons"), ("\t", "tabs"), ("|", "bars")])
+@pytest.mark.parametrize("quoted", [False, True])
+@pytest.mark.parametrize("table", [GRID, SIZES])
+def test_another_separator_is_named(
+    tmp_path: Path, sign: str, words: str, quoted: bool, table: pd.DataFrame
+) -> None:
+    """As a spreadsheet of another language saves, its numbers with commas."""
+    path = tmp_path / "results.csv"
+    quoting = csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL
+    table.to_csv(path, index=False, sep=sign, decimal=",", quoting=quoting)  # type: ignore[call-overload]
+    with pytest.raises(StudyError, match=f"separates its columns by {words}"):
+        import_published([path], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_mark_in_front_of_a_csv_is_read(tmp_path: Path) -> None:
+    """As a spreadsheet program saves it."""
+    path = tmp_path / "results.csv"
+    SIZES.to_csv(path, index=False, encoding="utf-8-sig")
+    import_published([path], tmp_path / "out")
+    assert len(tables.load(tmp_path / "out")) == len(SIZES)

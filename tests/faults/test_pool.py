@@ -1,0 +1,40 @@
+"""The processes of this machine: what they leave behind, and why they may not train."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from study.errors import StudyError
+from support.driving import SMALL, engine, run
+from support.parabola import ParabolaEngine
+
+
+def test_no_pool_leaves_a_thread_behind(tmp_path: Path) -> None:
+    """In a notebook many studies run in one process: after the first, none adds a thread."""
+    seen: list[int] = []
+    for i in range(3):
+        run(SMALL.with_(seeds=1, rates=(0.1, 0.2)), tmp_path / str(i), engine, workers=2)
+        for thread in threading.enumerate():
+            if thread.name.startswith("Thread-") and "_watch" not in thread.name:
+                thread.join(timeout=10)
+        seen.append(threading.active_count())
+    assert seen[1:] == [seen[0]] * 2
+
+
+class Unpicklable(ParabolaEngine):
+    """Cannot be sent to a worker."""
+
+    def __reduce__(self) -> Any:
+        raise TypeError("it stays here")
+
+
+def test_a_pool_that_cannot_train_names_its_cause(folder: Path) -> None:
+    """No worker died, and the same command would not help: one worker would."""
+    stubborn = Unpicklable()
+    with pytest.raises(StudyError, match=r"Could not pickle.*give --workers 1") as told:
+        run(SMALL, folder, lambda images: stubborn, workers=2)
+    assert "died" not in str(told.value)
