@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from study.execution.planning.portions import Portion, jobs_of, labels, together
 from study.execution.planning.resources import Crew
 from study.execution.progress import Bar
 from study.execution.request import Request
-from study.execution.study_folder import OpenStudy, claim, folder_of, open_study
+from study.execution.study_folder import OpenStudy, claim, folder_of, has_ended, open_study
 from study.execution.train import train_pending
 from study.stopping import stoppable
 from study.storage.calibration import Calibration
@@ -116,6 +116,9 @@ def run(request: Request, *, warn: Warn = lambda sentences: None, progress: bool
         if request.out is not None:  # a wrong folder is told before any worker is waited for
             store = Store(folder_of(request.spec, request.out))
             stack.enter_context(store.writing())
+        if request.backend != "loky" and has_ended(request):
+            # A study that has ended needs no worker, and its cluster may be gone.
+            request = replace(request, backend="loky", scheduler=None, workers=None)
         executor = open_executor(request, source, stopwatch, warn)
         stack.callback(executor.close)
         if store is None:

@@ -22,6 +22,7 @@ from study.storage.records import Outcome, Run
 from study.storage.reference import Clock, Reference, reference_in
 from study.storage.step_times import read
 from study.storage.store import Store
+from study.tables import best_rates
 from study.validation import home
 
 RESULTS = Path("results")
@@ -176,6 +177,23 @@ def _knows(study: OpenStudy) -> None:
             f"{trial.optimizer} on the {trial.network} network at width {trial.width:g} is not "
             "known there: run calibrate on that machine with the same --out, or give another --out"
         )
+
+
+def has_ended(request: Request) -> bool:
+    """Whether nothing of the study is left to train, its validation curves included."""
+    store = Store(folder_of(request.spec, request.out))
+    if not store.spec_path.exists():
+        return False
+    runs, spec = store.runs(), _as_stored(store, request.spec)
+    if store.spec().differences(spec):
+        return False
+    left = {run.id for run in runs if request.retry and run.outcome is Outcome.FAILED}
+    done = {run.id for run in runs} - left
+    if any(trial.id not in done for trial in share(spec, request.shard)):
+        return False
+    reference = store.reference(runs)
+    mine = [run for run in runs if reference and run.clock == reference.fingerprint]
+    return not request.whole or best_rates.wanted(store, mine) is None
 
 
 def _as_stored(store: Store, spec: StudySpec) -> StudySpec:

@@ -119,7 +119,7 @@ def test_all_workers_of_all_kinds_are_gone(folder: Path, workers: Open, whole: R
     """One sentence; what has ended is stored, and others go on."""
     service = workers(mine=HERE, other=THERE)
     service.fates |= {"mine": Fate(dies_after=1), "other": Fate(dies_after=1)}
-    with pytest.raises(StudyError, match=r"workers gone: .* run the same command to go on$"):
+    with pytest.raises(StudyError, match=r"workers gone: .* the same command goes on$"):
         trained(folder)
     assert 0 < len(Store(folder).runs()) < len(whole)
     workers(other=THERE)
@@ -234,7 +234,9 @@ def test_two_kinds_of_dask_workers_and_a_scheduler_that_dies(
     dask.workers(1)
     dask.workers(1, other)
     killer = after_lines(Store(folder), 1, dask.scheduler.kill)
-    with pytest.raises(StudyError, match=rf"^dask at {dask.address} failed .* to go on$"):
+    with pytest.raises(
+        StudyError, match=rf"^dask at {dask.address} failed .* the same command goes on$"
+    ):
         over(dask, folder, slow, 2)
     killer.join()
     kept = {run.id for run in Store(folder).runs()}

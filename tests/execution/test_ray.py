@@ -113,7 +113,7 @@ def test_ray_gives_what_one_process_gives_and_its_end_is_told(
     again = tmp_path / "again"
     killer = after_lines(Store(again), 1, lambda: os.killpg(ray.process.pid, signal.SIGKILL))
     timed(again, SPEC)
-    with pytest.raises(StudyError, match=r"^ray at .* failed .*run the same command to go on$"):
+    with pytest.raises(StudyError, match=r"^ray at .* failed .*the same command goes on$"):
         driver.run(
             Request(SPEC, again, factory=slow, backend="ray", scheduler=ray.address), progress=False
         )

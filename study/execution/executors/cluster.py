@@ -63,7 +63,10 @@ class Cluster:
     ) -> None:
         self.request, self.here = request, here
         self.stopwatch = stopwatch or Stopwatch()
-        self.service = SERVICES[request.backend](request.scheduler, request.workers)
+        try:
+            self.service = SERVICES[request.backend](request.scheduler, request.workers)
+        except OSError as error:
+            raise _told(request.backend, str(request.scheduler), error) from None
         setting = Setting(request.spec.dataset, request.engine, 1, digest)
         self.dispatcher = Dispatcher(self.service, setting, note)
         try:
@@ -173,14 +176,19 @@ class Cluster:
 
     def _told(self, error: Exception) -> StudyError:
         """What went wrong out there, as one sentence."""
-        cause = getattr(error, "cause", error)  # Ray wraps it
-        if isinstance(cause, WorkersGone):
-            return cause
-        if isinstance(cause, StudyError):
-            return StudyError(*cause.args)
-        why = first_line(cause).rpartition("cancelled for reason: ")[2][:300]
-        return StudyError(
-            f"{self.request.backend} at {self.service.address} failed "
-            f"({type(cause).__name__}: {why}), its scheduler or its workers gone: what "
-            "had ended is stored; run the same command to go on"
-        )
+        return _told(self.request.backend, self.service.address, error)
+
+
+def _told(backend: str, address: str, error: Exception) -> StudyError:
+    """What went wrong at a cluster, as one sentence."""
+    cause = getattr(error, "cause", error)  # Ray wraps it
+    if isinstance(cause, WorkersGone):
+        return cause
+    if isinstance(cause, StudyError):
+        return StudyError(*cause.args)
+    why = first_line(cause).rpartition("cancelled for reason: ")[2][:300]
+    return StudyError(
+        f"{backend} at {address} failed ({type(cause).__name__}: {why}), its scheduler or its "
+        "workers gone: what had ended is stored; start them again if need be, and the same command "
+        "goes on"
+    )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from typing import Any
@@ -70,6 +71,8 @@ class Dask:
             }
             self.cluster = LocalCluster(n_workers=workers, threads_per_worker=1, **local)
         self.address = self.cluster.scheduler_address if address is None else address
+        if address is not None:
+            _knock(address)
         try:
             self.client = Client(self.address, timeout=ARRIVAL, set_as_default=False)
         except (OSError, ValueError) as error:
@@ -78,8 +81,8 @@ class Dask:
                 "mend the address"
             ) from None
         try:
-            _await(workers or 1, lambda: len(self.client.nthreads()), self.address)
-            threads = self.client.nthreads()
+            _await(workers or 1, lambda: len(self._there()), self.address)
+            threads = self._there()
             crowded = next((worker for worker, count in threads.items() if count > 1), None)
             if crowded:
                 raise StudyError(
@@ -92,6 +95,13 @@ class Dask:
         self.threads = threads
         threading.Thread(target=self._watch, daemon=True).start()
 
+    def _there(self) -> Mapping[str, int]:
+        """The workers with their threads; a scheduler that does not answer raises `OSError`."""
+        found: Mapping[str, int] = self.client.sync(
+            self.client.scheduler.ncores, callback_timeout=ARRIVAL
+        )
+        return found
+
     def _watch(self) -> None:
         """Look who is there. What is waited for of a worker that is gone fails: the scheduler would
         wait for ever. So does all that is waited for when the scheduler is gone.
@@ -99,7 +109,7 @@ class Dask:
         with suppress(Exception):  # it was closed meanwhile
             while self.client.status == "running":
                 waiting = list(self.waiting.items())  # of workers that were there before
-                self.threads = self.client.nthreads()
+                self.threads = self._there()
                 for future, worker in waiting:
                     if worker not in self.threads:
                         _fail(future, WorkerDied(f"the worker {worker} is gone"))
@@ -148,6 +158,34 @@ class Dask:
         self.client.close()
         if self.cluster:
             self.cluster.close()
+
+
+def _knock(address: str) -> None:
+    """Raise `StudyError` unless a dask scheduler answers at the address.
+
+    dask's own client waits for ever for what takes the call and says something else, or nothing.
+    """
+    from distributed import Security
+    from distributed.comm import connect
+
+    async def knock() -> None:
+        async with asyncio.timeout(ARRIVAL):
+            arguments = Security().get_connection_args("client")
+            comm = await connect(address, timeout=ARRIVAL, **arguments)
+            await comm.close()
+
+    try:
+        asyncio.run(knock())
+    except TimeoutError:
+        why = f"what listens there did not answer as one in {ARRIVAL:g} s"
+    except (OSError, ValueError) as error:
+        why = first_line(error)
+    else:
+        return
+    raise StudyError(
+        f"no dask scheduler answers at {address} ({why}): start one, or mend the address; its port "
+        "is 8786 unless told otherwise, and 8787 is its dashboard's"
+    )
 
 
 def _fail(future: Future[Any], error: Exception) -> None:

@@ -15,15 +15,15 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from study.engines.choice import site_of
 from study.errors import StudyError, first_line
+from study.execution.executors import handshake
 from study.execution.executors import service as services
-from study.execution.executors.base import Setting, Task, WorkersGone
+from study.execution.executors.base import Setting, Task, TrainGroup, WorkersGone
 from study.execution.executors.service import TRIES, Place, Service, WorkerDied
 from study.execution.executors.tasks import gather
 from study.machine.facts import Kind, Machine, Site
-from study.machine.nvidia import free_memory
 from study.stopping import heed
+from study.words import counted
 
 TICK = 0.5
 """Seconds between two looks at who is there."""
@@ -60,7 +60,7 @@ class Dispatcher:
         self.places: dict[str, Place] = {}
         self.met: dict[str, Worker] = {}
         self.kinds: set[Kind] = set()  # those that tasks are planned for
-        self._asked: dict[Future[Any], str] = {}
+        self._asked: dict[Future[Any], tuple[str, str]] = {}  # the worker, and what it was asked
         self._left_out: set[str] = set()
         self._ended: SimpleQueue[Future[Any]] = SimpleQueue()
         self._looked, self._seen = -TICK, dict[Kind | None, float]()
@@ -128,9 +128,7 @@ class Dispatcher:
                 except WorkerDied as error:
                     died[index] += 1
                     if died[index] > TRIES:
-                        raise WorkerDied(
-                            f"{died[index]} workers died of one task, the last: {error}"
-                        ) from None
+                        raise _deadly(tasks[index], died[index], error) from None
                     self._forget(name)
                     queues[tasks[index].kind].appendleft(index)
                     continue
@@ -171,22 +169,35 @@ class Dispatcher:
             future = self._ended.get(timeout=TICK)
         except Empty:
             return None
-        name = self._asked.pop(future, None)
-        if name is None:
+        if future not in self._asked:
             return future
+        name, question = self._asked.pop(future)
         try:
-            facts, versions, software, free = future.result()
+            told = future.result()
+            self._go_on(name, question, told)
         except WorkerDied:
             self._forget(name)
         except Exception as error:
             if not self.kinds or isinstance(error, ConnectionError | CancelledError):
                 raise
             self._leave_out(name, first_line(error))
-        else:
-            site = Site(Machine.from_json(facts), versions, *software)
-            if name in self.places:
-                self._welcome(Worker(self.places[name], site, free))
         return None
+
+    def _go_on(self, name: str, question: str, told: Any) -> None:
+        """A worker has answered: ask the next question, or welcome it."""
+        if question == "python" and handshake.same_python(told):
+            self._ask(name, "package", handshake.package())
+        elif question in ("python", "package"):
+            if question == "package":
+                handshake.check(told, name)
+            self._ask(name, "site", partial(handshake.introduce, self.setting))
+        elif name in self.places:
+            facts, versions, software, free = told
+            site = Site(Machine.from_json(facts), versions, *software)
+            self._welcome(Worker(self.places[name], site, free))
+
+    def _ask(self, name: str, question: str, function: Callable[[], Any]) -> None:
+        self._asked[self._submit(function, name)] = name, question
 
     def _welcome(self, worker: Worker) -> None:
         """A worker that comes while tasks are done takes part where its kind is planned for."""
@@ -214,10 +225,10 @@ class Dispatcher:
         self.places = {place.name: place for place in self.service.places()}
         for name in self.met.keys() - self.places.keys():
             del self.met[name]
-        asked = set(self._asked.values()) | self._left_out | self.met.keys()
+        asked = {name for name, _ in self._asked.values()} | self._left_out | self.met.keys()
         for name in self.places:
             if name not in asked:
-                self._asked[self._submit(partial(introduce, self.setting), name)] = name
+                self._ask(name, "python", handshake.python())
         for kind in self._seen:
             if self._of(kind):
                 self._seen[kind] = now
@@ -245,10 +256,17 @@ class Dispatcher:
         )
 
 
-def introduce(setting: Setting) -> tuple[Any, ...]:
-    """What a worker runs on: its machine, versions, engine and precision, and free bytes."""
-    site = site_of(setting.factory)
-    return site.machine.to_json(), site.versions, (site.engine, site.precision), free_memory()
+def _deadly(task: Task, times: int, last: WorkerDied) -> StudyError:
+    """The error of a task of which so many workers died."""
+    what = (
+        f"{counted(len(task.trials), 'lane')} at width {task.trials[0].width:g}"
+        if isinstance(task, TrainGroup)
+        else f"{type(task).__name__}"
+    )
+    return StudyError(
+        f"{times} workers died of the same array of {what} ({last}): give each worker more memory, "
+        "or plan smaller arrays by a lower --memory; what had ended is stored"
+    )
 
 
 def _fits(one: Site, other: Site) -> bool:

@@ -14,7 +14,7 @@ import pytest
 
 from study import data
 from study.execution import driver
-from study.execution.executors import cluster, dispatch, service, tasks
+from study.execution.executors import cluster, dispatch, handshake, service, tasks
 from study.execution.executors.base import TrainGroup
 from study.execution.executors.service import Place, WorkerDied
 from study.execution.request import Request
@@ -120,7 +120,7 @@ Open = Callable[..., Workers]
 def workers(monkeypatch: pytest.MonkeyPatch) -> Open:
     """Makes the service `dask` one of threads, each named and of the site that it is given."""
     monkeypatch.setattr(tasks, "this_site", _site)
-    monkeypatch.setattr(dispatch, "site_of", _site)
+    monkeypatch.setattr(handshake, "site_of", _site)
     monkeypatch.setattr(tasks, "_unwanted", lambda: False)
     # Threads share this process: none may settle its number of threads.
     monkeypatch.setattr(tasks, "engine_of", lambda setting: setting.factory(data.load("mnist")))
