@@ -212,10 +212,6 @@ def test_a_study_that_has_ended_needs_no_cluster(folder: Path, backend: str) -> 
     before = Store(folder).runs_path.read_bytes()
     address = f"{'tcp' if backend == 'dask' else 'ray'}://127.0.0.1:1"
     away: dict[str, Any] = dict(backend=backend, scheduler=address, factory=engine)
-        "backend": backend,
-        "scheduler": f"{scheme}://127.0.0.1:1",
-        "factory": engine,
-    }
     driver.run(Request(spec, folder, **away), progress=False)
     assert Store(folder).runs_path.read_bytes() == before
     if backend == "dask":
