@@ -89,13 +89,3 @@ def resolved(precision: str) -> str:
             "the precision tf32 needs a GPU of compute capability 8 or higher: use float32"
         )
     return precision if precision != "default" else "tf32" if capable else "float32"
-
-
-def free_memory() -> float:
-    """Bytes that are free now: of the first visible GPU's memory, else of the machine's."""
-    import psutil
-
-    rows = ask("memory.free") if gpus() else []
-    free = re.match(r"\d+", "".join(rows[visible()[0]])) if rows else None
-    # Some virtual GPUs do not tell.
-    return float(free[0]) * 2**20 if free else float(psutil.virtual_memory().available)

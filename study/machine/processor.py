@@ -6,6 +6,7 @@ import math
 import os
 import platform
 import re
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -31,26 +32,27 @@ def quota(own: Path = Path("/proc/self/cgroup"), mounted: Path = Path("/sys/fs/c
         A number of processors: the smallest quota of its group and of all groups above it; infinite
         where none is set.
     """
-    least = math.inf
+    return min(map(_quota_of, groups("cpu", own, mounted)), default=math.inf)
+
+
+def groups(controller: str, own: Path, mounted: Path) -> Iterator[Path]:
+    """The folders of the control groups of this process, of either version, each with those above.
+
+    Args:
+        controller: `cpu` or `memory`; version 1 has a tree for each.
+        own, mounted: as of `quota`.
+    """
     with suppress(OSError):
         for line in own.read_text().splitlines():
             _, controllers, path = line.split(":", 2)
-            root = (
-                mounted
-                if not controllers
-                else mounted / "cpu"
-                if "cpu" in controllers.split(",")
-                else None
-            )
-            for group in (
-                []
-                if root is None
-                else [root / path.lstrip("/"), *(root / path.lstrip("/")).parents]
-            ):
-                least = min(least, _quota_of(group))
+            if controllers and controller not in controllers.split(","):
+                continue
+            root = mounted / controller if controllers else mounted
+            mine = root / path.lstrip("/")
+            for group in (mine, *mine.parents):
+                yield group
                 if group == root:
                     break
-    return least
 
 
 def _quota_of(group: Path) -> float:

@@ -15,7 +15,7 @@ from study.errors import StudyError
 from study.execution import driver
 from study.execution.planning import resources
 from study.execution.request import Request
-from study.machine import device, here, nvidia, versions
+from study.machine import device, here, memory, nvidia, versions
 from study.machine.facts import Machine
 from study.spec.study import StudySpec
 from support.command import call
@@ -43,6 +43,7 @@ def told(facts: Mapping[str, tuple[str, ...]]) -> Callable[..., list[list[str]]]
 def gpus(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A machine with two GPUs, of which the second has no TF32."""
     monkeypatch.setattr(nvidia, "ask", told(FACTS))
+    monkeypatch.setattr(memory, "ask", told(FACTS))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setenv("JAX_PLATFORMS", os.environ.get("JAX_PLATFORMS", ""))
     forget()
@@ -91,7 +92,7 @@ def test_a_device_is_chosen_by_name_and_the_machine_is_what_is_left(
     assert left().gpus == ("H200", "T4")
     device.choose("gpu")
     assert device.current() == "GPU-aa"
-    assert nvidia.free_memory() == 1000 * 2**20
+    assert memory.free_memory() == 1000 * 2**20
     device.choose("gpu:1")
     assert (left().gpus, device.current()) == (("T4",), "GPU-bb")
     assert left().name == "t4-x1"
@@ -170,7 +171,7 @@ def test_what_the_drivers_program_does_not_tell_is_no_traceback(
     monkeypatch.setattr(nvidia, "ask", told(facts))
     assert [gpu.name for gpu in nvidia.gpus()] == ["H200", "T4"]
     assert nvidia.resolved("default") == "float32"
-    assert nvidia.free_memory() > 0
+    assert memory.free_memory() > 0
     forget()
     monkeypatch.setattr(nvidia, "ask", lambda *properties: [["No devices were found"]])
     assert nvidia.gpus() == ()

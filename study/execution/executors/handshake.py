@@ -16,7 +16,7 @@ from typing import Any
 from study.engines.choice import site_of
 from study.errors import StudyError
 from study.execution.executors.base import Setting
-from study.machine.nvidia import free_memory
+from study.machine.memory import free_memory
 from study.machine.versions import PROJECT, project_version
 
 Found = tuple[str, str]

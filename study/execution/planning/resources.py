@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from study.engines.learner import FEW_SIZES, LANE_SIZES
 from study.errors import StudyError
 from study.machine.facts import Machine, Site
-from study.machine.nvidia import free_memory
+from study.machine.memory import addresses, free_memory
 from study.spec.study import StudySpec
 
 PROBES = (4, 16, 64)
@@ -35,6 +35,10 @@ MEMORY_SHARE = 0.5
 
 PROCESS_BYTES = 1.2e9
 """What TensorFlow, its compiler and MNIST take in a process before the first array."""
+
+
+ADDRESSES = 3.5e9
+"""Addresses that such a process takes, most of them without memory behind them."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,12 @@ def resources(
     nothing waits for the slowest thread. A GPU takes one, and so do trials timed alone.
     """
     budget = memory if memory is not None else MEMORY_SHARE * free_memory()
+    beyond = addresses() - ADDRESSES
+    if beyond < 0:
+        raise StudyError(
+            f"a process may address {addresses() / 1e9:.2g} GB here (ulimit -v), and a framework "
+            f"takes {ADDRESSES / 1e9:g} GB before its first array: raise the limit"
+        )
     if jobs is None:
         arrays = 1 if spec.mode == "alone" else math.ceil(pending / USUAL_LANES[0][1])
         jobs = max(
@@ -109,6 +119,7 @@ def resources(
             f"the GPUs differ ({', '.join(machine.gpus)}), and seconds would not compare: "
             "choose one with --device gpu:N"
         )
+    budget = min(budget, jobs * (beyond + PROCESS_BYTES))
     if machine.gpus:
         together = budget * jobs if memory is None else budget
         return Resources(jobs, together, gpu=True)
