@@ -61,7 +61,7 @@ class Ray:
             self.close()
             raise
         self.seen = self._look()
-        self.task = ray.remote(_call)
+        self.task = ray.remote(_caller())
         self.needs = {
             "num_cpus": 1,
             "num_gpus": int(self._kind() == "GPU"),
@@ -88,6 +88,7 @@ class Ray:
                 return
         self.gone = True
         self.seen = []
+        _hush_ray()
         for future in list(self.waiting):
             with suppress(InvalidStateError):  # it has just come
                 future.set_exception(ConnectionError(f"no answer in {SILENCE:g} s"))
@@ -149,8 +150,28 @@ class Ray:
     def close(self) -> None:
         self.over.set()
         if not self.gone:  # else it would wait for the cluster
-            self.ray.shutdown()
+            with suppress(Exception):  # it goes at this moment
+                self.ray.shutdown()
 
 
-def _call(function: Callable[[], Any]) -> Any:
-    return function()
+def _caller() -> Callable[[Callable[[], Any]], Any]:
+    """A function that calls another; it has no name of its own, so that Ray sends its code to
+    workers which may lack this package.
+    """
+
+    def call(function: Callable[[], Any]) -> Any:
+        return function()
+
+    return call
+
+
+def _hush_ray() -> None:
+    """Print no traceback of Ray's own threads, which fail once more what has failed already."""
+    before = threading.excepthook
+
+    def hook(told: threading.ExceptHookArgs) -> None:
+        name = told.thread.name if told.thread else ""
+        if not (name.startswith("ray_client") and issubclass(told.exc_type, InvalidStateError)):
+            before(told)
+
+    threading.excepthook = hook
