@@ -15,7 +15,9 @@ import numpy as np
 
 from study.engines.learner import Learner, advance_finite
 from study.errors import StudyError
-from study.search.rules import BETA, MIN_POINTS, RULES, SCALES, Floats, Pick, smooth
+from study.search.causes import too_short
+from study.search.curve import BETA, Floats, Pick, smooth
+from study.search.rules import RULES, SCALES
 from study.validation import choice, integer, number
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ class Sweep:
         stopped: `end` (all steps were taken), `threshold` (the smoothed loss was a multiple of its
             smallest value) or `diverged` (a loss was not finite; it is left out).
         steps: steps that were planned.
+        cause: why no rule may answer, where the model or its data tell; else None.
     """
 
     rates: Floats
@@ -49,6 +52,7 @@ class Sweep:
     scale: str
     stopped: str
     steps: int
+    cause: str | None = None
 
     def pick(self, rule: str) -> Pick:
         """What a rule reads off this curve.
@@ -60,18 +64,9 @@ class Sweep:
             StudyError: another name.
         """
         choice("rule", rule, tuple(RULES))
-        if self.steps < MIN_POINTS:
-            return Pick(
-                None,
-                f"a sweep of {self.steps} steps is too short: take at least {MIN_POINTS}, better a "
-                "few hundred",
-            )
-        if len(self.rates) < MIN_POINTS:
-            return Pick(
-                None,
-                f"the sweep ended after {len(self.rates)} points, and {MIN_POINTS} are needed: "
-                "lower the rate it starts at",
-            )
+        why = self.cause or too_short(self)
+        if why is not None:
+            return Pick(None, why)
         return RULES[rule](self)
 
     def suggest(self, rule: str = "tenth") -> float | None:
