@@ -16,6 +16,10 @@ HUGE = 1e6
 """A loss from which on its scale is the matter: the targets' squares are as large."""
 
 
+ROOM = 100.0
+"""A rise at less than so many times the first rate leaves no room in which a fall would show."""
+
+
 SCALE_THEM = "which steps of a usual size can hardly lower: scale the targets to about one"
 
 
@@ -27,7 +31,7 @@ def too_short(sweep: Sweep) -> str | None:
     if taken == 0:
         return (
             "the loss was not finite before any step was taken, so no rate is to blame: look for "
-            "values that are not finite in the data and in the model's weights"
+            "values that are not finite, or very large, in the data and in the model's weights"
         )
     if sweep.steps < MIN_POINTS:
         return (
@@ -64,8 +68,11 @@ def not_fallen(sweep: Sweep, least: float) -> str:
             f"{said}, nor did it rise: raise the rate it ends at ({sweep.rates[-1]:.3g}); if that "
             "is high already, take more steps"
         )
-    if rise < max(MIN_POINTS, sweep.steps // 10):
-        return f"{said}, and it rose from the start: lower the rate it starts at"
+    if rise < max(MIN_POINTS, sweep.steps // 10) or sweep.rates[rise] < ROOM * sweep.rates[0]:
+        return (
+            f"{said}, and it rose at {sweep.rates[rise]:.3g}, close to the first rate of "
+            f"{sweep.rates[0]:.3g}: lower the rate it starts at"
+        )
     return (
         f"{said}, and it rose at {sweep.rates[rise]:.3g}: the model is trained already, or noise "
         "hides its fall, which more steps would show"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,6 +43,8 @@ class Sweep:
             smallest value) or `diverged` (a loss was not finite; it is left out).
         steps: steps that were planned.
         cause: why no rule may answer, where the model or its data tell; else None.
+        metric: the name of what `accuracy` holds.
+        rate_of: whose rate it is, in words, where a model has several optimizers; else empty.
     """
 
     rates: Floats
@@ -53,6 +55,8 @@ class Sweep:
     stopped: str
     steps: int
     cause: str | None = None
+    metric: str = "accuracy"
+    rate_of: str = ""
 
     def pick(self, rule: str) -> Pick:
         """What a rule reads off this curve.
@@ -67,7 +71,10 @@ class Sweep:
         why = self.cause or too_short(self)
         if why is not None:
             return Pick(None, why)
-        return RULES[rule](self)
+        pick = RULES[rule](self)
+        if pick.rate is None or not self.rate_of:
+            return pick
+        return replace(pick, reason=f"{pick.reason}; it is the rate of {self.rate_of}")
 
     def suggest(self, rule: str = "tenth") -> float | None:
         """The rate by a rule, or None; see `why`."""
@@ -99,6 +106,8 @@ class SweepRecorder:
         self.losses: list[float] = []
         self.accuracy: list[float] = []
         self.stopped: str | None = None
+        self.cause: str | None = None
+        self.metric, self.rate_of = "accuracy", ""
         self._average, self._least = 0.0, math.inf
 
     def add(self, loss: float, accuracy: float | None = None) -> bool:
@@ -128,6 +137,10 @@ class SweepRecorder:
             self.stopped = "end"
         return self.stopped is None
 
+    def blame(self, cause: str) -> None:
+        """End the sweep for a cause outside its rates; the first to be blamed stays."""
+        self.cause, self.stopped = self.cause or cause, "diverged"
+
     def sweep(self) -> Sweep:
         """The sweep until now."""
         losses = np.array(self.losses)
@@ -140,6 +153,9 @@ class SweepRecorder:
             self.scale,
             self.stopped or "end",
             len(self.rates),
+            self.cause,
+            self.metric,
+            self.rate_of,
         )
 
 

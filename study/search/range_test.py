@@ -22,7 +22,8 @@ def rise(sweep: Sweep) -> Pick:
     low = np.flatnonzero(means[:peak] <= start + CERTAIN * error)
     place = int(low[-1]) + 1 if len(low) else 0
     return Pick(
-        float(rates[place]), f"from there on the accuracy is above the {start:.1%} of the start"
+        float(rates[place]),
+        f"from there on the {sweep.metric} is above the {start:.1%} of the start",
     )
 
 
@@ -34,10 +35,11 @@ def fall(sweep: Sweep) -> Pick:
     rates, means, _, error, peak = seen
     if sweep.stopped == "end" and means[peak] - means[peak:].min() <= CERTAIN * error:
         return Pick(
-            None, "the accuracy had not fallen at the end of the sweep: raise the rate it ends at"
+            None,
+            f"the {sweep.metric} had not fallen at the end of the sweep: raise the rate it ends at",
         )
     return Pick(
-        float(rates[peak]), f"the accuracy rose no further than the {means[peak]:.1%} there"
+        float(rates[peak]), f"the {sweep.metric} rose no further than the {means[peak]:.1%} there"
     )
 
 
@@ -65,7 +67,7 @@ def _climb(sweep: Sweep) -> Pick | tuple[Floats, Floats, float, float, int]:
     ):
         return Pick(
             None,
-            f"the accuracy never rose by more than its noise explains (from {start:.1%} to "
+            f"the {sweep.metric} never rose by more than its noise explains (from {start:.1%} to "
             f"{means[peak]:.1%} at most)",
         )
     return rates, means, start, deviation * math.sqrt(1 / first + 1 / width), peak
