@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from study.search.keras.optimizers import own
 from study.search.keras.reach import is_variable, reachable
 
 
@@ -89,19 +88,27 @@ def _variables_restored(model: Any) -> Iterator[None]:
 
 @contextmanager
 def _slots_noted(model: Any) -> Iterator[list[tuple[Any, Any]]]:
-    """Note the slots that optimizers of the model's own make meanwhile, with their first values."""
+    """Note the slots that optimizers make in their first step, and the values they begin at."""
+    import keras
+
     slots: list[tuple[Any, Any]] = []
     tf: Any = sys.modules.get("tensorflow")
 
     def noting(optimizer: Any) -> Callable[[Any], None]:
         def build(weights: Any) -> None:
             with nullcontext() if tf is None else tf.init_scope():  # out of a step being compiled
+                known = {id(variable) for variable in optimizer.variables}
                 type(optimizer).build(optimizer, weights)
-                slots.extend((slot, np.array(slot.numpy())) for slot in optimizer.variables)
+                made = (slot for slot in optimizer.variables if id(slot) not in known)
+                slots.extend((slot, np.array(slot.numpy())) for slot in made)
 
         return build
 
-    unbuilt = [optimizer for optimizer in own(model).values() if not optimizer.built]
+    unbuilt = [
+        part
+        for _, part in reachable(model)
+        if isinstance(part, keras.optimizers.Optimizer) and not part.built
+    ]
     for optimizer in unbuilt:
         vars(optimizer)["build"] = noting(optimizer)
     try:
@@ -112,7 +119,7 @@ def _slots_noted(model: Any) -> Iterator[list[tuple[Any, Any]]]:
 
 
 def build(model: Any, batch: Any) -> None:
-    """Make the weights, slots and metrics that the first step would make.
+    """Make the weights, metrics and slots that the first step would make.
 
     Only what exists before the sweep can be put back.
 
@@ -120,13 +127,19 @@ def build(model: Any, batch: Any) -> None:
         model: a compiled Keras model.
         batch: what its `train_step` is given.
     """
+    optimizer = model.optimizer
+    # A train_step of the model's own says which weights the optimizer trains; it is built there.
+    late = own_step(model) and not optimizer.built
+    optimizer.built = optimizer.built or late
     # Keras has no public way. Where this one fails, the model's own train_step may still know how
     # to call the model.
     try:
         model._symbolic_build(data_batch=batch)
     except (RuntimeError, NotImplementedError, ValueError, TypeError, AttributeError):
-        if model.built and model.trainable_variables and not model.optimizer.built:
-            model.optimizer.build(model.trainable_variables)
+        if model.built and model.trainable_variables and not optimizer.built:
+            optimizer.build(model.trainable_variables)
+    finally:
+        optimizer.built = optimizer.built and not late
 
 
 def own_step(model: Any) -> bool:
