@@ -80,8 +80,9 @@ def not_fallen(sweep: Sweep, least: float) -> str:
 
 
 def _sudden(sweep: Sweep) -> bool:
-    """Whether the loss was not finite all at once, though no step had raised it before."""
-    return sweep.stopped == "diverged" and _rise(sweep) is None
+    """Whether the loss was not finite all at once: none before was above those of the start."""
+    first = _start(sweep)
+    return sweep.stopped == "diverged" and sweep.losses[-1] <= 2 * sweep.losses[:first].max()
 
 
 def _suspicion(sweep: Sweep) -> str:
@@ -93,8 +94,7 @@ def _suspicion(sweep: Sweep) -> str:
 
 def _rise(sweep: Sweep) -> int | None:
     """The first point from which on the loss lies above its start by more than noise explains."""
-    losses = sweep.losses
-    first = min(start_points(len(losses)), max(1, len(losses) // 2))
+    losses, first = sweep.losses, _start(sweep)
     start = float(losses[:first].mean())
     deviation = noise(np.diff(losses[: max(MIN_POINTS, len(losses) // 4)]))
     means = np.convolve(losses, np.full(first, 1 / first), mode="valid")
@@ -105,3 +105,8 @@ def _rise(sweep: Sweep) -> int | None:
         return None
     low = np.flatnonzero(~high)
     return int(low[-1]) + 1 if len(low) else 0
+
+
+def _start(sweep: Sweep) -> int:
+    """The points whose mean is the start, at most a half of all."""
+    return min(start_points(len(sweep.losses)), max(1, len(sweep.losses) // 2))
