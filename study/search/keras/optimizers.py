@@ -108,10 +108,14 @@ def compiled(optimizer: Any) -> dict[str, Any]:
 
 
 def own(model: Any) -> dict[str, Any]:
-    """Further optimizers that the model's attributes and functions lead to, by the way to them."""
+    """Further optimizers that the model's attributes and functions lead to, by the way to them.
+
+    One that the compiled optimizer holds is among them, but for those that Keras puts there.
+    """
     import keras
 
-    theirs = {id(part) for _, part in reachable(model.optimizer)}
+    inner = innermost(model.optimizer)
+    theirs = {id(part) for part in (inner, *getattr(inner, "optimizers", ()))}
     return {
         way: part
         for way, part in reachable(model)

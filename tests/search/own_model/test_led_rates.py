@@ -113,6 +113,37 @@ def test_a_compiled_optimizer_beside_another() -> None:
     assert len(study.find_rate(model, X, Y, group="optimizer", **SHORT).losses) == 8
 
 
+class Around(optimizers.SGD):  # type: ignore[misc]
+    """Leaves its steps to another optimizer, in a way that Keras does not know."""
+
+    def __init__(self, base: Any) -> None:
+        super().__init__(0.5)
+        self.base = base
+
+    def apply(self, grads: Any, trainable_variables: Any = None) -> None:
+        self.base.apply(grads, trainable_variables)
+        self.iterations.assign_add(1)
+
+
+def test_an_optimizer_around_another() -> None:
+    """Its own rate trains nothing; that of the other can be led."""
+    model = two_layers(Around(SGD(0.1)))
+    with pytest.raises(StudyError, match=r"group='optimizer\.base'"):
+        study.find_rate(model, X, Y, **SHORT)
+    found = study.find_rate(model, X, Y, group="optimizer.base", **SHORT)
+    assert found.losses == pytest.approx(
+        study.find_rate(two_layers(SGD(0.1)), X, Y, **SHORT).losses
+    )
+
+
+@pytest.mark.parametrize("wrapped", [False, True], ids=["plain", "scaled"])
+def test_gathered_gradients_and_scaled_losses_are_no_strangers(wrapped: bool) -> None:
+    """What works as ever: no step is missing where a step only gathers, or finds an overflow."""
+    inner = SGD(0.1, gradient_accumulation_steps=4)
+    optimizer = optimizers.LossScaleOptimizer(inner, initial_scale=2.0**127) if wrapped else inner
+    assert len(study.find_rate(two_layers(optimizer), X, Y, steps=120).losses) > 20
+
+
 class Precompiled(Breaks):
     """Its step is compiled once, with whatever rate it has then."""
 
