@@ -33,6 +33,10 @@ Places = NDArray[np.int_]
 SCALES = ("log", "linear")
 
 
+LAG = round(1 / (1 - BETA))
+"""Points by which the smoothed loss comes late."""
+
+
 LAST = 5
 """Last points of a curve; if its least loss is among them, no rise has been seen after it."""
 
@@ -74,8 +78,11 @@ def _tenth(sweep: Sweep) -> Pick:
     """
     least = int(np.argmin(sweep.smoothed))
     if sweep.stopped == "end" and least >= len(sweep.rates) - LAST:
+        more = "" if sweep.steps >= 4 * LAG else f", or take more steps: it lags by {LAG} of them"
         return Pick(
-            None, "the loss was still falling at the end of the sweep: raise the rate it ends at"
+            None,
+            "the smoothed loss was still falling at the end of the sweep: raise the rate it ends "
+            f"at{more}",
         )
     rate = float(sweep.rates[least])
     return Pick(

@@ -73,6 +73,15 @@ def test_each_cause_has_its_own_advice(name: str) -> None:
     assert not [text for text in others if text in found.why() and text not in words]
 
 
+def test_a_loss_that_falls_to_the_end_of_a_short_sweep_may_only_lag() -> None:
+    """More steps are worth a try there, and useless in a long one."""
+    for count, more in ((60, True), (200, False)):
+        found = made(2 - np.linspace(0, 1, count))
+        found = Sweep(**{**vars(found), "steps": count})
+        assert "raise the rate it ends at" in found.why()
+        assert ("take more steps" in found.why()) == more
+
+
 def test_a_sweep_of_parabolas_that_starts_too_high_says_so() -> None:
     """From beyond 2 / curvature on every step is a step up."""
     (found,) = sweep(Parabola([1.0]), 3.0, 1e4, 200)

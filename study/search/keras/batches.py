@@ -70,14 +70,15 @@ def weighed(batches: Iterable[Any], class_weight: Mapping[int, float]) -> Iterat
         class_weight: the weight of each class; 1 where it has none.
 
     Raises:
-        StudyError: a batch has weights already, or not one array of targets.
+        StudyError: it is no dict, or a batch has weights already, or not one array of targets.
     """
+    if not isinstance(class_weight, Mapping):
+        raise StudyError(
+            f"class_weight is a {type(class_weight).__name__}: give a dict of a weight by class"
+        )
     for batch in batches:
-        if (
-            not isinstance(batch, (list, tuple))
-            or len(batch) != 2
-            or not hasattr(batch[1], "shape")
-        ):
+        pair = isinstance(batch, (list, tuple)) and len(batch) == 2
+        if not pair or len(getattr(batch[1], "shape", ())) not in (1, 2):
             raise StudyError(
                 "class_weight needs batches of inputs and one array of targets, without weights: "
                 "give sample_weight instead"

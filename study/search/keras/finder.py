@@ -230,7 +230,10 @@ def _settle(model: Any, recorder: SweepRecorder, lead: Lead) -> None:
 def _metric(logs: Logs, asked: str | None) -> str:
     """The name of the metric that counts: the one asked for, or the first that is an accuracy."""
     if asked is not None:
-        return choice("metric", asked, tuple(name for name in logs if name != "loss"))
+        names = tuple(name for name in logs if name != "loss")
+        if not names:
+            raise StudyError(f"there is no metric {asked!r}: compile the model with one")
+        return choice("metric", asked, names)
     named = (name for name in logs if name == "acc" or name.endswith("accuracy"))
     return next(named, "accuracy")
 

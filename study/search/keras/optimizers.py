@@ -140,9 +140,11 @@ def _taken(optimizer: Any) -> int:
 
 def _shares(led: Mapping[str, Any]) -> dict[str, float]:
     """The rate of each over that of the first."""
-    rates = {name: float(one.learning_rate) for name, one in led.items()}
+    if len(led) == 1:
+        return dict.fromkeys(led, 1.0)
+    rates = {name: float(one.learning_rate.numpy()) for name, one in led.items()}
     first = next(iter(rates))
-    if len(rates) > 1 and not rates[first] > 0:
+    if not rates[first] > 0:
         raise StudyError(
             f"the rate of {first} is {rates[first]:g}, and the others are led by their share of "
             "it: give it a rate above 0, or name one group to lead"

@@ -111,8 +111,11 @@ def test_the_metric_is_named_and_chosen() -> None:
         assert f"the {metric} is above" in found.why("rise")
     with pytest.raises(StudyError, match=r"unknown metric 'second_acc' .*second_accuracy"):
         study.find_rate(two_outputs(), *data, metric="second_acc")
-    plain_model = one_layer()
-    assert "the accuracy" in study.find_rate(plain_model, X, lot).why("fall")
+    assert "the accuracy" in study.find_rate(one_layer(), X, lot).why("fall")
+    bare = keras.Sequential([layers.Dense(1)])
+    bare.compile("sgd", "mse")
+    with pytest.raises(StudyError, match="there is no metric 'mae': compile the model with one"):
+        study.find_rate(bare, X, Y[:, None], metric="mae")
 
 
 @pytest.mark.parametrize(

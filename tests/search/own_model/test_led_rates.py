@@ -144,6 +144,14 @@ def test_gathered_gradients_and_scaled_losses_are_no_strangers(wrapped: bool) ->
     assert len(study.find_rate(two_layers(optimizer), X, Y, steps=120).losses) > 20
 
 
+@pytest.mark.parametrize("two", [False, True], ids=["one", "two"])
+def test_optimizers_under_a_strategy(two: bool) -> None:
+    """Their variables are those of replicas."""
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        model = two_layers(groups(SGD(0.1), SGD(0.2)) if two else SGD(0.1))
+    assert len(study.find_rate(model, X, Y, **SHORT).losses) == 8
+
+
 class Precompiled(Breaks):
     """Its step is compiled once, with whatever rate it has then."""
 

@@ -178,6 +178,7 @@ def ragged_rows() -> Any:
             "class_weight needs batches.*give sample_weight instead",
         ),
         (lambda: dict(x=X, y={"a": Y}, class_weight={0: 2}), "one array of targets"),
+        (lambda: dict(x=X, y=Y, class_weight=[1, 2, 3]), "class_weight is a list: give a dict"),
     ],
 )
 def test_what_is_refused_names_the_way_out(data: Callable[[], Any], words: str) -> None:
