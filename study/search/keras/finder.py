@@ -171,22 +171,38 @@ def _sweep(
                     "again: call the model on a batch first"
                 )
             lead.check()
-            if not copes and not finite(batch):
-                copes = not harmed(model, float(logs["loss"]))
-                if not copes:
-                    recorder.blame(
-                        f"batch {taken} holds a value that is not finite, which made the loss or "
-                        "the weights so; no rate is to blame: mend the data, or mask it"
-                    )
-            shown = logs if before is None else before
-            recorder.metric = _metric(shown, metric)
-            right = shown.get(recorder.metric)
-            goes_on = recorder.add(float(shown["loss"]), None if right is None else float(right))
-            if taken == MIN_POINTS or not goes_on:
-                _settle(model, recorder, lead)
+            copes = copes or _copes(model, recorder, batch, taken, float(logs["loss"]))
+            goes_on = _recorded(recorder, logs if before is None else before, metric)
+            if (taken == MIN_POINTS or not goes_on) and not _excused(recorder):
+                lead.settle()
             if not goes_on:
                 break
     return recorder.sweep()
+
+
+def _copes(model: Any, recorder: SweepRecorder, batch: Any, taken: int, loss: float) -> bool:
+    """Whether the model copes with values that are not finite; the first to harm it is blamed."""
+    if finite(batch):
+        return False
+    if not harmed(model, loss):
+        return True
+    recorder.blame(
+        f"batch {taken} holds a value that is not finite, which made the loss or the weights so; "
+        "no rate is to blame: mend the data, or mask it"
+    )
+    return False
+
+
+def _recorded(recorder: SweepRecorder, logs: Logs, metric: str | None) -> bool:
+    """Record a step; whether the sweep goes on."""
+    recorder.metric = _metric(logs, metric)
+    right = logs.get(recorder.metric)
+    return recorder.add(float(logs["loss"]), None if right is None else float(right))
+
+
+def _excused(recorder: SweepRecorder) -> bool:
+    """Whether it is no wonder if no step was taken."""
+    return recorder.stopped == "diverged" or recorder.cause is not None
 
 
 def _told(train: Callable[[Any], Logs], batch: Any, taken: int) -> Logs:
@@ -219,12 +235,6 @@ def _unfit(model: Any) -> str | None:
             "anew, or load weights from before they were spoilt"
         )
     return None
-
-
-def _settle(model: Any, recorder: SweepRecorder, lead: Lead) -> None:
-    """Refuse a sweep in which no step was taken, unless its cause is known."""
-    if recorder.stopped != "diverged" and recorder.cause is None:
-        lead.settle()
 
 
 def _metric(logs: Logs, asked: str | None) -> str:

@@ -23,7 +23,7 @@ class Lead:
         to: brings all led optimizers to a rate: the first to the rate itself, the others to their
             share of it.
         rate_of: whose rate it is, in words; empty where there is one optimizer.
-        check: raises `StudyError` where another optimizer trains as well.
+        check: raises `StudyError` where another rate trains the model, too.
         settle: raises `StudyError` where no led optimizer has taken a step.
     """
 
@@ -50,6 +50,7 @@ def rates_led(model: Any, group: str | None) -> Iterator[Lead]:
     led = with_model if group is None else {choice("group", group, tuple(known)): known[group]}
     shares = _shares(led)
     before = {name: _taken(optimizer) for name, optimizer in known.items()}
+    now: dict[str, float] = {}
 
     def moved() -> list[str]:
         return [name for name, one in known.items() if _taken(one) != before[name]]
@@ -61,6 +62,12 @@ def rates_led(model: Any, group: str | None) -> Iterator[Lead]:
                 raise StudyError(
                     f"the model's step was compiled before with the schedule of {name}: call "
                     "find_rate before fit, or give the optimizer a plain rate"
+                )
+        for name, (variable, _) in rates.items():
+            if float(variable.numpy()) != now[name]:
+                raise StudyError(
+                    f"the model's train_step sets the rate of {name} itself, so the sweep cannot "
+                    "lead it: give the optimizer a schedule instead"
                 )
         others = [name for name in steps if name not in led]
         if others and group is None:
@@ -82,6 +89,7 @@ def rates_led(model: Any, group: str | None) -> Iterator[Lead]:
         def to(rate: float) -> None:
             for name, (variable, _) in rates.items():
                 variable.assign(rate * shares[name])
+                now[name] = float(variable.numpy())
 
         yield Lead(to, _told(group, shares), check, settle)
 

@@ -152,6 +152,23 @@ def test_optimizers_under_a_strategy(two: bool) -> None:
     assert len(study.find_rate(model, X, Y, **SHORT).losses) == 8
 
 
+class WarmsUp(Breaks):
+    """Sets its rate in each step."""
+
+    def train_step(self, data: Any) -> Any:
+        steps = tf.cast(self.optimizer.iterations, tf.float32)
+        self.optimizer.learning_rate.assign(0.001 * (1 + steps))
+        return super().train_step(data)
+
+
+def test_a_step_that_sets_the_rate_itself_is_refused() -> None:
+    """The rate is put back."""
+    model = compiled(WarmsUp(), SGD(0.5))
+    with pytest.raises(StudyError, match="sets the rate of optimizer itself"):
+        study.find_rate(model, X, Y, **SHORT)
+    assert float(model.optimizer.learning_rate) == 0.5
+
+
 class Precompiled(Breaks):
     """Its step is compiled once, with whatever rate it has then."""
 
