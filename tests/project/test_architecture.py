@@ -47,6 +47,7 @@ WITH_KERAS = {
     "search/keras/arrays.py",
     "search/keras/batches.py",
     "search/keras/finder.py",
+    "search/keras/lead.py",
     "search/keras/optimizers.py",
     "search/keras/restore.py",
     "search/keras/step.py",

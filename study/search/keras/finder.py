@@ -13,7 +13,7 @@ from study.search.curve import MIN_POINTS
 from study.search.finder import Sweep, SweepRecorder, ramp, stop_of
 from study.search.keras.arrays import finite
 from study.search.keras.batches import batches_of, weighed
-from study.search.keras.optimizers import Lead, rates_led
+from study.search.keras.lead import Lead, rates_led
 from study.search.keras.restore import (
     build,
     everything_restored,
