@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from study.engines.learner import Learner, advance_finite
 from study.errors import StudyError
-from study.search.rules import BETA, MIN_POINTS, RULES, SCALES, Floats, Pick, smooth
+from study.search.causes import too_short
+from study.search.curve import BETA, Floats, Pick, smooth
+from study.search.rules import RULES, SCALES
 from study.validation import choice, integer, number
 
 if TYPE_CHECKING:
@@ -40,6 +42,9 @@ class Sweep:
         stopped: `end` (all steps were taken), `threshold` (the smoothed loss was a multiple of its
             smallest value) or `diverged` (a loss was not finite; it is left out).
         steps: steps that were planned.
+        cause: why no rule may answer, where the model or its data tell; else None.
+        metric: the name of what `accuracy` holds.
+        rate_of: whose rate it is, in words, where a model has several optimizers; else empty.
     """
 
     rates: Floats
@@ -49,6 +54,9 @@ class Sweep:
     scale: str
     stopped: str
     steps: int
+    cause: str | None = None
+    metric: str = "accuracy"
+    rate_of: str = ""
 
     def pick(self, rule: str) -> Pick:
         """What a rule reads off this curve.
@@ -60,19 +68,13 @@ class Sweep:
             StudyError: another name.
         """
         choice("rule", rule, tuple(RULES))
-        if self.steps < MIN_POINTS:
-            return Pick(
-                None,
-                f"a sweep of {self.steps} steps is too short: take at least {MIN_POINTS}, better a "
-                "few hundred",
-            )
-        if len(self.rates) < MIN_POINTS:
-            return Pick(
-                None,
-                f"the sweep ended after {len(self.rates)} points, and {MIN_POINTS} are needed: "
-                "lower the rate it starts at",
-            )
-        return RULES[rule](self)
+        why = self.cause or too_short(self)
+        if why is not None:
+            return Pick(None, why)
+        pick = RULES[rule](self)
+        if pick.rate is None or not self.rate_of:
+            return pick
+        return replace(pick, reason=f"{pick.reason}; it is the rate of {self.rate_of}")
 
     def suggest(self, rule: str = "tenth") -> float | None:
         """The rate by a rule, or None; see `why`."""
@@ -104,6 +106,8 @@ class SweepRecorder:
         self.losses: list[float] = []
         self.accuracy: list[float] = []
         self.stopped: str | None = None
+        self.cause: str | None = None
+        self.metric, self.rate_of = "accuracy", ""
         self._average, self._least = 0.0, math.inf
 
     def add(self, loss: float, accuracy: float | None = None) -> bool:
@@ -133,6 +137,10 @@ class SweepRecorder:
             self.stopped = "end"
         return self.stopped is None
 
+    def blame(self, cause: str) -> None:
+        """End the sweep for a cause outside its rates; the first to be blamed stays."""
+        self.cause, self.stopped = self.cause or cause, "diverged"
+
     def sweep(self) -> Sweep:
         """The sweep until now."""
         losses = np.array(self.losses)
@@ -145,6 +153,9 @@ class SweepRecorder:
             self.scale,
             self.stopped or "end",
             len(self.rates),
+            self.cause,
+            self.metric,
+            self.rate_of,
         )
 
 

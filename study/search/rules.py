@@ -2,114 +2,73 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from study.search.causes import not_fallen
+from study.search.curve import BETA as BETA
+from study.search.curve import (
+    CERTAIN,
+    MIN_POINTS,
+    Floats,
+    averaged,
+    moved,
+    slope_noise,
+    start_points,
+)
+from study.search.curve import Pick as Pick
+from study.search.curve import noise as noise
+from study.search.curve import smooth as smooth
+from study.search.range_test import fall, rise
+
 if TYPE_CHECKING:
     from study.search.finder import Sweep
 
 
-Floats = NDArray[np.float64]
+Places = NDArray[np.int_]
 
 SCALES = ("log", "linear")
 
 
-BETA = 0.98
-"""Coefficient of the smoothing. The newest loss counts for 1 / 50, and for half as much 34 steps
-later; the average lags by about 50 steps.
-"""
-
-
-MIN_POINTS = 20
-"""Smallest number of points from which a rate is read."""
+LAG = round(1 / (1 - BETA))
+"""Points by which the smoothed loss comes late."""
 
 
 LAST = 5
 """Last points of a curve; if its least loss is among them, no rise has been seen after it."""
 
 
-CERTAIN = 5.0
-"""Standard errors by which a curve must have moved to count as moved."""
-
-
-@dataclass(frozen=True)
-class Pick:
-    """What a rule reads off a curve: a learning rate or None, and the reason in words."""
-
-    rate: float | None
-    reason: str
-
-
-def smooth(losses: Floats) -> Floats:
-    """Debiased exponential average: v <- 0.98 v + 0.02 loss; the value is v / (1 - 0.98^n).
-
-    Kingma and Ba 2015, section 3.
-
-    >>> smooth(np.array([2.0, 2.0])).round(6).tolist()
-    [2.0, 2.0]
-    """
-    average, smoothed = 0.0, np.empty(len(losses))
-    for i, loss in enumerate(losses):
-        average = BETA * average + (1 - BETA) * loss
-        smoothed[i] = average / (1 - BETA ** (i + 1))
-    return smoothed
-
-
-def noise(jumps: Floats) -> float:
-    """The standard deviation of the noise of a curve.
-
-    It is the larger of sd(d) / sqrt(2) and 1.4826 median |d - median d| / sqrt(2) (Rousseeuw and
-    Croux 1993). A trend hardly shows in the differences d.
-
-    Args:
-        jumps: the differences d between neighbouring points.
-    """
-    if not len(jumps):
-        return 0.0
-    return max(
-        float(jumps.std()), 1.4826 * float(np.median(np.abs(jumps - np.median(jumps))))
-    ) / math.sqrt(2)
-
-
-def start_points(count: int) -> int:
-    """Number of first points whose mean is the start level of a curve of `count` points."""
-    return max(5, count // 10)
-
-
-def moved(distance: float, deviation: float, *counts: float) -> bool:
-    """Whether two means differ by more than `CERTAIN` standard errors.
-
-    Args:
-        distance: how far the second is beyond the first.
-        deviation: the standard deviation of one point.
-        counts: the number of points of each mean.
-    """
-    return distance > CERTAIN * deviation * math.sqrt(sum(1 / count for count in counts))
-
-
 def _fell(sweep: Sweep) -> Pick | None:
     """None if the loss fell by more than its noise explains, else why no rate can be read."""
     least = int(np.argmin(sweep.smoothed))
     first = start_points(len(sweep.losses))
-    start = float(sweep.losses[:first].mean())
-    # After the least loss it blows up, and its jumps there are no noise.
-    deviation = noise(np.diff(sweep.losses[: max(least + 1, MIN_POINTS)]))
-    weights = BETA ** np.arange(least + 1)
-    # The smoothed loss has the variance of the mean of this many points.
-    averaged = weights.sum() ** 2 / (weights**2).sum()
-    drop = start - float(sweep.smoothed[least])
-    if drop > 1e-6 * abs(start) and moved(drop, deviation, first, averaged):
+    start, low = float(sweep.losses[:first].mean()), float(sweep.smoothed[least])
+    if start - low > 1e-6 * abs(start) and moved(
+        start - low, _deviation(sweep), first, float(averaged(least + 1))
+    ):
         return None
-    return Pick(
-        None,
-        f"the loss never fell by more than its noise explains (from {start:.4g} to "
-        f"{start - drop:.4g} at its least): take more steps",
-    )
+    return Pick(None, not_fallen(sweep, low))
+
+
+def _deviation(sweep: Sweep) -> float:
+    """The noise of a batch's loss until the least: beyond it blows up, and jumps are no noise."""
+    least = int(np.argmin(sweep.smoothed))
+    return noise(np.diff(sweep.losses[: max(least + 1, MIN_POINTS)]))
+
+
+def _falls(sweep: Sweep, begin: Places, end: Places) -> NDArray[np.bool_]:
+    """Whether the points after `begin`, up to `end`, lie below the average until there.
+
+    They do if noise does not explain it.
+    """
+    points = np.maximum(end - begin, 1)
+    total = np.concatenate([[0.0], np.cumsum(sweep.losses)])
+    drop = sweep.smoothed[begin] - (total[end + 1] - total[begin + 1]) / points
+    error = _deviation(sweep) * np.sqrt(1 / averaged(begin + 1) + 1 / points)
+    return np.asarray((end > begin) & (drop > CERTAIN * error))
 
 
 def _tenth(sweep: Sweep) -> Pick:
@@ -119,8 +78,11 @@ def _tenth(sweep: Sweep) -> Pick:
     """
     least = int(np.argmin(sweep.smoothed))
     if sweep.stopped == "end" and least >= len(sweep.rates) - LAST:
+        more = "" if sweep.steps >= 4 * LAG else f", or take more steps: it lags by {LAG} of them"
         return Pick(
-            None, "the loss was still falling at the end of the sweep: raise the rate it ends at"
+            None,
+            "the smoothed loss was still falling at the end of the sweep: raise the rate it ends "
+            f"at{more}",
         )
     rate = float(sweep.rates[least])
     return Pick(
@@ -132,7 +94,8 @@ def _tenth(sweep: Sweep) -> Pick:
 def _steepest(sweep: Sweep) -> Pick:
     """Where the smoothed loss falls fastest by log rate: the minimum of d loss / d log rate.
 
-    It is searched between the first tenth of the sweep and the least loss.
+    It is searched between the first tenth of the sweep and the least loss, among the points around
+    which the loss falls by more than its noise explains.
     """
     first, least = sweep.steps // 10, int(np.argmin(sweep.smoothed))
     if least <= first:
@@ -140,11 +103,16 @@ def _steepest(sweep: Sweep) -> Pick:
             None,
             f"the loss was least within the first {first} points, before any slope could be told",
         )
-    slopes = np.gradient(sweep.smoothed, np.log(sweep.rates))[first : least + 1]
-    place = first + int(np.argmin(slopes))
+    half = start_points(len(sweep.rates)) // 2
+    places = np.arange(first, least + 1)
+    falls = _falls(sweep, np.maximum(places - half, 0), np.minimum(places + half, least))
+    if not falls.any():
+        return Pick(None, "noise explains each slope of the loss by itself: take more steps")
+    slopes = np.gradient(sweep.smoothed, np.log(sweep.rates))
+    place = min(places[falls], key=slopes.__getitem__)
     return Pick(
         float(sweep.rates[place]),
-        f"the smoothed loss fell fastest there, by {-np.log(10) * slopes.min():.3g} a decade of "
+        f"the smoothed loss fell fastest there, by {-np.log(10) * slopes[place]:.3g} a decade of "
         "rate",
     )
 
@@ -163,6 +131,8 @@ def _valley(sweep: Sweep) -> Pick:
         longest[i] = 1 + max(longest[:i][losses[:i] > losses[i]], default=0)
     end = int(np.argmax(longest))
     start = end - int(longest[end])
+    if not _falls(sweep, *(np.array(sweep.steps // 10 + place) for place in (max(start, 0), end))):
+        return Pick(None, "noise explains the longest fall of the loss: take more steps")
     third = (end - start) / 3
     place = max(0, start + int(third) + int(third / 2))
     return Pick(
@@ -196,7 +166,15 @@ def _slide(sweep: Sweep) -> Pick:
             f"the slope differs by more than {threshold:g} a step all the way back: the rule is "
             "meant for losses near one",
         )
-    rate = float(rates[len(differ) - int(np.argmin(differ))])
+    place = len(differ) - int(np.argmin(differ))
+    wobble = slope_noise(len(sweep.losses), _deviation(sweep))[sweep.steps // 10 + place]
+    if wobble > threshold / np.sqrt(2):
+        return Pick(
+            None,
+            f"noise alone changes the slope by {np.sqrt(2) * wobble:.2g} a step: take more steps, "
+            "or larger batches",
+        )
+    rate = float(rates[place])
     least = float(sweep.rates[np.argmin(sweep.smoothed)])
     if rate >= least:
         return Pick(
@@ -222,64 +200,6 @@ def _too_few(sweep: Sweep, left: int) -> Pick:
     )
 
 
-def _rise(sweep: Sweep) -> Pick:
-    """The lower bound of the range test (Smith 2017, section 3.3): accuracy rises from there."""
-    seen = _climb(sweep)
-    if isinstance(seen, Pick):
-        return seen
-    rates, means, start, error, peak = seen
-    low = np.flatnonzero(means[:peak] <= start + CERTAIN * error)
-    place = int(low[-1]) + 1 if len(low) else 0
-    return Pick(
-        float(rates[place]), f"from there on the accuracy is above the {start:.1%} of the start"
-    )
-
-
-def _fall(sweep: Sweep) -> Pick:
-    """The upper bound of the range test (Smith 2017, section 3.3): accuracy is highest there."""
-    seen = _climb(sweep)
-    if isinstance(seen, Pick):
-        return seen
-    rates, means, _, error, peak = seen
-    if sweep.stopped == "end" and means[peak] - means[peak:].min() <= CERTAIN * error:
-        return Pick(
-            None, "the accuracy had not fallen at the end of the sweep: raise the rate it ends at"
-        )
-    return Pick(
-        float(rates[peak]), f"the accuracy rose no further than the {means[peak]:.1%} there"
-    )
-
-
-def _climb(sweep: Sweep) -> Pick | tuple[Floats, Floats, float, float, int]:
-    """How the accuracy rose.
-
-    Returns:
-        Rates; the mean of the accuracy around each; the start level; the standard error of a mean's
-        difference from it; and the index of the highest mean. Or, where it did not rise, a pick
-        that says so.
-    """
-    if len(sweep.accuracy) < len(sweep.rates):
-        return Pick(
-            None, "the model has no metric whose name ends in accuracy: compile it with one"
-        )
-    first = start_points(len(sweep.rates))
-    half = first // 2
-    width = 2 * half + 1
-    means = np.convolve(sweep.accuracy, np.full(width, 1 / width), mode="valid")
-    rates, start = sweep.rates[half : half + len(means)], float(sweep.accuracy[:first].mean())
-    peak = int(np.argmax(means))
-    deviation = noise(np.diff(sweep.accuracy))
-    if not means[peak] - start > 1e-6 or not moved(
-        float(means[peak]) - start, deviation, first, width
-    ):
-        return Pick(
-            None,
-            f"the accuracy never rose by more than its noise explains (from {start:.1%} to "
-            f"{means[peak]:.1%} at most)",
-        )
-    return rates, means, start, deviation * math.sqrt(1 / first + 1 / width), peak
-
-
 def _by_loss(rule: Callable[[Sweep], Pick]) -> Callable[[Sweep], Pick]:
     """The rule, for sweeps in which the loss has fallen; of others it says why there is no rate."""
     return lambda sweep: _fell(sweep) or rule(sweep)
@@ -290,7 +210,7 @@ RULES: dict[str, Callable[[Sweep], Pick]] = {
     "steepest": _by_loss(_steepest),
     "valley": _by_loss(_valley),
     "slide": _by_loss(_slide),
-    "rise": _rise,
-    "fall": _fall,
+    "rise": rise,
+    "fall": fall,
 }
 """The rules by name: what each makes of a sweep."""

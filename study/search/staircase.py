@@ -22,7 +22,7 @@ import numpy as np
 
 from study.engines.learner import Learner
 from study.errors import StudyError
-from study.search.rules import Pick, moved, noise
+from study.search.curve import Pick, moved, noise
 from study.stopping import heed
 from study.validation import integer, number
 

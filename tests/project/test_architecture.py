@@ -44,9 +44,14 @@ must be one of its own to be saved.
 """
 WITH_KERAS = {
     "data/readers.py",
-    "search/keras/finder.py",
-    "search/keras/restore.py",
+    "search/keras/arrays.py",
     "search/keras/batches.py",
+    "search/keras/finder.py",
+    "search/keras/lead.py",
+    "search/keras/optimizers.py",
+    "search/keras/restore.py",
+    "search/keras/step.py",
+    "search/keras/validation.py",
 }
 """Files whose functions do: a download of Keras's, and the finder on a user's own model."""
 

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from typing import Any
 
 from study.errors import StudyError
+from study.search.curve import MIN_POINTS
 from study.search.finder import Sweep, SweepRecorder, ramp, stop_of
-from study.search.keras.batches import Batch, batches_of, packed_as_fit
+from study.search.keras.arrays import finite
+from study.search.keras.batches import batches_of, weighed
+from study.search.keras.lead import Lead, rates_led
 from study.search.keras.restore import (
     build,
     everything_restored,
     metrics_restored_on_error,
-    needs_targets,
+    own_step,
     random_states_restored,
 )
+from study.search.keras.step import check, harmed, hindered, not_finite, whole_batches
+from study.search.keras.validation import evaluation
 from study.stopping import heed, stoppable
-from study.validation import integer
+from study.validation import choice, integer
 
 SHORTEST, LONGEST = 200, 500
 """Bounds of the steps of a sweep where the caller gives none: an epoch is taken, within them."""
+
+Logs = dict[str, Any]
 
 
 @stoppable()
@@ -37,30 +46,44 @@ def find_rate(
     stop: float | None = 4.0,
     seed: int = 0,
     sample_weight: Any = None,
+    class_weight: Mapping[int, float] | None = None,
+    validation_data: Any = None,
+    group: str | None = None,
+    metric: str | None = None,
+    progress: bool | None = None,
 ) -> Sweep:
     """Train a compiled Keras model under a rising learning rate, and leave it as it was.
 
     The optimizer keeps its own hyper-parameters; the sweep sets its rate alone. A model that was
     not built is built, as `fit` would.
 
+    The number of steps changes the answer. In a long sweep the model learns at the low rates
+    already, so the loss is least at a lower rate. In a short one the smoothed loss lags, so it is
+    least at a higher rate, and noise hides more. Compare rates of sweeps of as many steps.
+
     These are restored, bit for bit, also after an error or Ctrl-C:
 
-    - weights, normalisation statistics and seed generators of the model,
-    - slots, iterations and learning rate or schedule of the optimizer,
+    - weights, normalisation statistics and seed generators of the model, and states of its layers,
+    - slots, iterations and learning rate or schedule of its optimizers,
     - metrics and the compiled training function,
+    - other variables of Keras or TensorFlow. They are found where attributes, lists, dicts and
+      objects of the model lead to them, or where its own functions name them,
     - the random states of Python, NumPy and Keras.
 
-    Two things are not restored, because Keras does not manage them:
+    These are not restored, because they are no such variables:
 
-    - random state that a `PyDataset`, or a function inside a data set, keeps to itself,
-    - a raw `tf.Variable` that is not a weight of the model.
+    - plain Python values and arrays that the model's own code changes, and tables of TensorFlow,
+    - random state that a `PyDataset`, a loader, or a function inside a data set keeps to itself,
+    - what was read from a generator.
 
     Args:
         model: functional, Sequential or subclassed, with its own `train_step` or without.
-        x: arrays (one, a list or a dict), a batched `tf.data.Dataset` or a `keras.utils.PyDataset`.
-            It starts again when it ends. Arrays and the batches of a PyDataset are shuffled by
-            `seed`. A `tf.data.Dataset` is copied, so that its own shuffles are not disturbed. One
-            that TensorFlow cannot copy is read itself; its next epochs then come in another order.
+        x: arrays (one, a list or a dict; dense, sparse or strings), a batched `tf.data.Dataset`, a
+            `keras.utils.PyDataset`, another loader of batches, or a generator. It starts again
+            when it ends; a generator is read on. Arrays and the batches of a PyDataset are
+            shuffled by `seed`. A small `tf.data.Dataset` is copied, so that its own shuffles are
+            not disturbed. One that TensorFlow cannot copy, or with more than 16 MiB of tensors, is
+            read itself; if it shuffles, its next epochs come in another order.
         y: targets, where x is arrays.
         batch_size: samples a batch, where x is arrays; a smaller last batch is left out.
         low: rate of the first step.
@@ -72,14 +95,47 @@ def find_rate(
             where None.
         seed: of the order of batches.
         sample_weight: weights of the samples, where x is arrays.
+        class_weight: the weight of each class, as for `fit`.
+        validation_data: what `fit` takes as such. The losses are then those on all of it, measured
+            before each step; a few hundred samples will do.
+        group: the one optimizer to lead, while the others keep their rates. It is a pattern of a
+            `MultiOptimizer`, or `default`; or the attribute that holds an optimizer of the model's
+            own. Where None, a `MultiOptimizer` is led as a whole: the rates are those of its
+            default, and the others keep their share of it.
+        metric: the metric that the rules `rise` and `fall` read; where None, the first whose name
+            ends in accuracy.
+        progress: show a bar on standard error; where None, in terminals and notebooks.
 
     Returns:
         The sweep, a value a batch; its `suggest` gives a rate.
 
     Raises:
-        StudyError: the model is not compiled, the data is empty or cannot be read twice, or a value
-            is out of its range.
+        StudyError: the model is not compiled or trains with an optimizer that is not led, the data
+            is empty or ends too early, or a value is out of its range.
     """
+    _compiled(model)
+    batch_size = integer("batch_size", batch_size, 1, 10**9)
+    batches, length = batches_of(x, y, sample_weight, batch_size, integer("seed", seed, 0, 2**63))
+    asked = min(LONGEST, max(SHORTEST, length or 0)) if steps is None else steps
+    recorder = SweepRecorder(ramp(low, high, asked, scale), scale, stop_of(stop))
+    measure = None
+    if validation_data is not None:
+        measure = evaluation(model, validation_data, batch_size)
+    if class_weight is not None:
+        batches = weighed(batches, class_weight)
+    with random_states_restored():
+        first = next(batches)
+    with metrics_restored_on_error(model):
+        check(model, first)
+        build(model, first)
+        with everything_restored(model), rates_led(model, group) as lead:
+            shown = _shown(recorder.rates, progress)
+            pairs = zip(shown, chain([first], batches), strict=False)
+            return _sweep(model, recorder, lead, pairs, measure, metric)
+
+
+def _compiled(model: Any) -> None:
+    """Raise `StudyError` at what is no compiled Keras model."""
     import keras
 
     if not isinstance(model, keras.Model):
@@ -88,66 +144,118 @@ def find_rate(
         raise StudyError(
             "the model is not compiled with an optimizer and a loss: call model.compile(...) first"
         )
-    batches, length = batches_of(
-        x,
-        y,
-        sample_weight,
-        integer("batch_size", batch_size, 1, 10**9),
-        integer("seed", seed, 0, 2**63),
-    )
-    asked = min(LONGEST, max(SHORTEST, length or 0)) if steps is None else steps
-    recorder = SweepRecorder(ramp(low, high, asked, scale), scale, stop_of(stop))
-    with random_states_restored():
-        first = next(batches)
-    with metrics_restored_on_error(model):
-        _check(model, first)
-        build(model, first)
-        return _sweep(model, recorder, first, batches)
 
 
-def _sweep(model: Any, recorder: SweepRecorder, first: Batch, batches: Iterator[Batch]) -> Sweep:
-    """Train along the ramp, and put everything back."""
-    with everything_restored(model) as rate, packed_as_fit(model):
-        known = len(model.variables)
-        for value, batch in zip(recorder.rates, chain([first], batches), strict=False):
-            rate.assign(value)
-            logs = model.train_on_batch(*batch, return_dict=True)
+def _sweep(
+    model: Any,
+    recorder: SweepRecorder,
+    lead: Lead,
+    pairs: Iterable[tuple[float, Any]],
+    measure: Callable[[], Logs] | None,
+    metric: str | None,
+) -> Sweep:
+    """Train along the ramp."""
+    known, recorder.rate_of = len(model.variables), lead.rate_of
+    recorder.cause, copes = _unfit(model), False
+    with whole_batches(model) as train, warnings.catch_warnings():
+        # It is the sweep's cause, in one sentence with the others.
+        warnings.filterwarnings("ignore", message="The model does not have any trainable weights")
+        for taken, (rate, batch) in enumerate(pairs, 1):
+            lead.to(rate)
+            before = None if measure is None else measure()
+            logs = _told(train, batch, taken)
             heed()
             if len(model.variables) > known:
                 raise StudyError(
                     "the model made weights in its first training step, which cannot be removed "
                     "again: call the model on a batch first"
                 )
-            if "loss" not in logs:
-                raise StudyError(
-                    f"the model's train_step returns no 'loss', only {', '.join(logs)}: name one so"
-                )
-            if not recorder.add(float(logs["loss"]), _accuracy(logs)):
+            lead.check()
+            copes = copes or _copes(model, recorder, batch, taken, float(logs["loss"]))
+            goes_on = _recorded(recorder, logs if before is None else before, metric)
+            if (taken == MIN_POINTS or not goes_on) and not _excused(recorder):
+                lead.settle()
+            if not goes_on:
                 break
     return recorder.sweep()
 
 
-def _accuracy(logs: dict[str, Any]) -> float | None:
-    """The first metric whose name is that of an accuracy."""
-    return next(
-        (float(logs[name]) for name in logs if name == "acc" or name.endswith("accuracy")), None
+def _copes(model: Any, recorder: SweepRecorder, batch: Any, taken: int, loss: float) -> bool:
+    """Whether the model copes with values that are not finite; the first to harm it is blamed."""
+    if finite(batch):
+        return False
+    if not harmed(model, loss):
+        return True
+    recorder.blame(
+        f"batch {taken} holds a value that is not finite, which made the loss or the weights so; "
+        "no rate is to blame: mend the data, or mask it"
     )
+    return False
 
 
-def _check(model: Any, batch: Batch) -> None:
-    """Raise `StudyError` at a batch from which no loss can be computed."""
-    import keras
+def _recorded(recorder: SweepRecorder, logs: Logs, metric: str | None) -> bool:
+    """Record a step; whether the sweep goes on."""
+    recorder.metric = _metric(logs, metric)
+    right = logs.get(recorder.metric)
+    return recorder.add(float(logs["loss"]), None if right is None else float(right))
 
-    x, y, _ = batch
-    if y is None and needs_targets(model):
-        raise StudyError("there are no targets: give y, or a data set that yields pairs (x, y)")
-    sizes = {
-        part.shape[0] if len(part.shape) else 0
-        for part in keras.tree.flatten((x, y))
-        if hasattr(part, "shape")
-    }
-    if 0 in sizes or len(sizes) > 1:
+
+def _excused(recorder: SweepRecorder) -> bool:
+    """Whether it is no wonder if no step was taken."""
+    return recorder.stopped == "diverged" or recorder.cause is not None
+
+
+def _told(train: Callable[[Any], Logs], batch: Any, taken: int) -> Logs:
+    """What a step on a batch tells; raises `StudyError` where the batch is at fault."""
+    try:
+        logs = train(batch)
+    except Exception as error:
+        heed()
+        reason = hindered(batch) if taken == 1 else None
+        if reason is None:
+            raise
+        raise reason from error
+    if "loss" not in logs:
         raise StudyError(
-            "an element of x is no batch of samples with as many targets: batch the data set "
-            "first, as with .batch(32)"
+            f"the model's train_step returns no 'loss', only {', '.join(logs)}: name one so"
         )
+    return logs
+
+
+def _unfit(model: Any) -> str | None:
+    """Why a sweep of the model can give no rate, whatever its curve."""
+    if not model.trainable_variables and not own_step(model):
+        return (
+            "the model has no weights to train: set trainable = True on a layer, and compile again"
+        )
+    ill = not_finite(model)
+    if ill:
+        return (
+            f"the model's weights are not finite before the first step ({ill[0]}): make the model "
+            "anew, or load weights from before they were spoilt"
+        )
+    return None
+
+
+def _metric(logs: Logs, asked: str | None) -> str:
+    """The name of the metric that counts: the one asked for, or the first that is an accuracy."""
+    if asked is not None:
+        names = tuple(name for name in logs if name != "loss")
+        if not names:
+            raise StudyError(f"there is no metric {asked!r}: compile the model with one")
+        return choice("metric", asked, names)
+    named = (name for name in logs if name == "acc" or name.endswith("accuracy"))
+    return next(named, "accuracy")
+
+
+def _shown(rates: Any, progress: bool | None) -> Iterable[float]:
+    """The rates, with a bar that tells how many are done."""
+    from tqdm import tqdm
+
+    seen = sys.stderr is not None and sys.stderr.isatty()
+    notebook = "ipykernel" in sys.modules and not seen
+    disable = not (seen or notebook) if progress is None else not progress
+    bar: Iterable[float] = tqdm(
+        rates, unit="step", desc="find_rate", file=sys.stderr, leave=False, disable=disable
+    )
+    return bar

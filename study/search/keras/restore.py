@@ -1,29 +1,27 @@
-"""What a sweep puts back in a Keras model, and all names of Keras that are not public."""
+"""What a sweep puts back in a Keras model; some names of Keras are private."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
 
+from study.search.keras.reach import is_variable, reachable
+
 
 @contextmanager
-def everything_restored(model: Any) -> Iterator[Any]:
+def everything_restored(model: Any) -> Iterator[None]:
     """Put back the model and all random states at the end.
 
     Args:
         model: a compiled Keras model with all its weights.
-
-    Yields:
-        The variable that is the optimizer's learning rate meanwhile.
     """
-    with ExitStack() as stack:
-        stack.enter_context(random_states_restored())
-        stack.enter_context(_variables_restored(model))
-        yield stack.enter_context(_rate_of(model.optimizer))
+    with random_states_restored(), _variables_restored(model):
+        yield
 
 
 @contextmanager
@@ -71,75 +69,86 @@ def metrics_restored_on_error(model: Any) -> Iterator[None]:
 
 @contextmanager
 def _variables_restored(model: Any) -> Iterator[None]:
-    """Put back all variables of model, metrics and optimizers, and the training function.
+    """Put back all variables that the model leads to, and the training function.
 
     The function is compiled anew inside: it must not contain the schedule, and the random state of
     the old one must not be used.
     """
-    import keras
-
-    optimizers = [
-        part for part in vars(model).values() if isinstance(part, keras.optimizers.Optimizer)
-    ]
-    before = [(v, v.numpy().copy()) for owner in (model, *optimizers) for v in owner.variables]
-    metrics = [(v, v.numpy().copy()) for v in model.metrics_variables]
+    before = [(part, np.array(part.numpy())) for _, part in reachable(model) if is_variable(part)]
     function, model.train_function = model.train_function, None
     try:
-        yield
+        with _slots_noted(model) as slots:
+            yield
     finally:
         model.train_function = function
         model.reset_metrics()  # for those that the sweep was the first to make
-        for variable, value in (*before, *metrics):
+        for variable, value in (*slots, *before):
             variable.assign(value)
 
 
 @contextmanager
-def _rate_of(optimizer: Any) -> Iterator[Any]:
-    """A variable that is the optimizer's learning rate; a schedule is taken out meanwhile.
-
-    The rate of an optimizer that wraps another is that of the inner one. The optimizer itself is
-    used, not a copy. A copy made from its configuration lacks what the configuration does not hold,
-    such as the weights that `exclude_from_weight_decay` named.
-    """
+def _slots_noted(model: Any) -> Iterator[list[tuple[Any, Any]]]:
+    """Note the slots that optimizers make in their first step, and the values they begin at."""
     import keras
 
-    while hasattr(optimizer, "inner_optimizer"):
-        optimizer = optimizer.inner_optimizer
-    own = optimizer._learning_rate
-    if isinstance(own, keras.Variable):
-        yield own
-        return
-    rate = keras.Variable(0.0, trainable=False, name="learning_rate")
-    # Backends with functional updates pass on the state of tracked variables alone.
-    optimizer._track_variable(rate)
-    vars(optimizer)["_learning_rate"] = rate
+    slots: list[tuple[Any, Any]] = []
+    tf: Any = sys.modules.get("tensorflow")
+
+    def noting(optimizer: Any) -> Callable[[Any], None]:
+        def build(weights: Any) -> None:
+            with nullcontext() if tf is None else tf.init_scope():  # out of a step being compiled
+                known = {id(variable) for variable in optimizer.variables}
+                type(optimizer).build(optimizer, weights)
+                made = (slot for slot in optimizer.variables if id(slot) not in known)
+                slots.extend((slot, np.array(slot.numpy())) for slot in made)
+
+        return build
+
+    unbuilt = [
+        part
+        for _, part in reachable(model)
+        if isinstance(part, keras.optimizers.Optimizer) and not part.built
+    ]
+    for optimizer in unbuilt:
+        vars(optimizer)["build"] = noting(optimizer)
     try:
-        yield rate
+        yield slots
     finally:
-        vars(optimizer)["_learning_rate"] = own
-        optimizer._untrack_variable(rate)
+        for optimizer in unbuilt:
+            del vars(optimizer)["build"]
 
 
 def build(model: Any, batch: Any) -> None:
-    """Make the weights, slots and metrics that the first step would make.
+    """Make the weights, metrics and slots that the first step would make.
 
     Only what exists before the sweep can be put back.
 
     Args:
         model: a compiled Keras model.
-        batch: inputs, targets and sample weights.
+        batch: what its `train_step` is given.
     """
+    optimizer = model.optimizer
+    # A train_step of the model's own says which weights the optimizer trains; it is built there.
+    late = own_step(model) and not optimizer.built
+    optimizer.built = optimizer.built or late
     # Keras has no public way. Where this one fails, the model's own train_step may still know how
     # to call the model.
     try:
         model._symbolic_build(data_batch=batch)
-    except (RuntimeError, NotImplementedError, ValueError):
-        if model.built and model.trainable_variables and not model.optimizer.built:
-            model.optimizer.build(model.trainable_variables)
+    except (RuntimeError, NotImplementedError, ValueError, TypeError, AttributeError):
+        if model.built and model.trainable_variables and not optimizer.built:
+            optimizer.build(model.trainable_variables)
+    finally:
+        optimizer.built = optimizer.built and not late
+
+
+def own_step(model: Any) -> bool:
+    """Whether the model has a `train_step` of its own, which alone knows what a batch holds."""
+    import keras
+
+    return "train_step" in vars(model) or type(model).train_step is not keras.Model.train_step
 
 
 def needs_targets(model: Any) -> bool:
     """Whether the model's loss is computed from targets, by Keras's own `train_step`."""
-    import keras
-
-    return model._compile_loss is not None and type(model).train_step is keras.Model.train_step
+    return model._compile_loss is not None and not own_step(model)
