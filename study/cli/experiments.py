@@ -148,8 +148,7 @@ def _tell_population(done: population.Population, settings: population.Settings)
     typer.echo(
         f"Cost: {done.steps:,} steps of all members together, {done.seconds:.1f} s of training."
     )
-    first = done.lineage()[0][1].rate
-    typer.echo(f"Its schedule: --rates {first:.6g} --schedule {done.schedule()}")
+    typer.echo(f"Its schedule: --rates {done.base:.6g} --schedule {done.schedule()}")
     if settings.momenta:
         typer.echo(
             "A schedule is of the rate alone: a study trains momentum at 0.5, and not at the "

@@ -19,7 +19,9 @@ from study.engines.learner import Learner, advance_finite, constant_rates, padde
 from study.engines.rules import MOMENTUM
 from study.errors import StudyError
 from study.machine.clock import running
+from study.spec.schedules.base import HIGHEST_FACTOR
 from study.spec.schedules.decay import Piecewise
+from study.spec.trial import HIGHEST_RATE, LOWEST_RATE
 from study.validation import integer, number
 
 
@@ -58,8 +60,8 @@ class Settings:
         integer("members", self.members, low=1, high=96)
         integer("ready", self.ready, low=1, high=10**6)
         integer("rounds", self.rounds, low=1, high=10**5)
-        number("low", self.low, low=0, high=1e12)
-        number("high", self.high, low=0, high=1e12)
+        number("low", self.low, low=LOWEST_RATE, high=HIGHEST_RATE, inclusive=True)
+        number("high", self.high, low=LOWEST_RATE, high=HIGHEST_RATE, inclusive=True)
         if self.low > self.high:
             raise StudyError(
                 f"low {self.low:g} is above high {self.high:g}: the prior needs low <= high"
@@ -146,9 +148,15 @@ class Population:
         rounds = zip(self.rounds, self.places(), strict=True)
         return [(round_.step - self.ready, round_.members[place]) for round_, place in rounds]
 
+    @property
+    def base(self) -> float:
+        """The rate at which the schedule's factor is 1: the first, if no factor is too large."""
+        rates = [member.rate for _, member in self.lineage()]
+        return rates[0] if max(rates) <= HIGHEST_FACTOR * rates[0] else max(rates)
+
     def schedule(self) -> str:
-        """The rates of the lineage as a piecewise schedule, with the first rate as the factor 1."""
-        line = self.lineage()
+        """The rates of the lineage as a piecewise schedule of factors on `base`."""
+        line, base = self.lineage(), self.base
         changes = [
             (step, member.rate)
             for (_, before), (step, member) in pairwise(line)
@@ -156,7 +164,8 @@ class Population:
         ]
         if not changes:
             return "constant"
-        factors = [1.0, *(float(f"{rate / line[0][1].rate:.6g}") for _, rate in changes)]
+        rates = [line[0][1].rate, *(rate for _, rate in changes)]
+        factors = [float(f"{rate / base:.6g}") for rate in rates]
         # A boundary is the last step before the change.
         boundaries = tuple(step - 1 for step, _ in changes)
         return str(Piecewise(boundaries=boundaries, factors=tuple(factors)))
@@ -195,7 +204,8 @@ def evolve(
     """The members of the next round, by truncation selection.
 
     Each of the n worst becomes a changed copy of one of the n best, which is drawn uniformly. The
-    others stay. n is the share of the members, rounded, and at most half of them.
+    others stay. n is the share of the members, rounded, and at most half of them. A member that
+    diverged is no parent while another has a score.
 
     Args:
         members: in the order of their lanes.
@@ -208,9 +218,10 @@ def evolve(
         range(len(members)), key=lambda i: (-math.inf if math.isnan(scores[i]) else scores[i], -i)
     )
     worst, best = ranked[:count], ranked[len(members) - count :]
+    best = [i for i in best if not math.isnan(scores[i])] or best
     result = [replace(member, parent=i) for i, member in enumerate(members)]
     for i in sorted(worst):
-        parent = best[int(random.integers(count))]
+        parent = best[int(random.integers(len(best)))]
         result[i] = Member(*_changed(members[parent], settings, random), parent=parent)
     return tuple(result)
 
@@ -282,8 +293,9 @@ def _changed(
     if random.random() < settings.resample:
         return _drawn(settings, random)
     rate = member.rate * settings.factors[int(random.integers(len(settings.factors)))]
-    if settings.bounded:
-        rate = min(max(rate, settings.low), settings.high)
+    # A trial of the schedule must be able to have the rate.
+    low, high = (settings.low, settings.high) if settings.bounded else (LOWEST_RATE, HIGHEST_RATE)
+    rate = min(max(rate, low), high)
     if settings.momenta is None:
         return rate, member.momentum
     momentum = (
