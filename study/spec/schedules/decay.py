@@ -130,7 +130,8 @@ class Piecewise(Shape):
         return any(low < high for low, high in pairwise(self.factors))
 
     def _length(self) -> int:
-        return self.boundaries[-1] + 1 if self.boundaries else 0
+        # The last factor holds after the last boundary.
+        return self.boundaries[-1] + 2 if self.boundaries else 0
 
 
 @dataclass(frozen=True, kw_only=True)
