@@ -12,7 +12,13 @@ from study.validation import choice, flag, number
 
 Value = float | bool
 
-_below_one = partial(number, low=0, high=1 - 2**-24, inclusive=True)
+
+def _below_one(field: str, value: object) -> float:
+    """A coefficient of a running mean or of momentum."""
+    found = number(field, value, low=0, high=1, inclusive=True)
+    if found == 1:
+        raise StudyError(f"{field} 1 must be a number from 0 to below 1")
+    return found
 
 
 _positive_or_none = partial(number, low=0, high=1e12, inclusive=True)
