@@ -12,6 +12,7 @@ from study.execution.planning.portions import told
 from study.execution.planning.resources import Crew
 from study.execution.study_folder import OpenStudy
 from study.machine.versions import ONEDNN
+from study.spec.hyper import parse_hyper
 from study.spec.schedules.base import Schedule
 from study.spec.schedules.parse import parse
 from study.spec.trial import Trial
@@ -27,10 +28,10 @@ LONG_IDLE = 0.25
 
 
 def unreached(trials: Sequence[Trial], times: Calibration) -> list[str]:
-    """Sentences where the schedule of these trials does not fit the steps that they may take.
+    """Sentences where the schedule of these trials does not fit what they are.
 
-    Either no trial comes to where the schedule has shown its shape, or the schedule is over long
-    before, with next to no rate.
+    No trial comes to where the schedule has shown its shape; or the schedule is over long before,
+    with next to no rate; or it cycles a momentum that an optimizer does not have.
     """
     if not trials or trials[0].schedule == "constant":
         return []
@@ -44,6 +45,16 @@ def unreached(trials: Sequence[Trial], times: Calibration) -> list[str]:
         for plateau in schedule.plateaus
         if last // every < plateau.patience + 3
     ]
+    without = dict.fromkeys(
+        trial.optimizer
+        for trial in trials
+        if not parse_hyper(trial.hyper).has_momentum(trial.optimizer)
+    )
+    if schedule.cycles_momentum and without:
+        said.append(
+            f"the schedule {schedule} cycles the momentum, and {', '.join(without)} have none: "
+            "their rate alone follows it"
+        )
     if last < schedule.length:
         end = float(schedule.factor(np.array(max(last - 1, 0)), np))
         said.append(

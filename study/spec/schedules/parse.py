@@ -147,7 +147,9 @@ def describe() -> list[tuple[str, str, str]]:
         usual: list[str] = []
         extras: list[str] = []
         for field in arguments(kind):
-            told = field.name if field.default is MISSING else f"{field.name}={kind.told(field)}"
+            # An extra that is 0 or empty is not used, and its value would tell nothing.
+            named = field.default is MISSING or (field.metadata and not field.default)
+            told = field.name if named else f"{field.name}={kind.told(field)}"
             (extras if field.metadata else usual).append(told)
         also = f"; also {', '.join(extras)}" if extras else ""
         rows.append((name, ", ".join(usual) + also, str(kind.__doc__).split("\n")[0]))
