@@ -110,7 +110,8 @@ class Hyper:
 
     def has_momentum(self, optimizer: str) -> bool:
         """Whether the optimizer has a coefficient of momentum that a schedule can cycle."""
-        return optimizer == "momentum" or bool(self.of(optimizer).get("momentum"))
+        own = self.of(optimizer)
+        return "nesterov" in own or bool(own.get("momentum"))
 
     def __str__(self) -> str:
         named = [

@@ -54,9 +54,11 @@ def lanes(framework: ModuleType, array: Any) -> Lanes:
 @pytest.mark.parametrize("network", ["compact", "mlp"])
 def test_a_lane_with_options_is_a_plain_keras_model(network: str, engine: str) -> None:
     """Each optimizer with its own, in one array."""
-    array = trials(hyper=TEXT, network=network)
+    array = trials(list(PEERS), hyper=TEXT, network=network)
     losses, _ = lanes(FRAMEWORKS[engine], array).advance(rates(array, 20))
-    plain, _ = learner(trials(hyper="keras", network=network)).advance(rates(array, 20))
+    plain, _ = learner(trials(list(PEERS), hyper="keras", network=network)).advance(
+        rates(array, 20)
+    )
     for lane, trial in enumerate(array):
         made = PEERS[trial.optimizer](trial.learning_rate)
         wanted, _ = keras_model.train(trial, images(), 20, made=made)
@@ -66,7 +68,7 @@ def test_a_lane_with_options_is_a_plain_keras_model(network: str, engine: str) -
 
 def test_a_lane_alone_is_the_lane_in_an_array() -> None:
     """Though it has the slots of its own rule only."""
-    array = trials(hyper=TEXT)
+    array = trials(list(PEERS), hyper=TEXT)
     together, _ = learner(array).advance(rates(array, 10))
     for lane, trial in enumerate(array):
         alone, _ = learner([trial]).advance(rates([trial], 10))

@@ -12,29 +12,28 @@ from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
-import keras
 import numpy as np
-from keras import ops
 
 
-def operations() -> Any:
-    """The functions, under numpy's names; `last_step` is the last step that they can count."""
-    return _operations(_type(np.zeros(0, np.int64)), _float())
+def operations(keras: Any) -> Any:
+    """The functions, under numpy's names; `last_step` is the last step that they can count.
 
+    Args:
+        keras: the module.
+    """
 
-def _float() -> str:
-    """The type of factors."""
-    return _type(np.zeros(0)) if keras.config.floatx() == "float64" else "float32"
+    def kind(array: Any) -> str:
+        """What the backend makes of an array's type: JAX has no 64 bits unless asked to."""
+        tensor = keras.ops.convert_to_tensor(array)
+        return str(keras.backend.standardize_dtype(tensor.dtype))
 
-
-def _type(array: Any) -> str:
-    """What the backend makes of an array's type: JAX has no 64 bits unless asked to."""
-    return str(keras.backend.standardize_dtype(ops.convert_to_tensor(array).dtype))
+    real = kind(np.zeros(0)) if keras.config.floatx() == "float64" else "float32"
+    return _operations(keras, kind(np.zeros(0, np.int64)), real)
 
 
 @cache
-def _operations(whole: str, real: str) -> Any:
-    last = int(np.iinfo(whole).max)
+def _operations(keras: Any, whole: str, real: str) -> Any:
+    ops, last = keras.ops, int(np.iinfo(whole).max)
 
     def float_of(x: Any) -> Any:
         return ops.cast(ops.convert_to_tensor(x), real)
@@ -45,7 +44,7 @@ def _operations(whole: str, real: str) -> Any:
 
     def step(value: Any) -> Any:
         """A step, or an array of steps, as whole numbers."""
-        if not keras.ops.is_tensor(value) and not isinstance(value, keras.Variable):
+        if not ops.is_tensor(value) and not isinstance(value, keras.Variable):
             value = np.asarray(value, whole)
         return ops.cast(ops.convert_to_tensor(value), whole)
 

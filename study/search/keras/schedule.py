@@ -43,7 +43,7 @@ class ScheduledRate(LearningRateSchedule):
 
     def __call__(self, step: Any) -> Any:
         """The rate at a step, the optimizer's `iterations` before the update."""
-        xp = operations()
+        xp = operations(keras)
         return xp.multiply(self.learning_rate, self.schedule.factor(xp.step(step), xp))
 
     def get_config(self) -> dict[str, Any]:
