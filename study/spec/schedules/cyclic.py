@@ -37,9 +37,8 @@ Window = Annotated[str, partial(choice, allowed=tuple(WINDOWS))]
 class Cyclic(Shape):
     """A shape that rises and falls, and may cycle the momentum against the rate.
 
-    Args:
-        momentum: the coefficients of momentum at the lowest rate and at the peak; empty leaves the
-            optimizer its own.
+    Its `momentum` has the coefficients at the lowest rate and at the peak; empty leaves the
+    optimizer its own.
     """
 
     climbs = True

@@ -46,7 +46,7 @@ class Plateau(Shape):
             metric.
 
     >>> pace = Pace((Plateau(by=0.5, patience=1),))
-    >>> [pace.see(loss=loss, accuracy=0.1) for loss in (3.0, 2.0, 2.0, 2.0, 2.0, 2.0)]
+    >>> list(pace.see(loss=loss, accuracy=0.1) for loss in (3.0, 2.0, 2.0, 2.0, 2.0, 2.0))
     [1.0, 1.0, 1.0, 0.5, 0.5, 0.25]
     """
 
