@@ -62,9 +62,9 @@ Phases = Annotated[int, partial(integer, low=2, high=3)]
 
 @dataclass(frozen=True, kw_only=True)
 class OneCycle(Cyclic):
-    """A rise from 1 / div to the peak, a fall to 1 / div_final, then constant.
+    """A rise from 1 / div to the peak, a fall to 1 / div_final, then constant; 0: the kind's own.
 
-    Smith and Topin 2018. What is 0 or empty is the kind's own, see `ONE_CYCLE`.
+    Smith and Topin 2018. See `ONE_CYCLE` for the values of each kind.
 
     Args:
         steps: steps of the cycle.
