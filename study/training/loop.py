@@ -256,9 +256,10 @@ def proved_stuck(learner: Learner, places: Sequence[int]) -> list[int]:
 
     The proof is of the last rate, and holds at every smaller one. With the gradient at zero no slot
     depends on the rate any more. Plain SGD, Adagrad, Adadelta and RMSProp then move nothing at any
-    rate. Momentum and Adam move by what is left in their slots, which only fades, times the rate.
-    The velocity of Keras's Momentum holds the rates of its time, and moves by what is left alone.
-    So a move too small to change a weight stays so, unless the rate rises again.
+    rate. Momentum and Adam move by what is left in their slots times the rate, and the learner
+    proves nothing where that may grow. The velocity of Keras's Momentum holds the rates of its
+    time, and moves by what is left alone. So a move too small to change a weight stays so, unless
+    the rate or the momentum rises again; a schedule that cycles the momentum rises, too.
 
     Args:
         learner: gives the proofs.
