@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import re
@@ -142,13 +143,13 @@ def _is_whole(line: bytes) -> bool:
 
 
 def json_object(line: bytes) -> Row:
-    """The JSON object in a line.
+    """The JSON object in a line; a mark that an editor put in front of the file is no part of it.
 
     Raises:
         StudyError: the line holds something else.
     """
     try:
-        row = json.loads(line)
+        row = json.loads(line.removeprefix(codecs.BOM_UTF8))
     except (ValueError, RecursionError):
         row = None
     if not isinstance(row, dict):

@@ -185,7 +185,7 @@ class Store:
     def machine(self) -> Row:
         """What machine.json states of the last run's machine; nothing if it cannot be read."""
         try:
-            found = json.loads(self.machine_path.read_text(encoding="utf-8"))
+            found = json.loads(self.machine_path.read_text(encoding="utf-8-sig"))
         except (OSError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}
@@ -267,7 +267,7 @@ class Store:
             StudyError: the folder holds no study, or its spec cannot be read.
         """
         try:
-            values = json.loads(self.spec_path.read_text(encoding="utf-8"))
+            values = json.loads(self.spec_path.read_text(encoding="utf-8-sig"))
             known_schema(values, SCHEMA)
             missing = [
                 field

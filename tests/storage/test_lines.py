@@ -98,6 +98,24 @@ def test_a_newer_versions_rows_are_left_alone(folder: Path) -> None:
         store.spec()
 
 
+def test_what_an_editor_adds_is_no_part_of_a_row(folder: Path) -> None:
+    """A byte-order mark in front of the file, and the line ends of another system."""
+    store = Store(folder)
+    with store.writing():
+        for trial in TRIALS[:2]:
+            store.append(replace(RUN, trial=trial), FINISH)
+        store.write(store.spec_path, {"schema": 1, "dataset_md5": "d"})
+    for path in (store.runs_path, store.checks_path, store.spec_path):
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert [run.trial for run in store.runs()] == TRIALS[:2]
+    assert len(store.checks()) == 2
+    assert store.digest() == "d"
+    with store.writing():
+        assert store.set_aside() == {}
+        store.append(replace(RUN, trial=TRIALS[2]))
+    assert [run.trial for run in store.runs()] == TRIALS[:3]
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
