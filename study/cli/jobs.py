@@ -168,6 +168,8 @@ def _described(spec: StudySpec) -> Iterator[str]:
         f"  each to {100 * spec.target:g} % {spec.metric} accuracy, given up after "
         f"{budget(spec.cap, spec.max_steps)}, mode {spec.mode}"
     )
+    if spec.hyper != "published":
+        yield f"  hyper-parameters {spec.hyper}"
     if spec.schedule != "constant":
         yield f"  schedule {spec.schedule}"
 
