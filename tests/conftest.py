@@ -49,6 +49,7 @@ _started: list[tuple[float, subprocess.Popen[Any]]] = []
 
 
 def _watch() -> None:
+    """End what has run too long."""
     while True:
         time.sleep(LOOK)
         for entry in list(_started):
@@ -61,8 +62,12 @@ def _watch() -> None:
                 _started.remove(entry)
 
 
-subprocess.Popen = Limited  # type: ignore[misc]  # those of libraries included
-threading.Thread(target=_watch, daemon=True).start()
+@pytest.fixture(autouse=True, scope="session")
+def limited_processes() -> None:
+    """Those of libraries too; not where pytest starts processes to run tests in, which take long."""
+    subprocess.Popen = Limited  # type: ignore[misc]
+    threading.Thread(target=_watch, daemon=True).start()
+
 
 # Timing never decides a test, and the same examples every time keep a red run reproducible.
 settings.register_profile("study", deadline=None, derandomize=True)

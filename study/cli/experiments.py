@@ -77,6 +77,8 @@ def evolve(
             f"momenta {momenta.low:g}:{momenta.high:g} are of the optimizer momentum; {optimizer} "
             "has no such coefficient"
         )
+    from study.engines.rules import coefficient, rule_of
+
     settings = population.Settings(
         members=members,
         ready=ready,
@@ -87,6 +89,7 @@ def evolve(
         resample=resample,
         bounded=bounded,
         momenta=momenta,
+        momentum=coefficient(rule_of(trial.hyper, optimizer)),
     )
     done = _evolved(trial, settings, trainer)
     if out is not None:
@@ -148,12 +151,11 @@ def _tell_population(done: population.Population, settings: population.Settings)
     typer.echo(
         f"Cost: {done.steps:,} steps of all members together, {done.seconds:.1f} s of training."
     )
-    first = done.lineage()[0][1].rate
-    typer.echo(f"Its schedule: --rates {first:.6g} --schedule {done.schedule()}")
+    typer.echo(f"Its schedule: --rates {done.base:.6g} --schedule {done.schedule()}")
     if settings.momenta:
         typer.echo(
-            "A schedule is of the rate alone: a study trains momentum at 0.5, and not at the "
-            "coefficients above."
+            "A schedule is of the rate alone: a study trains momentum at "
+            f"{settings.momentum:g}, and not at the coefficients above."
         )
 
 

@@ -72,7 +72,12 @@ Dataset = Annotated[
 Batch = Annotated[int | None, whole(help="Images in each step.")]
 Hyper = Annotated[
     str | None,
-    among(HYPERS, help="Hyper-parameters: published (those of TensorFlow 1), or keras (Keras 3)."),
+    among(
+        HYPERS,
+        metavar="SET[,OPTIONS]",
+        help="Hyper-parameters: published (those of TensorFlow 1), or keras (Keras 3), and options "
+        "that change them, such as keras,adam.beta1=0.8,clipnorm=1.",
+    ),
 ]
 Optimizer = Annotated[str, among(OPTIMIZERS, help=f"The optimizer: {', '.join(OPTIMIZERS)}.")]
 SeedOf = Annotated[

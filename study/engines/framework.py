@@ -32,9 +32,7 @@ class Framework(Hashable, Protocol):
     """
 
     xp: Any
-    """The array library, under TensorFlow's names; `study.engines.rules` needs `sqrt` and `where`
-    of it alone.
-    """
+    """The array library, under TensorFlow's names; a rule needs `sqrt` and `where` of it alone."""
 
     def prepare(self, precision: str) -> str:
         """Settle memory, threads and precision; call it before all else.

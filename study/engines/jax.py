@@ -56,6 +56,7 @@ xp: Any = SimpleNamespace(
     sqrt=jnp.sqrt,
     where=jnp.where,
     maximum=jnp.maximum,
+    minimum=jnp.minimum,
     reshape=jnp.reshape,
     transpose=jnp.transpose,
     stack=jnp.stack,

@@ -29,7 +29,7 @@ from study.engines.convolutions import MAX_ELEMENTS, folded_or_grouped, usual_fo
 from study.engines.framework import Framework, Tensor
 from study.engines.learner import Bools, Floats, array_size, padded
 from study.engines.programs import evaluation_program, training_program
-from study.engines.rules import MOMENTUM, RULES, mixed, starts
+from study.engines.rules import coefficient, mixed, rule_of, slots_of, starts
 from study.errors import StudyError
 from study.spec.networks import SIDE, network_of
 from study.spec.trial import OPTIMIZERS, Trial
@@ -51,15 +51,17 @@ class State:
     """All that a step changes, as immutable tensors.
 
     Args:
-        slots: the weights and the `SLOTS` arrays of the optimizers, (K, n) each.
+        slots: the weights and the arrays of the optimizers, (K, n) each.
         kind: the optimizer of each lane, (K, 1).
         rates: the last rate of each lane, (K,).
+        momenta: the last coefficient of momentum of each lane, (K,).
         step: steps taken; with the seed it fixes the next batch and the dropout masks.
     """
 
     slots: tuple[Tensor, ...]
     kind: Tensor
     rates: Tensor
+    momenta: Tensor
     step: int
 
 
@@ -115,12 +117,8 @@ class Lanes:
         self, trials: Sequence[Trial], images: DeviceImages, form: str | None = None
     ) -> None:
         trial, xp = trials[0], images.framework.xp
-        self.images, self.seed, self.batch, self.hyper = (
-            images,
-            trial.seed,
-            trial.batch,
-            trial.hyper,
-        )
+        self.images, self.hyper = images, trial.hyper
+        self.seed, self.batch = trial.seed, trial.batch
         if self.batch > len(images.y_train):
             raise StudyError(
                 f"batch {self.batch} is more than the {len(images.y_train)} training images"
@@ -134,13 +132,16 @@ class Lanes:
         self.lanes = array_size(len(trials), self.sizes)
         lanes = padded(trials, self.lanes)
         kind = [[self.optimizers.index(t.optimizer)] for t in lanes]
-        begin = np.array([starts(RULES[self.hyper][t.optimizer]) for t in lanes], np.float32)
+        self.rules = [rule_of(self.hyper, name) for name in self.optimizers]
+        count, own = slots_of(self.rules), [rule_of(self.hyper, t.optimizer) for t in lanes]
+        begin = np.array([starts(rule, count) for rule in own], np.float32)
         w = np.tile(self.network.initial_weights(self.seed), (self.lanes, 1))
         columns = begin.T[:, :, None]  # the start of each slot, (K, 1)
         self.state = State(
             (xp.constant(w), *(xp.constant(np.broadcast_to(x, w.shape)) for x in columns)),
             xp.constant(kind, xp.int32),
             xp.zeros(self.lanes),
+            xp.constant([coefficient(rule) for rule in own], xp.float32),
             0,
         )
 
@@ -153,11 +154,9 @@ class Lanes:
     def advance(self, rates: Floats, momenta: Floats | None = None) -> tuple[Floats, Floats]:
         """See `Learner.advance`."""
         rates = np.asarray(rates, np.float32)
-        momenta = (
-            np.full(rates.shape, MOMENTUM, np.float32)
-            if momenta is None
-            else np.asarray(momenta, np.float32)
-        )
+        own = np.array([coefficient(rule) for rule in self.rules], np.float32)[self._kinds()]
+        given = np.nan if momenta is None else np.asarray(momenta, np.float32)
+        momenta = np.broadcast_to(np.where(np.isnan(given), own, given), rates.shape)
         most = self.images.framework.MAX_STEPS_PER_CALL or len(rates)
         parts = [
             self._advance(rates[i : i + most], momenta[i : i + most])
@@ -193,7 +192,11 @@ class Lanes:
             xp.constant(self.seed),
         )
         self.state = replace(
-            state, slots=slots, rates=xp.constant(rates[-1], xp.float32), step=state.step + count
+            state,
+            slots=slots,
+            rates=xp.constant(rates[-1], xp.float32),
+            momenta=xp.constant(momenta[-1], xp.float32),
+            step=state.step + count,
         )
         np.asarray(slots[0][0, 0])  # waits for the last update, not just for the last loss
         return np.asarray(losses)[:count], np.asarray(correct)[:count]
@@ -217,8 +220,8 @@ class Lanes:
         The proof has two parts. Some ReLU layer gives zero for every training and validation image.
         So the network answers the same for all of them, and every gradient at or below that layer
         is exactly zero. And an update with that gradient changes none of those weights, bit for
-        bit; no later update will, since what is left of a momentum only decays. The layers above
-        see a constant, and learn at most the commonest class.
+        bit; no later update will, where what is left in the slots only fades (`Rule.fades`). The
+        layers above see a constant, and learn at most the commonest class.
         """
         xp = self.images.framework.xp
         sets = (
@@ -237,14 +240,19 @@ class Lanes:
             dead &= np.asarray(greatest) <= 0
             if not dead.any():
                 break
-        rule = mixed([RULES[self.hyper][name] for name in self.optimizers])
-        rates, t = xp.gather(self.state.rates, places)[:, None], xp.constant(self.state.step + 1.0)
-        kind = xp.gather(self.state.kind, places)
-        moved, *_ = rule(xp, kind, w, *slots, xp.zeros_like(w), rates, t)
+        state, t = self.state, xp.constant(self.state.step + 1.0)
+        rates, m = (xp.gather(last, places)[:, None] for last in (state.rates, state.momenta))
+        kind = xp.gather(state.kind, places)
+        moved, *_ = mixed(self.rules)(xp, kind, w, *slots, xp.zeros_like(w), rates, t, m)
         still = np.asarray(moved) == np.asarray(w)
         frozen = np.array([still[:, :end].all(axis=1) for end in ends])
-        proved: Bools = (dead & frozen).any(axis=0)[: len(lanes)]
-        return proved
+        fades = np.array([rule.fades(state.step) for rule in self.rules])
+        sound = fades[self._kinds()[places]]
+        return np.asarray((dead & frozen).any(axis=0) & sound, bool)[: len(lanes)]
+
+    def _kinds(self) -> NDArray[Any]:
+        """The index of each lane's rule, (K,)."""
+        return np.asarray(self.state.kind)[:, 0]
 
     def snapshot(self) -> State:
         """See `Learner.snapshot`; nothing is copied, since tensors are immutable."""
@@ -258,10 +266,11 @@ class Lanes:
         """See `Learner.keep`."""
         xp = self.images.framework.xp
         kept = xp.constant(list(lanes), xp.int32)
-        *slots, kind, rates = (
-            xp.gather(part, kept) for part in (*self.state.slots, self.state.kind, self.state.rates)
+        state = self.state
+        *slots, kind, rates, momenta = (
+            xp.gather(part, kept) for part in (*state.slots, state.kind, state.rates, state.momenta)
         )
-        self.restore(State(tuple(slots), kind, rates, self.state.step))
+        self.restore(State(tuple(slots), kind, rates, momenta, state.step))
 
     def _read(self, x: Tensor, y: Tensor, w: Tensor) -> Iterator[tuple[Tensor, Tensor, Bools]]:
         """Run `evaluation_program` over a whole set, batch by batch.

@@ -77,7 +77,8 @@ class Learner(Protocol):
 
         Args:
             rates: a learning rate for each step and lane, (T, K).
-            momenta: Momentum's coefficients, (T, K); 0.5 where None. Other optimizers ignore them.
+            momenta: coefficients of momentum, (T, K); an optimizer's own where None or NaN. One
+                without momentum ignores them.
 
         Returns:
             Losses (T, K), each before its step, and fractions of the batch classified right (T, K).
@@ -89,7 +90,7 @@ class Learner(Protocol):
         ...
 
     def stuck(self, lanes: Sequence[int]) -> Bools:
-        """Which lanes can provably never learn again, at rates that never rise.
+        """Which lanes can provably never learn again, at rates and momenta that never rise.
 
         Args:
             lanes: indices of the lanes to examine.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from itertools import chain
 from typing import Any
 
 from study.engines.forward import classified, forward, split
 from study.engines.framework import Framework, Tensor
-from study.engines.rules import RULES, SLOTS, mixed
+from study.engines.rules import Rule, clipped, mixed, rule_of, slots_of
 from study.spec.networks import CLASSES, SIDE, Network
 
 
@@ -30,19 +30,19 @@ def training_program(
         network: the network of every lane.
         lanes: K.
         batch: B, images a step.
-        hyper: the set of hyper-parameters, a key of `RULES`.
+        hyper: the hyper-parameters, see `study.spec.hyper`.
         optimizers: names of the rules that lanes may have.
         form: of the second convolution.
 
     Returns:
         A function (images, labels, order (T, B), rates (T, K), momenta (T, K), kind (K, 1), slots,
         count, start, seed) -> slots, losses (T, K), fractions classified right (T, K). The slots
-        are the weights and `SLOTS` arrays, (K, n) each; `count` is T without padding; `start` is
+        are the weights and `slots_of` arrays, (K, n) each; `count` is T without padding; `start` is
         the number of steps taken before.
     """
     xp, logits = framework.xp, forward(framework, network, lanes, batch, form)
-    rule = mixed([RULES[hyper][name] for name in optimizers])
-    update = framework.fused(partial(piecewise, rule, xp))
+    rules = [rule_of(hyper, name) for name in optimizers]
+    update = framework.fused(partial(piecewise, rules, network.pieces, xp))
     keep = 1 - network.dropout
 
     def program(
@@ -83,7 +83,7 @@ def training_program(
         return tuple(xp.concat(slot, axis=1) for slot in cut), losses, correct
 
     shaped = framework.shaped
-    slots = (shaped(lanes, network.weights),) * (1 + SLOTS)
+    slots = (shaped(lanes, network.weights),) * (1 + slots_of(rules))
     return framework.compiled(
         program,
         *_images(framework),
@@ -97,7 +97,8 @@ def training_program(
 
 
 def piecewise(
-    rule: Callable[..., tuple[Tensor, ...]],
+    rules: Sequence[Rule],
+    sizes: Sequence[Sequence[int]],
     xp: Any,
     kind: Tensor,
     rates: Tensor,
@@ -105,18 +106,23 @@ def piecewise(
     momenta: Tensor,
     *arrays: Tensor,
 ) -> tuple[tuple[Tensor, ...], ...]:
-    """Update every piece by a rule.
+    """Clip the gradients, and update every piece.
 
     Args:
-        rule: what `mixed` returns.
-        xp, kind, rates, number, momenta: as the rule takes them.
+        rules: those that lanes may have.
+        sizes: of the weight arrays in each piece, `Network.pieces`.
+        xp, kind, rates, number, momenta: as what `mixed` returns takes them.
         arrays: the weights of all pieces, then each slot of all pieces, then all gradients.
 
     Returns:
         The weights of all pieces, then each slot of all pieces.
     """
-    pieces = len(arrays) // (SLOTS + 2)
-    updated = [rule(xp, kind, *arrays[i::pieces], rates, number, momenta) for i in range(pieces)]
+    pieces, update = len(sizes), mixed(rules)
+    kept, gradients = arrays[:-pieces], clipped(rules, sizes, xp, kind, arrays[-pieces:])
+    updated = [
+        update(xp, kind, *kept[i::pieces], gradients[i], rates, number, momenta)
+        for i in range(pieces)
+    ]
     return tuple(zip(*updated, strict=True))
 
 

@@ -12,7 +12,7 @@ from study.execution.executors.base import Checked, Drawn, Event, Executor, Trai
 from study.execution.executors.opening import open_executor
 from study.execution.executors.source import Source
 from study.execution.measuring import add_sizes, measure_missing, probe
-from study.execution.notes import busy, changes, mixture
+from study.execution.notes import busy, changes, mixture, unreached
 from study.execution.planning.plan import Plan
 from study.execution.planning.portions import Portion, jobs_of, labels, together
 from study.execution.planning.resources import Crew
@@ -83,6 +83,7 @@ def outlook(request: Request, warn: Warn = lambda sentences: None) -> Outlook:
     source = Source(request.spec.dataset, request.engine, stopwatch)
     with closing(open_executor(request, source, stopwatch, warn)) as executor:
         study = open_study(request, executor.sites)
+        warn(unreached(study.trials, study.times))
         crews = executor.crews(study.spec, study.pending)
         plans, folder = study.plan(crews), study.store.folder
         return Outlook(plans, study.times, study.stored, folder, len(study.trials))
@@ -99,8 +100,8 @@ def run(request: Request, *, warn: Warn = lambda sentences: None, progress: bool
 
     Args:
         request: what to train, where and by whom.
-        warn: told what was moved aside, and what changed since trials were stored: the machine,
-            a version.
+        warn: told what was moved aside, what changed since trials were stored, the machine or a
+            version, and where the schedule does not fit the budget.
         progress: show a progress bar.
 
     Raises:
@@ -144,6 +145,7 @@ def run(request: Request, *, warn: Warn = lambda sentences: None, progress: bool
         with stopwatch.part("calibrate"):
             warn(measure_missing(study.times, todo.uncalibrated, executor, request.patience, bar))
             warn(busy(study.times, todo.pending))
+            warn(unreached(study.trials, study.times))
             for portion in study.plan(crews):
                 for trial, sizes in portion.plan.unprobed.items():
                     bar.note("measuring array sizes")

@@ -5,13 +5,76 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+import numpy as np
+
+from study.execution.planning.estimates import budget_steps
 from study.execution.planning.portions import told
 from study.execution.planning.resources import Crew
 from study.execution.study_folder import OpenStudy
 from study.machine.versions import ONEDNN
+from study.spec.hyper import parse_hyper
+from study.spec.schedules.base import Schedule
+from study.spec.schedules.parse import parse
 from study.spec.trial import Trial
 from study.storage.calibration import Calibration
 from study.storage.step_times import key_of
+
+IDLE = 1e-3
+"""At a factor that is not above this, almost nothing is learned."""
+
+
+LONG_IDLE = 0.25
+"""The share of a budget at the end of which a schedule may be idle and no note is due."""
+
+
+def unreached(trials: Sequence[Trial], times: Calibration) -> list[str]:
+    """Sentences where the schedule of these trials does not fit what they are.
+
+    No trial comes to where the schedule has shown its shape; or the schedule is over long before,
+    with next to no rate; or it cycles a momentum that an optimizer does not have.
+    """
+    if not trials or trials[0].schedule == "constant":
+        return []
+    schedule, every = parse(trials[0].schedule), trials[0].check_every
+    last = int(max(budget_steps(trial, times) for trial in trials))
+    guessed = all(trial.max_steps is None and not times.counted(trial) for trial in trials)
+    most = f"{'about ' if guessed else ''}{last:,} steps"
+    said = [
+        f"no trial has the {plateau.patience + 3} checks in which {plateau} could lower a rate: "
+        f"{most} are {last // every} checks"
+        for plateau in schedule.plateaus
+        if last // every < plateau.patience + 3
+    ]
+    without = dict.fromkeys(
+        trial.optimizer
+        for trial in trials
+        if not parse_hyper(trial.hyper).has_momentum(trial.optimizer)
+    )
+    if schedule.cycles_momentum and without:
+        said.append(
+            f"the schedule {schedule} cycles the momentum, and {', '.join(without)} have none: "
+            "their rate alone follows it"
+        )
+    if last < schedule.length:
+        end = float(schedule.factor(np.array(max(last - 1, 0)), np))
+        said.append(
+            f"no trial comes to step {schedule.length:,}, the end of the schedule {schedule}: the "
+            f"longest takes {most}, and ends at factor {end:.3g}"
+        )
+    elif (idle := _idle_from(schedule, last)) is not None:
+        said.append(
+            f"the schedule {schedule} is over at about step {idle:,} of {most}: from there on the "
+            f"rate stays at or below {IDLE:g} of itself, and almost nothing is learned"
+        )
+    return said
+
+
+def _idle_from(schedule: Schedule, last: int) -> int | None:
+    """The step from which the factor stays idle to the end, where that is long; else None."""
+    steps = np.unique(np.linspace(0, last - 1, 1001).astype(np.int64))
+    awake = np.flatnonzero(schedule.factor(steps, np) > IDLE)
+    idle = int(steps[awake[-1]]) + 1 if len(awake) else 0
+    return idle if last - idle > LONG_IDLE * last else None
 
 
 def busy(times: Calibration, trials: Sequence[Trial]) -> list[str]:

@@ -204,7 +204,7 @@ def _population(problem: Problem) -> Iterable[Pick]:
             f"{members} members"
         )
         yield problem.pick(
-            name, "population", "schedule", rates[0][1], reason, done.steps, done.schedule()
+            name, "population", "schedule", done.base, reason, done.steps, done.schedule()
         )
         yield problem.pick(name, "population", "last rate", rates[-1][1], reason, done.steps)
 

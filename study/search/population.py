@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
-from itertools import pairwise
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,8 +17,11 @@ from study.engines.learner import Learner, advance_finite, constant_rates, padde
 from study.engines.rules import MOMENTUM
 from study.errors import StudyError
 from study.machine.clock import running
-from study.spec.schedules.decay import Piecewise
+from study.search.lineage import Member, Population, Round
+from study.spec.trial import HIGHEST_RATE, LOWEST_RATE
 from study.validation import integer, number
+
+__all__ = ["Member", "Population", "Round", "Settings", "evolve", "first", "train"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Settings:
         resample: probability that the rate of a copy is drawn from the prior instead.
         bounded: keep changed rates between `low` and `high`.
         momenta: bounds of Momentum's coefficient where it is searched too, else None.
+        momentum: the optimizer's own coefficient, which members have where it is not searched.
 
     Raises:
         StudyError: a value is out of its range.
@@ -53,13 +55,14 @@ class Settings:
     resample: float = 0.0
     bounded: bool = False
     momenta: tuple[float, float] | None = None
+    momentum: float = MOMENTUM
 
     def __post_init__(self) -> None:
         integer("members", self.members, low=1, high=96)
         integer("ready", self.ready, low=1, high=10**6)
         integer("rounds", self.rounds, low=1, high=10**5)
-        number("low", self.low, low=0, high=1e12)
-        number("high", self.high, low=0, high=1e12)
+        number("low", self.low, low=LOWEST_RATE, high=HIGHEST_RATE, inclusive=True)
+        number("high", self.high, low=LOWEST_RATE, high=HIGHEST_RATE, inclusive=True)
         if self.low > self.high:
             raise StudyError(
                 f"low {self.low:g} is above high {self.high:g}: the prior needs low <= high"
@@ -76,111 +79,6 @@ class Settings:
             )
 
 
-@dataclass(frozen=True)
-class Member:
-    """A member during one round.
-
-    Args:
-        rate: its learning rate.
-        momentum: its coefficient of Momentum.
-        parent: index of the member of the round before that it continues or copies.
-    """
-
-    rate: float
-    momentum: float
-    parent: int
-
-
-@dataclass(frozen=True)
-class Round:
-    """A round of training.
-
-    Args:
-        members: in the order of their lanes.
-        scores: their validation accuracy at the end; NaN where a member diverged.
-        step: steps that each had taken at the end.
-    """
-
-    members: tuple[Member, ...]
-    scores: tuple[float, ...]
-    step: int
-
-
-@dataclass(frozen=True)
-class Population:
-    """A finished population.
-
-    Args:
-        rounds: in their order.
-        ready: steps of a round.
-        steps: steps of all members together.
-        seconds: training time of all members together.
-        test_accuracy: of the member that is best on the validation set.
-    """
-
-    rounds: tuple[Round, ...]
-    ready: int
-    steps: int
-    seconds: float
-    test_accuracy: float
-
-    @property
-    def survived(self) -> bool:
-        """Whether at least one member did not diverge."""
-        return not all(map(math.isnan, self.rounds[-1].scores))
-
-    @property
-    def best(self) -> int:
-        """Index of the member with the highest last score; 0 if all diverged."""
-        return int(np.nanargmax(self.rounds[-1].scores)) if self.survived else 0
-
-    def places(self) -> list[int]:
-        """The lane of the best member, or of its ancestor, in each round."""
-        found = [self.best]
-        for round_ in self.rounds[:0:-1]:
-            found.append(round_.members[found[-1]].parent)
-        return found[::-1]
-
-    def lineage(self) -> list[tuple[int, Member]]:
-        """The best member and its ancestors, each with the step at which its round began."""
-        rounds = zip(self.rounds, self.places(), strict=True)
-        return [(round_.step - self.ready, round_.members[place]) for round_, place in rounds]
-
-    def schedule(self) -> str:
-        """The rates of the lineage as a piecewise schedule, with the first rate as the factor 1."""
-        line = self.lineage()
-        changes = [
-            (step, member.rate)
-            for (_, before), (step, member) in pairwise(line)
-            if member.rate != before.rate
-        ]
-        if not changes:
-            return "constant"
-        factors = [1.0, *(float(f"{rate / line[0][1].rate:.6g}") for _, rate in changes)]
-        # A boundary is the last step before the change.
-        boundaries = tuple(step - 1 for step, _ in changes)
-        return str(Piecewise(boundaries=boundaries, factors=tuple(factors)))
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON values; the score of a member that diverged is null."""
-        rounds = [
-            {**asdict(round_), "scores": [None if math.isnan(x) else x for x in round_.scores]}
-            for round_ in self.rounds
-        ]
-        best = (
-            {"best": self.best, "test_accuracy": self.test_accuracy}
-            if self.survived
-            else {"best": None, "test_accuracy": None}
-        )
-        return {
-            **best,
-            "rounds": rounds,
-            "ready": self.ready,
-            "steps": self.steps,
-            "seconds": self.seconds,
-        }
-
-
 def first(settings: Settings, random: np.random.Generator) -> tuple[Member, ...]:
     """Draw the members of the first round from the prior."""
     return tuple(Member(*_drawn(settings, random), parent=i) for i in range(settings.members))
@@ -195,7 +93,8 @@ def evolve(
     """The members of the next round, by truncation selection.
 
     Each of the n worst becomes a changed copy of one of the n best, which is drawn uniformly. The
-    others stay. n is the share of the members, rounded, and at most half of them.
+    others stay. n is the share of the members, rounded, and at most half of them. A member that
+    diverged is no parent while another has a score.
 
     Args:
         members: in the order of their lanes.
@@ -208,9 +107,10 @@ def evolve(
         range(len(members)), key=lambda i: (-math.inf if math.isnan(scores[i]) else scores[i], -i)
     )
     worst, best = ranked[:count], ranked[len(members) - count :]
+    best = [i for i in best if not math.isnan(scores[i])] or best
     result = [replace(member, parent=i) for i, member in enumerate(members)]
     for i in sorted(worst):
-        parent = best[int(random.integers(count))]
+        parent = best[int(random.integers(len(best)))]
         result[i] = Member(*_changed(members[parent], settings, random), parent=parent)
     return tuple(result)
 
@@ -240,7 +140,7 @@ def train(
             for what in ("rate", "momentum")
         )
         begun = clock()
-        for _, _, finite in advance_finite(learner, rates, momenta):
+        for _, _, finite in advance_finite(learner, rates, momenta if settings.momenta else None):
             fine = finite[: settings.members]
         seconds += clock() - begun
         alive &= fine
@@ -267,7 +167,7 @@ def _drawn(settings: Settings, random: np.random.Generator) -> tuple[float, floa
     """
     rate = math.exp(random.uniform(math.log(settings.low), math.log(settings.high)))
     if settings.momenta is None:
-        return rate, MOMENTUM
+        return rate, settings.momentum
     low, high = settings.momenta
     return rate, 1 - math.exp(random.uniform(math.log(1 - high), math.log(1 - low)))
 
@@ -282,8 +182,9 @@ def _changed(
     if random.random() < settings.resample:
         return _drawn(settings, random)
     rate = member.rate * settings.factors[int(random.integers(len(settings.factors)))]
-    if settings.bounded:
-        rate = min(max(rate, settings.low), settings.high)
+    # A trial of the schedule must be able to have the rate.
+    low, high = (settings.low, settings.high) if settings.bounded else (LOWEST_RATE, HIGHEST_RATE)
+    rate = min(max(rate, low), high)
     if settings.momenta is None:
         return rate, member.momentum
     momentum = (

@@ -9,11 +9,11 @@ from functools import cached_property
 from typing import Any, cast
 
 from study.errors import StudyError
+from study.spec.hyper import parse_hyper
 from study.spec.rates import parse_rates
 from study.spec.schedules.parse import parse
 from study.spec.trial import (
     DATASETS,
-    HYPERS,
     METRICS,
     MODES,
     MOST_SEEDS,
@@ -46,7 +46,8 @@ class StudySpec:
         scale_dense: scale the first dense layer by the width too (the article's words; its code
             scaled the filters alone).
         dataset: `"mnist"`, `"fashion-mnist"` or a path of an `.npz` file with MNIST's four keys.
-        hyper: `"published"` (TensorFlow 1's hyper-parameters) or `"keras"` (Keras 3's).
+        hyper: `"published"` (TensorFlow 1's hyper-parameters) or `"keras"` (Keras 3's), and options
+            that change them, such as `"keras,adam.beta1=0.8"`, see `study.spec.hyper`.
         target: accuracy to reach, in (0, 1].
         metric: the accuracy that is compared with the target: `"window"` (training, the last
             `check_every` steps), `"cumulative"` (training, since the first step) or `"validation"`.
@@ -129,7 +130,9 @@ class StudySpec:
         choice("network", self.network, NETWORKS)
         choice("metric", self.metric, METRICS)
         choice("mode", self.mode, MODES)
-        choice("hyper", self.hyper, HYPERS)
+        if not isinstance(self.hyper, str):
+            raise StudyError(f"hyper {self.hyper!r} must be text, such as keras,adam.beta1=0.8")
+        self._put("hyper", str(parse_hyper(self.hyper)))
         choice("prune", self.prune, PRUNES)
         if not isinstance(self.schedule, str):
             raise StudyError(f"schedule {self.schedule!r} must be text, such as cosine:steps=2000")

@@ -11,8 +11,9 @@ from study.engines.learner import Floats, Learner, array_size, padded
 from study.spec.budget import last_check, last_step
 from study.spec.pruning import hopeless
 from study.spec.schedules.base import Schedule
-from study.spec.schedules.parse import CONSTANT
+from study.spec.schedules.parse import CONSTANT, momenta
 from study.spec.schedules.parse import rates as scheduled
+from study.spec.schedules.plateau import Pace
 from study.stopping import heed
 from study.storage.records import Finish, Outcome
 from study.training.stopwatch import Stopwatch
@@ -64,14 +65,20 @@ class Books:
         goal: the goal of every lane.
         limits: the last step of each lane's budget; infinity where nothing bounds it.
         step_seconds: seconds of one step of each lane, or None where the clock is read.
+        schedule: whose plateaus follow what the lanes show.
     """
 
     def __init__(
-        self, goal: Goal, limits: Sequence[float], step_seconds: Sequence[float] | None
+        self,
+        goal: Goal,
+        limits: Sequence[float],
+        step_seconds: Sequence[float] | None,
+        schedule: Schedule = CONSTANT,
     ) -> None:
         self.goal, self.limits, self.step_seconds = goal, limits, step_seconds
         self.accuracies: list[list[float]] = [[] for _ in limits]
         self.losses: list[list[float]] = [[] for _ in limits]
+        self.paces = [Pace(schedule.plateaus) for _ in limits]
         self.right = np.zeros(len(limits))
         self.elapsed, self.step = 0.0, 0
 
@@ -114,6 +121,7 @@ class Books:
         # Rounded, since 97 of 100 is 0.97, whatever float32 made of it.
         self.accuracies[lane].append(round(accuracy, 6))
         self.losses[lane].append(float(losses.mean(dtype=np.float64)))
+        self.paces[lane].see(loss=self.losses[lane][-1], accuracy=self.accuracies[lane][-1])
         outcome = self.outcome(lane)
         return None if outcome is None else self.finish(lane, outcome, self.step)
 
@@ -178,7 +186,8 @@ def train_lanes(
         cap: seconds of training a lane may take.
         max_steps: steps a lane may take.
         prune: end a lane as pruned at the check at which it is hopeless, see `study.spec.pruning`.
-        schedule: the factor on every lane's rate at each step.
+        schedule: the factor on every lane's rate at each step. A plateau in it follows each lane's
+            checks, and multiplies the rates that the lane is given until its next one.
         step_seconds: seconds of one step of each lane alone on the machine.
         stopwatch: its clock is the one read; compilation, training and evaluation are counted on it
             by name.
@@ -192,7 +201,7 @@ def train_lanes(
         last_check(check_every, cap, max_steps, step_seconds[lane] if step_seconds else None)
         for lane in range(len(rates))
     ]
-    books = Books(Goal(target, metric, check_every, cap, prune), limits, step_seconds)
+    books = Books(Goal(target, metric, check_every, cap, prune), limits, step_seconds, schedule)
     yield from (
         books.finish(lane, Outcome.CAPPED, 0) for lane, limit in enumerate(limits) if limit <= 0
     )
@@ -207,13 +216,14 @@ def train_lanes(
                 learner.prepare()
         given = scheduled(
             schedule,
-            padded([rates[lane] for lane in lanes], learner.lanes),
+            padded([rates[lane] * books.paces[lane].factor for lane in lanes], learner.lanes),
             books.step,
             check_every,
         )
+        cycled = momenta(schedule, learner.lanes, books.step, check_every)
         with stopwatch.part("train"):
             begun = stopwatch.clock()
-            losses, correct = learner.advance(given)
+            losses, correct = learner.advance(given, *([] if cycled is None else [cycled]))
             took = stopwatch.clock() - begun
         heed()
         books.elapsed += took
@@ -246,9 +256,10 @@ def proved_stuck(learner: Learner, places: Sequence[int]) -> list[int]:
 
     The proof is of the last rate, and holds at every smaller one. With the gradient at zero no slot
     depends on the rate any more. Plain SGD, Adagrad, Adadelta and RMSProp then move nothing at any
-    rate. Momentum and Adam move by what is left in their slots, which only fades, times the rate.
-    The velocity of Keras's Momentum holds the rates of its time, and moves by what is left alone.
-    So a move too small to change a weight stays so, unless the rate rises again.
+    rate. Momentum and Adam move by what is left in their slots times the rate, and the learner
+    proves nothing where that may grow. The velocity of Keras's Momentum holds the rates of its
+    time, and moves by what is left alone. So a move too small to change a weight stays so, unless
+    the rate or the momentum rises again; a schedule that cycles the momentum rises, too.
 
     Args:
         learner: gives the proofs.

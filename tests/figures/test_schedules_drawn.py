@@ -10,11 +10,11 @@ import pytest
 
 from study import figures, tables
 from study.errors import StudyError
-from study.spec.schedules.parse import SCHEDULES, parse
+from study.spec.schedules.parse import SCHEDULES
 from study.spec.study import StudySpec
 from support.command import call_process as call
 from support.made import made
-from support.schedules import EACH, factors
+from support.schedules import EACH, factors, named
 
 
 def test_two_schedules_share_no_table_and_figures_name_theirs() -> None:
@@ -39,7 +39,7 @@ def test_figures_show_the_rates() -> None:
     assert len(panels) == len(EACH)
     for axes, text in zip(panels, EACH, strict=True):
         assert np.asarray(axes.get_lines()[0].get_ydata()) == pytest.approx(factors(text, 101))
-        assert axes.get_title(loc="left") == parse(text).name
+        assert axes.get_title(loc="left") == named(text).name
     drawn = figures.every_schedule()
     smooth, staircase = (
         np.asarray(line.get_ydata()) for line in drawn["decay-exponential"].axes[0].get_lines()
@@ -50,7 +50,7 @@ def test_figures_show_the_rates() -> None:
     assert [pieces_[step] for step in (0, 10_000, 10_001, 12_000, 12_001, 20_000)] == pytest.approx(
         [1, 1, 0.5, 0.5, 0.1, 0.1]
     )
-    assert {parse(text).name for text in (*figures.DECAYS, *figures.RISES, "constant")} == set(
+    assert {named(text).name for text in (*figures.DECAYS, *figures.RISES, "constant")} == set(
         SCHEDULES
     )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,8 @@ from study.engines.rules import MOMENTUM
 from study.errors import StudyError
 from study.search.population import Member, Settings, evolve, first, train
 from study.spec.schedules.parse import parse, rates
+from study.spec.study import StudySpec
+from study.spec.trial import HIGHEST_RATE, LOWEST_RATE
 from support.parabola import Parabola
 
 SCORES = st.lists(st.one_of(st.floats(0, 1), st.just(math.nan)), min_size=1, max_size=40)
@@ -75,6 +78,64 @@ def test_parents_and_factors_are_drawn_evenly() -> None:
     assert abs(parents[8] - 2000) < 5 * math.sqrt(4000) / 2
     up = sum(after[0].rate > members(10)[after[0].parent].rate for after in drawn)
     assert abs(up - 1000) < 5 * math.sqrt(2000) / 2
+
+
+@given(
+    st.integers(2, 40).flatmap(
+        lambda count: st.tuples(
+            st.just(count), st.integers(1, count), st.permutations(range(count))
+        )
+    ),
+    st.floats(0.02, 0.5),
+    st.integers(0, 2**32 - 1),
+)
+def test_a_member_that_diverged_is_no_parent_while_another_lives(
+    drawn: tuple[int, int, list[int]], share: float, seed: int
+) -> None:
+    """However few live, wherever they stand, whatever the share."""
+    count, alive, order = drawn
+    scores = [math.nan] * count
+    for i in order[:alive]:
+        scores[i] = i / count
+    settings = Settings(members=count, share=share)
+    after = evolve(members(count), scores, settings, np.random.default_rng(seed))
+    copies = [i for i, member in enumerate(after) if member.parent != i]
+    assert not any(math.isnan(scores[after[i].parent]) for i in copies)
+    assert len(copies) == min(math.floor(share * count + 0.5), count // 2)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "factors"),
+    [(1e-6, 1e-6, (1.5,)), (1e-30, 1e-30, (3.0,)), (5.0, 5.0, (0.2,)), (1e-9, 1e-9, (10.0, 0.1))],
+)
+def test_a_line_however_steep_has_a_schedule(
+    low: float, high: float, factors: tuple[float, ...]
+) -> None:
+    """Rates stay those that a trial may have, and the schedule gives each of them again."""
+
+    class LastRate(Parabola):
+        """The largest rate, or where rates fall the smallest, is the best."""
+
+        def advance(self, rates: Any, momenta: Any = None) -> Any:
+            self.given = np.asarray(rates)[-1]
+            return np.ones(np.shape(rates)), np.zeros(np.shape(rates))
+
+        def evaluate(self, test: bool = False) -> Any:
+            return np.log(self.given) * (1 if max(factors) > 1 else -1)
+
+        def keep(self, lanes: Any) -> None:
+            self.given = self.given[list(lanes)]
+
+    settings = Settings(
+        members=4, ready=1, rounds=150, low=low, high=high, factors=factors, share=0.5
+    )
+    done = train(LastRate([1.0] * 4), settings, np.random.default_rng(0))
+    line = [member.rate for _, member in done.lineage()]
+    assert max(line) / min(line) > 1e12
+    assert LOWEST_RATE <= min(line) <= max(line) <= HIGHEST_RATE
+    again = rates(parse(done.schedule()), [done.base], 0, 150)[:, 0]
+    assert again == pytest.approx(line, rel=1e-5)
+    StudySpec(rates=(done.base,), schedule=done.schedule())
 
 
 def test_rates_stay_in_bounds_only_on_request() -> None:

@@ -19,9 +19,41 @@ from study.errors import StudyError
 from study.search.keras.schedule import ScheduledRate
 from study.spec.schedules.parse import parse
 from support.paths import ROOT
-from support.schedules import EACH, RATE, factors
+from support.schedules import COMPOUND, EACH, RATE, factors, named
+
+FAR = {
+    "cosine-restarts:steps=30": [30 * (2**15 - 1), 30 * (2**15 - 1) - 1, 30 * 2**20],
+    "cosine-restarts:steps=600,t_mul=3": [600 * (3**9 - 1) // 2, 600 * (3**9 - 1) // 2 - 1],
+    "cosine-restarts:steps=11,t_mul=1,warmup=4": [2**26 + 3, 1_900_000_000],
+    "exponential:rate=0.5,steps=700001,staircase=true": [35 * 700_001 - 1, 35 * 700_001],
+    "inverse-time:rate=3,steps=20000001,staircase=true": [20_000_000, 20_000_001],
+    "polynomial:steps=40000000,power=2": [39_999_999, 20_000_001],
+    "piecewise:boundaries=33554433/33554435,factors=1/0.5/0.1": [
+        33_554_433,
+        33_554_434,
+        33_554_436,
+    ],
+    "triangular:half=13,down=4": [2**30, 1_800_000_001],
+    "cosine:steps=50000000": [49_999_999, 50_000_000],
+    "one-cycle:steps=90000": [40_500, 81_000, 90_001],
+    "linear-ramp:low=0.01,steps=70000": [35_000, 70_000],
+    "constant:warmup=100000": [70_000],
+    "constant then cosine-restarts:steps=5,t_mul=1 at 100000000": [99_999_999, 100_000_004],
+}
+"""Schedules, each with steps at which a number in single or half precision is too coarse."""
 
 # Keras
+
+
+@pytest.mark.parametrize("text", COMPOUND)
+def test_keras_gets_products_and_joined_schedules(text: str) -> None:
+    """At whole arrays of steps and at single ones."""
+    made = study.schedule(text, RATE)
+    wanted = RATE * factors(text, 150)
+    assert keras.ops.convert_to_numpy(made(np.arange(150))) == pytest.approx(wanted, rel=2e-5)
+    assert [float(made(step)) for step in (0, 20, 149)] == pytest.approx(
+        wanted[[0, 20, 149]], rel=2e-5
+    )
 
 
 @pytest.mark.parametrize("warmup", [0, 13])
@@ -30,7 +62,7 @@ def test_keras_gets_the_same_rates(text: str, warmup: int) -> None:
     """Ours and what is handed to Keras, its own objects among them, to single precision, at whole
     arrays and at single steps.
     """
-    shape = replace(parse(text), warmup=warmup)
+    shape = replace(named(text), warmup=warmup)
     expected = RATE * factors(shape, 150)
     ours = ScheduledRate(shape, RATE)
     assert keras.ops.convert_to_numpy(ours(np.arange(150))) == pytest.approx(
@@ -43,27 +75,81 @@ def test_keras_gets_the_same_rates(text: str, warmup: int) -> None:
     )
 
 
+@pytest.mark.parametrize("text", [*EACH, *COMPOUND])
+def test_a_schedule_of_keras_can_be_written_down(text: str) -> None:
+    """And made again, by the one class for all."""
+    first = study.schedule(text, RATE)
+    again: Any = of_keras.deserialize(of_keras.serialize(first))
+    assert [type(first), type(again)] == [ScheduledRate, ScheduledRate]
+    assert again.get_config() == first.get_config()
+
+
+@pytest.mark.parametrize("text", FAR)
+def test_a_rate_is_exact_at_any_step(text: str) -> None:
+    """At restarts, on the stairs of a decay and far beyond 2^24, where Keras's own schedules, whose
+    step is a number in single precision, are off.
+    """
+    shape, made = parse(text), study.schedule(text, 1.0)
+    for step in FAR[text]:
+        right = float(shape.factor(np.array(step), np))
+        assert float(made(np.int64(step))) == pytest.approx(right, rel=2e-6, abs=1e-15)
+
+
+def test_the_momentum_and_the_checks_of_a_schedule_are_no_part_of_keras() -> None:
+    """A cycled momentum is left out; a plateau is refused, with what to take in its place."""
+    cycled, plain = "triangular:half=5,momentum=0.9/0.8", "triangular:half=5"
+    assert float(study.schedule(cycled, RATE)(3)) == float(study.schedule(plain, RATE)(3))
+    for text in ("plateau", "cosine:steps=5 * plateau:patience=2"):
+        with pytest.raises(StudyError, match="ReduceLROnPlateau"):
+            study.schedule(text, RATE)
+
+
+OTHER_KERAS = """
+import os, sys
+os.environ["KERAS_BACKEND"] = sys.argv[1]
+import keras, numpy as np
+keras.config.set_floatx(sys.argv[2])
+import study
+for text, steps in zip(sys.argv[3::2], sys.argv[4::2]):
+    made = study.schedule(text, 1.0)
+    rates = made(np.array(steps.split("/"), np.int64))
+    print(*keras.ops.convert_to_numpy(rates).tolist())
+w = keras.Variable(1.0)
+optimizer = keras.optimizers.SGD(study.schedule("cosine-restarts:steps=3,warmup=2", 0.5))
+optimizer.build([w])
+for _ in range(6):
+    optimizer.apply([w.value], [w])
+print(float(w))
+"""
+
+
 @pytest.mark.parametrize(
-    ("text", "kind"),
+    ("backend", "floatx"),
     [
-        ("exponential:rate=0.96,steps=7,staircase=true", of_keras.ExponentialDecay),
-        ("inverse-time:rate=2,steps=10", of_keras.InverseTimeDecay),
-        ("piecewise:boundaries=2/4,factors=1/0.5/0.1", of_keras.PiecewiseConstantDecay),
-        ("polynomial:steps=30,power=2", of_keras.PolynomialDecay),
-        ("cosine:steps=30", of_keras.CosineDecay),
-        ("cosine:steps=30,warmup=5", of_keras.CosineDecay),
-        ("cosine-restarts:steps=10", of_keras.CosineDecayRestarts),
-        ("cosine-restarts:steps=10,warmup=5", ScheduledRate),
-        ("constant", ScheduledRate),
-        ("triangular:half=5", ScheduledRate),
+        ("tensorflow", "float64"),
+        ("tensorflow", "float16"),
+        ("tensorflow", "bfloat16"),
+        ("jax", "float32"),
+        ("jax", "float16"),
+        ("jax", "float64"),
     ],
 )
-def test_keras_gets_its_own_object_where_it_has_one(text: str, kind: type) -> None:
-    """Ours otherwise; either is a schedule that can be written down and made again."""
-    first: Any = study.schedule(text, RATE)
-    again: Any = of_keras.deserialize(of_keras.serialize(first))
-    assert [type(first), type(again)] == [kind, kind]
-    assert again.get_config() == first.get_config()
+def test_rates_are_the_same_on_every_backend_at_every_precision(backend: str, floatx: str) -> None:
+    """Half precision has no number for a step beyond 65,504, and JAX has integers of 32 bits."""
+    cases = {**{text: [0, 29] for text in (*EACH, *COMPOUND)}, **FAR}
+    given = [word for text, steps in cases.items() for word in (text, "/".join(map(str, steps)))]
+    answer = subprocess.run(
+        [sys.executable, "-W", "error::UserWarning", "-c", OTHER_KERAS, backend, floatx, *given],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert answer.returncode == 0, answer.stderr
+    *found, weight = map(float, answer.stdout.split())
+    right = [factor for text, steps in cases.items() for factor in factors(text, steps)]
+    assert found == pytest.approx(right, rel=5e-6, abs=1e-12)
+    moved = np.prod(1 - 0.5 * factors("cosine-restarts:steps=3,warmup=2", 6))
+    assert weight == pytest.approx(moved, rel=0.03 if "16" in floatx else 1e-5)
 
 
 @pytest.mark.parametrize("rate", [0, -1, "fast", math.nan])

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study.spec.schedules.base import Schedule
+from study.spec.schedules.base import Shape
 from study.spec.schedules.cyclic import WINDOWS, Triangular
 from study.spec.schedules.decay import CosineRestarts
 from study.spec.schedules.parse import CONSTANT, parse, rates
-from support.schedules import EACH, every, factors, shares
+from support.schedules import EACH, every, factors, named, shares
 
 # Shapes
 
@@ -161,7 +161,7 @@ def test_one_cycle_is_that_of_fastai() -> None:
 
 
 @given(every)
-def test_bounds(shape: Schedule) -> None:
+def test_bounds(shape: Shape) -> None:
     """Between 0 and the given rate, whatever is asked for below it."""
     found = factors(shape, 700)
     assert found.shape == (700,)
@@ -170,7 +170,7 @@ def test_bounds(shape: Schedule) -> None:
 
 
 @given(every)
-def test_what_does_not_rise_never_does(shape: Schedule) -> None:
+def test_what_does_not_rise_never_does(shape: Shape) -> None:
     """A proof may rest on it."""
     if not shape.rises:
         assert (np.diff(factors(shape, 700)) <= 1e-15).all()
@@ -180,10 +180,10 @@ def test_what_does_not_rise_never_does(shape: Schedule) -> None:
 def test_what_rises_does(text: str) -> None:
     """Cycles, restarts, one-cycle and ramps; the others only with a warm-up."""
     falls = (
-        parse(text).name in ("constant", "exponential", "inverse-time", "piecewise", "cosine")
+        named(text).name in ("constant", "exponential", "inverse-time", "piecewise", "cosine")
         or text == "polynomial:steps=30,end=0.01,power=2"
     )
-    for shape in (parse(text), replace(parse(text), warmup=5)):
+    for shape in (named(text), replace(named(text), warmup=5)):
         assert (
             shape.rises
             == (not falls or shape.warmup > 0)
@@ -198,7 +198,7 @@ def test_pieces_may_rise() -> None:
 
 
 @given(every, st.integers(1, 50))
-def test_a_warm_up_joins_its_schedule(shape: Schedule, steps: int) -> None:
+def test_a_warm_up_joins_its_schedule(shape: Shape, steps: int) -> None:
     """Linear from 0 to the first value, and then the same schedule, so many steps later."""
     plain, warm = replace(shape, warmup=0), replace(shape, warmup=steps)
     first = factors(plain, 1)[0]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from study.spec.schedules.base import Schedule
+from study.spec.schedules.base import Schedule, Shape
 from study.spec.schedules.cyclic import WINDOWS
 from study.spec.schedules.parse import SCHEDULES, parse
 
@@ -35,6 +35,25 @@ EACH = (
     "geometric-ramp:low=0.001,steps=20",
 )
 """One of each, and of each option."""
+
+COMPOUND = (
+    "cosine:steps=40 * exponential:rate=0.9,steps=7",
+    "constant:warmup=5 then polynomial:steps=20 at 30",
+    "(triangular:half=9 then exponential:rate=2,steps=5,end=4 at 36) * inverse-time:rate=1,steps=9",
+    "linear-ramp:low=0.1,steps=10 then constant at 10 then cosine:steps=50,power=2,alpha=0.1 at 90",
+    "exponential:rate=0.5,steps=10,end=0.05,warmup=5,warmup_from=3",
+    "triangular2:half=4,down=9",
+    "one-cycle:steps=60,anneal=cosine,pct_start=0.2,pct_final=0.8",
+    "one-cycle:steps=60,phases=2",
+)
+"""Products, schedules one after another, and options that few need."""
+
+
+def named(text: str) -> Shape:
+    """A schedule that has a name and arguments."""
+    found = parse(text)
+    assert isinstance(found, Shape)
+    return found
 
 
 def factors(shape: str | Schedule, steps: Any) -> Any:
@@ -86,6 +105,6 @@ pieces = st.lists(st.integers(0, 300), min_size=1, max_size=4, unique=True).flat
         warmup=warmups,
     )
 )
-every: st.SearchStrategy[Schedule] = st.one_of(
+every: st.SearchStrategy[Shape] = st.one_of(
     pieces, *(st.builds(SCHEDULES[name], warmup=warmups, **of) for name, of in arguments.items())
 )

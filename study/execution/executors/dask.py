@@ -59,6 +59,7 @@ class Dask:
             *(name for name in logging.root.manager.loggerDict if name.startswith("distributed.")),
         ):
             logging.getLogger(name).setLevel(logging.CRITICAL)
+        self.foreign = address is not None
         self.cluster: Any = None
         self.waiting: dict[Future[Any], str] = {}  # and the worker that each waits for
         if address is None:

@@ -228,7 +228,10 @@ class Dispatcher:
         asked = {name for name, _ in self._asked.values()} | self._left_out | self.met.keys()
         for name in self.places:
             if name not in asked:
-                self._ask(name, "python", handshake.python())
+                if self.service.foreign:
+                    self._ask(name, "python", handshake.python())
+                else:
+                    self._ask(name, "site", partial(handshake.introduce, self.setting))
         for kind in self._seen:
             if self._of(kind):
                 self._seen[kind] = now

@@ -36,6 +36,8 @@ class Ray:
             workers come.
     """
 
+    foreign = True
+
     def __init__(self, address: str | None, workers: int | None) -> None:
         if address is None:
             raise StudyError(
@@ -159,10 +161,10 @@ def _caller() -> Callable[[Callable[[], Any]], Any]:
     workers which may lack this package.
     """
 
-    def call(function: Callable[[], Any]) -> Any:
+    def _call(function: Callable[[], Any]) -> Any:
         return function()
 
-    return call
+    return _call
 
 
 def _hush_ray() -> None:

@@ -50,6 +50,8 @@ class Service(Protocol):
     """What dask and Ray are here: places that turn a function into a future."""
 
     address: str
+    foreign: bool
+    """Whether its workers may lack this package, or have another version of it."""
 
     def places(self) -> Sequence[Place]:
         """Those that are there now, the oldest first; answers at once."""

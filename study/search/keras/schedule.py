@@ -1,29 +1,15 @@
-"""Schedules as Keras's objects: its own where it has the shape, else a `ScheduledRate`."""
+"""Schedules as objects of Keras, exact at any step and on any backend."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import keras
-from keras.optimizers.schedules import (
-    CosineDecay,
-    CosineDecayRestarts,
-    ExponentialDecay,
-    InverseTimeDecay,
-    LearningRateSchedule,
-    PiecewiseConstantDecay,
-    PolynomialDecay,
-)
+from keras.optimizers.schedules import LearningRateSchedule
 
+from study.errors import StudyError
+from study.search.keras.operations import operations
 from study.spec.schedules.base import Schedule
-from study.spec.schedules.decay import (
-    Cosine,
-    CosineRestarts,
-    Exponential,
-    InverseTime,
-    Piecewise,
-    Polynomial,
-)
 from study.spec.schedules.parse import parse
 from study.validation import number
 
@@ -32,11 +18,16 @@ from study.validation import number
 class ScheduledRate(LearningRateSchedule):
     """learning_rate x factor(step), saved with a model as a text and a number.
 
-    Keras can load it in a process that has imported this module.
+    Keras can load it in a process that has imported this module. A momentum that the schedule
+    cycles is left out: the momentum of Keras's optimizers is a constant.
 
     Args:
         schedule: a schedule, or its text.
         learning_rate: the rate where the factor is 1.
+
+    Raises:
+        StudyError: no such schedule, one that follows a trial's checks, or a rate that is not a
+            positive finite number.
     """
 
     def __init__(self, schedule: str | Schedule, learning_rate: float) -> None:
@@ -44,46 +35,33 @@ class ScheduledRate(LearningRateSchedule):
             parse(schedule),
             number("learning rate", learning_rate, low=0, high=1e12),
         )
+        if self.schedule.plateaus:
+            raise StudyError(
+                f"schedule {str(self.schedule)!r} follows a trial's checks, and an optimizer of "
+                "Keras sees none: take keras.callbacks.ReduceLROnPlateau for its plateau"
+            )
 
     def __call__(self, step: Any) -> Any:
         """The rate at a step, the optimizer's `iterations` before the update."""
-        return self.learning_rate * self.schedule.factor(keras.ops.cast(step, "int64"), keras.ops)
+        xp = operations(keras)
+        return xp.multiply(self.learning_rate, self.schedule.factor(xp.step(step), xp))
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor."""
         return {"schedule": str(self.schedule), "learning_rate": self.learning_rate}
 
 
-def schedule(shape: str | Schedule, learning_rate: float) -> Any:
+def schedule(shape: str | Schedule, learning_rate: float) -> ScheduledRate:
     """A Keras schedule of a shape.
 
-    It is Keras's own where it has the shape: cosine with its warm-up, and five others without one.
-    Else it is a `ScheduledRate`.
+    Keras's own classes are not used: their place in a cycle is a number in single precision, which
+    is off at restarts, and lost past 2^24 steps.
 
     Args:
         shape: a schedule, or its text, see `study.spec.schedules`.
         learning_rate: the rate where the factor is 1.
 
     Raises:
-        StudyError: no such schedule, or a rate that is not a positive finite number.
+        StudyError: as `ScheduledRate` does.
     """
-    made = ScheduledRate(shape, learning_rate)
-    rate = made.learning_rate
-    match made.schedule:
-        case Cosine(steps=steps, alpha=alpha, warmup=warmup) if warmup:
-            return CosineDecay(0.0, steps, alpha, warmup_target=rate, warmup_steps=warmup)
-        case Schedule(warmup=warmup) if warmup:
-            return made
-        case Cosine(steps=steps, alpha=alpha):
-            return CosineDecay(rate, steps, alpha)
-        case CosineRestarts(steps=steps, t_mul=t_mul, m_mul=m_mul, alpha=alpha):
-            return CosineDecayRestarts(rate, steps, float(t_mul), m_mul, alpha)
-        case Exponential(rate=factor, steps=steps, staircase=staircase):
-            return ExponentialDecay(rate, steps, factor, staircase)
-        case InverseTime(rate=factor, steps=steps, staircase=staircase):
-            return InverseTimeDecay(rate, steps, factor, staircase)
-        case Piecewise(boundaries=boundaries, factors=factors):
-            return PiecewiseConstantDecay(list(boundaries), [rate * factor for factor in factors])
-        case Polynomial(steps=steps, end=end, power=power, cycle=cycle):
-            return PolynomialDecay(rate, steps, rate * end, power, cycle)
-    return made
+    return ScheduledRate(shape, learning_rate)

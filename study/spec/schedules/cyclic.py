@@ -1,24 +1,25 @@
-"""Schedules that rise and fall: cycles, and the one cycle."""
+"""Schedules that rise and fall again and again."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import Field, dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from itertools import pairwise
 from typing import Annotated, Any
 
 from study.errors import StudyError
 from study.spec.schedules.base import (
+    EXTRA,
     Array,
-    Divisor,
+    Coefficients,
+    Count,
     Fraction,
-    Schedule,
+    Shape,
     Share,
     Steps,
-    _half_cosine,
     _power,
+    _text,
 )
 from study.validation import choice
 
@@ -33,21 +34,44 @@ WINDOWS: dict[str, Callable[[Array, Any], Array]] = {
 Window = Annotated[str, partial(choice, allowed=tuple(WINDOWS))]
 
 
-ONE_CYCLE: dict[str, dict[str, float]] = {
-    "smith": {"div": 10.0, "div_final": 1e4, "pct_start": 0.45},
-    "fastai": {"div": 25.0, "div_final": 1e5, "pct_start": 0.25},
-}
-"""Constants of one-cycle by kind. Smith's papers give the form alone; its three numbers are those
-of Géron's implementation.
-"""
+class Cyclic(Shape):
+    """A shape that rises and falls, and may cycle the momentum against the rate.
 
+    Its `momentum` has the coefficients at the lowest rate and at the peak; empty leaves the
+    optimizer its own.
+    """
 
-Kind = Annotated[str, partial(choice, allowed=tuple(ONE_CYCLE))]
+    climbs = True
+    momentum: Coefficients
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.momentum) not in (0, 2) or any(value >= 1 for value in self.momentum):
+            raise StudyError(
+                f"momentum {_text(self.momentum)} must be two numbers from 0 to below 1, at the "
+                "lowest rate and at the peak, such as 0.95/0.85"
+            )
+
+    def height(self, step: Array, xp: Any) -> Array:
+        """How far it has risen at a step: from 0 at its foot to 1 at the peak."""
+        raise NotImplementedError
+
+    def coefficient(self, step: Array, xp: Any) -> Array:
+        """See `Schedule.coefficient`; during the warm-up it stands as at the shape's step 0."""
+        if not self.momentum:
+            return super().coefficient(step, xp)
+        foot, peak = self.momentum
+        return foot - (foot - peak) * self.height(xp.maximum(step - self.warmup, 0), xp)
+
+    @property
+    def cycles_momentum(self) -> bool:
+        """See `Schedule.cycles_momentum`."""
+        return bool(self.momentum)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Triangular(Schedule):
-    """base + (1 - base) window(x) in cycles of 2 half steps, x from 0 to 1 and back.
+class Triangular(Cyclic):
+    """base + (1 - base) window(x) in cycles of half + down steps, x from 0 to 1 and back.
 
     Cyclical rates, Smith 2017 (arXiv:1506.01186).
 
@@ -55,6 +79,9 @@ class Triangular(Schedule):
         half: steps of half a cycle, the stepsize of the paper.
         base: the lowest factor; CLR's is 0.001 : 0.006.
         window: `triangular`, x; `welch`, 1 - (1 - x)^2; or `hann`, sin^2(pi x / 2).
+        down: steps of the fall; 0 is as many as of the rise.
+        momentum: the coefficients of momentum at the lowest rate and at the peak, as CyclicLR of
+            PyTorch cycles it; empty leaves the optimizer its own.
 
     >>> import numpy as np
     >>> Triangular(half=100, base=0).factor(np.array([0, 50, 100, 150]), np).tolist()
@@ -62,14 +89,23 @@ class Triangular(Schedule):
     """
 
     name = "triangular"
-    climbs = True
     half: Steps
     base: Share = 1 / 6
     window: Window = "triangular"
+    down: Count = field(default=0, metadata=EXTRA)
+    momentum: Coefficients = field(default=(), metadata=EXTRA)
 
     def shape(self, step: Array, xp: Any) -> Array:
-        x = xp.divide(self.half - xp.abs(step % (2 * self.half) - self.half), self.half)
-        return self.base + (1 - self.base) * WINDOWS[self.window](x, xp) * self._height(step, xp)
+        return self.base + (1 - self.base) * self.height(step, xp)
+
+    def height(self, step: Array, xp: Any) -> Array:
+        """See `Cyclic.height`: the window, times the amplitude of the cycle."""
+        down, period = self.down or self.half, self._length()
+        x = xp.minimum(xp.divide(step % period, self.half), xp.divide(period - step % period, down))
+        return WINDOWS[self.window](x, xp) * self._height(step, xp)
+
+    def _length(self) -> int:
+        return self.half + (self.down or self.half)
 
     def _height(self, step: Array, xp: Any) -> Array:
         """The factor on the amplitude. As in CLR's code the base stays; its paper lowers both."""
@@ -84,12 +120,14 @@ class Triangular2(Triangular):
         half: as in `Triangular`.
         base: as in `Triangular`.
         window: as in `Triangular`.
+        down: as in `Triangular`.
+        momentum: as in `Triangular`.
     """
 
     name = "triangular2"
 
     def _height(self, step: Array, xp: Any) -> Array:
-        return _power(xp, 0.5, step // (2 * self.half))
+        return _power(xp, 0.5, step // self._length())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +138,8 @@ class ExpRange(Triangular):
         half: as in `Triangular`.
         base: as in `Triangular`.
         window: as in `Triangular`.
+        down: as in `Triangular`.
+        momentum: as in `Triangular`.
         gamma: the factor on the amplitude at each step, in (0, 1].
     """
 
@@ -108,67 +148,3 @@ class ExpRange(Triangular):
 
     def _height(self, step: Array, xp: Any) -> Array:
         return _power(xp, self.gamma, step)
-
-
-@dataclass(frozen=True, kw_only=True)
-class OneCycle(Schedule):
-    """A rise from 1 / div to the peak, a fall to 1 / div_final, then constant; 0: the kind's own.
-
-    Args:
-        steps: steps of the cycle.
-        kind: `smith` rises linearly over the share `pct_start` of the steps, falls over as many
-            again, and then falls on (Smith and Topin 2018). `fastai` rises along a half-cosine over
-            `pct_start`, and falls along another over the rest.
-        div: the peak over the first rate; 0 is the kind's own, see `ONE_CYCLE`.
-        div_final: the peak over the last rate; 0 is the kind's own.
-        pct_start: share of the steps before the peak, which falls on a whole step; 0 is the kind's
-            own.
-
-    >>> import numpy as np
-    >>> OneCycle(steps=1000, div=10).factor(np.array([0, 450]), np).tolist()
-    [0.1, 1.0]
-    """
-
-    name = "one-cycle"
-    climbs = True
-    steps: Steps
-    kind: Kind = "smith"
-    div: Divisor = 0.0
-    div_final: Divisor = 0.0
-    pct_start: Fraction = 0.0
-
-    def __post_init__(self) -> None:
-        for name, value in ONE_CYCLE.get(self.kind, {}).items():
-            if getattr(self, name) == 0:
-                object.__setattr__(self, name, value)
-        super().__post_init__()
-        if not all(low < high for (low, _), (high, _) in pairwise(self._knots())):
-            less = "a pct_start below 0.5" if self.kind == "smith" else "a smaller pct_start"
-            raise StudyError(
-                f"pct_start {self.pct_start:g} of {self.steps} steps leaves a phase no step: "
-                f"take more steps, or {less}"
-            )
-
-    def _usual(self, field: Field[Any]) -> Any:
-        return ONE_CYCLE[self.kind].get(field.name, field.default)
-
-    def _knots(self) -> list[tuple[int, float]]:
-        """The steps at which phases begin and end, each with its factor."""
-        start, end, top = 1 / self.div, 1 / self.div_final, round(self.pct_start * self.steps)
-        return [
-            (0, start),
-            (top, 1.0),
-            *([(2 * top, start)] if self.kind == "smith" else []),
-            (self.steps, end),
-        ]
-
-    def shape(self, step: Array, xp: Any) -> Array:
-        knots = self._knots()
-        value: Array = knots[0][1]
-        # A phase that is over has x = 1 and gives its end, one that is to come has x = 0 and
-        # changes nothing.
-        for (begin, _), (end, aim) in pairwise(knots):
-            x = xp.divide(xp.minimum(xp.maximum(step - begin, 0), end - begin), end - begin)
-            done = x if self.kind == "smith" else 1 - _half_cosine(x, xp)
-            value = (1 - done) * value + done * aim
-        return value

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 from typing import Annotated, Any
 
 from study.errors import StudyError
 from study.spec.schedules.base import (
+    EXTRA,
+    LAST_STEP,
     Array,
     Boundaries,
+    Factor,
     Factors,
     Flag,
-    Fraction,
     Positive,
-    Schedule,
+    Shape,
     Share,
     Steps,
     _ends,
@@ -29,13 +31,14 @@ from study.validation import integer
 
 
 @dataclass(frozen=True, kw_only=True)
-class Exponential(Schedule):
-    """rate^(t / steps).
+class Exponential(Shape):
+    """rate^(t / steps), down to `end`; where `rate` is above 1, up to `end`.
 
     Args:
-        rate: the factor after `steps` steps, in (0, 1].
+        rate: the factor after `steps` steps; above 1 the rate grows, and needs an `end`.
         steps: see the formula.
         staircase: take the whole part of t / steps. As exponential_decay of TensorFlow 1.
+        end: the floor of a decay, or the ceiling of a growth; 0 is none.
 
     >>> import numpy as np
     >>> round(Exponential(rate=0.5, steps=100).factor(200, np).item(), 6)
@@ -43,16 +46,34 @@ class Exponential(Schedule):
     """
 
     name = "exponential"
-    rate: Fraction
+    rate: Positive
     steps: Steps
     staircase: Flag = False
+    end: Factor = field(default=0.0, metadata=EXTRA)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.rate > 1 and not self.end:
+            raise StudyError(
+                f"rate {self.rate:g} must be above 0, at most 1, unless end is given, the ceiling "
+                "of a growth"
+            )
+        if self.end and (self.end < 1 if self.rate > 1 else self.end > 1):
+            right = "at least 1, its ceiling" if self.rate > 1 else "at most 1, its floor"
+            raise StudyError(f"end {self.end:g} at the rate {self.rate:g} must be {right}")
 
     def shape(self, step: Array, xp: Any) -> Array:
-        return _power(xp, self.rate, _periods(step, self.steps, self.staircase, xp))
+        power = _power(xp, self.rate, _periods(step, self.steps, self.staircase, xp))
+        if not self.end:
+            return power
+        return xp.minimum(power, self.end) if self.rate > 1 else xp.maximum(power, self.end)
+
+    def _climbs(self) -> bool:
+        return self.rate > 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class InverseTime(Schedule):
+class InverseTime(Shape):
     """1 / (1 + rate t / steps).
 
     Args:
@@ -75,7 +96,7 @@ class InverseTime(Schedule):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Piecewise(Schedule):
+class Piecewise(Shape):
     """factors[i] up to and with step boundaries[i], then the last factor.
 
     Args:
@@ -108,9 +129,13 @@ class Piecewise(Schedule):
     def _climbs(self) -> bool:
         return any(low < high for low, high in pairwise(self.factors))
 
+    def _length(self) -> int:
+        # The last factor holds after the last boundary.
+        return self.boundaries[-1] + 2 if self.boundaries else 0
+
 
 @dataclass(frozen=True, kw_only=True)
-class Polynomial(Schedule):
+class Polynomial(Shape):
     """(1 - end) (1 - t / steps)^power + end, then `end`.
 
     Args:
@@ -144,12 +169,13 @@ class Polynomial(Schedule):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cosine(Schedule):
-    """(1 - alpha) (1 + cos(pi t / steps)) / 2 + alpha, then `alpha`.
+class Cosine(Shape):
+    """(1 - alpha) ((1 + cos(pi t / steps)) / 2)^power + alpha, then `alpha`.
 
     Args:
         steps: steps of the decay.
         alpha: the last factor, in [0, 1]. Loshchilov and Hutter 2017, without restarts.
+        power: see the formula, above 0.
 
     >>> import numpy as np
     >>> round(Cosine(steps=100).factor(50, np).item(), 6)
@@ -159,15 +185,15 @@ class Cosine(Schedule):
     name = "cosine"
     steps: Steps
     alpha: Share = 0.0
+    power: Positive = field(default=1.0, metadata=EXTRA)
 
     def shape(self, step: Array, xp: Any) -> Array:
-        return (1 - self.alpha) * _half_cosine(
-            xp.divide(xp.minimum(step, self.steps), self.steps), xp
-        ) + self.alpha
+        left = xp.divide(xp.maximum(self.steps - step, 0), self.steps)
+        return (1 - self.alpha) * _half_cosine(left, xp) ** self.power + self.alpha
 
 
 @dataclass(frozen=True, kw_only=True)
-class CosineRestarts(Schedule):
+class CosineRestarts(Shape):
     """(1 - alpha) m_mul^i (1 + cos(pi x)) / 2 + alpha at the share x of cycle i.
 
     SGDR (Loshchilov and Hutter 2017), in the form of Keras.
@@ -192,15 +218,18 @@ class CosineRestarts(Schedule):
 
     def shape(self, step: Array, xp: Any) -> Array:
         if self.t_mul == 1:
-            cycle, place, length = step // self.steps, step % self.steps, self.steps
+            cycle, left = step // self.steps, self.steps - step % self.steps
+            length: Array = self.steps
         else:
-            ends = _ends(self.steps, self.t_mul)
-            cycle = _passed(ends, step, xp)
-            length = xp.take(
-                xp.array([ends[0], *(high - low for low, high in pairwise(ends))], dtype="int64"),
-                cycle,
-            )
-            place = step - xp.take(xp.array([0, *ends[:-1]], dtype="int64"), cycle)
+            last = getattr(xp, "last_step", LAST_STEP)
+            ends = _ends(self.steps, self.t_mul, last)
+            lengths = [ends[0], *(high - low for low, high in pairwise(ends))]
+            cycle = _passed([min(end, last) for end in ends], step, xp)
+            length = xp.take(xp.array(lengths, dtype="float64"), cycle)
+            left = xp.take(xp.array([min(end, last) for end in ends], dtype="int64"), cycle) - step
+            # Of a cycle that no step can end, what lies beyond the last step is left, too.
+            beyond = [float(end - min(end, last)) for end in ends]
+            left = xp.add(left, xp.take(xp.array(beyond, dtype="float64"), cycle))
         return (1 - self.alpha) * _power(xp, self.m_mul, cycle) * _half_cosine(
-            xp.divide(place, length), xp
+            xp.divide(left, length), xp
         ) + self.alpha

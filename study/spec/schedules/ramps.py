@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from study.spec.schedules.base import Array, Fraction, Schedule, Share, Steps, _power
+from study.spec.schedules.base import Array, Fraction, Shape, Share, Steps, _power
 
 
 @dataclass(frozen=True, kw_only=True)
-class LinearRamp(Schedule):
+class LinearRamp(Shape):
     """low + (1 - low) t / steps, then 1.
 
     Args:
@@ -31,7 +31,7 @@ class LinearRamp(Schedule):
 
 
 @dataclass(frozen=True, kw_only=True)
-class GeometricRamp(Schedule):
+class GeometricRamp(Shape):
     """low^(1 - t / steps), then 1: each step by the same factor.
 
     Args:

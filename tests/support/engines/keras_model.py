@@ -71,13 +71,18 @@ def weights_of(learner: Lanes, lane: int) -> Floats:
 
 
 def train(
-    trial: Trial, images: Images, steps: int, weights: Floats | None = None, momentum: float = 0.5
+    trial: Trial,
+    images: Images,
+    steps: int,
+    weights: Floats | None = None,
+    momentum: float = 0.5,
+    made: Any = None,
 ) -> tuple[Floats, Any]:
     """Losses (steps,) of a plain Keras model on the trial's batches from its initial weights, or
-    the given ones, and the model.
+    the given ones, and the model; by the optimizer that is made, if one is.
     """
     network = network_of(trial)
-    model, optimize = build(network), optimizer(trial, momentum)
+    model, optimize = build(network), made or optimizer(trial, momentum)
     model.set_weights(
         unflatten(network, network.initial_weights(trial.seed) if weights is None else weights)
     )
@@ -100,7 +105,7 @@ def train(
         loss, grads = gradients(x, images.y_train[chosen].astype(np.int32), mask)
         variables = (
             model.trainable_variables
-            if trial.hyper == "keras"
+            if trial.hyper.startswith("keras")
             else [variable.value for variable in model.trainable_variables]
         )
         optimize.apply_gradients(zip(grads, variables, strict=True))

@@ -61,7 +61,7 @@ class Fate:
 class Workers:
     """A service of threads; `sites` tells what each says that it is."""
 
-    address = "fake://here"
+    address, foreign = "fake://here", False
 
     def __init__(self, sites: Mapping[str, Site]) -> None:
         self.sites, self.done = dict(sites), dict.fromkeys(sites, 0)
