@@ -16,6 +16,7 @@ from typing import Any
 
 import nbclient
 import nbformat
+from traitlets.config import Config
 
 ROOT = Path(__file__).parents[1]
 
@@ -25,9 +26,11 @@ def execute(path: Path) -> None:
     notebook: Any = nbformat.read(path, as_version=4)
     metadata = notebook.metadata.copy()
     with tempfile.TemporaryDirectory() as folder:
+        config = Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/kernel"}})
         resources = {"metadata": {"path": folder}}
-        client = nbclient.NotebookClient(notebook, record_timing=False, resources=resources)
-        client.execute()
+        nbclient.NotebookClient(
+            notebook, config=config, record_timing=False, resources=resources
+        ).execute()
     notebook.metadata = metadata  # not the version of this Python
     for cell in notebook.cells:
         if cell.cell_type == "code":
