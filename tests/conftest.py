@@ -64,7 +64,7 @@ def _watch() -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def limited_processes() -> None:
-    """Those of libraries too; not where pytest starts processes to run tests in, which take long."""
+    """Those of libraries too, but not those in which pytest runs its tests: they take long."""
     subprocess.Popen = Limited  # type: ignore[misc]
     threading.Thread(target=_watch, daemon=True).start()
 

@@ -68,6 +68,11 @@ ELSEWHERE = (
             "tests/tables/test_fits.py::test_x",
             ["setup", "python -m pytest tests/tables/test_fits.py::test_x"],
         ),
+        ("coverage", ["setup", f"{MANY} --cov --cov-report=term"]),
+        (
+            "coverage words -x",
+            ["setup", "python -m pytest --cov --cov-report=term tests/test_words.py -x"],
+        ),
         ("-k best", ["setup", "ruff check .", "ruff format --check .", "mypy", f"{MANY} -k best"]),
         (
             "",
