@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from study.errors import StudyError
@@ -24,8 +25,6 @@ from study.spec.study import StudySpec
 from study.spec.trial import Trial
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pandas as pd
 
     from study.search.finder import Sweep
@@ -43,6 +42,7 @@ __all__ = [
     "load",
     "preset",
     "read_spec",
+    "results",
     "run",
     "schedule",
     "tables",
@@ -96,6 +96,29 @@ def load(folder: str | Path, machine: str | None = None) -> pd.DataFrame:
     from study import tables
 
     return tables.load(folder, machine)
+
+
+def results(name: str) -> Path:
+    """A folder of the results that come with the repository, wherever Python was started.
+
+    Args:
+        name: such as `amd-epyc-2-cores/article`.
+
+    Returns:
+        Its path.
+
+    Raises:
+        StudyError: no such folder, or a package that was installed without the repository.
+    """
+    place = Path(__file__).parents[1] / "results"
+    if not place.is_dir():
+        raise StudyError(
+            "the package is installed without the repository, which holds the results: clone it, "
+            "or give the path of a folder of your own"
+        )
+    if not (place / name).is_dir():
+        raise StudyError(f"the repository has no results {name!r} (no folder {place / name})")
+    return place / name
 
 
 def schedule(shape: str | Schedule, learning_rate: float) -> Any:

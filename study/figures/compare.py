@@ -23,6 +23,7 @@ from study.figures.style import (
     own_settings,
     panels,
 )
+from study.figures.ticks import Exact
 from study.spec.trial import OPTIMIZERS
 from study.validation import choice
 
@@ -83,7 +84,7 @@ def overlay(studies: Mapping[str, pd.DataFrame], measure: str = "seconds") -> Fi
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,g}"))
+        axes.yaxis.set_major_formatter(Exact())
         axes.xaxis.set_minor_locator(ticker.NullLocator())
         axes.yaxis.set_minor_locator(ticker.NullLocator())
     figure.supxlabel("learning rate", fontsize=10)

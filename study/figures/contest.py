@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from matplotlib import ticker
@@ -23,9 +23,13 @@ from study.figures.style import (
     panels,
     styled_axes,
 )
+from study.figures.ticks import Exact
 from study.storage.records import Outcome
 from study.tables import intervals
 from study.words import counted
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @own_settings()
@@ -128,58 +132,26 @@ def costs(table: pd.DataFrame, found: pd.DataFrame) -> Figure:
         The figure.
     """
     rows = found[::-1].reset_index(drop=True)
-    figure = Drawing(figsize=(12.5, 1.4 + 0.33 * len(rows)), layout="constrained")
-    ((share, regret, cost),) = styled_axes(figure, 1, 3, sharey=True, width_ratios=(1, 1.3, 1))
-    places = range(len(rows))
-    share.barh(places, 100 * rows["arrived"] / rows["picks"], color=HERE, alpha=0.75)
-    share.barh(
-        places,
-        100 * rows["none"] / rows["picks"],
-        left=100 - 100 * rows["none"] / rows["picks"],
-        color=THERE,
-    )
-    share.set_xlim(0, 100)
-    share.xaxis.set_major_formatter(ticker.PercentFormatter(decimals=0))
-    share.set_xlabel("picks that train (grey: no pick)")
+    figure = Drawing(figsize=(12.5, 1.7 + 0.33 * len(rows)), layout="constrained")
+    ((share, regret, search),) = styled_axes(figure, 1, 3, sharey=True, width_ratios=(1, 1.3, 1))
+    _draw_shares(share, rows)
     for place, row in enumerate(rows.to_dict("records")):
-        own = table[
-            (table["method"] == row["method"])
-            & (table["rule"] == row["rule"])
-            & (table["regret"] < math.inf)
-        ]
-        regret.scatter(own["regret"], [place] * len(own), s=12, color="0.5", alpha=0.6)
-        if row["regret"] < math.inf:
-            regret.scatter(
-                [row["regret"]], [place], s=60, marker="|", linewidth=2.5, color="black", zorder=3
-            )
-        else:
-            regret.annotate(
-                "most never arrive",
-                (0.99, place),
-                xycoords=("axes fraction", "data"),
-                ha="right",
-                va="center",
-                fontsize=7.5,
-            )
-        share.annotate(f"{row['arrived']} of {row['picks']}", (2, place), va="center", fontsize=7.5)
-    regret.set_xscale("log")
+        own = table[(table["method"] == row["method"]) & (table["rule"] == row["rule"])]
+        _draw_regret(regret, place, row, own["regret"][own["regret"] < math.inf])
+        _draw_search(search, place, row)
     regret.axvline(1, color="0.4", linewidth=0.8)
-    regret.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
-    regret.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
-    regret.xaxis.set_minor_locator(ticker.NullLocator())
-    regret.set_xlabel("time at the pick over the grid's best (bar: median of all picks)")
-    cost.barh(
-        places, rows["search_seconds"].where(rows["search_steps"] > 0), color="#4393c3", alpha=0.8
-    )
-    cost.set_xscale("log")
-    cost.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
-    cost.xaxis.set_minor_locator(ticker.NullLocator())
-    cost.set_xlabel("seconds of search, median")
-    share.set_yticks(
-        places,
-        [method_and_rule(*pair) for pair in zip(rows["method"], rows["rule"], strict=True)],
-        fontsize=9,
-    )
+    regret.set_xlabel("time at the pick over the grid's best (black: median of all picks)")
+    search.set_xlabel("seconds of search, median")
+    search.margins(x=0.25)  # for the words beside the points
+    regret.margins(x=0.15)
+    some = bool((rows["search_steps"] > 0).any())
+    if not some:
+        search.set_xlim(0, 1)
+    for axes in (regret, search) if some else (regret,):
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(Exact())
+        axes.xaxis.set_minor_locator(ticker.NullLocator())
     total, seeds = int(rows["picks"].max()), counted(table["seed"].nunique(), "seed")
     headline(
         figure,
@@ -187,3 +159,58 @@ def costs(table: pd.DataFrame, found: pd.DataFrame) -> Figure:
         f"{table['optimizer'].nunique()} optimizers, {seeds}",
     )
     return figure
+
+
+def _draw_shares(axes: Axes, rows: pd.DataFrame) -> None:
+    """How the picks of each row ended, as parts of a whole bar."""
+    never = rows["picks"] - rows["none"] - rows["arrived"]
+    parts = {
+        "trains": (rows["arrived"], HERE, 0.75),
+        "never arrives": (never, NEVER, 0.4),
+        "no pick": (rows["none"], THERE, 1.0),
+    }
+    end = 0.0 * rows["picks"]
+    for words, (count, colour, alpha) in parts.items():
+        width = 100 * count / rows["picks"]
+        axes.barh(range(len(rows)), width, left=end, color=colour, alpha=alpha, label=words)
+        end += width
+    for place, (arrived, picked) in enumerate(zip(rows["arrived"], rows["picks"], strict=True)):
+        axes.annotate(f"{arrived} of {picked}", (2, place), va="center", fontsize=7.5)
+    axes.set_xlim(0, 100)
+    axes.xaxis.set_major_formatter(Exact(" %"))
+    axes.set_xlabel("picks that train")
+    names = zip(rows["method"], rows["rule"], strict=True)
+    axes.set_yticks(range(len(rows)), [method_and_rule(*pair) for pair in names], fontsize=9)
+    axes.figure.legend(loc="outside lower left", ncols=3, frameon=False, fontsize=9)
+
+
+def _draw_regret(axes: Axes, place: int, row: Any, arrived: pd.Series) -> None:
+    """A dot a pick that trained, and the median of all; where there is none, what befell most."""
+    axes.scatter(arrived, [place] * len(arrived), s=12, color="0.5", alpha=0.6)
+    if row["regret"] < math.inf:
+        look: dict[str, Any] = {"marker": "|", "linewidth": 2.5, "color": "black", "zorder": 3}
+        axes.scatter([row["regret"]], [place], s=60, **look)
+        return
+    ends = {"no pick": row["none"], "never arrives": row["picks"] - row["none"] - row["arrived"]}
+    of = row["picks"]
+    axes.annotate(
+        ", ".join(f"{count} of {of}: {words}" for words, count in ends.items() if count),
+        (0.99, place),
+        xycoords=("axes fraction", "data"),
+        ha="right",
+        va="center",
+        fontsize=7.5,
+    )
+
+
+def _draw_search(axes: Axes, place: int, row: Any) -> None:
+    """A dot at the seconds of a search; a word where there was none to take any."""
+    style: dict[str, Any] = {"va": "center", "fontsize": 7.5}
+    if not row["search_steps"]:
+        at: Any = ("axes fraction", "data")
+        axes.annotate("none: 0 s", (0.02, place), xycoords=at, **style)
+        return
+    seconds = row["search_seconds"]
+    axes.scatter([seconds], [place], s=42, color="#4393c3", zorder=3)
+    beside: dict[str, Any] = {"xytext": (7, 0), "textcoords": "offset points"}
+    axes.annotate(f"{seconds:,.3g} s", (seconds, place), **beside, **style)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from matplotlib import ticker
 from matplotlib.figure import Figure
 
 from study import tables
@@ -18,6 +17,7 @@ from study.figures.style import (
     stacked_panels,
     subtitle_of,
 )
+from study.figures.ticks import Exact
 from study.spec.trial import OPTIMIZERS
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def curves(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
         100 * min(1.0, max(target, float(table["accuracy"].max())) + (1 - target) / 3),
     )
     axes.set_xlim(0, float(table["seconds"].max()))
-    axes.yaxis.set_major_formatter(ticker.PercentFormatter(decimals=0))
+    axes.yaxis.set_major_formatter(Exact(" %"))
     axes.set_ylabel("validation accuracy")
     axes.set_xlabel("seconds of training")
     legend_beside(axes, "each at its best rate")

@@ -7,6 +7,7 @@ from matplotlib import ticker
 from matplotlib.figure import Figure
 
 from study.figures.style import Drawing, headline, own_settings, styled_axes
+from study.figures.ticks import Exact
 from study.tables.case_study import ARMS, CONTROL, CONTROL_ON, FIRST, PUBLISHED, SCRATCH, summary
 
 
@@ -48,7 +49,7 @@ def cycles(rows: pd.DataFrame) -> Figure:
         )
     left.set_yscale("log")
     left.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 3, 5)))
-    left.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g} %"))
+    left.yaxis.set_major_formatter(Exact(" %"))
     left.yaxis.set_minor_locator(ticker.NullLocator())
     left.set_xlabel("seconds of training")
     left.set_ylabel("test error, median over the seeds")
@@ -68,7 +69,7 @@ def cycles(rows: pd.DataFrame) -> Figure:
         right.plot([low, high], [place] * 2, color=colour, linewidth=2.2)
         right.scatter([middle], [place], s=42, color=colour, zorder=3)
     right.set_yticks(range(len(table)), list(table["arm"]))
-    right.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g} %"))
+    right.xaxis.set_major_formatter(Exact(" %"))
     right.set_xlabel(f"test error after {rows['epoch'].max()} epochs: seeds, mean, 95 % interval")
     seeds = rows["seed"].nunique()
     headline(

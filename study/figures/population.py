@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from study.figures.style import headline, own_settings, stacked_panels
+from study.figures.ticks import Exact
 
 if TYPE_CHECKING:
     from study.search.population import Population
@@ -71,11 +72,10 @@ def lineage(done: Population, title: str) -> Figure:
     below.plot(
         at, 100 * np.array(line_scores), color="#2166ac", linewidth=2.4, marker="o", markersize=3
     )
-    below.yaxis.set_major_formatter(ticker.PercentFormatter(decimals=0))
+    below.yaxis.set_major_formatter(Exact(" %"))
     below.set_ylabel("validation accuracy")
     below.set_xlabel("steps of each member")
     below.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
-    below.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
     headline(
         figure,
         f"A population of {len(done.rounds[0].members)} and the schedule that it found\n{title}",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib import ticker
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -78,7 +77,6 @@ def schedules(shown: Iterable[str | Schedule], steps: int, title: str) -> Figure
         )
         axes.set_ylim(bottom=0)
         axes.set_xticks([0, steps / 2, steps])
-        axes.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
     figure.supxlabel("step", fontsize=10)
     headline(
         figure,
@@ -108,7 +106,6 @@ def decay(
         draw_rate(axes, parse(shape), learning_rate, steps, label=label, linewidth=1.8)
     axes.set_xlabel("step")
     axes.set_ylabel("learning rate")
-    axes.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
     if len(lines) > 1:
         axes.legend(frameon=False)
     headline(figure, f"{title}\n{' · '.join(str(parse(shape)) for shape in lines.values())}")

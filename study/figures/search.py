@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import seaborn as sns
-from matplotlib import ticker
 from matplotlib.figure import Figure
 
 from study.errors import StudyError
 from study.figures.style import headline, legend_beside, own_settings, stacked_panels
+from study.figures.ticks import Exact
 
 if TYPE_CHECKING:
     from study.search.finder import Sweep
@@ -71,7 +71,7 @@ def sweep(found: Sweep, what: str = "") -> Figure:
     panels[0].set_ylabel("loss")
     if rows == 2:
         panels[1].scatter(found.rates, 100 * found.accuracy, s=7, color="0.55", linewidths=0)
-        panels[1].yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g} %"))
+        panels[1].yaxis.set_major_formatter(Exact(" %"))
         panels[1].set_ylabel("accuracy of a batch")
     for (rule, rate), colour in zip(
         picks.items(), sns.color_palette("colorblind", len(picks)), strict=True

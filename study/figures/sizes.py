@@ -22,6 +22,7 @@ from study.figures.style import (
     subtitle_of,
     target_of,
 )
+from study.figures.ticks import Exact
 from study.storage.records import Outcome
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def size(runs: pd.DataFrame, rate: float | None = None) -> Figure:
             axes.scatter(
                 trials["weights"][~arrived], caps, **style, label="did not arrive (at its cap)"
             )
-    weights_axis(axes)
+    axes.set_xlabel("weights")
     axes.set_ylabel(f"seconds of training to {target_of(runs)}")
     axes.set_ylim(bottom=0)
     legend_beside(axes)
@@ -117,7 +118,7 @@ def sizes(runs: pd.DataFrame) -> Figure:
         label = f"{rate:g}: {row.arrived} of {row.trials} arrived" if rate in named else "_"
         draw_line(axes, row, cells["weights"], colours[rate], label)
     axes.set_ylim(bottom=0)
-    weights_axis(axes)
+    axes.set_xlabel("weights")
     axes.set_ylabel(f"seconds of training to {target_of(runs)}")
     legend_beside(axes, "rate, with its line c + k n")
     headline(figure, f"Training time against model size, at every rate\n{subtitle_of(runs)}")
@@ -231,7 +232,7 @@ def size_parts(runs: pd.DataFrame) -> Figure:
         )
     above.set_yscale("log")
     above.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
-    above.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
+    above.yaxis.set_major_formatter(Exact())
     above.yaxis.set_minor_locator(ticker.NullLocator())
     above.set_ylabel("steps to the target")
     legend_beside(above, "learning rate")
@@ -241,7 +242,7 @@ def size_parts(runs: pd.DataFrame) -> Figure:
     )
     below.set_ylabel("milliseconds a step, alone")
     below.set_ylim(bottom=0)
-    weights_axis(below)
+    below.set_xlabel("weights")
     headline(
         figure,
         f"The two factors of training time: steps, and the time of a step\n{subtitle_of(runs)}",
@@ -293,8 +294,3 @@ def check_one_optimizer(runs: pd.DataFrame) -> None:
         raise StudyError(
             f"the runs have the optimizers {', '.join(names)}: draw one at a time, such as {select}"
         )
-
-
-def weights_axis(axes: Axes) -> None:
-    axes.set_xlabel("weights")
-    axes.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))

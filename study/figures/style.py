@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 
 from study import tables
 from study.errors import StudyError
+from study.figures.ticks import Exact
 from study.spec.trial import OPTIMIZERS
 from study.words import budget, counted
 
@@ -82,6 +83,9 @@ def styled_axes(figure: Figure, rows: int, columns: int, **options: Any) -> list
     """
     with sns.axes_style("whitegrid", {"grid.color": "0.93"}):
         axes = figure.subplots(rows, columns, squeeze=False, **options)
+    for each in axes.flat:
+        each.xaxis.set_major_formatter(Exact())
+        each.yaxis.set_major_formatter(Exact())
     return [list(row) for row in axes]
 
 
@@ -143,7 +147,7 @@ def rate_and_seconds_axes(axes: Axes, arrived: pd.Series, cap: float) -> None:
     axes.yaxis.set_major_locator(
         ticker.LogLocator(subs=(1, 2, 3, 4, 5, 6, 8) if cap < 20 * low else (1, 2, 5))
     )
-    axes.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_major_formatter(Exact())
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_minor_locator(
             ticker.NullLocator()

@@ -25,6 +25,7 @@ from study.figures.style import (
     subtitle_of,
     target_of,
 )
+from study.figures.ticks import Exact
 from study.spec.trial import OPTIMIZERS
 from study.storage.records import Outcome
 
@@ -213,8 +214,8 @@ def profile(runs: pd.DataFrame) -> Figure:
     axes.set_xlim(1, most)
     axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 3, 5)))
     axes.xaxis.set_minor_locator(ticker.NullLocator())
-    axes.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g}x"))
-    axes.yaxis.set_major_formatter(ticker.PercentFormatter(decimals=0))
+    axes.xaxis.set_major_formatter(Exact("x"))
+    axes.yaxis.set_major_formatter(Exact(" %"))
     axes.set_ylim(bottom=0)
     if table.empty:
         axes.set_ylim(top=100)

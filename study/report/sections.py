@@ -223,10 +223,10 @@ def experiment(found: claims.Rows) -> Experiment:
         head = "Ways of choosing a rate"
         text = (
             "Regret is the time to the target at the pick over the time at the grid's best "
-            "rate; none where most picks never arrive."
+            "rate, in the median. It is none where most searches give no pick that arrives."
         )
         drawn = figures.costs(found.table, table)
-        alt = "Share of picks that train, their regret, and the seconds of the search"
+        alt = "How the picks end, their regret, and the seconds of the search"
     rows = [
         {str(column): _cell(value) for column, value in row.items()}
         for row in table.to_dict("records")

@@ -18,6 +18,7 @@ from study.report import pictures, sections
 from study.spec.study import StudySpec
 from study.storage.store import Store
 from support.made import made_runs, stored
+from support.paths import ROOT
 from support.published import GRID, in_band
 
 
@@ -223,3 +224,11 @@ def test_a_report_on_nothing_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="is a folder"):
         report.write([folder], tmp_path)
     assert not list(tmp_path.glob("*.html"))
+
+
+def test_the_stored_report_looks_as_one_of_today() -> None:
+    """Its last lines say how to make it again."""
+    stored_page = ROOT / "results" / "amd-epyc-2-cores" / "report.html"
+    text = stored_page.read_text(encoding="utf-8")
+    assert (report.DATA / "style.css").read_text(encoding="utf-8").strip() in text
+    assert "scripts/run report results/amd-epyc-2-cores/article" in text

@@ -1,0 +1,1 @@
+"""What tests of engines share: plain Keras models, other optimizers, lanes."""
