@@ -13,11 +13,24 @@ from typing import Any
 import pytest
 
 from support.command import call
+from support.driving import SPEC, program
 from support.known import stored
 from support.paths import PYTHONPATH, ROOT, environment
 
 STUDY = [sys.executable, "-m", "study"]
-SMALL = ["run", "smoke", "--optimizers", "adam", "--rates", "0.003,0.03", "--max-steps", "50"]
+TRAINS = [
+    sys.executable,
+    "-c",
+    "import sys\n"
+    "from study.engines.choice import EngineChoice\n"
+    "from support.parabola import ParabolaEngine\n"
+    "EngineChoice.__call__ = lambda self, images: ParabolaEngine()\n"
+    "sys.argv = ['study', *sys.argv[1:]]\n"
+    "from study.cli.main import main\n"
+    "main()",
+    *["run", "smoke", "--optimizers", "adam", "--rates", "0.003,0.03", "--max-steps", "50"],
+]
+"""A study of two trials on parabolas, by the command line."""
 
 
 def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
@@ -26,23 +39,22 @@ def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, **{**settings, "capture_output": True, **options})
 
 
-@pytest.mark.parametrize("closed", ["2>&-", ">&-", "<&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("closed", ["2>&-", "<&- >&- 2>&-"])
 def test_a_closed_stream_stops_nothing(tmp_path: Path, closed: str) -> None:
     """Of a daemon or a detached start; no file of the study takes a stream's place."""
     folder = tmp_path / "study"
-    done = run(["bash", "-c", f'exec "$0" "$@" {closed}', *STUDY, *SMALL, "--out", str(folder)])
+    done = run(["bash", "-c", f'exec "$0" "$@" {closed}', *TRAINS, "--out", str(folder)])
     assert done.returncode == 0, done.stderr
     assert len((folder / "runs.jsonl").read_text().splitlines()) == 2
     for path in folder.glob("*.json*"):
         assert b"trials" not in path.read_bytes()
 
 
-@pytest.mark.parametrize("reader", ["true", "head -c 1"])
-def test_a_reader_of_standard_error_that_goes_away_ends_no_run(tmp_path: Path, reader: str) -> None:
+def test_a_reader_of_standard_error_that_goes_away_ends_no_run(tmp_path: Path) -> None:
     """As `2>&1 | head` and a terminal that is closed do: trials train on."""
     folder = tmp_path / "study"
-    code = f'"$0" "$@" 2> >({reader} >/dev/null); echo "exit $?"'
-    done = run(["bash", "-c", code, *STUDY, *SMALL, "--out", str(folder)])
+    code = '"$0" "$@" 2> >(head -c 1 >/dev/null); echo "exit $?"'
+    done = run(["bash", "-c", code, *TRAINS, "--out", str(folder)])
     assert "exit 0" in done.stdout
     assert len((folder / "runs.jsonl").read_text().splitlines()) == 2
 
@@ -99,18 +111,24 @@ def test_a_tilde_is_the_home_folder(
     assert not (ROOT / "~").exists()
 
 
+OTHER_SETTINGS = """
+text.usetex: True
+font.family: serif
+font.size: 30
+figure.dpi: 30
+savefig.dpi: 33
+savefig.bbox: tight
+axes.grid: False
+lines.linewidth: 9
+svg.fonttype: none
+"""
+
+
 def test_a_matplotlib_of_ones_own_changes_no_figure(tmp_path: Path) -> None:
     """Its settings, and a window that does not exist."""
     folder = stored(tmp_path / "study")
     drawn: list[dict[str, bytes]] = []
-    for i, (settings, more) in enumerate(
-        (
-            ("", {}),
-            ("text.usetex: True\nfont.family: serif", {}),
-            ("font.size: 30\nfigure.dpi: 30\nsavefig.dpi: 33\naxes.grid: False", {}),
-            ("savefig.bbox: tight\nlines.linewidth: 9\nsvg.fonttype: none", {"MPLBACKEND": "Foo"}),
-        )
-    ):
+    for i, (settings, more) in enumerate((("", {}), (OTHER_SETTINGS, {"MPLBACKEND": "Foo"}))):
         place = tmp_path / str(i)
         place.mkdir()
         (place / "matplotlibrc").write_text(settings + "\n")
@@ -119,7 +137,7 @@ def test_a_matplotlib_of_ones_own_changes_no_figure(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         drawn.append({path.name: path.read_bytes() for path in (place / "made").iterdir()})
     assert drawn[0]
-    assert all(each == drawn[0] for each in drawn[1:])
+    assert drawn[0] == drawn[1]
 
 
 def test_a_long_temporary_folder_is_no_obstacle(tmp_path: Path) -> None:
@@ -128,8 +146,9 @@ def test_a_long_temporary_folder_is_no_obstacle(tmp_path: Path) -> None:
     long.mkdir(parents=True)
     env = {**environment(), "TMPDIR": str(long)}
     folder = tmp_path / "study"
-    done = run([*STUDY, *SMALL, "--workers", "2", "--out", str(folder)], env=env)
+    done = run(program(folder, 0.0, 2), env=env)
     assert done.returncode == 0, done.stderr
+    assert len((folder / "runs.jsonl").read_text().splitlines()) == len(SPEC)
 
 
 @pytest.mark.parametrize(
@@ -170,12 +189,14 @@ def test_where_no_child_may_be_started_the_sentence_says_so(tmp_path: Path) -> N
     """In a daemonic process, as those of `multiprocessing.Pool`; by default one worker trains."""
     code = f"""
 import multiprocessing, sys
+from pathlib import Path
 def work(workers):
-    import study
-    spec = study.preset("smoke").with_(optimizers=("adam",), rates=(0.003, 0.03), max_steps=50)
+    from study.errors import StudyError
+    from support.driving import SMALL, run
     try:
-        print(len(study.run(spec, out={str(tmp_path)!r}, workers=workers, progress=False)))
-    except study.StudyError as error:
+        spec = SMALL.with_(rates=(0.1,), seeds=1)
+        print(len(run(spec, Path({str(tmp_path)!r}), workers=workers).runs()))
+    except StudyError as error:
         print(error)
 if __name__ == "__main__":
     with multiprocessing.get_context("fork").Pool(1) as pool:
@@ -212,15 +233,12 @@ def test_a_command_that_comes_too_early_says_so(
 
 
 MADE = {
-    "report": (["report", "STUDY", "--out", "MADE/page.html"], "page.html"),
     "figures": (["figures", "STUDY", "--out", "MADE"], "valley.png"),
     "tables": (["tables", "STUDY", "--out", "MADE"], "cells.csv"),
-    "compare": (["compare", "STUDY", "STUDY", "--out", "MADE"], "cells.csv"),
-    "find-rate": (["find-rate", "--steps", "30", "--out", "MADE"], "sweep.csv"),
 }
 
 
-@pytest.mark.parametrize("name", ["report", "figures", "tables"])
+@pytest.mark.parametrize("name", ["figures", "tables"])
 def test_a_full_disk_leaves_what_was_made_before(tmp_path: Path, name: str) -> None:
     """A file is made anew beside the old one, and takes its place when it is whole."""
     folder = stored(tmp_path / "study")

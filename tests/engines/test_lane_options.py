@@ -21,8 +21,6 @@ from support.engines import keras_model
 from support.engines.images import images
 from support.engines.lanes import dead, learner, put, rates, trials
 
-pytestmark = pytest.mark.kernels
-
 TEXT = (
     "keras,adam.beta1=0.8,adam.global_clipnorm=0.5,momentum.nesterov=true,momentum.clipnorm=0.3,"
     "rmsprop.centered=true,rmsprop.momentum=0.6,rmsprop.epsilon=0.001,adagrad.weight_decay=0.1,"
@@ -50,8 +48,7 @@ def lanes(framework: ModuleType, array: Any) -> Lanes:
     return Lanes(array, DeviceImages.of(images(), framework))
 
 
-@pytest.mark.parametrize("engine", list(FRAMEWORKS))
-@pytest.mark.parametrize("network", ["compact", "mlp"])
+@pytest.mark.parametrize(("network", "engine"), [("compact", "tensorflow"), ("mlp", "jax")])
 def test_a_lane_with_options_is_a_plain_keras_model(network: str, engine: str) -> None:
     """Each optimizer with its own, in one array."""
     array = trials(list(PEERS), hyper=TEXT, network=network)
