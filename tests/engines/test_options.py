@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import cycle
 from typing import Any
 
 import keras
@@ -130,8 +131,7 @@ def worst(found: Floats, wanted: Floats, start: Floats) -> float:
 FRAMEWORKS = {"tensorflow": framework_tensorflow, "jax": framework_jax}
 
 
-@pytest.mark.parametrize("engine", list(FRAMEWORKS))
-@pytest.mark.parametrize("text", list(KERAS))
+@pytest.mark.parametrize(("text", "engine"), zip(KERAS, cycle(FRAMEWORKS), strict=False))
 def test_an_option_is_that_of_keras(text: str, engine: str) -> None:
     """In every lane, in an array of all optimizers, at rates that change."""
     name, peer = KERAS[text]
