@@ -131,7 +131,7 @@ def worst(found: Floats, wanted: Floats, start: Floats) -> float:
 FRAMEWORKS = {"tensorflow": framework_tensorflow, "jax": framework_jax}
 
 
-@pytest.mark.parametrize(("text", "engine"), zip(KERAS, cycle(FRAMEWORKS), strict=False))
+@pytest.mark.parametrize(("text", "engine"), [*zip(KERAS, cycle(FRAMEWORKS), strict=False)])
 def test_an_option_is_that_of_keras(text: str, engine: str) -> None:
     """In every lane, in an array of all optimizers, at rates that change."""
     name, peer = KERAS[text]
