@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
+import numpy as np
+
 from study.errors import StudyError
 from study.spec.trial import HYPERS, OPTIMIZERS
 from study.validation import choice, flag, number
@@ -15,9 +17,22 @@ Value = float | bool
 
 def _below_one(field: str, value: object) -> float:
     """A coefficient of a running mean or of momentum."""
-    found = number(field, value, low=0, high=1, inclusive=True)
+    try:
+        found = number(field, value, low=0, high=1, inclusive=True)
+    except StudyError:
+        raise StudyError(f"{field} {value!r} must be a number from 0 to below 1") from None
     if found == 1:
-        raise StudyError(f"{field} 1 must be a number from 0 to below 1")
+        raise StudyError(f"{field} {value} must be a number from 0 to below 1")
+    if np.float32(found) == 1:  # lanes compute in float32
+        raise StudyError(f"{field} {value} must be a number from 0 to 0.9999999")
+    return found
+
+
+def _not_lost(field: str, value: object) -> float:
+    """A number from 0 on that is not 0 only because float32 has no smaller one."""
+    found = number(field, value, low=0, high=1e6, inclusive=True)
+    if found and np.float32(found) == 0:
+        raise StudyError(f"{field} {value} is 0 in float32: give 0, or a number above 1e-45")
     return found
 
 
@@ -30,7 +45,7 @@ CHECKS: dict[str, Callable[[str, object], Value]] = {
     "beta1": _below_one,
     "beta2": _below_one,
     "rho": _below_one,
-    "epsilon": partial(number, low=0, high=1e6, inclusive=True),
+    "epsilon": _not_lost,
     "initial_accumulator": partial(number, low=0, high=1e12, inclusive=True),
     "centered": flag,
     "weight_decay": partial(number, low=0, high=1e6, inclusive=True),
@@ -139,6 +154,9 @@ def parse_hyper(text: str) -> Hyper:
     'keras,momentum.nesterov=true'
     """
     words = [word.strip() for word in text.split(",")]
+    for word in words:
+        if "." in word and "=" not in word:
+            raise StudyError(f"hyper {text!r}: {word} needs a value, as in {word}=0.8")
     sets = [choice("hyper", word, HYPERS) for word in words if "=" not in word]
     if len(sets) > 1:
         raise StudyError(f"hyper {text!r} names {' and '.join(sets)}: name one set")
@@ -147,7 +165,7 @@ def parse_hyper(text: str) -> Hyper:
     try:
         for word in words:
             if "=" in word:
-                key, _, value = word.partition("=")
+                key, value = (part.strip() for part in word.split("=", 1))
                 of, name = _option(key)
                 if (of, name) in given:
                     raise StudyError(f"{key} comes twice")

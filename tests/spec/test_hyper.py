@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def test_hyper_parameters_are_their_text(base: str, given_: dict[tuple[str, str]
     try:
         found = parse_hyper(text)
     except StudyError as error:
-        assert "both clip" in str(error)  # noqa: PT017 (a refusal is one of two good ends)
+        assert re.search("both clip|is 0 in float32", str(error))  # noqa: PT017 (a refusal is one of two good ends)
         return
     assert str(parse_hyper(str(found))) == str(found)
     assert str(parse_hyper(",".join(words[::-1]) or "keras")) == str(found)
@@ -129,3 +130,20 @@ def test_a_study_stores_its_options_and_old_identities_stay(tmp_path: Path) -> N
     )
     assert spec.trials()[0].id != plain.trials()[0].id
     assert spec.differences(plain) == ["hyper"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("adam.beta1=0.99999999999", "must be a number from 0 to 0.9999999"),
+        ("keras,adadelta.rho=0.99999998", "must be a number from 0 to 0.9999999"),
+        ("adam.beta2=1.5", "must be a number from 0 to below 1"),
+        ("adam.epsilon=1e-50", "is 0 in float32"),
+        ("keras,adam.beta1", "adam.beta1 needs a value, as in adam.beta1=0.8"),
+    ],
+)
+def test_a_value_that_float32_turns_into_another_is_refused(text: str, words: str) -> None:
+    """Lanes compute in it: there a coefficient of 1 would divide by zero."""
+    with pytest.raises(StudyError, match=words):
+        parse_hyper(text)
+    assert str(parse_hyper("keras, adam.beta1 = 0.8 ")) == "keras,adam.beta1=0.8"
