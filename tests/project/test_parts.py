@@ -50,7 +50,7 @@ def call(tmp_path: Path) -> Call:
 MANY = "python -m pytest -n 3 --dist loadfile --no-loadscope-reorder"
 ELSEWHERE = (
     "not jax and not dropout and not smoke and not whole_tutorial and not no_tensorflow"
-    " and not known_length and not dead_layer and not evolve"
+    " and not known_length and not dead_layer and not evolve and not choice and not choose"
 )
 
 
