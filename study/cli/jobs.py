@@ -112,6 +112,8 @@ def foretell(job: Job, in_json: bool) -> None:
     from study import data
     from study.execution import driver
 
+    if job.means.repair:
+        raise StudyError("--repair moves lines, and a dry run changes nothing: give it to run")
     if job.spec.dataset not in DATASETS:
         data.load(job.spec.dataset)  # what cannot be read is refused as run does
     look = driver.outlook(job.request(), note_aside if in_json else note)

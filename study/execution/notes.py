@@ -52,8 +52,8 @@ def unreached(trials: Sequence[Trial], times: Calibration) -> list[str]:
     )
     if schedule.cycles_momentum and without:
         said.append(
-            f"the schedule {schedule} cycles the momentum, and {', '.join(without)} have none: "
-            "their rate alone follows it"
+            f"the schedule {schedule} cycles the momentum, which {', '.join(without)} "
+            f"{'has' if len(without) == 1 else 'have'} not: there the rate alone follows it"
         )
     if last < schedule.length:
         end = float(schedule.factor(np.array(max(last - 1, 0)), np))

@@ -207,6 +207,11 @@ def _as_stored(store: Store, spec: StudySpec) -> StudySpec:
     return spec.with_(dataset=there)
 
 
+def _text(value: object) -> str:
+    """A value as a user writes it."""
+    return "none" if value is None else str(value)
+
+
 def _belongs(store: Store, stored: Sequence[Run], spec: StudySpec, site: Site) -> None:
     """Raise `StudyError` if the folder holds trials under another protocol, or of another engine or
     precision.
@@ -216,7 +221,7 @@ def _belongs(store: Store, stored: Sequence[Run], spec: StudySpec, site: Site) -
         different = there.differences(spec)
         if different:
             listed = "; ".join(
-                f"{name} is {getattr(there, name)} there, {getattr(spec, name)} here"
+                f"{name} is {_text(getattr(there, name))} there, {_text(getattr(spec, name))} here"
                 for name in different
             )
             raise StudyError(

@@ -175,6 +175,12 @@ class Run:
             _check_trial(run.trial)
         except ValueError as error:
             raise StudyError(str(error)) from None
+        best = run.best_accuracy
+        if run.outcome is Outcome.REACHED and best is not None and best < run.trial.target:
+            raise StudyError(
+                f"the outcome is reached, and the best accuracy {best:g} is below the target "
+                f"{run.trial.target:g}: the row was altered"
+            )
         if run.id != row["id"]:
             raise StudyError(
                 f"the id {row['id']!r} is not that of its fields ({run.id}): the row was altered"

@@ -98,6 +98,21 @@ def test_a_newer_versions_rows_are_left_alone(folder: Path) -> None:
         store.spec()
 
 
+@pytest.mark.parametrize(("best", "fine"), [(0.9699, False), (0.97, True), (1.0, True)])
+def test_a_row_that_reached_is_at_its_target(folder: Path, best: float, fine: bool) -> None:
+    """Exactly the target is reached; below it the row was altered, and would be an arrival."""
+    store = Store(folder)
+    folder.mkdir()
+    row = {**RUN.to_json(), "outcome": "reached", "accuracy": best, "best_accuracy": best}
+    store.runs_path.write_text(json.dumps(row) + "\n")
+    assert row["target"] == 0.97
+    if fine:
+        assert len(store.runs()) == 1
+    else:
+        with pytest.raises(StudyError, match=r"below the target 0\.97: the row was altered"):
+            store.runs()
+
+
 def test_what_an_editor_adds_is_no_part_of_a_row(folder: Path) -> None:
     """A byte-order mark in front of the file, and the line ends of another system."""
     store = Store(folder)
