@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import atexit
+import importlib.machinery
 import os
+import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -60,6 +63,43 @@ def _watch() -> None:
                 with suppress(OSError):
                     process.kill()
                 _started.remove(entry)
+
+
+FAST = "not slow"
+"""What `scripts/test fast` runs: the marks of tests that pytest is asked for."""
+
+
+class NoFramework:
+    """An import of a framework is an error: a test that needs one has the mark `slow`."""
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> Any:
+        """A module that is there and cannot be loaded."""
+        if name not in {"tensorflow", "keras", "jax", "torch"}:
+            return None
+        spec: Any = importlib.machinery.PathFinder.find_spec(name, path)
+        if spec is not None:
+            spec.loader.exec_module = NoFramework.refuse
+        return spec
+
+    @staticmethod
+    def refuse(module: Any) -> None:
+        """Say which mark is missing."""
+        raise RuntimeError(f"a test that loads {module.__name__} has the mark `slow`")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """No framework is loaded where the tests that need one are left out."""
+    if config.option.markexpr == FAST:
+        sys.meta_path.insert(0, NoFramework)  # type: ignore[arg-type]
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A file whose tests all have the mark is not even imported."""
+    if config.option.markexpr != FAST or collection_path.suffix != ".py":
+        return None
+    marks = re.search(r"^pytestmark = .*\bslow\b", collection_path.read_text(), re.MULTILINE)
+    return True if marks else None
 
 
 @pytest.fixture(autouse=True, scope="session")

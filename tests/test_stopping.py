@@ -10,7 +10,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 
@@ -119,8 +118,10 @@ def test_a_driver_that_waits_for_workers_heeds_a_lost_stop(folder: Path) -> None
     later.cancel()
 
 
+@pytest.mark.slow
 def test_the_finder_on_a_model_heeds_a_lost_stop() -> None:
     """A callback of the model's own swallows it; the model is as it was."""
+    import keras
 
     class Careless(keras.Model):  # type: ignore[misc]
         def __init__(self) -> None:

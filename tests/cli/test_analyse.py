@@ -14,6 +14,8 @@ from support.command import call as call_here
 from support.command import call_process as call
 from support.known import SPEC, stored
 
+pytestmark = pytest.mark.slow
+
 
 def test_status_counts_outcomes(folder: Path) -> None:
     """For people and for programs."""

@@ -16,6 +16,8 @@ from support.command import call
 from support.made import stored
 from support.parabola import ParabolaEngine
 
+pytestmark = pytest.mark.slow
+
 SMALL = ["--optimizer", "sgd", "--batch", "20"]
 
 

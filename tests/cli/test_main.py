@@ -22,6 +22,8 @@ from support.command import call as called
 from support.command import call_process as call
 from support.paths import ROOT, environment
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("arguments", "words"),

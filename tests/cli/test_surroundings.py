@@ -17,6 +17,8 @@ from support.driving import SPEC, program
 from support.known import stored
 from support.paths import PYTHONPATH, ROOT, environment
 
+pytestmark = pytest.mark.slow
+
 STUDY = [sys.executable, "-m", "study"]
 TRAINS = [
     sys.executable,

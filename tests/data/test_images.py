@@ -178,6 +178,7 @@ def test_a_damaged_fashion_folder_is_refused(key: str, small: Arrays, tmp_path: 
     assert not asked
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "error", [Exception("no route\nto host"), OSError(), ImportError("No module named 'keras'")]
 )
@@ -195,6 +196,7 @@ def test_fashion_that_is_nowhere_says_how_to_get_it(
     assert FASHION_HELP in message
 
 
+@pytest.mark.slow
 def test_fashion_is_downloaded_and_held_to_its_checksums(
     small: Arrays, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -55,6 +55,7 @@ def commands() -> Iterator[tuple[str, str]]:
             yield name_of(path), " ".join(command.split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [path for path in PAGES if blocks(path, "python")], ids=name_of)
 def test_the_python_of_a_page_runs(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -30,10 +30,16 @@ from support.engines.images import images
 from support.engines.lanes import COMPACT, DROPOUT
 from support.paths import ROOT
 
-pytestmark = pytest.mark.kernels
+pytestmark = pytest.mark.slow
 
 
-BOTH = pytest.mark.parametrize("framework", [tensors, tensors_jax], ids=["tensorflow", "jax"])
+BOTH = pytest.mark.parametrize(
+    "framework",
+    [
+        pytest.param(tensors, id="tensorflow", marks=pytest.mark.kernels),
+        pytest.param(tensors_jax, id="jax"),
+    ],
+)
 
 
 @pytest.mark.parametrize("seed", [(0, 0), (3, 7), (2**31 - 1, 123_456)])

@@ -24,7 +24,7 @@ from support.engines.images import images
 from support.engines.lanes import COMPACT, DROPOUT
 from support.parabola import CURVATURE, Parabola, ParabolaEngine
 
-pytestmark = pytest.mark.kernels
+pytestmark = pytest.mark.slow
 
 Floats = NDArray[Any]
 
@@ -83,6 +83,7 @@ def parabola_losses(trial: Trial, steps: int) -> Floats:
     return losses
 
 
+@cache
 def keras_losses(trial: Trial, steps: int) -> Floats:
     """Those of a plain Keras model."""
     return keras_model.train(trial, images(), steps)[0]
@@ -111,7 +112,11 @@ KINDS = {
 }
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(
+    params=[
+        pytest.param(name, marks=[pytest.mark.kernels] * (name == "tensorflow")) for name in KINDS
+    ]
+)
 def kind(request: pytest.FixtureRequest) -> Kind:
     """Each kind of Learner in turn."""
     return KINDS[request.param]

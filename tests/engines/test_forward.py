@@ -20,7 +20,7 @@ from support.engines import keras_model
 from support.engines.images import images
 from support.engines.lanes import on_device, put, trials
 
-pytestmark = pytest.mark.kernels
+pytestmark = [pytest.mark.slow, pytest.mark.kernels]
 
 Floats = NDArray[Any]
 

@@ -21,6 +21,8 @@ from support.engines import keras_model
 from support.engines.images import images
 from support.engines.lanes import dead, learner, put, rates, trials
 
+pytestmark = pytest.mark.slow
+
 TEXT = (
     "keras,adam.beta1=0.8,adam.global_clipnorm=0.5,momentum.nesterov=true,momentum.clipnorm=0.3,"
     "rmsprop.centered=true,rmsprop.momentum=0.6,rmsprop.epsilon=0.001,adagrad.weight_decay=0.1,"
@@ -65,7 +67,7 @@ def test_a_lane_with_options_is_a_plain_keras_model(network: str, engine: str) -
 
 def test_a_lane_alone_is_the_lane_in_an_array() -> None:
     """Though it has the slots of its own rule only."""
-    array = trials(list(PEERS), hyper=TEXT)
+    array = trials(list(PEERS), hyper=TEXT, network="mlp", widths=(0.1,))
     together, _ = learner(array).advance(rates(array, 10))
     for lane, trial in enumerate(array):
         alone, _ = learner([trial]).advance(rates([trial], 10))
@@ -140,7 +142,7 @@ def test_nothing_is_called_stuck_where_no_proof_holds(text: str, optimizer: str)
 )
 def test_a_proof_holds_with_options_and_nothing_moves_after_it(text: str, optimizer: str) -> None:
     """It is given once what is left in the slots has faded, and then no weight below changes."""
-    array = trials([optimizer], hyper=text)
+    array = trials([optimizer], hyper=text, batch=10)
     lane = learner(array)
     lane.advance(rates(array, 20))
     dead(lane, 2)

@@ -21,6 +21,8 @@ from study.engines.tensorflow import xp as tf
 from study.spec.trial import OPTIMIZERS
 from support.engines.peers import Floats, problem
 
+pytestmark = pytest.mark.slow
+
 TOLERANCE = 2e-5
 """Of the way that a weight has come; see `test_rules`."""
 

@@ -17,6 +17,8 @@ from support.peers import keras, optax, optimizers, torch
 from support.peers.cases import CANNOT
 from support.peers.optimizers import CLIPPED, WRITTEN, Steps
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("kind", [np.float64, np.float32], ids=["float64", "float32"])
 @pytest.mark.parametrize("case", optimizers.CASES, ids=lambda case: case.name)

@@ -17,6 +17,8 @@ from study.engines.tensorflow import xp as tf
 from study.spec.trial import HYPERS, OPTIMIZERS
 from support.engines.peers import STEPS, Floats, Problem, expected, problem
 
+pytestmark = pytest.mark.slow
+
 TOLERANCE = {"float32": 2e-5, "float64": 1e-11}
 """Greatest error allowed, as a share of the way that a weight has come (the sum of its steps'
 sizes).

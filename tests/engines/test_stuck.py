@@ -12,7 +12,7 @@ from support.engines import keras_model
 from support.engines.images import images
 from support.engines.lanes import dead, learner, on_device, put, rates, trials
 
-pytestmark = pytest.mark.kernels
+pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("layer", [0, 1, 2])

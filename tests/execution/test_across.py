@@ -23,6 +23,8 @@ from study.training.verification import Verification
 from support.driving import SPEC, engine, run
 from support.made import made_runs
 
+pytestmark = pytest.mark.slow
+
 CAPPED = SPEC.with_(cap=0.01, max_steps=None, rates=(0.001, 0.1, 1.0))
 
 

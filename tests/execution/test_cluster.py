@@ -20,6 +20,8 @@ from support.driving import SPEC, engine
 from support.execution.clusters import DIGEST, Dask, cluster
 from support.parabola import MACHINE
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_cluster_of_this_machine_listens_to_this_machine_alone() -> None:
     """Scheduler, workers and driver."""

@@ -22,6 +22,8 @@ from support.driving import SPEC, Results, deadly, results, slow
 from support.execution.clusters import Dask, after_lines, over, stored_once, timed
 from support.paths import ROOT, environment
 
+pytestmark = pytest.mark.slow
+
 
 def test_two_dask_workers_give_what_one_process_gives(
     folder: Path, pair: Dask, whole: Results
@@ -38,9 +40,9 @@ def test_two_dask_workers_give_what_one_process_gives(
     assert spent.in_workers["train"] > 0
 
 
-def test_the_smoke_study_on_two_dask_workers(folder: Path, pair: Dask) -> None:
+def test_real_training_on_two_dask_workers(folder: Path, pair: Dask) -> None:
     """TensorFlow is imported by the workers alone, where the step times are known."""
-    spec = preset("smoke")
+    spec = preset("smoke").with_(optimizers=("adam",), rates=(0.003, 300.0))
     timed(folder, spec)
     driver.run(Request(spec, folder, backend="dask", scheduler=pair.address), progress=False)
     runs = Store(folder).runs()

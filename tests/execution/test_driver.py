@@ -27,6 +27,8 @@ from support.driving import SPEC, engine, program, results, run
 from support.parabola import MACHINE, Parabola, ParabolaEngine, calibrated
 from support.paths import ROOT, environment
 
+pytestmark = pytest.mark.slow
+
 
 def test_every_trial_of_the_spec_is_stored_once(folder: Path) -> None:
     """With all kinds of ends among them, and seconds that are steps x step time."""

@@ -43,6 +43,8 @@ from support.execution.kinds import (
 from support.execution.step_times import SPEC as GRID
 from support.execution.step_times import probed
 
+pytestmark = pytest.mark.slow
+
 
 def kinds(runs: list[Run]) -> Counter[tuple[str, str]]:
     """Rows by the kind of machine that trained them."""

@@ -33,6 +33,8 @@ from support.execution.clusters import after_lines, stored_once, timed
 from support.execution.kinds import HERE, THERE, Fate, Open, Workers
 from support.paths import environment
 
+pytestmark = pytest.mark.slow
+
 
 class Head(NamedTuple):
     """The head of a Ray cluster."""

@@ -25,6 +25,8 @@ from support.driving import SPEC, Results, engine, results
 from support.execution.step_times import ONE_JOB
 from support.parabola import MACHINE, ParabolaEngine, calibrated
 
+pytestmark = pytest.mark.slow
+
 specs = st.builds(
     StudySpec,
     optimizers=st.lists(st.sampled_from(OPTIMIZERS), min_size=1, unique=True),

@@ -28,6 +28,8 @@ from support.made import stored
 from support.parabola import ParabolaEngine
 from support.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 SPEC = StudySpec(
     name="truth",
     optimizers=("sgd", "adam"),

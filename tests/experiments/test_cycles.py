@@ -30,6 +30,8 @@ from study.tables.case_study import (
 from support.parabola import CURVATURE, ParabolaEngine
 from support.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 IMAGES = 4000
 """Two steps an epoch at batch 2,000, twenty at batch 200."""
 

@@ -25,6 +25,8 @@ from support.driving import SMALL, engine
 from support.execution.clusters import cluster
 from support.paths import STUDY
 
+pytestmark = pytest.mark.slow
+
 
 class Silent(BaseHTTPRequestHandler):
     """A web server that prints nothing."""

@@ -23,6 +23,8 @@ from study.training.group import HUNG
 from support.driving import SMALL, TIMES, Tally, engine, results, run
 from support.parabola import Parabola, ParabolaEngine
 
+pytestmark = pytest.mark.slow
+
 
 def failures(store: Store, whole: Store, rate: float) -> int:
     """Trials of other rates that are not as in the other study, and of this one that are not

@@ -22,6 +22,8 @@ from study.storage.store import Store
 from support.driving import SMALL, TIMES, run
 from support.parabola import Parabola, ParabolaEngine
 
+pytestmark = pytest.mark.slow
+
 
 class Stopping(Parabola):
     """Is interrupted when `left` steps of any of its kind are done."""

@@ -29,6 +29,8 @@ from study.storage.store import Store
 from support.driving import SMALL, TIMES, Tally, drive, engine, lost, results, run
 from support.paths import PYTHONPATH, ROOT, environment
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def start() -> Iterator[Callable[[Path, float], Any]]:

@@ -12,6 +12,8 @@ from study.errors import StudyError
 from support.driving import SMALL, engine, run
 from support.parabola import ParabolaEngine
 
+pytestmark = pytest.mark.slow
+
 
 def test_no_pool_leaves_a_thread_behind(tmp_path: Path) -> None:
     """In a notebook many studies run in one process: after the first, none adds a thread."""

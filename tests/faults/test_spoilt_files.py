@@ -24,6 +24,8 @@ from support.driving import SMALL, TIMES, Tally, engine, lost, run, toml
 from support.paths import ROOT, V1, environment
 from support.records import FINISH, RUN, TRIALS
 
+pytestmark = pytest.mark.slow
+
 FULL = """
 import json, os, random, subprocess, sys
 from pathlib import Path

@@ -55,6 +55,7 @@ def test_figures_show_the_rates() -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_command_line(tmp_path: Path) -> None:
     """Figures are written and named, a plan says its schedule, a bad one is one sentence and exit
     code 2.

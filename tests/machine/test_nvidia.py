@@ -21,6 +21,8 @@ from study.spec.study import StudySpec
 from support.command import call
 from support.engines.images import images
 
+pytestmark = pytest.mark.slow
+
 FACTS = {
     "uuid": ("GPU-aa", "GPU-bb"),
     "name": ("H200", "T4"),

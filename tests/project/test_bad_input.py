@@ -116,6 +116,7 @@ def refused(answer: tuple[int, str, str]) -> bool:
     return True
 
 
+@pytest.mark.slow
 @MANY
 @given(texts, st.lists(st.tuples(options, texts), max_size=4))
 def test_any_arguments_of_plan(what: str, given: list[tuple[str, str]]) -> None:

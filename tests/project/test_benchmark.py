@@ -12,6 +12,8 @@ import pytest
 from study.spec.networks import BASE
 from support.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 PATH = ROOT / "scripts" / "benchmark.py"
 
 

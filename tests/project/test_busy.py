@@ -40,6 +40,7 @@ def test_only_the_streams_of_gpus_count() -> None:
     assert summary([host]) is None
 
 
+@pytest.mark.slow
 def test_nothing_is_said_where_no_gpu_takes_part(monkeypatch: pytest.MonkeyPatch) -> None:
     """JAX's own profiler is asked for real."""
     jax = pytest.importorskip("jax")

@@ -22,6 +22,8 @@ import pytest
 
 from support.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 DATA = {path.name for path in (ROOT / "study" / "data").iterdir()}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 SDIST = "import sys, setuptools.build_meta as backend; backend.build_sdist(sys.argv[1])"

@@ -48,10 +48,6 @@ def call(tmp_path: Path) -> Call:
 
 
 MANY = "python -m pytest -n 3 --dist loadfile --no-loadscope-reorder"
-ELSEWHERE = (
-    "not jax and not dropout and not smoke and not whole_tutorial and not no_tensorflow"
-    " and not known_length and not dead_layer and not evolve and not choice and not choose"
-)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +64,17 @@ ELSEWHERE = (
             "tests/tables/test_fits.py::test_x",
             ["setup", "python -m pytest tests/tables/test_fits.py::test_x"],
         ),
+        ("fast", ["setup", f"{MANY} -m not slow"]),
+        ("fast tables", ["setup", f"{MANY} -m not slow tests/tables"]),
+        ("mutants", ["setup", "python -c import cosmic_ray", "python scripts/mutants.py"]),
+        (
+            "mutants tables --seed 1",
+            [
+                "setup",
+                "python -c import cosmic_ray",
+                "python scripts/mutants.py tables --seed 1",
+            ],
+        ),
         ("coverage", ["setup", f"{MANY} --cov --cov-report=term"]),
         (
             "coverage words -x",
@@ -82,7 +89,7 @@ ELSEWHERE = (
                 "ruff format --check .",
                 "mypy",
                 MANY,
-                f"{MANY} -m kernels -k {ELSEWHERE}",
+                f"{MANY} tests/engines -m kernels",
             ],
         ),
     ],

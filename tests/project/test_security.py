@@ -139,6 +139,7 @@ def test_every_package_is_locked_by_its_hash() -> None:
     assert {name: locked.get(name) for name in wanted} == wanted
 
 
+@pytest.mark.slow
 def test_markup_in_data_stays_text_in_the_report(tmp_path: Path, browser: Any) -> None:
     """In the data set's name, the machine, the versions, an error, the folder: no element, no
     script, no code of the template's.

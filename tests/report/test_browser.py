@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("width", [390, 1280])
 def test_a_browser_shows_it_whole(page: Path, width: int, browser: Any) -> None:

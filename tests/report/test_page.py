@@ -21,6 +21,8 @@ from support.made import made_runs, stored
 from support.paths import ROOT
 from support.published import GRID, in_band
 
+pytestmark = pytest.mark.slow
+
 
 class Page(HTMLParser):
     """The elements of a page: (tag, attributes), as a browser would find them."""

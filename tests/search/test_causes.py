@@ -15,6 +15,8 @@ from study.search.finder import Sweep, SweepRecorder, feed, ramp, sweep
 from support.engines.own_models import SHORT, Breaks, X, Y
 from support.parabola import Parabola
 
+pytestmark = pytest.mark.slow
+
 HOLES = X.copy()
 HOLES[3, 2] = np.nan
 WORST = np.where(np.arange(256) == 77, np.inf, X[:, 0])

@@ -16,6 +16,8 @@ from study.errors import StudyError
 from study.search.finder import ramp
 from support.engines.own_models import SHORT, Breaks, X, Y, batches, compiled, plain, same
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_subclassed_model_with_its_own_train_step() -> None:
     """Not built before; its data comes as fit gives it."""

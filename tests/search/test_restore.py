@@ -26,6 +26,8 @@ from support.engines.own_models import (
     state,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_everything_is_put_back_bit_for_bit(name: str) -> None:

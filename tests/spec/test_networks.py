@@ -18,6 +18,8 @@ from study.spec.study import StudySpec
 from study.spec.trial import NETWORKS
 from support.engines.keras_model import unflatten
 
+pytestmark = pytest.mark.slow
+
 CASES = [
     ("compact", 0.25, False, (1, 1), 15),
     ("compact", 1.0, False, (2, 4), 15),

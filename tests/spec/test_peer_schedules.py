@@ -29,6 +29,7 @@ def test_a_schedule_gives_its_peers_numbers(case: Case) -> None:
     assert found == pytest.approx(case.wanted, rel=1e-6, abs=case.atol + 1e-15)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [c for c in CASES if c.momentum is None], ids=lambda c: c.id)
 def test_in_keras_it_gives_them_too(case: Case) -> None:
     """In single precision, at single steps and at whole arrays."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from types import SimpleNamespace
 
-import keras
 import numpy as np
 import pytest
 from hypothesis import given
@@ -69,6 +68,7 @@ def test_a_plateau_is_that_of_pytorch(text: str) -> None:
     assert 0.5 * np.array(paces(text, values)) == pytest.approx(wanted)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own
 @given(
     st.lists(st.integers(0, 8).map(float), min_size=1, max_size=40),
@@ -81,6 +81,8 @@ def test_a_plateau_is_that_of_keras(
     values: list[float], patience: int, cooldown: int, delta: float, mode: str
 ) -> None:
     """Whose patience counts the check that lowers the rate, and whose cooldown that fall, too."""
+    import keras
+
     rate = keras.Variable(1.0)
     peer = keras.callbacks.ReduceLROnPlateau(
         monitor="it",

@@ -99,6 +99,7 @@ def test_the_clock_stands_still_while_the_process_is_stopped() -> None:
     assert clock.stopped == 30.0
 
 
+@pytest.mark.slow
 def test_a_process_that_is_really_stopped() -> None:
     """By SIGSTOP, for three seconds: the wall's clock counts them, the process's own does not."""
     code = (

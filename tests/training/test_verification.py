@@ -19,6 +19,7 @@ from support.parabola import ParabolaEngine
 from support.records import RUN
 
 
+@pytest.mark.slow
 def test_trials_alone_take_the_stored_steps_and_end_the_same(folder: Path) -> None:
     """On parabolas nothing depends on the array, so steps and outcomes agree always."""
     driver.run(Request(SPEC, folder, factory=engine), progress=False)

@@ -15,6 +15,8 @@ from study.engines.tensorflow import xp as tf
 from study.errors import StudyError
 from support.engines.own_models import SHORT, X, Y, batches, compiled, plain, same, state
 
+pytestmark = pytest.mark.slow
+
 HELD = X[:64] + 1, Y[:64]
 
 

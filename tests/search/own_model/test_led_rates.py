@@ -15,6 +15,8 @@ from study.errors import StudyError
 from support.engines.own_models import SCHEDULE, SHORT, Breaks, X, Y, compiled, same
 from support.engines.own_optimizers import WAYS, Pair, as_the_compiled_one, pair
 
+pytestmark = pytest.mark.slow
+
 SGD = optimizers.SGD
 
 

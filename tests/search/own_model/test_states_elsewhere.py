@@ -16,6 +16,8 @@ from study.engines.tensorflow import xp as tf
 from study.search.keras.reach import is_variable, reachable
 from support.engines.own_models import SHORT, Breaks, X, Y, compiled
 
+pytestmark = pytest.mark.slow
+
 SERIES = np.random.default_rng(1).normal(size=(64, 4, 6)).astype(np.float32)
 IMAGES = np.random.default_rng(2).normal(size=(64, 3, 6, 6, 1)).astype(np.float32)
 

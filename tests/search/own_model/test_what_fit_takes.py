@@ -20,6 +20,8 @@ from study.search.keras import dataset as copies
 from study.search.keras.batches import batches_of
 from support.engines.own_models import SHORT, Breaks, X, Y, batches, compiled, plain
 
+pytestmark = pytest.mark.slow
+
 NAMES = np.array(["red", "green", "blue"])[Y]
 
 
