@@ -55,7 +55,7 @@ def of(
         optimizers,
         network=network,
         hyper=hyper,
-        **({"batch": 20, "seed": 3} if network == "tutorial" else {}),
+        **({"batch": 10, "seed": 3} if network == "tutorial" else {}),
     )
 
 
