@@ -1,0 +1,187 @@
+"""Every number of the README, from the stored files' lines alone: no table of ours is asked."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.paths import ROOT
+
+EPYC = ROOT / "results" / "amd-epyc-2-cores"
+H100 = ROOT / "results" / "nvidia-h100-80gb-hbm3-x1"
+OPTIMIZERS = ("sgd", "momentum", "adam", "adagrad", "adadelta", "rmsprop")
+NAMES = dict(zip(OPTIMIZERS, "SGD Momentum Adam Adagrad Adadelta RMSProp".split(), strict=True))
+DEFAULTS = {"sgd": 0.01, "momentum": 0.01}
+"""Keras's default rates; the others have 0.001."""
+
+Rows = list[dict[str, Any]]
+
+
+def lines(path: Path) -> Rows:
+    """The rows of a stored file."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def told() -> str:
+    """The README, in one line."""
+    return " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+
+
+@pytest.fixture(scope="module")
+def article() -> Rows:
+    """The trials of the study that it shows."""
+    return lines(EPYC / "article" / "runs.jsonl")
+
+
+def cells(told: str, first: str) -> list[str]:
+    """The row of a table that begins so, without its first cell."""
+    found = re.search(rf"\| {re.escape(first)}[^|]* \| ([^\n]*?) \|(?= \||\s*\*| [^|]*$)", told)
+    assert found is not None, first
+    return [cell.strip() for cell in found[1].split("|")]
+
+
+def of(rows: Rows, name: str) -> Rows:
+    """An optimizer's."""
+    return [row for row in rows if row["optimizer"] == name]
+
+
+def reached(rows: Rows) -> Rows:
+    """Those that arrived."""
+    return [row for row in rows if row["outcome"] == "reached"]
+
+
+def at_default(rows: Rows, name: str) -> dict[str, Any]:
+    """The trial at the rate of the grid that is Keras's default."""
+    default = DEFAULTS.get(name, 0.001)
+    return min(of(rows, name), key=lambda row: abs(row["learning_rate"] - default))
+
+
+def seconds_at_default(rows: Rows, name: str) -> str:
+    """As the README says it."""
+    row = at_default(rows, name)
+    return f"{row['seconds']:.1f}" if row["outcome"] == "reached" else "over 120"
+
+
+def by_hand(rows: Rows) -> Iterator[tuple[str, list[str]]]:
+    """The table of best rates."""
+    for name in OPTIMIZERS:
+        arrived = reached(of(rows, name))
+        best = min(arrived, key=lambda row: row["seconds"])
+        yield (
+            NAMES[name],
+            [
+                str(len(arrived)),
+                f"{best['learning_rate']:.2g}",
+                f"{best['seconds']:.1f}",
+                f"{DEFAULTS.get(name, 0.001):g}",
+                seconds_at_default(rows, name),
+            ],
+        )
+
+
+def test_the_study_that_is_shown_is_described(told: str, article: Rows) -> None:
+    """Its trials, seeds, rates, target, cap, batch and network."""
+    assert f"The study `article`: {len(article)} trials, n = 1 seed, two cores" in told
+    assert {(row["seed"], row["target"], row["cap_seconds"], row["jobs"]) for row in article} == {
+        (0, 0.97, 120.0, 2)
+    }
+    assert {(row["network"], row["dataset"], row["batch"]) for row in article} == {
+        ("compact", "mnist", 100)
+    }
+    assert {len({row["learning_rate"] for row in of(article, name)}) for name in OPTIMIZERS} == {48}
+    assert "the compact network on MNIST, batch 100" in told
+
+
+def test_the_table_of_best_rates(told: str, article: Rows) -> None:
+    """All columns of all six rows, and the two sentences above it."""
+    table = dict(by_hand(article))
+    for name, row in table.items():
+        assert cells(told, name) == row
+    best = [float(row[2]) for row in table.values()]
+    assert (
+        f"every optimizer reached 97 % within {min(best):.1f} to {max(best):.1f} s. At the rate"
+    ) in told
+    assert [row[4] for row in table.values()].count("over 120") == 2
+    assert "two of six did not reach it in 120 s" in told
+
+
+@pytest.mark.slow
+def test_the_default_rates_are_keras_own() -> None:
+    """Momentum is Keras's SGD."""
+    import keras
+
+    made = keras.optimizers
+    kinds = (made.SGD, made.SGD, made.Adam, made.Adagrad, made.Adadelta, made.RMSprop)
+    own = dict(zip(OPTIMIZERS, (float(kind().learning_rate) for kind in kinds), strict=True))
+    assert own == pytest.approx({name: DEFAULTS.get(name, 0.001) for name in OPTIMIZERS})
+
+
+def took(folder: Path) -> float:
+    """Seconds of the processes that ran a study."""
+    return sum(sum(row["seconds"].values()) for row in lines(folder / "spent.jsonl"))
+
+
+def one_by_one(rows: Rows, ended_early: bool) -> float:
+    """Seconds of each trial to its arrival, of the others to their budget, or to their end."""
+    total = 0.0
+    for row in rows:
+        steps = row["max_steps"] * row["step_seconds"] if row["max_steps"] else float("inf")
+        whole = min(row["cap_seconds"] or float("inf"), steps)
+        early = row["outcome"] == "reached" or (ended_early and row["outcome"] != "capped")
+        total += row["seconds"] if early else whole
+    return total
+
+
+def test_what_the_study_took_and_what_one_by_one_would_take(told: str, article: Rows) -> None:
+    """Failing trials end early there, too."""
+    seconds = took(EPYC / "article")
+    ratio = one_by_one(article, ended_early=True) / seconds
+    assert f"study took {seconds / 60:.0f} minutes. One by one" in told
+    assert f"it would cost {ratio:.1f} times as much" in told
+
+
+def test_what_the_h100_took(told: str) -> None:
+    """The studies' times, and the steps of the benchmark and of the calibration."""
+    numbers = {name: lines(H100 / name / "runs.jsonl") for name in ("article", "tutorial")}
+    minutes = {name: took(H100 / name) / 60 for name in numbers}
+    alone = {name: one_by_one(rows, ended_early=False) / 60 for name, rows in numbers.items()}
+    made = json.loads((H100 / "benchmark" / "benchmark.json").read_text())["compact"]
+    calibrated = json.loads((H100 / "tutorial" / "calibration.json").read_text())
+    (step,) = [row["seconds"] * 1000 for row in calibrated if row["lanes"] == 96]
+    assert cells(told, "compact network, 12 s a trial") == [
+        f"{minutes['article']:.1f} min",
+        f"{alone['article']:.0f} min",
+        f"{made['milliseconds_per_lane_step']:.4f} ms",
+        f"{made['milliseconds']['PyTorch eager']:.1f} ms",
+    ]
+    assert cells(told, "the article's own network, 2,400 steps a trial") == [
+        f"{minutes['tutorial']:.1f} min",
+        f"{alone['tutorial']:.1f} min",
+        f"{step:.2f} ms",
+        "not measured",
+    ]
+    assert f"On one NVIDIA H100 the same grid took {minutes['article']:.1f} minutes" in told
+    assert max(minutes.values()) < 4
+    assert "both grids in less than four minutes each" in told
+    assert {row["cap_seconds"] for row in numbers["article"]} == {12.0}
+    assert {row["max_steps"] for row in numbers["tutorial"]} == {2400}
+    assert {len(rows) for rows in numbers.values()} == {288}
+    assert "H100, 288 trials" in told
+
+
+def test_its_steps_are_those_of_the_epyc(told: str, article: Rows) -> None:
+    """The median ratio of the cells that arrived on both, within a hundredth."""
+    assert "the steps are those of the EPYC" in told
+    here, there = (
+        {(row["optimizer"], row["learning_rate"]): row["steps"] for row in reached(rows)}
+        for rows in (article, lines(H100 / "article" / "runs.jsonl"))
+    )
+    ratios = sorted(there[cell] / here[cell] for cell in here.keys() & there.keys())
+    assert len(ratios) == 83
+    assert ratios[41] == pytest.approx(1, abs=0.01)
