@@ -15,7 +15,8 @@ from support.paths import ROOT
 EPYC = ROOT / "results" / "amd-epyc-2-cores"
 H100 = ROOT / "results" / "nvidia-h100-80gb-hbm3-x1"
 OPTIMIZERS = ("sgd", "momentum", "adam", "adagrad", "adadelta", "rmsprop")
-NAMES = dict(zip(OPTIMIZERS, "SGD Momentum Adam Adagrad Adadelta RMSProp".split(), strict=True))
+TITLES = ("SGD", "Momentum", "Adam", "Adagrad", "Adadelta", "RMSProp")
+NAMES = dict(zip(OPTIMIZERS, TITLES, strict=True))
 DEFAULTS = {"sgd": 0.01, "momentum": 0.01}
 """Keras's default rates; the others have 0.001."""
 
