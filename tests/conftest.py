@@ -91,7 +91,7 @@ class NoFramework:
 def pytest_configure(config: pytest.Config) -> None:
     """No framework is loaded where the tests that need one are left out."""
     if config.option.markexpr == FAST:
-        sys.meta_path.insert(0, NoFramework)  # type: ignore[arg-type]
+        sys.meta_path.insert(0, NoFramework)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

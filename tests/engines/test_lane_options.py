@@ -53,7 +53,7 @@ def lanes(framework: ModuleType, array: Any) -> Lanes:
 @pytest.mark.parametrize(("network", "engine"), [("compact", "tensorflow"), ("mlp", "jax")])
 def test_a_lane_with_options_is_a_plain_keras_model(network: str, engine: str) -> None:
     """Each optimizer with its own, in one array."""
-    size = {"widths": (0.1,)} if network == "mlp" else {}
+    size: dict[str, Any] = {"widths": (0.1,)} if network == "mlp" else {}
     array = trials(list(PEERS), hyper=TEXT, network=network, **size)
     losses, _ = lanes(FRAMEWORKS[engine], array).advance(rates(array, 20))
     plain, _ = learner(trials(list(PEERS), hyper="keras", network=network, **size)).advance(
