@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 
 import pytest
 
-from study.engines.learner import LANE_SIZES
 from study.execution.planning.array_sizes import (
     array_seconds,
     lane_bytes,
     lane_seconds,
-    lanes_for,
-    most_lanes,
 )
-from study.execution.planning.estimates import OVERHEAD, budget_steps, busiest, expected_steps
-from study.execution.planning.plan import group, plan
+from study.execution.planning.estimates import OVERHEAD, budget_steps, expected_steps, guess
+from study.execution.planning.plan import Plan, group, plan
 from study.execution.planning.resources import Resources
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
@@ -40,35 +37,120 @@ def test_groups_share_all_but_optimizer_and_rate(tmp_path: Path) -> None:
         assert len({(trial.width, trial.seed) for trial in trials}) == 1
 
 
-def test_slow_steps_memory_and_workers_make_smaller_groups(tmp_path: Path) -> None:
-    """A check must come within the interval, the arrays of all processes within the memory, and no
-    process goes without a group.
+@pytest.mark.parametrize(
+    ("trials", "seeds", "jobs", "sizes"),
+    [
+        (20, 1, 1, [16, 4]),
+        (20, 1, 2, [10, 10]),
+        (20, 1, 3, [7, 7, 6]),
+        (20, 2, 2, [16, 16, 4, 4]),
+        (20, 2, 3, [10] * 4),
+        (20, 2, 4, [10] * 4),
+        (1, 1, 1, [1]),
+        (1, 2, 8, [1, 1]),
+    ],
+)
+def test_no_process_goes_without_a_group(
+    trials: int, seeds: int, jobs: int, sizes: list[int], tmp_path: Path
+) -> None:
+    """Each set of trials that can train together is shared among its processes; the longest arrays
+    come first, and neighbours stay together.
+    """
+    times = calibrated(calibration(tmp_path / "c.json"), ONE, 0.002)
+    rates = [1e-4 + i / 1e6 for i in range(trials)]
+    spec = SPEC.with_(optimizers=("sgd",), rates=tuple(rates), seeds=seeds)
+    pending = spec.trials()
+    groups = group(pending, times, Resources(jobs, 64e9))
+    assert [len(trials) for trials in groups] == sizes
+    assert sorted(trial.id for one in groups for trial in one) == sorted(t.id for t in pending)
+    for one in groups:
+        first = rates.index(one[0].learning_rate)
+        assert [trial.learning_rate for trial in one] == rates[first : first + len(one)]
+
+
+def test_little_memory_makes_small_groups(tmp_path: Path) -> None:
+    """As small as its arrays."""
+    times = calibrated(calibration(tmp_path / "c.json"), ONE, 0.002)
+    use = Resources(1, 1.2e9 + 8 * lane_bytes(ONE[0]))
+    groups = group(SPEC.trials()[:20], times, use)
+    assert sorted(len(trials) for trials in groups) == [4, 8, 8]
+
+
+@pytest.mark.parametrize(
+    ("trials", "patience", "sizes"),
+    [
+        (3, 750.0, [3]),
+        (3, 749.0, [2, 1]),
+        (4, 750.0, [2, 2]),
+        (5, 500.0, [2, 2, 1]),
+        (5, 1249.0, [3, 2]),
+        (4, 1.0, [1] * 4),
+    ],
+)
+def test_an_array_that_takes_longer_than_the_patience_is_halved(
+    trials: int, patience: float, sizes: list[int], tmp_path: Path
+) -> None:
+    """Until none does, or they are single trials. Here a lane takes 250 seconds in any array: 1000
+    steps of a quarter of a second.
+    """
+    times = calibrated(calibration(tmp_path / "c.json"), ONE, 0.25)
+    probed(times, {16: 0.25})
+    spec = SPEC.with_(optimizers=("sgd",), rates=f"1e-5:1e-4:{trials}", cap=None, max_steps=1000)
+    pending = [replace(trial, check_every=10) for trial in spec.trials()]
+    groups = group(pending, times, Resources(1, 64e9, patience))
+    assert [len(trials) for trials in groups] == sizes
+    assert sorted(trial.id for one in groups for trial in one) == sorted(t.id for t in pending)
+
+
+def test_an_arrays_first_trial_tells_its_lanes_and_its_seconds(tmp_path: Path) -> None:
+    """However long the others' steps are: 2000 seconds of two lanes, on which no other size has
+    an influence.
     """
     times = calibration(tmp_path / "c.json")
-    assert most_lanes(ONE[0], calibrated(times, ONE, 0.001), ONE_JOB) == max(LANE_SIZES)
-    assert most_lanes(ONE[0], calibrated(times, ONE, 0.05), ONE_JOB) == 8
-    assert most_lanes(ONE[0], calibrated(times, ONE, 100.0), ONE_JOB) == 1
-    calibrated(times, ONE, 0.002)
-    room = 1.2e9 + 10 * lane_bytes(ONE[0])
-    assert most_lanes(ONE[0], times, Resources(1, room)) == 8
-    assert most_lanes(ONE[0], times, Resources(2, 2 * room + 1.2e9)) == 8
-    assert lanes_for(ONE[0], times, Resources(1, room)) == 8
-    assert most_lanes(ONE[0], times, Resources(1, 1.0)) == 1
-    assert [len(trials) for trials in group(SPEC.trials()[:20], times, TWO_JOBS)] == [10, 10]
+    for optimizer, seconds in (("sgd", 1.0), ("adam", 2.0)):
+        calibrated(times, [replace(ONE[0], optimizer=optimizer)], seconds)
+    probed(times, {4: 1.0})
+    spec = SPEC.with_(optimizers=("sgd", "adam"), rates=(1e-5,), cap=None, max_steps=1000)
+    pending = [replace(trial, check_every=10) for trial in spec.trials()]
+    assert [len(trials) for trials in group(pending, times, Resources(1, 64e9, 2000.0))] == [2]
+    assert plan(pending, (), times, ONE_JOB).most_seconds == OVERHEAD["start"] + 2000
+
+
+def test_a_plan_of_nothing_takes_no_time(tmp_path: Path) -> None:
+    """Nothing is to be measured either."""
+    times = calibration(tmp_path / "c.json")
+    for use in (ONE_JOB, TWO_JOBS):
+        assert group([], times, use) == []
+        assert plan([], (), times, use) == Plan((), (), (), {}, 0.0, 0.0)
+    with pytest.raises(FrozenInstanceError):
+        plan([], (), times, ONE_JOB).seconds = 1.0  # type: ignore[misc]
+
+
+def test_a_run_takes_time_beside_training(tmp_path: Path) -> None:
+    """35 seconds to start, 2 for each step time to measure, and 10 for each network's arrays; in
+    mode alone nothing is measured.
+    """
+    times = calibration(tmp_path / "c.json")
+    spec = SPEC.with_(optimizers=("sgd", "adam"), rates="1e-5:1e-4:8", cap=None, max_steps=1000)
+    (compact, mlp), trials = (spec, spec.with_(network="mlp")), spec.trials()
+    todo = plan([*compact.trials(), *mlp.trials()], (), times, ONE_JOB)
+    assert len(todo.uncalibrated) == 4
+    assert todo.unprobed == {one.trials()[0]: [4, 16] for one in (compact, mlp)}
+    training = [16 * 1000 * guess(one.trials()[0], lanes=16) for one in (compact, mlp)]
+    assert todo.most_seconds == pytest.approx(35 + 4 * 2 + 2 * 10 + sum(training))
+    assert plan(trials[:1], (), times, ONE_JOB).uncalibrated == (trials[0],)
+    alone = spec.with_(mode="alone").trials()
+    for some in (alone, alone[:1]):
+        todo = plan(some, (), times, ONE_JOB)
+        assert (todo.uncalibrated, todo.unprobed) == ((), {})
+        steps = 1000 * guess(some[0], lanes=1)
+        assert todo.most_seconds == pytest.approx(35 + len(some) * steps)
 
 
 def test_a_plan_expects_arrivals_and_early_ends(tmp_path: Path) -> None:
-    """Steps fall as 1 / rate to an optimizer's highest rate; beyond it trials are found stuck;
-    nothing takes more than its budget.
-    """
+    """A trial's budget bounds it, and the last lane of an array trains alone."""
     times = calibrated(calibration(tmp_path / "c.json"), ONE, 0.002)
     sgd = ONE[0]
-    expected = [
-        expected_steps(replace(sgd, learning_rate=rate), times) for rate in (1e-5, 0.05, 0.4, 10.0)
-    ]
-    assert expected == [4000, 2200, 1300, 600]
-    assert expected_steps(replace(sgd, learning_rate=10.0, cap=1.0), times) == 500
-    assert busiest([3, 3, 2, 1], 2) == 5
     probed(times, {16: 0.0005}, jobs=2)
     array = array_seconds(sgd, [600] * 15 + [4000], times, TWO_JOBS)
     assert array == pytest.approx(
