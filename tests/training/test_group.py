@@ -22,7 +22,7 @@ from study.training import group
 from study.training.group import Context, train
 from study.training.stopwatch import Stopwatch
 from support.parabola import MACHINE, ParabolaEngine
-from support.told import Told
+from support.training.told import Told
 
 SITE = Site(MACHINE, {"tensorflow": "2"})
 CONTEXT = Context("s", SITE, 3, device="cpu")

@@ -14,7 +14,7 @@ from study.spec.schedules.parse import parse
 from study.storage.records import Finish, Outcome
 from study.training.loop import Goal, Progress, proved_stuck, train_lanes
 from study.training.stopwatch import Stopwatch
-from support.told import Told
+from support.training.told import Told
 
 FLAT = [0.8]
 """Far above chance, and hopeless from the tenth check on."""

@@ -9,7 +9,7 @@ from typing import Any
 from study.storage.store import Store
 from study.training.spending import SPENT_EVERY, Spending
 from study.training.stopwatch import Stopwatch
-from support.told import Hand
+from support.training.told import Hand
 
 
 def lines(store: Store) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from study.storage.step_times import key_of
 from study.training.timing import PROBE_ROUNDS, ROUNDS, measure, probe, step_times, time_round
 from support.execution.step_times import ONE, calibration
 from support.parabola import Parabola, ParabolaEngine
-from support.told import Hand
+from support.training.told import Hand
 
 
 class SlowClock:

@@ -10,7 +10,7 @@ import pytest
 
 from study.training import watchdog
 from study.training.watchdog import supervised
-from support.told import Hand
+from support.training.told import Hand
 
 
 class Ended(BaseException):
