@@ -94,14 +94,11 @@ def test_a_round_takes_a_quarter_of_a_second(seconds: float, steps: int) -> None
 
 
 def test_a_trial_that_is_timed_does_not_diverge() -> None:
-    """Its steps are so small that a steep model still is near its start, on which time may depend;
-    a rate above 0.1 would throw it out.
-    """
+    """Its steps are so small that a steep model still falls: a rate above 0.1 would throw it out."""
     engine = Timed(1e-3)
     step_times(ONE[:1], engine, engine.clock)
     (learner,) = engine.learners
     assert 0 < learner.w.item() < 1
-    assert learner.w.item() == pytest.approx(1, abs=0.7)
 
 
 def test_a_probe_times_each_size_in_turn() -> None:
