@@ -94,7 +94,7 @@ def test_a_round_takes_a_quarter_of_a_second(seconds: float, steps: int) -> None
 
 
 def test_a_trial_that_is_timed_does_not_diverge() -> None:
-    """Its steps are so small that a steep model still falls: a rate above 0.1 would throw it out."""
+    """Its steps are so small that a steep model still falls: a rate above 0.1 would not do."""
     engine = Timed(1e-3)
     step_times(ONE[:1], engine, engine.clock)
     (learner,) = engine.learners
