@@ -18,16 +18,17 @@ from study.storage.records import Outcome
 from study.storage.store import Store
 from study.training.verification import Verification, choose, summary, verify
 from support.driving import SPEC, engine
-from support.made import made_runs
+from support.made import made_runs, stored
 from support.parabola import ParabolaEngine
 from support.records import RUN
 
 
 def test_trials_alone_take_the_stored_steps_and_end_the_same(folder: Path) -> None:
     """On parabolas nothing depends on the array, so steps and outcomes agree always."""
-    driver.run(Request(SPEC, folder, factory=engine), progress=False)
-    checks, facts = calibrate.verify(folder, 30, 0, factory=engine)
-    assert facts["trials"] == len(checks) == 30
+    spec = SPEC.with_(widths=(1,), seeds=1)
+    driver.run(Request(spec, folder, factory=engine, workers=1), progress=False)
+    checks, facts = calibrate.verify(folder, 20, 0, factory=engine)
+    assert facts["trials"] == len(checks) == 20
     assert facts["outcome_agreement"] == facts["same_steps"] == 1
     assert {check.outcome for check in checks} == {"reached", "capped", "diverged", "stuck"}
     assert Store(folder).spent_path.read_text().count("\n") == 1
@@ -137,9 +138,7 @@ def test_a_cap_in_seconds_is_the_stored_cap_in_steps() -> None:
 
 def test_there_must_be_something_to_verify(folder: Path) -> None:
     """Trials of mode alone are the clock's already."""
-    driver.run(
-        Request(SPEC.with_(mode="alone", seeds=1, widths=(1,)), folder, factory=engine),
-        progress=False,
-    )
+    spec = SPEC.with_(mode="alone", cap=20.0)
+    stored(folder, spec, lambda trial: 5.0, seconds_source="measured")
     with pytest.raises(StudyError, match="no trial of mode array"):
         calibrate.verify(folder, 3, 0, factory=engine)
