@@ -95,9 +95,10 @@ def test_the_smallest_budgets(every: int, most: int, steps: int) -> None:
 
 def test_checks_are_fifty_steps_apart_and_nothing_is_pruned_unless_told() -> None:
     """What is not named."""
-    learner = Told([FLAT])
-    (end,) = raced(learner)
+    (end,) = raced(Told([FLAT]))
     assert (end.outcome, end.steps, len(end.accuracies)) == (Outcome.CAPPED, 1000, 20)
+    with pytest.raises(TypeError, match="positional"):
+        train_lanes(Told([FLAT]), [0.1], 0.97)  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize("bad", [math.inf, -math.inf, math.nan])
