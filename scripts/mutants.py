@@ -8,7 +8,8 @@
 A part is a package of study/, or a path below one. Cosmic Ray finds what can be changed there: a
 comparison, an operator, a number, a condition, a loop. Places are drawn at random, by the seed, and
 at each place one of its changes. The change is made in a copy. Those tests of the package that run
-the changed line are run on it, until the first that fails.
+the changed line are run on it, until the first that fails; if tests/ has a folder for the part, its
+tests alone.
 
 The state is in .mutants/. Interrupt it and start it again, and it goes on. What no test noticed is
 tried again each time. What was noticed is kept until the part's code changes. A change that cannot
@@ -202,7 +203,8 @@ def run(part: str, sample: int, seed: int, workers: int) -> None:
     files = modules(part)
     if not files:
         raise SystemExit(f"no package or module of study is called '{part}'")
-    tests = f"tests/{part.partition('/')[0]}"
+    own = f"tests/{part}"
+    tests = own if (ROOT / own).is_dir() else f"tests/{part.partition('/')[0]}"
     source = b"".join((ROOT / path).read_bytes() for path in files)
     name = f"{part.replace('/', '-')}-{hashlib.sha256(source).hexdigest()[:8]}-{sample}-{seed}"
     os.chdir(copied(0))

@@ -47,16 +47,16 @@ def hopeless(accuracies: Sequence[float], last: float, target: float) -> bool:
 
     Args:
         accuracies: at checks 1, 2, ... so far, in [0, 1].
-        last: the number of the budget's last check.
+        last: the number of the budget's last check; nothing is hopeless where it is infinite.
         target: accuracy to reach.
     """
     now = len(accuracies)
-    if now < 10 or now < EARLIEST * last or last == math.inf:
+    if now < 10 or now < EARLIEST * last:
         return False
     width = max(3, round(WINDOW * now))
     recent, before = (
         np.array(accuracies[-width:]),
-        np.array(accuracies[now // 2 - width : now // 2] or accuracies[:width]),
+        np.array(accuracies[now // 2 - width : now // 2]),
     )
     if recent.max() < target / 2:
         return TAKE_OFF * now > last

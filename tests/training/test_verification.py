@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 
 import pytest
@@ -11,10 +13,12 @@ import pytest
 from study.errors import StudyError
 from study.execution import calibrate, driver
 from study.execution.request import Request
+from study.spec.study import StudySpec
 from study.storage.records import Outcome
 from study.storage.store import Store
 from study.training.verification import Verification, choose, summary, verify
 from support.driving import SPEC, engine
+from support.made import made_runs, stored
 from support.parabola import ParabolaEngine
 from support.records import RUN
 
@@ -22,9 +26,10 @@ from support.records import RUN
 @pytest.mark.slow
 def test_trials_alone_take_the_stored_steps_and_end_the_same(folder: Path) -> None:
     """On parabolas nothing depends on the array, so steps and outcomes agree always."""
-    driver.run(Request(SPEC, folder, factory=engine), progress=False)
-    checks, facts = calibrate.verify(folder, 30, 0, factory=engine)
-    assert facts["trials"] == len(checks) == 30
+    spec = SPEC.with_(widths=(1,), seeds=1)
+    driver.run(Request(spec, folder, factory=engine, workers=1), progress=False)
+    checks, facts = calibrate.verify(folder, 20, 0, factory=engine)
+    assert facts["trials"] == len(checks) == 20
     assert facts["outcome_agreement"] == facts["same_steps"] == 1
     assert {check.outcome for check in checks} == {"reached", "capped", "diverged", "stuck"}
     assert Store(folder).spent_path.read_text().count("\n") == 1
@@ -39,28 +44,87 @@ def test_the_error_is_that_of_the_step_time() -> None:
     facts = summary(
         [
             check,
-            replace(check, seconds=4.0, steps=2000),
-            replace(check, outcome="capped", seconds=4.0),
+            replace(check, seconds=4.0),
+            replace(check, outcome="capped", seconds=2.0, steps=1000),
         ]
     )
     assert facts["median_step_time_error"] == 0
     assert facts["worst_step_time_error"] == pytest.approx(0.2)
     assert facts["outcome_agreement"] == pytest.approx(2 / 3)
-    assert facts["same_steps"] == 0
+    assert facts["same_steps"] == pytest.approx(1 / 3)
+    unknown = replace(check, run=replace(RUN, step_seconds=None))
+    assert unknown.step_time_error == 1
+    with pytest.raises(FrozenInstanceError):
+        check.steps = 1  # type: ignore[misc]
 
 
-def test_the_choice_is_spread_seeded_and_without_repeats(folder: Path) -> None:
+def test_the_choice_is_spread_seeded_and_without_repeats() -> None:
     """Every optimizer and every kind of end comes before one comes twice."""
-    driver.run(Request(SPEC, folder, factory=engine), progress=False)
-    runs = Store(folder).runs()
+    spec = StudySpec(optimizers=("sgd", "adam", "rmsprop"), rates="1e-4:1e3:8", seeds=3)
+    words = dict(zip(spec.rates, ("stuck", "capped"), strict=False))
+    runs = made_runs(spec, lambda trial: words.get(trial.learning_rate, 5.0))
     kinds = {(run.trial.optimizer, run.outcome) for run in runs}
-    chosen = choose(runs, len(kinds), 1)
-    assert {(run.trial.optimizer, run.outcome) for run in chosen} == kinds
-    assert choose(reversed(runs), len(kinds), 1) == chosen
-    assert choose(runs, len(kinds), 2) != chosen
-    assert max(Counter(run.id for run in choose(runs, 10**6, 0)).values()) == 1
-    assert len(choose(runs, 10**6, 0)) == len(runs)
+    assert len(kinds) == 9
+    for seed in range(5):
+        chosen = choose(runs, 9, seed)
+        assert {(run.trial.optimizer, run.outcome) for run in chosen} == kinds
+        assert choose(reversed(runs), 9, seed) == chosen
+        assert choose(runs, 9, seed + 1) != chosen
+    everything = choose(runs, 10**6, 0)
+    assert sorted(run.id for run in everything) == sorted(run.id for run in runs)
+    assert max(Counter((run.trial.optimizer, run.outcome) for run in everything[:27]).values()) == 3
     assert choose([replace(run, steps=0, outcome=Outcome.FAILED) for run in runs], 5, 0) == []
+
+
+@pytest.mark.parametrize(
+    ("every", "most", "cap", "steps", "chosen"),
+    [
+        (1, 1, None, 1, True),
+        (50, None, 0.1, 50, True),
+        (50, None, 0.09, 50, False),
+        (50, 49, None, 49, False),
+        (50, 50, None, 0, False),
+        (50, 50, None, 50, True),
+    ],
+)
+def test_only_what_has_steps_and_a_check_is_chosen(
+    every: int, most: int | None, cap: float | None, steps: int, chosen: bool
+) -> None:
+    """At 2 ms a step: 0.1 seconds hold a check of 50 steps, 0.09 do not."""
+    trial = replace(RUN.trial, check_every=every, max_steps=most, cap=cap)
+    run = replace(RUN, trial=trial, steps=steps)
+    assert choose([run], 5, 0) == [run] * chosen
+    assert choose([], 5, 0) == []
+
+
+@pytest.mark.parametrize("prune", ["none", "hopeless"])
+def test_trials_are_verified_as_they_were_trained_and_told_one_by_one(
+    prune: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each alone on the device, for the steps of its budget, and pruned where it was."""
+    held: list[bool] = []
+
+    @contextmanager
+    def exclusive() -> Iterator[None]:
+        held.append(True)
+        yield
+        held.append(False)
+
+    monkeypatch.setattr("study.machine.device.exclusive", exclusive)
+    slow = replace(
+        RUN.trial, optimizer="sgd", learning_rate=1e-7, cap=None, max_steps=10_049, prune=prune
+    )
+    fast = replace(slow, learning_rate=1.0, seed=1)
+    runs = [replace(RUN, trial=trial) for trial in (slow, fast)]
+    seen: list[Verification] = []
+    checks = verify(runs, ParabolaEngine(), seen.append)
+    assert seen == checks
+    assert [check.run for check in checks] == runs
+    assert [(check.outcome, check.steps) for check in checks] == [
+        ("pruned", 1300) if prune == "hopeless" else ("capped", 10_000),
+        ("reached", 100),
+    ]
+    assert held == [True, False]
 
 
 def test_a_cap_in_seconds_is_the_stored_cap_in_steps() -> None:
@@ -75,9 +139,7 @@ def test_a_cap_in_seconds_is_the_stored_cap_in_steps() -> None:
 
 def test_there_must_be_something_to_verify(folder: Path) -> None:
     """Trials of mode alone are the clock's already."""
-    driver.run(
-        Request(SPEC.with_(mode="alone", seeds=1, widths=(1,)), folder, factory=engine),
-        progress=False,
-    )
+    spec = SPEC.with_(mode="alone", cap=20.0)
+    stored(folder, spec, lambda trial: 5.0, seconds_source="measured")
     with pytest.raises(StudyError, match="no trial of mode array"):
         calibrate.verify(folder, 3, 0, factory=engine)

@@ -122,7 +122,7 @@ def unprobed(
 
 def probes(trial: Trial, together: int, times: Calibration, use: Resources) -> list[int]:
     """The array sizes worth measuring where so many trials can train together."""
-    most = min(most_lanes(trial, times, use), max(use.sizes[0], together))
+    most = min(most_lanes(trial, times, use), together)
     return [size for size in use.probes if size <= most]
 
 

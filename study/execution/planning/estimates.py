@@ -65,7 +65,11 @@ def step_seconds(trial: Trial, times: Calibration) -> float:
         return known
     work = network_of(trial).multiply_adds
     others = [replace(trial, width=width) for width in times.widths_alone(trial)]
-    points = [(network_of(other).multiply_adds, times.seconds(other) or 0.0) for other in others]
+    points = [
+        (network_of(other).multiply_adds, seconds)
+        for other in others
+        if (seconds := times.seconds(other))
+    ]
     if not points:
         return guess(trial, lanes=1)
     (a, at_a), *rest = sorted(points, key=lambda point: abs(math.log(point[0] / work)))
