@@ -17,6 +17,8 @@ from study.storage.store import Store
 from support.driving import SPEC, Results, engine, results
 from support.parabola import MACHINE, ParabolaEngine, calibrated
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("shard", [(0, 8), (9, 8), (3, 0), (-1, 2)])
 def test_a_share_that_is_none_is_refused(shard: tuple[int, int]) -> None:

@@ -29,6 +29,8 @@ from support.execution.kinds import GPU, HERE, PLAIN, THERE
 from support.execution.step_times import SPEC as GRID
 from support.execution.step_times import probed
 
+pytestmark = pytest.mark.slow
+
 
 def sides(path: Path, *given: tuple[Site, Resources, float]) -> list[tuple[Crew, Calibration]]:
     """Kinds with made-up seconds of a lane's step in arrays of 16."""

@@ -16,8 +16,6 @@ from support.driving import SPEC
 from support.execution.step_times import ONE_JOB
 from support.parabola import MACHINE
 
-pytestmark = pytest.mark.slow
-
 specs = st.builds(
     StudySpec,
     optimizers=st.lists(st.sampled_from(OPTIMIZERS), min_size=1, unique=True),
