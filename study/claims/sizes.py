@@ -211,7 +211,10 @@ def variance_above(id: str, studies: Known) -> Verdict:
                 (float(np.median(y)), float(np.std(y[fine] - np.polyval(line, x[fine] / n.max()))))
             )
         (time, scatter), (time_above, scatter_above) = sides
-        return ratio(time_above, time), ratio(scatter_above, max(scatter, 1e-12))
+        return (
+            float(ratio(time_above, time)),
+            float(ratio(scatter_above, max(scatter, 1e-12))),
+        )
 
     slower, wider = compared(np.arange(len(n)))
     drawn = [compared(widths) for widths in intervals.draws(len(n), 400) if len(set(widths)) > 2]

@@ -22,6 +22,7 @@ from support.published import (
     grid,
     hole,
     judged,
+    world,
 )
 
 
@@ -54,13 +55,14 @@ def test_every_claim_of_the_published_study_is_judged() -> None:
 @pytest.mark.parametrize("id_", list(CLAIMS)[:13])
 def test_a_study_like_the_published_one_bears_each_claim_out(id_: str) -> None:
     """The made-up truth is that of the claims."""
-    assert judged(LIKE_PUBLISHED)[id_].verdict == HOLDS, judged(LIKE_PUBLISHED)[id_]
+    found = judged(LIKE_PUBLISHED, [id_])[id_]
+    assert found.verdict == HOLDS, found
 
 
 @pytest.mark.parametrize("id_", list(CLAIMS)[:13])
 def test_a_study_in_which_a_claim_is_false_refutes_it(id_: str) -> None:
     """One made-up truth against each."""
-    found = judged(FALSE[id_]())[id_]
+    found = judged(world(id_), [id_])[id_]
     assert found.verdict == FAILS, found
 
 
@@ -147,18 +149,19 @@ def test_verdicts_become_a_table_and_plain_json() -> None:
     }
 
 
-@pytest.mark.parametrize("truth", [HOLDS, FAILS, UNDECIDED])
+@pytest.mark.parametrize("true", [HOLDS, FAILS, UNDECIDED])
 @pytest.mark.parametrize("id_", OF_METHODS)
-def test_claims_about_methods_are_judged_both_ways(id_: str, truth: str) -> None:
+def test_claims_about_methods_are_judged_both_ways(id_: str, true: str) -> None:
     """And shuffled rows change nothing; one seed, or none, decides nothing."""
-    world = OF_METHODS[id_][truth]()
-    assert judged([world])[id_].verdict == truth, judged([world])[id_]
-    shuffled = Rows(world.kind, world.table.sample(frac=1, random_state=2))
-    assert judged([shuffled])[id_].verdict == truth
-    assert (
-        judged([Rows(world.kind, world.table[world.table["seed"] == 0])])[id_].verdict == UNDECIDED
-    )
-    assert judged([Rows(world.kind, world.table.iloc[:0])])[id_].verdict == UNDECIDED
+    rows = OF_METHODS[id_][true]()
+    for part, expected in (
+        (rows.table, true),
+        (rows.table.sample(frac=1, random_state=2), true),
+        (rows.table[rows.table["seed"] == 0], UNDECIDED),
+        (rows.table.iloc[:0], UNDECIDED),
+    ):
+        found = judged([Rows(rows.kind, part)], [id_])[id_]
+        assert found.verdict == expected, found
 
 
 def test_the_rows_with_most_seeds_judge() -> None:
