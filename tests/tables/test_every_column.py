@@ -4,7 +4,8 @@ those that are imported, and one that is half finished.
 
 from __future__ import annotations
 
-from functools import cache
+import math
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from study import tables
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
+from study.tables import compare
 from support import by_hand, published
 from support.made import made, stored
 
@@ -103,3 +105,78 @@ def test_what_is_written_is_what_the_tables_say(folder: Path) -> None:
     for name, measure in tables.SIZE_TABLES.items():
         rows = by_hand.records(tables.sizes(runs, t=measure))
         by_hand.same(pd.read_csv(paths[name]), rows, rel=6e-6)
+
+
+def three() -> list[compare.Side]:
+    """Studies of 3 optimizers, 4 rates and 3 seeds, of which two overlap the first in part."""
+
+    def one(trial: Trial, salt: int) -> float | str:
+        random = np.random.default_rng([int(trial.id[:8], 16), salt])
+        return "capped" if random.random() < 0.3 else float(random.uniform(2, 9))
+
+    rates = ((0.001, 0.01, 0.1, 1.0), (0.01, 0.1, 1.0, 3.0), (0.001, 0.1, 7.0))
+    specs = [SPEC.with_(rates=each, widths=(1.0,), seeds=3) for each in rates]
+    frames = [made(spec, partial(one, salt=number)) for number, spec in enumerate(specs)]
+    steps = [frame["steps"] * (1 + number) for number, frame in enumerate(frames)]
+    return [
+        compare.Side(name, spec, frame.assign(steps=step))
+        for name, spec, frame, step in zip("abc", specs, frames, steps, strict=True)
+    ]
+
+
+def test_every_column_of_a_comparison_is_computed_another_way() -> None:
+    """Best rates, ratios cell by cell, and their summary by numpy, of three studies."""
+    sides = three()
+    table: Any = compare.best(sides)
+    for side in sides:
+        for row in by_hand.best(by_hand.records(side.runs)):
+            mine = table.loc[(row["width"], row["optimizer"]), side.name].to_dict()
+            assert list(mine) == ["best_rate", "seconds", "steps", "arrived", "rates"]
+            assert mine == pytest.approx({name: row[name] for name in mine}, nan_ok=True)
+    keys = ("width", "optimizer", "rate")
+    cells = [
+        {
+            tuple(cell[key] for key in keys): cell
+            for cell in by_hand.cells(by_hand.records(side.runs))
+        }
+        for side in sides
+    ]
+    rows = []
+    for side, there in zip(sides[1:], cells[1:], strict=True):
+        for key in (key for key in cells[0] if key in there):
+            one, other = cells[0][key], there[key]
+            both = one["seconds"] < math.inf and other["seconds"] < math.inf
+            arrived = (one["seconds"] < math.inf, other["seconds"] < math.inf)
+            seconds = other["seconds"] / one["seconds"] if both else math.nan
+            steps = other["steps"] / one["steps"] if both else math.nan
+            kinds = {(True, True): "both", (True, False): "first", (False, True): "second"}
+            rows.append(
+                {"study": side.name, **dict(zip(keys, key, strict=True)), "seconds": seconds,
+                 "steps": steps, "step_seconds": seconds / steps if both else math.nan,
+                 "arrived": kinds.get(arrived, "neither")}
+            )  # fmt: skip
+    ratios = compare.ratios(sides)
+    assert ratios.index.tolist() == list(range(len(rows)))
+    by_hand.same(ratios, rows)
+    assert {row["arrived"] for row in rows} == {"both", "first", "second", "neither"}
+    summary = []
+    for name in "bc":
+        mine = [row for row in rows if row["study"] == name]
+        both_ = [row for row in mine if row["arrived"] == "both"]
+        low, middle, high = np.percentile(np.log([row["seconds"] for row in both_]), [25, 50, 75])
+        counts = {
+            kind: sum(row["arrived"] == kind for row in mine)
+            for kind in ("both", "first", "second", "neither")
+        }
+        medians = {
+            of: float(np.median([row[of] for row in both_])) for of in ("step_seconds", "steps")
+        }
+        summary.append(
+            {"study": name, "cells": len(mine), **counts, "ratio": np.exp(middle),
+             "low": np.exp(low), "high": np.exp(high),
+             "spread": math.sqrt(np.exp(high) / np.exp(low)), **medians}
+        )  # fmt: skip
+    by_hand.same(compare.summary(ratios, ["b", "c"]), summary)
+    (none,) = compare.summary(ratios[ratios["arrived"] == "first"], ["b"]).to_dict("records")
+    assert (none["cells"], none["both"]) == (none["first"], 0)
+    assert np.isnan([none[name] for name in ("ratio", "low", "high", "spread", "steps")]).all()
