@@ -13,7 +13,7 @@ import pytest
 from study.claims.adam import DROP, NEAR_TARGET, drop
 from study.claims.frame import NO_GRID
 from study.claims.verdict import CLAIMS, FAILS, HOLDS, UNDECIDED, Verdict
-from support.boards import board, six
+from support.claims.boards import board, six
 
 inf = math.inf
 END = " (study board)"

@@ -9,7 +9,7 @@ import pytest
 
 from study.claims.bands import ends_as_claimed, holes
 from study.claims.frame import grid_of
-from support.boards import board
+from support.claims.boards import board
 
 
 def widest(state: tuple[int, ...]) -> int:

@@ -24,7 +24,7 @@ from study.claims.frame import (
     times_in_words,
 )
 from study.tables.intervals import Floats
-from support.boards import RATES, board, six
+from support.claims.boards import RATES, board, six
 
 inf = math.inf
 LINE = "?fp.xd444xx"

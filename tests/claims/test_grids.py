@@ -13,7 +13,7 @@ from study.claims import grids
 from study.claims.frame import NO_GRID
 from study.claims.verdict import CLAIMS, FAILS, HOLDS, UNDECIDED, Verdict
 from study.spec.trial import OPTIMIZERS
-from support.boards import RATES, board, six, wilson
+from support.claims.boards import RATES, board, six, wilson
 
 inf = math.inf
 END = " (study board)"

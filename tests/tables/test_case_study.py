@@ -30,7 +30,7 @@ from study.tables.case_study import (
     PUBLISHED,
     SCRATCH,
 )
-from support.by_hand import Row, same
+from support.tables.by_hand import Row, same
 
 WINDOWS = [f"three cycles, {name}" for name in ("triangular", "welch", "hann")]
 

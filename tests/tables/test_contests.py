@@ -16,9 +16,9 @@ from study.storage.records import Outcome
 from study.storage.store import Store
 from study.tables import contests
 from study.tables.contests import Pick
-from support.by_hand import Row, same
 from support.made import made_runs
 from support.records import RUN
+from support.tables.by_hand import Row, same
 
 SPEC = StudySpec(optimizers=("sgd", "adam"), rates=(0.01, 0.1), seeds=2, cap=20.0, prune="hopeless")
 TIMES: dict[tuple[str, float, int], float | str] = {

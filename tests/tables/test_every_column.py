@@ -17,8 +17,9 @@ from study import tables
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
 from study.tables import compare
-from support import by_hand, published
+from support import published
 from support.made import made, stored
+from support.tables import by_hand
 
 SPEC = StudySpec(
     optimizers=("sgd", "adam", "rmsprop"),

@@ -18,9 +18,9 @@ from study import tables
 from study.errors import StudyError
 from study.spec.trial import OPTIMIZERS, Trial
 from study.storage.records import Run
-from support.by_hand import same
 from support.known import made_up
 from support.records import RUN
+from support.tables.by_hand import same
 
 
 def varied() -> list[Run]:

@@ -12,9 +12,9 @@ from study import claims, figures, report, tables
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
 from study.storage.jsonl import append_line
-from support import by_hand
 from support.driving import run
 from support.made import stored
+from support.tables import by_hand
 
 SPEC = StudySpec(name="grid", optimizers=("sgd", "adam"), rates="1e-4:100:7", cap=60.0)
 

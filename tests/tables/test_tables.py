@@ -15,9 +15,9 @@ from study import tables
 from study.errors import StudyError
 from study.spec.study import StudySpec
 from study.storage.records import Checks, Outcome, Spent
-from support import by_hand
 from support.known import FRAME, SPEC, made_up, stored
 from support.records import RUN
+from support.tables import by_hand
 
 
 def test_best_is_the_rate_of_least_median_seconds_with_a_censored_time_as_infinite() -> None:

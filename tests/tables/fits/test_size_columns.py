@@ -19,8 +19,8 @@ from study.spec.trial import Trial
 from study.tables.fits import MEASURES, SIZES
 from study.tables.fits.table import points
 from study.tables.intervals import Floats
-from support.by_hand import Row, same
 from support.made import made
+from support.tables.by_hand import Row, same
 
 WIDTHS = tuple(1 + k / 2 for k in range(12))
 SPEC = StudySpec(

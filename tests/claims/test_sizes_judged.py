@@ -15,7 +15,7 @@ from study.claims.frame_sizes import NO_SIZES
 from study.claims.verdict import CLAIMS, FAILS, HOLDS, UNDECIDED, Verdict
 from study.spec.networks import network_of
 from study.spec.trial import Trial
-from support.boards import ENDS, study, wilson
+from support.claims.boards import ENDS, study, wilson
 
 inf = math.inf
 END = " (study sizes)"
@@ -105,7 +105,7 @@ FIVE = (1.0, 2.0, 3.0, 3.5, 4.0)
 
 
 def drawn(lines: Sequence[str], **how: Any) -> Evidence:
-    """A line a width, a letter a rate: see `support.boards`."""
+    """A line a width, a letter a rate: see `support.claims.boards`."""
     widths = how.pop("widths", FIVE)
     rates = how.pop("rates", [0.001 * (i + 1) for i in range(len(lines[0]))])
 
