@@ -28,12 +28,12 @@ def test_order_and_units_change_no_verdict(name: str) -> None:
     """Rows shuffled, seconds in milliseconds or hours."""
     studies = world(name)
     true = {id_: verdict.verdict for id_, verdict in truth(name).items()}
+    shuffled = [
+        replace(study, runs=study.runs.sample(frac=1, random_state=1).reset_index(drop=True))
+        for study in studies
+    ]
     for changed in (
-        [
-            replace(study, runs=study.runs.sample(frac=1, random_state=1).reset_index(drop=True))
-            for study in studies
-        ],
-        [scaled(study, 1e3) for study in studies],
+        [scaled(study, 1e3) for study in shuffled],
         [scaled(study, 1 / 3600) for study in studies],
     ):
         assert {id_: verdict.verdict for id_, verdict in judged(changed).items()} == true
