@@ -54,12 +54,11 @@ def linear_size(id: str, studies: Known) -> Verdict:
     shapes = []
     for j, rate in enumerate(sizes.rates):
         times = sizes.seconds[:, j]
-        row = by_rate.get(float(rate))
+        row = by_rate.get(float(rate), {})
         if (
             np.isnan(times).any()
             or np.isfinite(times).mean() < ENOUGH_ARRIVED
-            or row is None
-            or not isinstance(row["shape"], str)
+            or not isinstance(row.get("shape"), str)
         ):
             shapes.append(f"{rate:g} not known")
         elif row["shape"] != "line" or row["k_high"] <= 0:

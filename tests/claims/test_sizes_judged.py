@@ -92,13 +92,18 @@ def test_time_is_linear_where_a_line_grows_at_most_rates(
     assert (found.verdict, found.threshold) == (verdict, 0.5)
 
 
-def test_two_widths_that_ran_have_no_line() -> None:
-    """Of a study that asked for ten; three have one if they all did."""
+def test_two_networks_have_no_line() -> None:
+    """Whether others are missing, or near widths round to one of them."""
     for last in (2, 3):
         found = CLAIMS["linear-size"].judge(
             [study(lambda t, last=last: 4.0 if t.width <= last else "missing", (0.001,))]  # type: ignore[misc]
         )
         assert "0.001 not known" in found.reason
+    near = study(lambda trial: 4.0 + trial.width, (0.001,), (1.0, 1.001, 1.002, 1.003, 4.0))
+    assert near.runs["weights"].nunique() == 2
+    found = CLAIMS["linear-size"].judge([near])
+    assert found.reason == f"time against weights at each rate of adam: 0.001 not known{END}"
+    assert math.isnan(found.statistic)
 
 
 FIVE = (1.0, 2.0, 3.0, 3.5, 4.0)
