@@ -117,6 +117,9 @@ def test_costs_one_by_one_are_arrivals_and_whole_budgets() -> None:
     runs = FRAME.assign(seconds=FRAME["seconds"].where(~broken, 5.0))
     arrived = runs.loc[runs["outcome"] == Outcome.REACHED, "seconds"]
     costs = tables.costs(runs, [Spent({"train": 20.0, "other": 3.0}), Spent({"workers": 2.0})])
+    assert set(costs) == {
+        *("one_by_one_seconds", "one_by_one_stopping_seconds", "spent_seconds", "cost_ratio")
+    }
     assert costs["one_by_one_seconds"] == arrived.sum() + 10 * (len(runs) - len(arrived))
     assert costs["one_by_one_stopping_seconds"] == costs["one_by_one_seconds"] - 5 * broken.sum()
     assert costs["spent_seconds"] == 25

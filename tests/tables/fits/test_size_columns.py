@@ -168,6 +168,7 @@ def test_every_column_of_the_fits_is_computed_another_way(t: str, n: str) -> Non
 def test_the_made_up_study_has_lines_and_others() -> None:
     """So that each case of the columns occurs."""
     found = [row for row, _ in fits("seconds", "weights")]
+    assert set(tables.SIZE_TABLES.values()) == set(MEASURES)
     assert {str(row["shape"]) for row in found} > {"quadratic", "nan"}
     assert all(row["censored"] for row in found if row["rate"] == 0.001)
     assert any(row["lost"] for row in found if str(row["shape"]) != "nan")
