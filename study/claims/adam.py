@@ -47,8 +47,12 @@ def adam_fastest(id: str, studies: Known) -> Verdict:
         return no_evidence(id, 1.0, f"nothing arrived at any rate{judged_study(grid)}")
     value, low, high = ratio_over_seeds(
         grid,
-        lambda low, high: ratio(best_seconds(low)[adam], float(best_seconds(high)[rest].min())),
-        lambda low, high: ratio(best_seconds(high)[adam], float(best_seconds(low)[rest].min())),
+        lambda low, high: ratio(
+            best_seconds(low)[..., adam], best_seconds(high)[..., rest].min(axis=-1)
+        ),
+        lambda low, high: ratio(
+            best_seconds(high)[..., adam], best_seconds(low)[..., rest].min(axis=-1)
+        ),
     )
     best = best_seconds(np.median(grid.high, axis=-1))
     other = rest[int(np.argmin(best[rest]))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -177,7 +178,7 @@ def no_grid(grid: Grid | None) -> str:
 
 
 def ratio_over_seeds(
-    grid: Grid, low: Callable[[Floats, Floats], float], high: Callable[[Floats, Floats], float]
+    grid: Grid, low: Callable[[Floats, Floats], Floats], high: Callable[[Floats, Floats], Floats]
 ) -> tuple[float, float, float]:
     """A ratio of times with its interval, by resampling the seeds.
 
@@ -185,45 +186,40 @@ def ratio_over_seeds(
 
     Args:
         grid: the trials.
-        low: the least value of the ratio, from the medians (optimizers, rates) of the grid's `low`
-            and `high`.
+        low: the least value of the ratio, (...), from the medians (..., optimizers, rates) of the
+            grid's `low` and `high`.
         high: the largest value of the ratio, from the same.
 
     Returns:
         The ratio, and the ends of its interval.
     """
     middle = np.median(grid.low, axis=-1), np.median(grid.high, axis=-1)
-    least, most = low(*middle), high(*middle)
+    least, most = float(low(*middle)), float(high(*middle))
     value = most if math.isfinite(most) else least
     if grid.seeds >= intervals.FEWEST_SEEDS:
         chosen = intervals.draws(grid.seeds, 400)
-        drawn = intervals.medians(grid.low, chosen), intervals.medians(grid.high, chosen)
-        ends = [
-            (low(a, b), high(a, b))
-            for a, b in zip(*(np.moveaxis(part, -1, 0) for part in drawn), strict=True)
+        drawn = [
+            np.moveaxis(intervals.medians(part, chosen), -1, 0) for part in (grid.low, grid.high)
         ]
-        least = min(
-            least, float(intervals.percentile_interval(np.array([end[0] for end in ends]))[0])
-        )
-        most = max(
-            most, float(intervals.percentile_interval(np.array([end[1] for end in ends]))[1])
-        )
+        least = min(least, float(intervals.percentile_interval(low(*drawn))[0]))
+        most = max(most, float(intervals.percentile_interval(high(*drawn))[1]))
     if grid.seeds < intervals.ENOUGH_SEEDS:
         least, most = min(least, value / SCATTER), max(most, value * SCATTER)
     return value, least, most
 
 
-def ratio(a: float, b: float) -> float:
-    """a / b of times that may be zero or infinite.
+def ratio(a: Any, b: Any) -> Floats:
+    """a / b of times, numbers or arrays, that may be zero or infinite.
 
     Infinite if b is zero or only a is infinite; 0 if only b is infinite; 1 if both are.
 
-    >>> ratio(3.0, 2.0), ratio(3.0, math.inf), ratio(math.inf, 3.0), ratio(math.inf, math.inf)
-    (1.5, 0.0, inf, 1.0)
+    >>> ratio([3.0, 3.0, math.inf, math.inf], [2.0, math.inf, 3.0, math.inf]).tolist()
+    [1.5, 0.0, inf, 1.0]
     """
-    if math.isinf(a) and math.isinf(b):
-        return 1.0
-    return math.inf if b == 0 or math.isinf(a) else a / b
+    a, b = np.asarray(a, float), np.asarray(b, float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = np.where(b == 0, math.inf, a / b)
+    return np.where(np.isinf(a) & np.isinf(b), 1.0, found)
 
 
 def seeds_in_words(grid: Grid) -> str:
@@ -248,7 +244,7 @@ def judged_study(grid: Grid) -> str:
 
 
 def best_seconds(median: Floats) -> Floats:
-    """The least seconds of each optimizer over the rates."""
+    """The least seconds of each optimizer over the rates: the last axis."""
     return np.asarray(median.min(axis=-1), float)
 
 

@@ -179,9 +179,11 @@ def order_of_magnitude(id: str, studies: Known) -> Verdict:
     if not works.any():
         return no_evidence(id, MAGNITUDE, f"no cell that is known works{judged_study(grid)}")
 
-    def spread(low: Floats, high: Floats) -> float:
-        times = high[works & np.isfinite(high)]
-        return float(times.max() / times.min()) if len(times) else 1.0
+    def spread(low: Floats, high: Floats) -> Floats:
+        there = works & np.isfinite(high)
+        most = np.where(there, high, -math.inf).max(axis=(-2, -1))
+        least = np.where(there, high, math.inf).min(axis=(-2, -1))
+        return ratio(most, least)
 
     value, least, most = ratio_over_seeds(grid, spread, spread)
     reason = (
@@ -245,13 +247,17 @@ def all_but_rmsprop(id: str, studies: Known) -> Verdict:
         return no_evidence(id, REASONABLE, f"nothing arrived at any rate{judged_study(grid)}")
     value, low, high = ratio_over_seeds(
         grid,
-        lambda low, high: ratio(best_seconds(low)[rmsprop], best_seconds(high).min()),
-        lambda low, high: ratio(best_seconds(high)[rmsprop], best_seconds(low).min()),
+        lambda low, high: ratio(best_seconds(low)[..., rmsprop], best_seconds(high).min(axis=-1)),
+        lambda low, high: ratio(best_seconds(high)[..., rmsprop], best_seconds(low).min(axis=-1)),
     )
     slow, slow_low, slow_high = ratio_over_seeds(
         grid,
-        lambda low, high: ratio(float(best_seconds(low)[rest].max()), best_seconds(high).min()),
-        lambda low, high: ratio(float(best_seconds(high)[rest].max()), best_seconds(low).min()),
+        lambda low, high: ratio(
+            best_seconds(low)[..., rest].max(axis=-1), best_seconds(high).min(axis=-1)
+        ),
+        lambda low, high: ratio(
+            best_seconds(high)[..., rest].max(axis=-1), best_seconds(low).min(axis=-1)
+        ),
     )
     reason = (
         f"RMSProp's best time is {times_in_words(value)} the fastest optimizer's, the slowest of "

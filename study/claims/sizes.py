@@ -54,12 +54,11 @@ def linear_size(id: str, studies: Known) -> Verdict:
     shapes = []
     for j, rate in enumerate(sizes.rates):
         times = sizes.seconds[:, j]
-        row = by_rate.get(float(rate))
+        row = by_rate.get(float(rate), {})
         if (
             np.isnan(times).any()
             or np.isfinite(times).mean() < ENOUGH_ARRIVED
-            or row is None
-            or not isinstance(row["shape"], str)
+            or not isinstance(row.get("shape"), str)
         ):
             shapes.append(f"{rate:g} not known")
         elif row["shape"] != "line" or row["k_high"] <= 0:
@@ -211,7 +210,10 @@ def variance_above(id: str, studies: Known) -> Verdict:
                 (float(np.median(y)), float(np.std(y[fine] - np.polyval(line, x[fine] / n.max()))))
             )
         (time, scatter), (time_above, scatter_above) = sides
-        return ratio(time_above, time), ratio(scatter_above, max(scatter, 1e-12))
+        return (
+            float(ratio(time_above, time)),
+            float(ratio(scatter_above, max(scatter, 1e-12))),
+        )
 
     slower, wider = compared(np.arange(len(n)))
     drawn = [compared(widths) for widths in intervals.draws(len(n), 400) if len(set(widths)) > 2]

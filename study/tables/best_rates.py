@@ -151,7 +151,7 @@ def on_axes(
         "seed": list(range(seeds)),
     }
     places = np.array(
-        [pd.Index(values).get_indexer(runs[name].astype(object)) for name, values in axes.items()]
+        [pd.Index(values).get_indexer(runs[name].to_numpy()) for name, values in axes.items()]
     )
     inside = (places >= 0).all(axis=0)
     found[tuple(places[:, inside])] = values[inside]

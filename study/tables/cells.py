@@ -48,7 +48,8 @@ def cells(runs: pd.DataFrame) -> pd.DataFrame:
 
         - width, optimizer, rate: what was trained
         - seeds, arrived: numbers of trials: all, and those that reached the target
-        - seconds, steps: medians of the time to the target
+        - seconds, steps: medians of the time to the target; steps are NaN if an arrival does not
+            tell its own
         - weights, multiply_adds: of the network
         - step_seconds: the median step time
         - expected_seconds: all seconds spent / arrivals, the expected time of restarts until one
@@ -67,6 +68,7 @@ def cells(runs: pd.DataFrame) -> pd.DataFrame:
         spent=runs["seconds"],
         seconds=runs["seconds"].where(arrived, math.inf),
         steps=runs["steps"].astype(float).where(arrived, math.inf),
+        told=runs["steps"].notna() | ~arrived,
     ).rename(columns={"learning_rate": "rate"})
     grouped = timed.groupby(CELL, observed=True)
     table = grouped.agg(
@@ -74,11 +76,13 @@ def cells(runs: pd.DataFrame) -> pd.DataFrame:
         arrived=("arrived", "sum"),
         seconds=("seconds", "median"),
         steps=("steps", "median"),
+        told=("told", "all"),
         spent=("spent", "sum"),
         weights=("weights", "first"),
         multiply_adds=("multiply_adds", "first"),
         step_seconds=("step_seconds", "median"),
     ).reset_index()
+    table["steps"] = table["steps"].where(table.pop("told"))
     table["expected_seconds"] = (table.pop("spent") / table["arrived"]).where(
         table["arrived"] > 0, math.inf
     )
@@ -155,7 +159,7 @@ def envelope(runs: pd.DataFrame) -> pd.DataFrame:
 
         - rate, width
         - fastest_seconds, fastest_optimizer: of the least median seconds; None if none arrived
-        - slowest_seconds, slowest_optimizer: of the most; None if it did not arrive
+        - slowest_seconds, slowest_optimizer: of the most; None if one did not arrive
         - arrived, optimizers: numbers of optimizers: those that arrived, and all
 
     Raises:
@@ -163,24 +167,21 @@ def envelope(runs: pd.DataFrame) -> pd.DataFrame:
     """
     table = cells(runs)
     cap = float(budget(runs).max())
-    table["seconds"] = table["seconds"].clip(upper=cap)
-    by_rate = table.groupby(["width", "rate"], as_index=False)
+    by_rate = table.assign(arrives=table["seconds"] < math.inf).groupby(
+        ["width", "rate"], as_index=False
+    )
     fastest = table.loc[by_rate["seconds"].idxmin()["seconds"]].reset_index(drop=True)
     slowest = table.loc[by_rate["seconds"].idxmax()["seconds"]].reset_index(drop=True)
-    counts = (
-        table.assign(arrives=table["steps"] < math.inf)
-        .groupby(["width", "rate"], as_index=False)
-        .agg(arrived=("arrives", "sum"), optimizers=("arrives", "size"))
-    )
+    counts = by_rate.agg(arrived=("arrives", "sum"), optimizers=("arrives", "size"))
     return pd.DataFrame(
         {
             "rate": fastest["rate"],
-            "fastest_seconds": fastest["seconds"],
+            "fastest_seconds": fastest["seconds"].clip(upper=cap),
             "fastest_optimizer": fastest["optimizer"].astype(object).where(counts["arrived"] > 0),
-            "slowest_seconds": slowest["seconds"],
+            "slowest_seconds": slowest["seconds"].clip(upper=cap),
             "slowest_optimizer": slowest["optimizer"]
             .astype(object)
-            .where(slowest["seconds"] < cap),
+            .where(slowest["seconds"] < math.inf),
             "arrived": counts["arrived"],
             "optimizers": counts["optimizers"],
             "width": fastest["width"],

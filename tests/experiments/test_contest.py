@@ -5,7 +5,6 @@ not.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +18,9 @@ from study.execution.request import Request
 from study.experiments.contest import run_contest
 from study.experiments.methods import METHODS, SWEEP_STEPS
 from study.spec.study import StudySpec
-from study.storage.jsonl import append_line
 from study.storage.records import Outcome
 from study.storage.store import Store
 from study.tables import contests
-from study.tables.contests import Pick
 from support.made import stored
 from support.parabola import ParabolaEngine
 from support.paths import ROOT
@@ -221,25 +218,6 @@ def test_a_hang_is_watched_for_by_two_workers(grid: Path, tmp_path: Path) -> Non
         run_contest(grid, tmp_path, 1, workers=1, silence=60.0, factory=engine)
 
 
-def test_a_pick_of_nothing_is_a_row_too(tmp_path: Path) -> None:
-    """It did not arrive, and its total is the search and the whole budget."""
-    grid = stored(
-        tmp_path / "grid",
-        StudySpec(optimizers=("adam",), rates=(0.01, 0.1), cap=20.0),
-        lambda trial: 4.0,
-    )
-    pick = Pick("adam", "finder", "slide", 0, None, "no slope", 300)
-    append_line(
-        tmp_path / contests.PICKS, {"seed": 0, "method": "finder", "picks": [pick.__dict__]}
-    )
-    (row,) = contests.table(grid, tmp_path).to_dict("records")
-    assert (row["outcome"], row["regret"], row["seconds_to_target"]) == ("none", math.inf, math.inf)
-    step = float(tables.load(grid)["step_seconds"].iloc[0])
-    assert row["total_seconds"] == pytest.approx(300 * step + 20.0, rel=0.01)
-    (found,) = contests.summary(contests.table(grid, tmp_path)).to_dict("records")
-    assert (found["picks"], found["none"], found["arrived"]) == (1, 1, 0)
-
-
 def test_figures_show_every_method(grid: Path, table: pd.DataFrame) -> None:
     """A panel an optimizer, a row a method and rule."""
     rows = len(table.groupby(["method", "rule"]))
@@ -278,13 +256,3 @@ def test_what_is_no_grid_is_refused(tmp_path: Path) -> None:
         run_contest(cyclic, tmp_path / "out", 1, factory=engine)
     with pytest.raises(StudyError, match="holds no contest"):
         contests.read(tmp_path)
-
-
-def test_a_trial_at_a_pick_keeps_the_grids_protocol() -> None:
-    """All but optimizer, rate, seed and schedule; nothing is given up early."""
-    base = replace(SPEC.trials()[0], prune="hopeless")
-    trial = contests.trial_of(Pick("adam", "m", "r", 7, 0.25, "", 0, "cosine:steps=10"), base)
-    assert trial == replace(
-        base, optimizer="adam", learning_rate=0.25, seed=7, schedule="cosine:steps=10", prune="none"
-    )
-    assert contests.trial_of(Pick("adam", "m", "r", 7, None, "", 0), base) is None

@@ -86,51 +86,6 @@ def test_every_arm_has_every_epoch(rows: pd.DataFrame) -> None:
     assert steps.to_dict() == {arm.name: IMAGES // arm.batch * EPOCHS for arm in ARMS}
 
 
-def made(errors: dict[str, list[float]]) -> pd.DataFrame:
-    """Rows of a case study whose final errors these are, a value a seed; an error of a twentieth
-    where none is given.
-    """
-    count = len(next(iter(errors.values())))
-    return pd.DataFrame(
-        [
-            {
-                "arm": arm.name,
-                "seed": seed,
-                "epoch": EPOCHS,
-                "steps": 10,
-                "seconds": 1.0,
-                "test_error": value,
-            }
-            for arm in ARMS
-            for seed, value in enumerate(errors.get(arm.name, [0.05] * count))
-        ]
-    )
-
-
-def test_a_gain_is_paired_over_the_seeds() -> None:
-    """Seeds differ widely, and the difference hardly: the interval is of the difference, by
-    Student's t.
-    """
-    table = made({CONTROL: [0.02, 0.05, 0.09], SCRATCH: [0.018, 0.049, 0.087]})
-    found = case_study.gain(table, SCRATCH, CONTROL)
-    differences = np.array([0.2, 0.1, 0.3])
-    assert found.mean == pytest.approx(differences.mean())
-    half = (
-        4.302652729911275 * differences.std(ddof=1) / math.sqrt(3)
-    )  # t of two degrees of freedom, from a table
-    assert [found.low, found.high] == pytest.approx([0.2 - half, 0.2 + half])
-    one = case_study.gain(table[table["seed"] == 0], SCRATCH, CONTROL)
-    assert [one.mean, one.low, one.high] == [pytest.approx(0.2), -math.inf, math.inf]
-
-
-def test_the_conclusion_tells_the_cycles_share() -> None:
-    """The published gain, the cycle's part of it, and its gain from scratch."""
-    table = made({FIRST: [0.02, 0.021], PUBLISHED: [0.016, 0.0172], CONTROL_ON: [0.0165, 0.0176]})
-    said = case_study.conclusion(table)
-    assert "lowers the error by 0.39 points" in said
-    assert "0.05 points (-0.02 to 0.11) of that are the cycle's" in said
-
-
 def test_a_folder_is_resumed_and_kept_to_its_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,14 +5,15 @@ it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from study.claims.evidence import Evidence, Known, Rows, verdicts
-from study.claims.verdict import FAILS, HOLDS, UNDECIDED, Verdict
+from study.claims.evidence import Evidence, Known, Rows
+from study.claims.verdict import CLAIMS, FAILS, HOLDS, UNDECIDED, Verdict
 from study.spec.networks import network_of
 from study.spec.rates import PUBLISHED_RATES, PUBLISHED_WIDTHS
 from study.spec.study import StudySpec
@@ -130,8 +131,8 @@ EVERYWHERE: Bands = {
 }
 
 
-def judged(studies: Known) -> dict[str, Verdict]:
-    return {verdict.id: verdict for verdict in verdicts(studies)}
+def judged(studies: Known, ids: Collection[str] = tuple(CLAIMS)) -> dict[str, Verdict]:
+    return {id_: CLAIMS[id_].judge(studies) for id_ in ids}
 
 
 def hole(trial: Trial) -> str | None:
@@ -167,6 +168,18 @@ def flat(trial: Trial) -> float | str:
 
 
 WORLDS = {"published": lambda: LIKE_PUBLISHED, **FALSE}
+
+
+@cache
+def world(name: str) -> list[Evidence]:
+    """One of the `WORLDS`, made once."""
+    return WORLDS[name]()
+
+
+@cache
+def truth(name: str) -> dict[str, Verdict]:
+    """Every claim's verdict on that world."""
+    return judged(world(name))
 
 
 def picks(reached: Mapping[str, int], seeds: int = 3) -> Rows:

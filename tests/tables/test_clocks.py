@@ -16,7 +16,9 @@ from study.storage.across import Across, add_check
 from study.storage.reference import Reference
 from study.storage.step_times import StepTime, key_of
 from study.storage.store import Store
+from study.tables.clocks import budgets, counted_by
 from support.made import STEP_SECONDS, made_runs
+from support.records import RUN
 
 SPEC = StudySpec(optimizers=("sgd", "adam"), rates=(0.001, 0.01, 0.1), seeds=3, cap=20.0)
 HOME = Reference("home", "aaaa", "tensorflow none float32")
@@ -201,3 +203,73 @@ def test_engines_share_a_table_once_they_were_shown_to_agree(tmp_path: Path) -> 
         tables.best(tables.load(folder))
     add_check(folder, check(engine="jax"))
     assert set(tables.best(tables.load(folder))["seconds"]) == {5.0}
+
+
+def test_a_study_by_one_clock_stays_as_it_is(tmp_path: Path) -> None:
+    """And one whose reference is not known, or whose cap is in seconds."""
+    spec = SPEC.with_(cap=None, max_steps=2000)
+    runs = made_runs(spec, takes)
+    other = [replace(run, fingerprint="bbbb") for run in runs[1:]]
+    mine = [replace(runs[0], fingerprint="aaaa"), *other]
+    (tmp_path / "s").mkdir()
+    assert counted_by(runs, None, tmp_path / "s", HOME, cap=False) == runs
+    assert counted_by(mine, None, tmp_path / "s", None, cap=False) == mine
+    assert counted_by(mine, None, tmp_path / "s", HOME, cap=True) == mine
+    step = STEP_SECONDS * 2
+    times = [asdict(time_of(run.trial, step, HOME)) for run in runs]
+    (tmp_path / "calibration.json").write_text(json.dumps(times))
+    found = counted_by(mine, None, tmp_path / "s", HOME, cap=False)
+    assert found[0] == mine[0], "its own seconds"
+    assert [run.seconds for run in found[1:]] == [step * (run.steps or 0) for run in other]
+    assert {(run.step_seconds, run.clock, run.clock_machine) for run in found[1:]} == {
+        (step, "aaaa", "home")
+    }
+    assert {run.clock_software for run in found[1:]} == {HOME.software}
+    unknown = [replace(run, steps=None) for run in other]
+    with pytest.raises(StudyError, match=r"step time of .* is not known of home: run calibrate"):
+        counted_by([mine[0], *unknown], None, tmp_path / "s", HOME, cap=False)
+
+
+def test_the_studys_own_step_times_come_first(tmp_path: Path) -> None:
+    """Before those in the folder above; older ones that name no machine are known by the rows."""
+    folder = mixed(tmp_path / "mixed")
+    laptop = Reference("", "cccc", HOME.software)
+    for path, factor in ((folder, 2), (tmp_path, 5)):
+        times = [asdict(time_of(trial, factor * STEP_SECONDS, laptop)) for trial in SPEC.trials()]
+        (path / "calibration.json").write_text(json.dumps(times))
+    here = tables.load(folder)
+    ratio = tables.load(folder, "cccc")["seconds"] / here["seconds"]
+    assert ratio.tolist() == pytest.approx([2] * len(SPEC))
+    guest = replace(laptop, fingerprint="bbbb")
+    times = [asdict(time_of(trial, 4 * STEP_SECONDS, guest)) for trial in SPEC.trials()]
+    (folder / "calibration.json").write_text(json.dumps(times))
+    assert tables.load(folder, "guest")["seconds"].sum() == pytest.approx(4 * here["seconds"].sum())
+
+
+def test_budgets_are_the_same_steps_by_another_clock() -> None:
+    """The cap in steps of the stored run x the step time that is shown; infinite without a bound;
+    nothing where no step time is known.
+    """
+    trial = SPEC.trials()[0]
+    for cap, max_steps, before, after, budget in (
+        (20.0, None, 0.01, 0.03, 2000 * 0.03),
+        (20.3, None, 0.01, 0.03, 2000 * 0.03),
+        (None, 1999, 0.01, 0.03, 1950 * 0.03),
+        (None, 1000, 0.01, None, 0.0),
+        (None, None, 0.01, 0.03, float("inf")),
+    ):
+        run = replace(RUN, trial=replace(trial, cap=cap, max_steps=max_steps), step_seconds=before)
+        shown = [replace(run, step_seconds=after)]
+        assert budgets([run], shown) == [pytest.approx(budget)]
+
+
+def test_nobody_is_named_where_nothing_has_ended(tmp_path: Path) -> None:
+    """Nor are step times."""
+    store = Store(tmp_path / "new")
+    with store.writing():
+        store.write_spec(SPEC, "made up")
+    with pytest.raises(StudyError, match="no trial of the machine 'x': none has ended; nor does"):
+        tables.load(tmp_path / "new", "x")
+    folder = mixed(tmp_path / "two", own_clock=True)
+    with pytest.raises(StudyError, match=r"guest \(bbbb\), home \(aaaa\); nor does it hold"):
+        tables.load(folder, "x")

@@ -4,7 +4,7 @@ known.
 
 from __future__ import annotations
 
-import math
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from study.spec.networks import network_of
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
 from study.storage.calibration import Calibration
-from study.tables import compare, cost
+from study.tables import compare
 from support.made import STEP_SECONDS, made, stored
 from support.parabola import MACHINE, ParabolaEngine
 
@@ -107,6 +107,72 @@ def test_a_ratio_of_seconds_is_steps_times_step_time(pair: list[Path]) -> None:
     )
 
 
+def test_names_tell_studies_apart(tmp_path: Path) -> None:
+    """Machines, or machine and folder, or the paths; a study is not compared with itself."""
+    places = [tmp_path / "a" / "one", tmp_path / "b" / "one"]
+    for place in places:
+        stored(place, SPEC, takes)
+    studies, said = compare.sides(places)
+    assert [side.name for side in studies] == [str(place) for place in places]
+    assert said == []
+    assert [side.spec for side in studies] == [SPEC, SPEC]
+    with pytest.raises(StudyError, match="is named twice: a study is not compared with itself"):
+        compare.sides([places[0], tmp_path / "a" / "." / "one"])
+    with pytest.raises(StudyError, match="0 folders to compare: name at least two"):
+        compare.sides([])
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"engine": "jax", "precision": "tf32"},
+         ["engine: tensorflow, jax", "precision: float32, tf32", "version of numpy: 1, 2"]),
+        ({}, ["version of tensorflow: 2, not known", "version of keras: 3, not known",
+              "version of numpy: 1, 2"]),
+    ],
+)  # fmt: skip
+def test_what_belongs_to_one_engine_is_told_of_equal_engines_alone(
+    tmp_path: Path, changes: dict[str, Any], said: list[str]
+) -> None:
+    """Versions come from machine.json."""
+    versions = {"python": "3.11", "tensorflow": "2", "keras": "3", "numpy": "1"}
+    first = stored(tmp_path / "first", SPEC, takes, versions)
+    other = {"python": "3.11", "numpy": "2"}
+    second = stored(tmp_path / "second", SPEC, takes, other, **changes)
+    assert compare.sides([first, second])[1] == said
+    (second / "machine.json").write_text(json.dumps({"versions": "none"}))
+    assert "version of python: 3.11, not known" in compare.sides([first, second])[1]
+
+
+@pytest.mark.parametrize(
+    ("paths", "digests", "differ"),
+    [
+        (("a.npz", "b.npz"), ("a" * 32, "a" * 32), False),
+        (("a.npz", "b.npz"), ("a" * 32, "b" * 32), True),
+        (("a.npz", "b.npz"), ("x", "x"), True),
+        (("a.npz", "a.npz"), ("a" * 32, "b" * 32), True),
+        (("a.npz", "a.npz"), ("a" * 32, "a" * 32), False),
+        (("a.npz", "a.npz"), ("x", "a" * 32), False),
+        (("a.npz", "a.npz"), ("x", "y"), False),
+    ],
+)
+def test_data_sets_are_told_apart_by_their_digest(
+    tmp_path: Path, paths: tuple[str, str], digests: tuple[str, str], differ: bool
+) -> None:
+    """Where both studies state one, and else by their names."""
+    folders = []
+    for number, (path, digest) in enumerate(zip(paths, digests, strict=True)):
+        folder = stored(tmp_path / str(number), SPEC.with_(dataset=path), takes)
+        row = json.loads((folder / "spec.json").read_text())
+        (folder / "spec.json").write_text(json.dumps({**row, "dataset_md5": digest}))
+        folders.append(folder)
+    said = compare.sides(folders, anyway=True)[1]
+    assert ([line for line in said if line.startswith("dataset: ")] != []) == differ
+    if differ:
+        with pytest.raises(StudyError, match=r"the studies differ in dataset \(dataset: "):
+            compare.sides(folders)
+
+
 def test_valleys_are_drawn_over_each_other(pair: list[Path]) -> None:
     """A panel an optimizer, a line a study; in seconds and in steps. What did not arrive is hollow,
     at the budget.
@@ -125,16 +191,6 @@ def test_valleys_are_drawn_over_each_other(pair: list[Path]) -> None:
         assert points == [[[0.001, pytest.approx(cap / unit)]] for cap in (20.0, 40.0)]
     with pytest.raises(StudyError, match="unknown measure"):
         figures.overlay({}, "hours")
-
-
-def test_seconds_are_predicted_from_steps() -> None:
-    """Steps x the step time here; outcomes stay, since the cap is one in steps."""
-    runs = made(SPEC, takes)
-    fast = cost.predicted(runs, {(1.0, name): STEP_SECONDS / 2 for name in SPEC.optimizers})
-    assert fast["seconds_here"].tolist() == pytest.approx((runs["seconds"] / 2).tolist())
-    assert fast["outcome"].tolist() == runs["outcome"].tolist()
-    with pytest.raises(StudyError, match="does not tell the steps"):
-        cost.predicted(runs.assign(steps=math.nan), {})
 
 
 def test_a_foreign_study_is_predicted_and_checked_here(

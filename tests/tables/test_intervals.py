@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
 
 from study import tables
 from study.spec.study import StudySpec
@@ -61,10 +63,73 @@ def test_the_valley_is_measured_in_decades() -> None:
     assert intervals.spans(np.array([0.1])).tolist() == [0]
 
 
-def test_a_share_has_wilsons_interval() -> None:
-    """By hand: 5 of 10 at 95 % is 0.237 to 0.763."""
-    assert intervals.share_interval(5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)
+@pytest.mark.parametrize(("successes", "total"), [(5, 10), (0, 7), (7, 7), (1, 48), (33, 48)])
+def test_a_share_has_wilsons_interval(successes: int, total: int) -> None:
+    """As statsmodels has it; of nothing nothing is known."""
+    wilson = proportion_confint(successes, total, method="wilson")
+    assert intervals.share_interval(successes, total) == pytest.approx(wilson)
     assert intervals.share_interval(0, 0) == (0, 1)
+
+
+@pytest.mark.parametrize("count", [2, 3, 10])
+def test_a_mean_has_students_interval(count: int) -> None:
+    """As scipy has it; fewer than two values have no bound."""
+    values = np.random.default_rng(0).normal(3, 1, count)
+    found = intervals.mean(values)
+    wanted = stats.t.interval(0.95, count - 1, values.mean(), stats.sem(values))
+    assert (found.mean, found.low, found.high) == pytest.approx((values.mean(), *wanted))
+    assert found.count == count
+    one, none = intervals.mean(values[:1]), intervals.mean(values[:0])
+    assert (one.mean, one.low, one.high, one.count) == (values[0], -inf, inf, 1)
+    assert math.isnan(none.mean)
+    assert (none.low, none.high, none.count) == (-inf, inf, 0)
+
+
+@pytest.mark.parametrize(("seeds", "count"), [(3, 1000), (4, 1000), (5, 400)])
+def test_draws_are_with_replacement_and_even(seeds: int, count: int) -> None:
+    """Each seed as often as any other, and a thousand resamples unless told otherwise; the same
+    each time.
+    """
+    chosen = intervals.draws(seeds, count)
+    assert chosen.shape == (count, seeds)
+    assert intervals.draws(seeds).shape == (1000, seeds)
+    assert (chosen == intervals.draws(seeds, count)).all()
+    assert stats.chisquare(np.bincount(chosen.ravel(), minlength=seeds)).pvalue > 0.01
+    distinct = np.mean([len(set(row)) for row in chosen.tolist()])
+    expected = seeds * (1 - (1 - 1 / seeds) ** seeds)
+    assert distinct == pytest.approx(expected, abs=0.1)
+
+
+def test_a_percentile_interval_ends_in_values() -> None:
+    """Of 1,000 values 25 lie beyond either end; over the last axis; infinite where more are."""
+    values = np.arange(1.0, 1001.0)
+    np.random.default_rng(0).shuffle(values)
+    low, high = intervals.percentile_interval(np.stack([values, 10 * values]))
+    assert (low.tolist(), high.tolist()) == ([26, 260], [975, 9750])
+    for infinite, end in ((25, 975), (26, inf)):
+        late = np.where(values > 1000 - infinite, inf, values)
+        assert intervals.percentile_interval(late) == (26, end)
+
+
+def test_medians_over_resampled_seeds_are_numpys() -> None:
+    """Along the last axis, for any shape; an even number of infinities makes one infinite."""
+    values = np.array([[1.0, 5.0, inf, 2.0], [3.0, inf, inf, 4.0]])
+    chosen = np.array([[0, 1, 2, 3], [0, 0, 1, 1], [2, 2, 0, 0]])
+    assert intervals.medians(values, chosen).tolist() == [[3.5, 3, inf], [inf, inf, inf]]
+
+
+def test_edges_are_half_way_to_the_neighbours() -> None:
+    """And as far beyond the outermost; a single rate has no width."""
+    assert intervals.edges(np.array([1.0, 10.0, 1000.0])) == pytest.approx([-0.5, 0.5, 2, 4])
+    assert intervals.spans(np.array([1.0, 10.0, 1000.0])) == pytest.approx([1, 1.5, 2])
+    assert intervals.edges(np.array([0.1])).tolist() == [-1, -1]
+
+
+def test_twice_the_least_time_is_in_the_valley() -> None:
+    """Exactly twice counts; of several columns each has its own least."""
+    rates = np.array([0.01, 0.1, 1.0])
+    seconds = np.array([[2.0, 1.0], [1.0, inf], [2.01, 2.0]])
+    assert intervals.valley_decades(rates, seconds).tolist() == [2, 2]
 
 
 SPEC = StudySpec(optimizers=("sgd", "adam"), rates=(0.01, 0.1, 1.0), seeds=5, cap=50.0)

@@ -11,7 +11,10 @@ import pytest
 from study import claims, figures, report, tables
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
+from study.storage.jsonl import append_line
+from support.driving import run
 from support.made import stored
+from support.tables import by_hand
 
 SPEC = StudySpec(name="grid", optimizers=("sgd", "adam"), rates="1e-4:100:7", cap=60.0)
 
@@ -82,3 +85,80 @@ def test_another_machine_is_another_study(tmp_path: Path) -> None:
     assert (one.machine, len(one.records), one.elsewhere) == ("one", len(SPEC), 0)
     with pytest.raises(ValueError, match="no trial of the machine 'two': one"):
         _ = tables.stored(everything, "two").runs
+
+
+def curve(number: int, **values: object) -> dict[str, object]:
+    """A row of curves.jsonl."""
+    return {
+        "id": f"trial {number}", "optimizer": "adam", "learning_rate": 0.1, "width": 1.0,
+        "seed": number, "span": 5.0, "check_every": 50, "step_seconds": 0.02,
+        "accuracy": [0.5, 0.9], "loss": [2.0, 1.0], "outcome": "capped", **values,
+    }  # fmt: skip
+
+
+def test_every_column_of_curves_and_checks_is_that_of_the_files(tmp_path: Path) -> None:
+    """A row a check; the first comes after as many steps as lie between two."""
+    folder = stored(tmp_path / "grid", SPEC.with_(rates=(0.1,)), in_band)
+    kept = [curve(0, fingerprint="0123abcd"), curve(1, check_every=20), curve(2, fingerprint="x")]
+    wanted = []
+    for row in kept:
+        append_line(folder / "curves.jsonl", row)
+        for i, accuracy in enumerate([0.5, 0.9]):
+            step = (i + 1) * int(str(row["check_every"]))
+            names = ("optimizer", "learning_rate", "width", "seed", "outcome")
+            wanted.append(
+                {name: row[name] for name in names}
+                | {"step": step, "seconds": step * 0.02, "accuracy": accuracy}
+                | {"fingerprint": row.get("fingerprint", "")}
+            )
+    by_hand.same(tables.curves(folder), wanted)
+    study = tables.StoredStudy(folder)
+    by_hand.same(study.curves.reset_index(drop=True), wanted[:4])
+    for number in (0, 1):
+        row = {"id": f"trial {number}", "check_every": 30, "accuracy": [0.1, 0.7], "loss": [3, 2]}
+        append_line(folder / "checks.jsonl", row)
+    rows = [
+        {"id": f"trial {number}", "step": step, "accuracy": accuracy, "loss": loss}
+        for number in (0, 1)
+        for step, accuracy, loss in ((30, 0.1, 3), (60, 0.7, 2))
+    ]
+    by_hand.same(tables.checks(folder), rows)
+    nothing = stored(tmp_path / "nothing", SPEC.with_(rates=(0.1,)), in_band)
+    assert list(tables.curves(nothing).columns) == list(tables.curves(folder).columns)
+    assert list(tables.checks(nothing).columns) == ["id", "step", "accuracy", "loss"]
+
+
+@pytest.mark.parametrize(("target", "steps"), [(1 - 2**-5, 5), (1 - 2**-5 + 1e-9, 10)])
+def test_a_trial_reached_if_its_accuracy_meets_the_target(
+    tmp_path: Path, target: float, steps: int
+) -> None:
+    """On trained parabolas: at the first check whose accuracy >= target. At rate 1 half of SGD's
+    error is left after each step: exactly the target after five.
+    """
+    spec = StudySpec(
+        optimizers=("sgd",), rates=(0.01, 0.1, 0.5, 1.0, 1e7), cap=None, max_steps=200,
+        check_every=5, target=target, metric="validation",
+    )  # fmt: skip
+    run(spec, tmp_path)
+    runs = tables.load(tmp_path).set_index("id")
+    for id_, mine in tables.checks(tmp_path).groupby("id"):
+        row = runs.loc[str(id_)]
+        met = mine[mine["accuracy"] >= row["target"] - 1e-6]
+        assert (row["outcome"] == "reached") == bool(len(met))
+        if row["learning_rate"] < 1:
+            assert row["steps"] == (met["step"].min() if len(met) else mine["step"].max())
+        assert row["accuracy"] == pytest.approx(mine["accuracy"].iloc[-1], abs=1e-4)
+        assert row["best_accuracy"] == pytest.approx(mine["accuracy"].max(), abs=1e-4)
+        assert row["seconds"] == pytest.approx(row["steps"] * row["step_seconds"])
+    half = runs[runs["learning_rate"] == 1.0]
+    assert half[["outcome", "steps"]].to_numpy().tolist() == [["reached", steps]]
+
+
+def test_trials_by_other_clocks_are_elsewhere(tmp_path: Path) -> None:
+    """As many as are stored and not among the runs."""
+    folder = stored(tmp_path / "grid", SPEC, in_band)
+    runs = tables.load(folder)
+    assert tables.elsewhere(folder, runs) == 0
+    assert tables.elsewhere(folder, runs.iloc[3:]) == 3
+    assert tables.StoredStudy(folder).facts == {"versions": {"tensorflow": "2"}}
+    assert tables.StoredStudy(folder).spent == []

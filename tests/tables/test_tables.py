@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,10 @@ import pytest
 from study import tables
 from study.errors import StudyError
 from study.spec.study import StudySpec
-from study.storage.records import Checks, Outcome, Run, Spent
-from study.storage.store import Store
-from study.tables.best_rates import wanted
-from support.known import FRAME, SPEC, made_up, sparse, stored
+from study.storage.records import Checks, Outcome, Spent
+from support.known import FRAME, SPEC, made_up, stored
 from support.records import RUN
+from support.tables import by_hand
 
 
 def test_best_is_the_rate_of_least_median_seconds_with_a_censored_time_as_infinite() -> None:
@@ -104,26 +102,6 @@ def test_order_and_units_of_the_runs_do_not_matter() -> None:
     assert slow["best_rate"].equals(tables.best(FRAME)["best_rate"])
 
 
-@pytest.mark.parametrize(
-    ("column", "other"),
-    [
-        ("clock", lambda run: replace(run, fingerprint="another")),
-        ("pool", lambda run: replace(run, engine="jax")),
-        ("mode", lambda run: replace(run, trial=replace(run.trial, mode="alone"))),
-        ("target", lambda run: replace(run, trial=replace(run.trial, target=0.9))),
-        ("network", lambda run: replace(run, trial=replace(run.trial, network="tutorial"))),
-        ("cap_seconds", lambda run: replace(run, trial=replace(run.trial, cap=3.0))),
-    ],
-)
-def test_runs_that_must_not_be_mixed_are_refused(column: str, other: Callable[[Run], Run]) -> None:
-    """The sentence names the column."""
-    runs = made_up()
-    mixed = tables.frame([*runs[1:], other(runs[0])])
-    for make in tables.TABLES.values():
-        with pytest.raises(StudyError, match=column):
-            make(mixed)
-
-
 def test_no_runs_is_a_sentence() -> None:
     """Not an exception from the depths."""
     for make in tables.TABLES.values():
@@ -139,6 +117,9 @@ def test_costs_one_by_one_are_arrivals_and_whole_budgets() -> None:
     runs = FRAME.assign(seconds=FRAME["seconds"].where(~broken, 5.0))
     arrived = runs.loc[runs["outcome"] == Outcome.REACHED, "seconds"]
     costs = tables.costs(runs, [Spent({"train": 20.0, "other": 3.0}), Spent({"workers": 2.0})])
+    assert set(costs) == {
+        *("one_by_one_seconds", "one_by_one_stopping_seconds", "spent_seconds", "cost_ratio")
+    }
     assert costs["one_by_one_seconds"] == arrived.sum() + 10 * (len(runs) - len(arrived))
     assert costs["one_by_one_stopping_seconds"] == costs["one_by_one_seconds"] - 5 * broken.sum()
     assert costs["spent_seconds"] == 25
@@ -191,6 +172,50 @@ def test_hindsight_tells_what_pruning_would_have_saved() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("checks", "step", "cap", "given_up"),
+    [
+        (100, 0.02, 100.0, 10),
+        (11, 0.02, 100.0, 10),
+        (10, 0.02, 100.0, None),
+        (100, 0.02, 101.0, 11),
+        (100, 0.017, 85.85, 11),
+    ],
+)
+def test_hindsight_gives_a_flat_curve_up_after_a_tenth(
+    checks: int, step: float, cap: float, given_up: int | None
+) -> None:
+    """Of the checks within the budget: 100 or 101, although 85.85 / 0.017 / 50 falls short of it as
+    floats. A trial that ends at its tenth check is not given up there.
+    """
+    trial = StudySpec(optimizers=("adam",), rates=(0.1,), cap=cap, target=0.97).trials()[0]
+    run = replace(RUN, trial=trial, outcome=Outcome.CAPPED, steps=50 * checks, step_seconds=step)
+    seen = (0.8,) * checks
+    table = tables.frame([run])
+    (row,) = tables.hindsight(table, {run.id: Checks(run.id, 50, seen, seen)}).to_dict("records")
+    saved = 50 * (checks - given_up) if given_up else 0
+    assert [row[name] for name in ("trials", "steps")] == [1, 50 * checks]
+    assert [row[name] for name in ("pruned", "saved", "lost")] == [given_up is not None, saved, 0]
+    assert tables.hindsight(table, {}).empty, "no check is known"
+
+
+def test_predicted_seconds_are_steps_times_the_step_time_there() -> None:
+    """Every column: what was trained as it is stored, and seconds by width and optimizer."""
+    there = {(1.0, name): 0.001 * (i + 1) for i, name in enumerate(SPEC.optimizers)}
+    rows = [
+        {name: row[name] for name in ("id", "optimizer", "width", "seed", "outcome", "seconds")}
+        | {
+            "rate": row["learning_rate"],
+            "steps": row["steps"],
+            "seconds_here": row["steps"] * there[1.0, row["optimizer"]],
+        }
+        for row in by_hand.records(FRAME)
+    ]
+    by_hand.same(tables.predicted(FRAME.iloc[::-1].iloc[::-1], there), rows)
+    with pytest.raises(StudyError, match="does not tell the steps"):
+        tables.predicted(FRAME.assign(steps=[math.nan, *FRAME["steps"].iloc[1:]]), there)
+
+
 def test_tables_are_written_and_read_back(folder: Path) -> None:
     """CSV files that pandas reads to the same numbers, rebuilt from the stored rows alone."""
     paths = tables.write(stored(folder))
@@ -206,11 +231,3 @@ def test_tables_are_written_and_read_back(folder: Path) -> None:
     assert len(tables.checks(folder)) == 3 * len(SPEC)
     curves = tables.curves(folder)
     assert curves["seconds"].tolist()[:2] == [0.5, 1.0]
-
-
-def test_no_curve_is_wanted_where_no_rate_arrived_in_the_median(folder: Path) -> None:
-    """One trial of three did at a rate; of a study with a best rate each seed has a curve."""
-    assert wanted(Store(folder), sparse()) is None
-    curves = wanted(Store(folder), made_up())
-    assert curves is not None
-    assert [len(group) for group in curves.groups] == [2, 2, 2]

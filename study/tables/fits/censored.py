@@ -86,7 +86,7 @@ def tobit(n: Floats, t: Floats, censored: NDArray[np.bool_]) -> tuple[Line, floa
     if len(set(n[~censored])) < 2:
         return NO_LINE, math.nan
     middle = float(n.mean())
-    scale_n = float(n.std()) or 1.0
+    scale_n = float(n.std())
     scale_t = float(np.max(np.abs(t))) or 1.0
     y = t / scale_t
     x = np.column_stack([np.ones_like(n), (n - middle) / scale_n, -y])
