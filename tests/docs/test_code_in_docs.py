@@ -15,6 +15,7 @@ import typer
 
 import study
 from study.cli.main import app
+from study.tables import contests
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
@@ -146,6 +147,23 @@ def test_the_readmes_table_is_that_of_the_stored_study() -> None:
         ].iloc[0]
         reached = at_default["outcome"] == "reached"
         assert row[5] == (f"{at_default['seconds']:.1f}" if reached else "over 120")
+
+
+def test_the_regrets_are_those_of_the_stored_contest() -> None:
+    """Medians by pandas, row by row; a dash where most picks fail."""
+    picks = contests.read(ROOT / "results" / "amd-epyc-2-cores" / "contest")
+    medians = picks.groupby(["method", "rule"], sort=False)["regret"].median().round(2)
+    rules = [
+        *[("finder", "tenth"), ("finder", "steepest"), ("finder", "valley"), ("finder", "slide")],
+        *[("range test", "half of fall"), ("staircase", "carried on"), ("staircase", "fresh")],
+        *[("halving", "no divergence"), ("random search", "best accuracy")],
+        *[("successive halving", "best accuracy"), ("optuna", "best accuracy")],
+        *[("population", "schedule"), ("population", "last rate"), ("default", "Keras")],
+    ]
+    assert set(rules) == set(medians.index)
+    page = ROOT / "docs" / "explanation" / "findings" / "choosing-a-rate.md"
+    told = [cell for row in rows(page, "method") for cell in row[2].split(" / ")]
+    assert told == [f"{medians[rule]:.2f}" if medians[rule] < 100 else "-" for rule in rules]
 
 
 def test_the_verdicts_are_those_of_the_stored_studies() -> None:
