@@ -109,6 +109,7 @@ def test_a_lost_stop_fails_no_trial(folder: Path, error: type[Exception] | None)
     assert not [run for run in Store(folder).runs() if run.outcome.value == "failed"]
 
 
+@pytest.mark.slow
 def test_a_driver_that_waits_for_workers_heeds_a_lost_stop(folder: Path) -> None:
     """Its workers would train for a minute."""
     later = threading.Timer(3.0, stopping.ask, (KeyboardInterrupt,))

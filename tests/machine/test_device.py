@@ -152,6 +152,7 @@ def test_a_trial_alone_waits_for_the_device(child: Child, two_gpus: dict[str, st
     assert line(waiting) == "capped"
 
 
+@pytest.mark.slow
 def test_calibration_waits_for_the_device(child: Child, folder: Path, tmp_path: Path) -> None:
     """Of a driver whose processor another timed job has, nothing is stored until that has ended."""
     environment = {**ENVIRONMENT, "TMPDIR": str(tmp_path)}

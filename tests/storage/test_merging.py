@@ -137,6 +137,7 @@ parts = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(parts)
 def test_any_folders_in_any_steps_give_every_trial_once(
