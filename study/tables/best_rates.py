@@ -239,7 +239,8 @@ class Wanted:
 def wanted(store: Store, runs: list[Run]) -> Wanted | None:
     """The curves of the best rates that are still to be trained: of the first width and all seeds.
 
-    In an array a lane repeats its trial step by step. All curves cover the same seconds.
+    A lane trains its trial again on the same batches. Another array rounds otherwise, so that a
+    rate at the edge of what training survives may end otherwise. All curves cover the same seconds.
 
     Args:
         store: the study's folder.

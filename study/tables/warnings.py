@@ -172,12 +172,15 @@ def _of_the_best_rates(
         listed = ", ".join(dict.fromkeys(str(name) for name in edges["optimizer"]))
         yield f"the best rate of {listed} is at the grid's edge: a better one may lie beyond"
     if trained is not None and len(trained):
-        lost = collapsed(trained, float(runs["target"].iloc[0]))
+        target = float(runs["target"].iloc[0])
+        lost = collapsed(trained, target)
         for optimizer, rate, seed in lost[lost].index:
+            key = {"optimizer": optimizer, "learning_rate": rate, "seed": seed}
             yield (
-                f"{optimizer} at its best rate, {rate:.3g}, collapsed when it was trained again "
-                f"past the target (seed {seed}): "
-                "the rate is at the edge of what training survives"
+                f"{optimizer} at its best rate, {rate:.3g}, was trained again for the curves and "
+                f"collapsed {_when(_rows(trained, **key), _rows(runs, **key), target)} (seed "
+                f"{seed}): the rate is at the edge of what training survives, and another array "
+                "rounds otherwise"
             )
     wide = table[(table["best_high"] / table["best_low"]) > 10]
     if len(wide):
@@ -186,6 +189,27 @@ def _of_the_best_rates(
             f"the best rate of {listed} is uncertain by more than a factor of ten: more seeds "
             "would settle it"
         )
+
+
+def _rows(table: pd.DataFrame, **values: object) -> pd.DataFrame:
+    """The rows that have these values."""
+    for name, value in values.items():
+        table = table[table[name] == value]
+    return table
+
+
+def _when(curve: pd.DataFrame, runs: pd.DataFrame, target: float) -> str:
+    """From which step on a curve stays far below the target, and when its trial arrived."""
+    curve = curve.sort_values("step")
+    fine = curve[curve["accuracy"] >= target - COLLAPSE]["step"]
+    after = curve[curve["step"] > (fine.max() if len(fine) else -1)]["step"]
+    since = int(after.min()) if len(after) else int(curve["step"].max())
+    arrived = runs.loc[runs["outcome"] == Outcome.REACHED, "steps"].dropna()
+    if arrived.empty:
+        return f"from step {since:,} on"
+    step = int(arrived.iloc[0])
+    where = "before" if since <= step else "past"
+    return f"from step {since:,} on, {where} its arrival at step {step:,}"
 
 
 def busy(runs: pd.DataFrame) -> str:

@@ -111,13 +111,28 @@ def test_a_curve_that_ends_far_below_the_target_collapsed() -> None:
     assert tables.collapsed(table, 0.45).tolist() == [False, True, False]
     assert tables.collapsed(curves(sgd=(0.5, "capped")), 0.5 + COLLAPSE).tolist() == [False]
     runs = made(FIVE, clear)
+    assert tables.warnings(runs, trained=table.iloc[:0]) == []
     said = tables.warnings(runs, trained=table)
     assert said == [
-        f"{name} at its best rate, 0.123, collapsed when it was trained again past the target "
-        "(seed 3): the rate is at the edge of what training survives"
+        f"{name} at its best rate, 0.123, was trained again for the curves and collapsed from step "
+        "100 on (seed 3): the rate is at the edge of what training survives, and another array "
+        "rounds otherwise"
         for name in ("adam", "rmsprop", "sgd")
     ]
-    assert tables.warnings(runs, trained=table.iloc[:0]) == []
+
+
+@pytest.mark.parametrize(
+    ("steps", "words"), [(99, "past"), (100, "before"), (101, "before"), (None, "")]
+)
+def test_a_collapse_is_told_beside_the_arrival(steps: int | None, words: str) -> None:
+    """The curve is fine at step 50 and lost from step 100 on, in any order of its rows."""
+    runs = made(FIVE, clear)
+    mine = (runs["optimizer"] == "sgd") & (runs["learning_rate"] == 0.1) & (runs["seed"] == 3)
+    runs["steps"] = runs["steps"].astype(float).where(~mine, math.nan if steps is None else steps)
+    table = curves(sgd=(0.5, "capped")).assign(learning_rate=0.1)
+    said = tables.warnings(runs, trained=table)[-1]
+    when = f"from step 100 on, {words} its arrival at step {steps}" if words else "from step 100 on"
+    assert f"collapsed {when} (seed 3)" in said
 
 
 @pytest.mark.parametrize(("high", "wide"), [(0.1, False), (0.095, False), (0.11, True)])
