@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import seaborn as sns
@@ -13,6 +14,7 @@ from study.errors import StudyError
 from study.figures.style import (
     COLOURS,
     LABELS,
+    MARKERS,
     finite,
     headline,
     legend_beside,
@@ -102,7 +104,10 @@ def sizes(runs: pd.DataFrame) -> Figure:
     figure, (axes,) = stacked_panels(1, size=(9.5, 5.4))
     colours = dict(zip(lines["rate"], shades(len(lines)), strict=True))
     here, lost = cells[cells["seconds"] < float("inf")], cells[cells["seconds"] == float("inf")]
-    axes.scatter(here["weights"], here["seconds"], s=16, c=[colours[rate] for rate in here["rate"]])
+    markers = dict(zip(lines["rate"], cycle(MARKERS.values())))  # beside dark colours
+    for measured, mine in here.groupby("rate"):
+        style = {"color": colours[measured], "marker": markers[measured]}
+        axes.scatter(mine["weights"], mine["seconds"], s=16, **style)
     if here["seeds"].max() > 1:
         low, high = (here[name].clip(upper=cap) for name in ("seconds_q25", "seconds_q75"))
         axes.vlines(
@@ -116,7 +121,7 @@ def sizes(runs: pd.DataFrame) -> Figure:
     for row in lines.itertuples():
         rate: Any = row.rate
         label = f"{rate:g}: {row.arrived} of {row.trials} arrived" if rate in named else "_"
-        draw_line(axes, row, cells["weights"], colours[rate], label)
+        draw_line(axes, row, cells["weights"], colours[rate], label, markers[rate])
     axes.set_ylim(bottom=0)
     axes.set_xlabel("weights")
     axes.set_ylabel(f"seconds of training to {target_of(runs)}")
@@ -143,15 +148,8 @@ def size_valley(runs: pd.DataFrame) -> Figure:
         seconds = finite(mine["seconds"])
         draw_censored(axes, mine[seconds.isna()]["rate"], cap, colour)
         label = f"{width:g}x: {int(mine['weights'].iloc[0]):,} weights" if width in named else None
-        axes.plot(
-            mine["rate"],
-            seconds,
-            color=colour,
-            linewidth=1.4,
-            marker="o",
-            markersize=3.5,
-            label=label,
-        )
+        style: Any = {"linewidth": 1.4, "marker": "o", "markersize": 3.5}
+        axes.plot(mine["rate"], seconds, color=colour, label=label, **style)
     rate_and_seconds_axes(axes, finite(cells["seconds"]).dropna(), cap)
     axes.set_xlabel("learning rate")
     axes.set_ylabel(f"seconds of training to {target_of(runs)}")
@@ -251,11 +249,15 @@ def size_parts(runs: pd.DataFrame) -> Figure:
 
 
 def draw_line(
-    axes: Axes, row: Any, weights: pd.Series, colour: Any, label: str | None = None
+    axes: Axes, row: Any, weights: pd.Series, colour: Any, label: str = "", marker: str = ""
 ) -> None:
-    """Draw the line of a row of `tables.sizes` over the sizes, if there is one."""
+    """Draw the line of a row of `tables.sizes` over the sizes, if there is one.
+
+    The marker stands in the legend alone: the trials have it.
+    """
+    style: Any = {"color": colour, "linewidth": 1.6, "marker": marker, "markevery": []}
     if not isinstance(row.shape, str):  # no line where its points are too few to judge it
-        axes.plot([], [], color=colour, linewidth=1.6, label=label or "too few arrived for a line")
+        axes.plot([], [], **style, label=label or "too few arrived for a line")
         return
     ends = [float(weights.min()), float(weights.max())]
     grid = [ends[0] + (ends[1] - ends[0]) * i / 50 for i in range(51)]
@@ -263,7 +265,7 @@ def draw_line(
         label
         or f"c + k n: {row.c:.2g} s and {1e6 * row.k:.3g} s\nper million weights (R² {row.r2:.2f})"
     )
-    axes.plot(grid, [row.c + row.k * n for n in grid], color=colour, linewidth=1.6, label=words)
+    axes.plot(grid, [row.c + row.k * n for n in grid], **style, label=words)
 
 
 def draw_censored(axes: Axes, places: pd.Series, cap: float, colour: Any) -> None:

@@ -234,9 +234,19 @@ def subtitle_of(runs: pd.DataFrame) -> str:
     )
 
 
+AN_INCH = 14.5
+"""Small letters in a line's inch."""
+
+
 def headline(figure: Figure, text: str) -> None:
-    """Write the first line of the text as the title, and the others below it in small letters."""
+    """Write the first line of the text as the title, and the others below it in small letters.
+
+    A line that is longer than the figure is wide goes on in the next.
+    """
     title, *lines = text.split("\n")
+    lines = [
+        part for line in lines for part in textwrap.wrap(line, int(AN_INCH * figure.get_figwidth()))
+    ]
     figure.suptitle(title + "\n" * len(lines), fontsize=13, x=0.01, ha="left", parse_math=False)
     for i, line in enumerate(lines):
         figure.text(

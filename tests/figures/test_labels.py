@@ -85,6 +85,14 @@ def test_a_label_is_where_it_says(function: Any, make: Any, value: float) -> Non
 
 
 @pytest.mark.parametrize(("function", "make", "value"), CASES)
+def test_titles_fit_their_figure(function: Any, make: Any, value: float) -> None:
+    """No word of them is cut off at its right."""
+    for figure in {axes.figure for axes in panels_of(function, make, value)}:
+        titles = [text for text in (*figure.texts, figure._suptitle) if text is not None]
+        assert not [text for text in titles if text.get_window_extent().x1 > figure.bbox.x1]
+
+
+@pytest.mark.parametrize(("function", "make", "value"), CASES)
 def test_no_bar_stands_on_a_logarithmic_axis(function: Any, make: Any, value: float) -> None:
     """Its length would depend on where the axis begins."""
     panels = panels_of(function, make, value)
