@@ -226,6 +226,10 @@ def test_a_busy_machine_and_a_target_out_of_reach_are_told_wherever_they_matter(
         "smoke",
         "--optimizers",
         "sgd",
+        "--network",
+        "mlp",
+        "--widths",
+        "0.1",
         "--rates",
         "0.003,0.001",
         "--max-steps",
@@ -271,7 +275,7 @@ def test_a_busy_machine_and_a_target_out_of_reach_are_told_wherever_they_matter(
     assert aside.stdout == quiet.stdout
     assert f"note: {noise}" in aside.stderr
     monkeypatch.setattr("study.machine.quiet.Load.quiet", True)
-    again = called("calibrate", "smoke", "--optimizers", "sgd", "--out", folder, "--again").stdout
+    again = called("calibrate", *options[:7], "--out", folder, "--again").stdout
     assert re.search(r"busy +\S+ \S+\n", again)
     assert re.search(r"quiet +\S+ \S+ +used\n", again)
     assert {run.quiet for run in Store(folder).runs()} == {False}, (

@@ -42,7 +42,9 @@ def test_two_dask_workers_give_what_one_process_gives(
 
 def test_real_training_on_two_dask_workers(folder: Path, pair: Dask) -> None:
     """TensorFlow is imported by the workers alone, where the step times are known."""
-    spec = preset("smoke").with_(optimizers=("adam",), rates=(0.003, 300.0))
+    spec = preset("smoke").with_(
+        network="mlp", widths=(0.1,), optimizers=("adam",), rates=(0.003, 300.0)
+    )
     timed(folder, spec)
     driver.run(Request(spec, folder, backend="dask", scheduler=pair.address), progress=False)
     runs = Store(folder).runs()

@@ -89,7 +89,7 @@ MANY = "python -m pytest -n 3 --dist loadfile --no-loadscope-reorder"
                 "ruff format --check .",
                 "mypy",
                 MANY,
-                f"{MANY} tests/engines -m kernels",
+                "python -m pytest -n 2 --dist loadfile tests/engines -m kernels",
             ],
         ),
     ],
