@@ -88,13 +88,13 @@ SCALE, SHARE = "a model's scale, above 0 and at most 100", "an accuracy in 0 to 
 @pytest.mark.parametrize(
     ("head", "column", "fine", "bad", "what"),
     [
-        (GRID, 0, ["1e-37", "1e12"], ["9e-38", "1.1e12", "0", "-1"], RATE),
-        (GRID, 1, ["1e-6", "1e7"], ["9e-7", "1.1e7", "inf", "soon"], TIME),
-        (GRID, 3, ["1e-6", "1e7"], ["9e-7", "1.1e7"], TIME),
+        (GRID, 0, ["1e-37", "1e12"], ["9e-38", "1000000000000.5", "0", "-1"], RATE),
+        (GRID, 1, ["1e-6", "1e7"], ["9e-7", "10000000.5", "inf", "soon"], TIME),
+        (GRID, 3, ["1e-6", "1e7"], ["9e-7", "10000000.5"], TIME),
         (SIZES, 0, ["0", "1"], ["-0.1", "1.1"], SHARE),
-        (SIZES, 1, ["1e-37", "1e12"], ["9e-38", "1.1e12"], RATE),
-        (SIZES, 3, ["1e-6", "100"], ["9e-7", "101"], SCALE),
-        (SIZES, 4, ["1e-6", "1e7"], ["9e-7", "1.1e7"], TIME),
+        (SIZES, 1, ["1e-37", "1e12"], ["9e-38", "1000000000000.5"], RATE),
+        (SIZES, 3, ["1e-6", "100"], ["9e-7", "100.5"], SCALE),
+        (SIZES, 4, ["1e-6", "1e7"], ["9e-7", "10000000.5"], TIME),
     ],
 )
 def test_bounds_belong_to_what_a_cell_may_hold(
