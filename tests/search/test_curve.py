@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, fields, is_dataclass
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from study.search import budgeted, curve, finder, halving, population, staircase
 from study.search.curve import (
     BETA,
     CERTAIN,
@@ -72,8 +73,16 @@ def test_the_noise_of_a_slope_is_that_of_its_weights(count: int) -> None:
     assert slope_noise(count, 0.3) == pytest.approx(exact, rel=0.01)
 
 
-def test_a_pick_is_not_changed() -> None:
-    """As no result is."""
+def test_results_are_never_changed() -> None:
+    """Nor is anything else that a search gives."""
     assert (CERTAIN, MIN_POINTS) == (5.0, 20)
-    with pytest.raises(FrozenInstanceError):
-        Pick(1.0, "why").rate = 2.0  # type: ignore[misc]
+    kinds = {
+        kind
+        for module in (budgeted, curve, finder, halving, population, staircase)
+        for kind in vars(module).values()
+        if isinstance(kind, type) and is_dataclass(kind)
+    }
+    assert {Pick, finder.Sweep, population.Settings, staircase.Stage} < kinds
+    for kind in kinds:
+        with pytest.raises(FrozenInstanceError):
+            setattr(object.__new__(kind), fields(kind)[0].name, None)

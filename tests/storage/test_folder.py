@@ -91,6 +91,20 @@ def test_a_torn_line_is_cut_off_by_the_next_writer(folder: Path) -> None:
         pass
 
 
+def test_a_writer_that_is_refused_does_not_wait(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would wait for hours."""
+
+    def wait(seconds: float) -> None:
+        raise AssertionError(seconds)
+
+    with Store(folder).writing():
+        monkeypatch.setattr("time.sleep", wait)
+        with pytest.raises(StudyError, match="another process is running"), Store(folder).writing():
+            pass
+
+
 def test_curves_are_replaced_all_or_none(folder: Path) -> None:
     """One that is no JSON leaves those that were there."""
     store = part(folder)

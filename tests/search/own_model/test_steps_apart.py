@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from contextlib import suppress
 from typing import Any
 
 import keras
@@ -12,6 +14,7 @@ from keras import layers
 import study
 from study.errors import StudyError
 from study.search.keras import finder, step
+from study.search.keras.operations import operations
 from study.search.keras.restore import needs_targets, own_step
 from support.engines.own_models import SHORT, Breaks, X, Y, compiled
 
@@ -184,3 +187,28 @@ def test_the_metric_is_the_first_that_is_an_accuracy(
     for words, other in (("unknown metric 'loss'", logs), ("there is no metric", {"loss": 1.0})):
         with pytest.raises(StudyError, match=words):
             finder._metric(other, "loss")
+
+
+class Deaf(Breaks):
+    """Ctrl-C comes in its second step, and is lost there."""
+
+    def train_step(self, data: Any) -> Any:
+        if self.steps == 1:
+            with suppress(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+        return super().train_step(data)
+
+
+def test_a_stop_that_the_model_loses_ends_the_sweep() -> None:
+    """After the step in which it came."""
+    model = Deaf()
+    model.compile(keras.optimizers.SGD(), "mse", run_eagerly=True)
+    with pytest.raises(KeyboardInterrupt):
+        study.find_rate(model, X, np.eye(3)[Y], **SHORT)
+    assert model.steps == 2
+
+
+def test_the_functions_of_a_backend_are_made_once() -> None:
+    """A schedule asks for them in every step; its steps are whole numbers of 64 bits."""
+    assert operations(keras) is operations(keras)
+    assert operations(keras).last_step == 2**63 - 1

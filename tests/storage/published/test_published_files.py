@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from study.errors import StudyError
-from study.storage.published.files import FIRST_ROWS, Result, read_results
+from study.storage.published.files import Result, read_results
 
 GRID = "Learning rate,Time taken,Optimizer,Time taken with success"
 SIZES = "acc,lr,opt,scale,time"
@@ -35,7 +35,7 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("head", [GRID, SIZES, SIZES.upper(), ' acc ,"lr",opt,scale ,time,notes'])
-@pytest.mark.parametrize("above", [0, 1, FIRST_ROWS - 1, FIRST_ROWS])
+@pytest.mark.parametrize("above", [0, 1, 19, 20])
 def test_the_names_of_the_columns_stand_within_twenty_rows(
     path: Path, head: str, above: int
 ) -> None:
@@ -43,7 +43,7 @@ def test_the_names_of_the_columns_stand_within_twenty_rows(
     grid = head == GRID
     row = "0.1,5,Adam,5" if grid else "0.97,0.1,Adam,1,5,x"[: None if "notes" in head else -2]
     lines = ["note" + "," * row.count(",")] * above + [head, row]
-    if above == FIRST_ROWS:
+    if above == 20:
         said = refusal(path, *lines)
         assert said == (
             f"{path} has no table of results: expected the columns Learning rate, Time taken, "
@@ -154,9 +154,23 @@ def test_what_success_is() -> None:
     assert not Result("adam", 0.1, 5.0).reached(0.97)
 
 
-@pytest.mark.parametrize("above", [FIRST_ROWS - 1, FIRST_ROWS])
+@pytest.mark.parametrize("above", [19, 20])
 def test_another_separator_is_looked_for_in_the_same_rows(path: Path, above: int) -> None:
     """Beyond them nothing is known of the file."""
     said = refusal(path, *["note"] * above, SIZES.replace(",", ";"), "0.9;0.1;Adam;1;5")
     words = "separates its columns by semicolons"
-    assert (words in said) == (above < FIRST_ROWS)
+    assert (words in said) == (above < 20)
+
+
+def test_a_long_reason_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After 200 signs, in one line."""
+
+    def refuse(*given: object, **named: object) -> None:
+        raise KeyError("x\n" * 300)
+
+    path = tmp_path / "book.xlsx"
+    monkeypatch.setattr(pd, "read_excel", refuse)
+    with pytest.raises(StudyError) as told:
+        list(read_results(path))
+    words = " ".join(str(KeyError("x\n" * 300)).split())
+    assert str(told.value) == f"{path} cannot be read (KeyError: {words[:200]})"
