@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from study.errors import StudyError
+from study.spec.study import StudySpec
 from study.storage.across import Across, add_check, checks_of
 from study.storage.merging import merge
 from study.storage.reference import Reference
@@ -248,3 +249,24 @@ def test_a_bad_line_beside_the_runs_is_not_passed_on(tmp_path: Path, name: str) 
     (one.folder / name).write_bytes(lines + b"{}\n")
     with pytest.raises(StudyError, match=f"{name}, line "):
         merge([one], Store(tmp_path / "out"))
+
+
+@pytest.mark.parametrize(
+    ("spec", "changes"),
+    [
+        (SPEC, {"digest": "e"}),
+        (SPEC.with_(target=0.9), {}),
+        (SPEC, {"fingerprint": "ffff"}),
+        (CAPLESS, {"engine": "jax"}),
+    ],
+)
+def test_the_sentence_names_the_first_folder_and_the_one_that_differs(
+    tmp_path: Path, spec: StudySpec, changes: dict[str, Any]
+) -> None:
+    """Of three, the third."""
+    first = spec if spec is CAPLESS else SPEC
+    one, two = (part(tmp_path / name, first.trials()[:1], first) for name in "ab")
+    three = part(tmp_path / "c", spec.trials()[1:2], spec, **changes)
+    with pytest.raises(StudyError) as told:
+        merge([one, two, three], Store(tmp_path / "out"))
+    assert str(told.value).startswith(f"{one.folder} and {three.folder} cannot be merged: ")
