@@ -111,7 +111,7 @@ def successive_halving(
         scores = _train(learner, rates, each)
         steps += each * len(rates)
         if rung + 1 < rungs:
-            best = sorted(range(len(rates)), key=lambda i: -scores[i])[: max(1, len(rates) // KEEP)]
+            best = sorted(range(len(rates)), key=lambda i: -scores[i])[: len(rates) // KEEP]
             learner.keep(padded(best, array_size(len(best), learner.sizes)))
             learner.prepare()
             rates = [rates[i] for i in best]

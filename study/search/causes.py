@@ -103,8 +103,7 @@ def _rise(sweep: Sweep) -> int | None:
     )
     if not high[-1]:
         return None
-    low = np.flatnonzero(~high)
-    return int(low[-1]) + 1 if len(low) else 0
+    return int(np.flatnonzero(~high)[-1]) + 1  # the first mean is the start's own
 
 
 def _start(sweep: Sweep) -> int:

@@ -61,8 +61,8 @@ class Settings:
         integer("members", self.members, low=1, high=96)
         integer("ready", self.ready, low=1, high=10**6)
         integer("rounds", self.rounds, low=1, high=10**5)
-        number("low", self.low, low=LOWEST_RATE, high=HIGHEST_RATE, inclusive=True)
-        number("high", self.high, low=LOWEST_RATE, high=HIGHEST_RATE, inclusive=True)
+        number("low", self.low, low=LOWEST_RATE, high=HIGHEST_RATE)
+        number("high", self.high, low=LOWEST_RATE, high=HIGHEST_RATE)
         if self.low > self.high:
             raise StudyError(
                 f"low {self.low:g} is above high {self.high:g}: the prior needs low <= high"

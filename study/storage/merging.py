@@ -17,7 +17,7 @@ from study.spec.trial import Trial
 from study.storage.across import add_check
 from study.storage.jsonl import append, whole_lines
 from study.storage.parts import STEP_TIMES, Part, alike, part_of
-from study.storage.records import Checks, Finish, Outcome, Run
+from study.storage.records import Checks, Outcome
 from study.storage.step_times import StepTime, read
 from study.storage.store import Store
 
@@ -179,14 +179,11 @@ def _add_runs(out: Store, there: Sequence[Part], parts: Sequence[Part], spec: St
     stored: Mapping[str, Checks] = there[0].checks if there else out.checks()
     for id_, checks in new.items():
         # A merge that was killed may have left the checks without their run.
-        fresh = checks is not None and checks != stored.get(id_)
-        out.append(kept[id_], _finish(kept[id_], checks) if checks and fresh else None)
+        if checks is not None and checks != stored.get(id_):
+            out.append_checks(checks)
+        out.append(kept[id_])
     missing = tuple(trial for trial in spec.trials() if trial.id not in kept)
     return Merged(spec, len(new), duplicates, agreeing, replaced, missing)
-
-
-def _finish(run: Run, checks: Checks) -> Finish:
-    return Finish(0, run.outcome, run.steps or 0, run.seconds, checks.accuracy, checks.loss)
 
 
 def _add_step_times(out: Store, before: Sequence[StepTime], parts: Sequence[Part]) -> None:

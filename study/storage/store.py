@@ -21,6 +21,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -103,16 +104,14 @@ class Store:
             finish: what its checks saw; None if the trial has none.
         """
         if finish is not None:
-            append_line(
-                self.checks_path,
-                {
-                    "id": run.id,
-                    "check_every": run.trial.check_every,
-                    "accuracy": [round(value, 4) for value in finish.accuracies],
-                    "loss": [float(f"{value:.5g}") for value in finish.losses],
-                },
-            )
+            accuracy = tuple(round(value, 4) for value in finish.accuracies)
+            loss = tuple(float(f"{value:.5g}") for value in finish.losses)
+            self.append_checks(Checks(run.id, run.trial.check_every, accuracy, loss))
         append_line(self.runs_path, run.to_json())
+
+    def append_checks(self, checks: Checks) -> None:
+        """Append what the checks of a trial saw; its run is to follow."""
+        append_line(self.checks_path, asdict(checks))
 
     def runs(self) -> list[Run]:
         """The stored runs in the order in which they ended, one a trial.

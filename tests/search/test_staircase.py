@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy import stats
 
 from study.errors import StudyError
 from study.search.staircase import SEARCHES, Row, Stage, Staircase, parse, search, units
@@ -167,3 +169,116 @@ def test_the_figure_names_the_pick_as_ours() -> None:
         "not finite",
         "picked: 2",
     ]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        (1.0, 1.0, 1, 1.0),
+        (1e12, 1e12, 10**6, 1e13),
+        (1.0, 1.0, 1, 100_000.9),
+        (np.float64(1.0), 1.0, np.int64(3), None),
+    ],
+)
+def test_the_bounds_of_a_stage_are_allowed(values: Any) -> None:
+    """A stop at the start, the highest rate, a hundred thousand rates."""
+    assert len(Stage(*values).rates) in (1, 10, 100_000)
+    assert Stage(*values).rates[0] == values[0]
+    assert Stage(*values).stop == (10 * values[0] if values[3] is None else values[3])
+
+
+BEYOND = math.nextafter(1e12, math.inf)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ((BEYOND, 1.0, 1, None), "a stage's start"),
+        ((1.0, BEYOND, 1, None), "a stage's step"),
+        ((1.0, 1.0, 10**6 + 1, None), "a stage's repeats"),
+        ((1.0, 1.0, 0, None), "a stage's repeats"),
+        ((1.0, 1.0, 1, 10 * BEYOND), "a stage's stop"),
+        ((1.0, 1.0, 1, 0.0), "a stage's stop"),
+        ((1.0, 1.0, 1, 0.999), "must not be below its start 1"),
+        ((1.0, 1.0, 1, 100_001.0), "from 1 by 1 to 100001 has more than 100000 rates"),
+    ],
+)
+def test_what_lies_beyond_the_bounds_of_a_stage_is_refused(values: Any, words: str) -> None:
+    """In one sentence."""
+    with pytest.raises(StudyError, match=words):
+        Stage(*values)
+    text = ":".join(repr(value) for value in values if value is not None)
+    with pytest.raises(StudyError, match=words):
+        parse(f"0.1:0.1:1,{text}")
+
+
+def test_a_part_of_a_text_has_three_or_four_fields() -> None:
+    """A bad part is named, and not the whole."""
+    assert parse("1:2:3, 4:5:6:7") == (Stage(1.0, 2.0, 3), Stage(4.0, 5.0, 6, 7.0))
+    assert units(parse("1:1:3:2,1:1:2:1")) == 2 * 3 + 2
+    for part in ("1:2", "1:2:3:4:5", "1"):
+        with pytest.raises(StudyError, match=f"^search '{part}' must be coarse, fine, or stages"):
+            parse(f"1:2:3, {part}")
+
+
+@pytest.mark.parametrize(("count", "later"), [(1, 1), (2, 1), (3, 2), (4, 2), (5, 3)])
+def test_a_rate_is_judged_by_its_later_half(count: int, later: int) -> None:
+    """The middle one included."""
+    losses = [2.0**place for place in range(count)]
+    (end,) = Staircase(rows(losses, count), fresh=False).ends()
+    assert (end.place, end.rate, end.units) == (0, 0.1, later)
+    assert end.loss == pytest.approx(np.mean(losses[-later:]))
+
+
+@pytest.mark.parametrize(("level", "share"), [(3.0, 0.9), (3.0, 1.1), (-3.0, 0.9), (-3.0, 1.1)])
+def test_a_fall_counts_from_a_millionth_on(level: float, share: float) -> None:
+    """Of the first loss, where nothing else moves."""
+    least = level - 3e-6 * share
+    found = Staircase(rows([level] * 8 + [least] * 8, 8), fresh=True).pick()
+    assert found.rate == (0.2 if share > 1 else None)
+    assert found.reason == (
+        f"the rate that led to the least loss, {least:.4g}, from the same weights; it is the last "
+        "of all, and higher ones may do better"
+        if share > 1
+        else f"the loss never fell by more than its noise explains (it began at {level:.4g})"
+    )
+
+
+@pytest.mark.parametrize("repeats", [2, 3, 8])
+def test_a_fall_counts_beyond_five_standard_errors(repeats: int) -> None:
+    """Of the first loss and the best mean. The noise is that within the later halves up to the best
+    rate, if they have three differences; else that of all units until there.
+    """
+    wave = 0.1 * (-1.0) ** np.arange(3 * repeats)
+
+    def losses(drop: float) -> NDArray[np.float64]:
+        level = np.repeat([2.0, 2.0, 2.0 - drop], repeats)
+        return np.concatenate([level + wave, [50.0, 70.0] * repeats])
+
+    def excess(drop: float) -> float:
+        until = losses(drop)[: 3 * repeats]
+        parts = until.reshape(3, repeats)[:, repeats // 2 :]
+        within = np.diff(parts, axis=1).ravel()
+        jumps = within if len(within) >= 3 else np.diff(until)
+        middle = 1.4826 * stats.median_abs_deviation(jumps)
+        noise = max(np.std(jumps), middle) / math.sqrt(2)
+        fall = until[0] - parts.mean(axis=1).min()
+        return float(fall - 5 * noise * math.sqrt(1 + 1 / parts.shape[1]))
+
+    drops = np.geomspace(0.01, 100, 100)
+    told = [Staircase(rows(losses(drop), repeats), False).pick().rate for drop in drops]
+    assert [rate is not None for rate in told] == [excess(drop) > 0 for drop in drops]
+    assert repeats == 2 or set(told) == {None, 0.1 * 3}
+
+
+def test_a_unit_has_a_step_and_at_most_ten_millions() -> None:
+    """Nothing is trained where it has not."""
+    learner = Parabola([1.0])
+    for steps in (0, 10**7 + 1):
+        with pytest.raises(StudyError, match="unit_steps"):
+            search(learner, parse("1:1:1:1"), steps)
+    assert learner.calls == []
+    (one,) = search(learner, parse("1:1:1:1"), 1)
+    assert [row.repeat for row in one.rows] == [1]
+    assert learner.calls == ["prepare", "advance"]
+    assert not one.fresh

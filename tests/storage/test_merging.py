@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from study.errors import StudyError
 from study.storage.calibration import Calibration
+from study.storage.jsonl import append_line
 from study.storage.merging import joined, merge
 from study.storage.records import Outcome, Run
 from study.storage.step_times import key_of, read
 from study.storage.store import Store
 from support.parabola import MACHINE, calibrated
-from support.parts import SPEC, TRIALS, failed, files, ids, part
+from support.parts import SPEC, TRIALS, curve, failed, files, ids, part
 from support.paths import V1
 from support.records import RUN
 
@@ -217,3 +218,71 @@ def test_the_same_data_at_another_path_are_the_same(tmp_path: Path, first: str) 
     assert one.spec().dataset == first
     with pytest.raises(StudyError, match="dataset_md5 is d in the first and e in"):
         merge([one, part(tmp_path / "3", mine, here, digest="e")], Store(tmp_path / "other"))
+
+
+def test_equal_lines_of_time_are_kept_as_often_as_the_folder_that_has_most(tmp_path: Path) -> None:
+    """Two processes may have spent the same; the same line in two folders is one process's."""
+    line, other = {"seconds": {"train": 1.0}}, {"seconds": {"train": 2.0}}
+    stores = []
+    for name, lines in enumerate(([line], [line, other, line], [line, line], [])):
+        stores.append(part(tmp_path / str(name), ()))
+        stores[-1].spent_path.write_bytes(b"")
+        for each in lines:
+            append_line(stores[-1].spent_path, each)
+    out = Store(tmp_path / "out")
+    for sources in (stores, stores[::-1]):
+        merge(sources, out)
+        told = [row.seconds["train"] for row in out.spent()]
+        assert told == [1.0, 2.0, 1.0]
+
+
+def test_a_curve_is_added_where_there_is_none_of_its_machine(tmp_path: Path) -> None:
+    """What is there stays."""
+    one, two = part(tmp_path / "1", TRIALS[:1]), part(tmp_path / "2", TRIALS[:1])
+    mine = {**curve(TRIALS[0], "m"), "span": 1.0}
+    theirs = [{**mine, "span": 2.0}, {**mine, "fingerprint": "n"}]
+    one.write_curves([mine])
+    two.write_curves(theirs)
+    before = one.curves_path.stat().st_ino
+    merge([part(tmp_path / "3", ())], one)
+    assert one.curves_path.stat().st_ino == before, "nothing new, nothing written"
+    merge([two], one)
+    assert [(each.fingerprint, each.span) for each in one.curves()] == [("m", 1.0), ("n", 1.0)]
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_the_machine_is_the_first_that_is_known(tmp_path: Path, kept: bool) -> None:
+    """That of the folder to add to stays, if it has one."""
+    stores = [part(tmp_path / str(i), (), machine=replace(MACHINE, cores=i)) for i in range(3)]
+    stores[1].machine_path.unlink()
+    out = stores[0] if kept else Store(tmp_path / "out")
+    merge(stores[1:], out)
+    assert out.machine()["cores"] == (0 if kept else 2)
+    nowhere = Store(tmp_path / "nowhere")
+    merge(stores[1:2], nowhere)
+    assert nowhere.machine() == {}
+
+
+def test_checks_that_are_there_already_are_not_added_again(tmp_path: Path) -> None:
+    """As a merge that was killed leaves them; other ones of the same trial come behind them."""
+    one, out = part(tmp_path / "1", TRIALS[:3]), Store(tmp_path / "out")
+    lines = one.checks_path.read_bytes().splitlines(keepends=True)
+    out.folder.mkdir()
+    spoilt = lines[1].replace(b"0.98", b"0.97")
+    out.checks_path.write_bytes(lines[0] + spoilt)
+    merge([one], out)
+    assert out.checks_path.read_bytes() == b"".join([lines[0], spoilt, *lines[1:]])
+    assert out.checks() == one.checks()
+
+
+def test_checks_and_curves_without_a_run_take_no_new_name(tmp_path: Path) -> None:
+    """They belong to no trial, so nobody knows the id that they would have."""
+    there = SPEC.with_(dataset="there.npz")
+    (mine, theirs) = (list(spec.trials()) for spec in (SPEC, there))
+    one, two = part(tmp_path / "1", mine[:1]), part(tmp_path / "2", theirs[:2], there)
+    lines = two.runs_path.read_bytes().splitlines(keepends=True)
+    two.runs_path.write_bytes(lines[1])
+    out = Store(tmp_path / "out")
+    merge([one, two], out)
+    assert ids(out) == list(out.checks()) == [trial.id for trial in mine[:2]]
+    assert [each.id for each in out.curves()] == [mine[0].id]

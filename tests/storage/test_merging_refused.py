@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from study.errors import StudyError
+from study.spec.study import StudySpec
 from study.storage.across import Across, add_check, checks_of
 from study.storage.merging import merge
 from study.storage.reference import Reference
@@ -31,6 +32,7 @@ def spoilt(store: Store, spoil: Callable[[dict[str, Any]], dict[str, Any]]) -> S
 
 
 CAPLESS = SPEC.with_(cap=None)
+AGREED = Across("now", "test-machine", "ffff", "jax", "jax", "float32", 12, 12, 9, 1.0, 0.9, 1.1)
 
 
 @pytest.mark.parametrize(
@@ -76,13 +78,10 @@ def test_seconds_of_other_machines_are_joined_where_the_budget_is_in_steps(tmp_p
     jax = part(tmp_path / "3", CAPLESS.trials()[3:], CAPLESS, engine="jax")
     with pytest.raises(StudyError, match="engine is tensorflow in float32"):
         merge([one, jax], out)
-    agreed = Across(
-        "now", "test-machine", "ffff", "jax", "jax", "float32", 12, 12, 9, 1.0, 0.9, 1.1
-    )
-    add_check(jax.folder, agreed)
+    add_check(jax.folder, AGREED)
     merge([one, jax], out)
     merge([one, jax], out)
-    assert checks_of(out.folder) == [agreed], "the check comes along, once"
+    assert checks_of(out.folder) == [AGREED], "the check comes along, once"
 
 
 def test_a_folder_without_rows_has_no_say_in_the_reference(tmp_path: Path) -> None:
@@ -166,3 +165,108 @@ def test_a_merge_cut_at_any_line_goes_on(tmp_path: Path) -> None:
             merge(sources, out)
             if path != whole.checks_path:  # which are on the disk before their runs
                 assert files(out.folder) == files(whole.folder)
+
+
+@pytest.mark.parametrize(
+    ("check", "fine"),
+    [
+        (None, False),
+        (AGREED, True),
+        (replace(AGREED, high=1.3), False),
+        (replace(AGREED, precision="tf32"), False),
+        (replace(AGREED, engine="tensorflow"), True),
+        (replace(AGREED, engine="other"), False),
+    ],
+)
+@pytest.mark.parametrize("where", [0, 1])
+def test_engines_mix_where_a_check_shows_that_one_takes_the_others_steps(
+    tmp_path: Path, check: Across | None, fine: bool, where: int
+) -> None:
+    """Whichever folder has it."""
+    trials = CAPLESS.trials()
+    stores = [
+        part(tmp_path / "1", trials[:1], CAPLESS),
+        part(tmp_path / "2", trials[1:2], CAPLESS, engine="jax"),
+    ]
+    if check:
+        add_check(stores[where].folder, check)
+    if fine:
+        assert merge(stores, Store(tmp_path / "out")).added == 2
+    else:
+        with pytest.raises(StudyError) as told:
+            merge(stores, Store(tmp_path / "out"))
+        assert str(told.value) == (
+            f"{stores[0].folder} and {stores[1].folder} cannot be merged: engine is tensorflow in "
+            "float32 in the first and jax in float32 in the second, and must be the same"
+        )
+
+
+def test_a_folder_that_mixes_engines_itself_is_taken_as_it_is(tmp_path: Path) -> None:
+    """It was made on purpose; another one must still fit its first rows."""
+    trials = CAPLESS.trials()
+    mixed = part(tmp_path / "1", trials[:1], CAPLESS)
+    with mixed.writing():
+        mixed.append(replace(RUN, trial=trials[1], engine="jax"))
+    like, unlike = (
+        part(tmp_path / name, trials[2:3], CAPLESS, engine=name) for name in ("tensorflow", "jax")
+    )
+    assert merge([mixed, like], Store(tmp_path / "fine")).added == 3
+    with pytest.raises(StudyError, match="engine is tensorflow in float32 in the first and jax"):
+        merge([mixed, unlike], Store(tmp_path / "out"))
+
+
+def test_every_folder_is_held_to_the_first_that_has_a_reference(tmp_path: Path) -> None:
+    """Not the next alone."""
+    empty, one, two = (
+        part(tmp_path / str(i), trials, fingerprint=f"f{i}")
+        for i, trials in enumerate(((), TRIALS[:1], TRIALS[1:2]))
+    )
+    out = Store(tmp_path / "out")
+    with pytest.raises(StudyError, match=r"reference is .*f1.* and .*f2"):
+        merge([empty, one, two], out)
+    assert merge([empty, one], out).added == 1
+    with pytest.raises(StudyError, match=r"reference is .*f1.* and .*f2"):
+        merge([two], out)
+
+
+def test_a_folder_whose_data_are_not_told_is_refused(tmp_path: Path) -> None:
+    """Two of them would be any two."""
+    one = part(tmp_path / "1")
+    row = json.loads(one.spec_path.read_text())
+    del row["dataset_md5"]
+    one.write(one.spec_path, row)
+    with pytest.raises(StudyError, match=r"spec\.json does not tell the MD5 of its data"):
+        merge([one], Store(tmp_path / "out"))
+
+
+@pytest.mark.parametrize("name", ["spent.jsonl", "checks.jsonl", "curves.jsonl", "across.jsonl"])
+def test_a_bad_line_beside_the_runs_is_not_passed_on(tmp_path: Path, name: str) -> None:
+    """It is named as one of the runs is; blank lines are none."""
+    one = part(tmp_path / "1")
+    lines = (one.folder / name).read_bytes() if (one.folder / name).exists() else b""
+    (one.folder / name).write_bytes(b"\n" + lines + b" \n")
+    merge([one], Store(tmp_path / "fine"))
+    (one.folder / name).write_bytes(lines + b"{}\n")
+    with pytest.raises(StudyError, match=f"{name}, line "):
+        merge([one], Store(tmp_path / "out"))
+
+
+@pytest.mark.parametrize(
+    ("spec", "changes"),
+    [
+        (SPEC, {"digest": "e"}),
+        (SPEC.with_(target=0.9), {}),
+        (SPEC, {"fingerprint": "ffff"}),
+        (CAPLESS, {"engine": "jax"}),
+    ],
+)
+def test_the_sentence_names_the_first_folder_and_the_one_that_differs(
+    tmp_path: Path, spec: StudySpec, changes: dict[str, Any]
+) -> None:
+    """Of three, the third."""
+    first = spec if spec is CAPLESS else SPEC
+    one, two = (part(tmp_path / name, first.trials()[:1], first) for name in "ab")
+    three = part(tmp_path / "c", spec.trials()[1:2], spec, **changes)
+    with pytest.raises(StudyError) as told:
+        merge([one, two, three], Store(tmp_path / "out"))
+    assert str(told.value).startswith(f"{one.folder} and {three.folder} cannot be merged: ")

@@ -11,7 +11,7 @@ import pytest
 from study.errors import StudyError
 from study.storage.calibration import Calibration
 from study.storage.rounds import Rounds
-from study.storage.step_times import key_of
+from study.storage.step_times import array_key, key_of, read
 from support.execution.step_times import BUSY, ONE, QUIET, SPEC, calibration, probed
 from support.parabola import MACHINE, calibrated
 
@@ -81,6 +81,8 @@ def test_the_estimate_is_the_median_on_a_quiet_machine_and_the_least_bound_on_a_
     assert Rounds(seconds, 4, [3.0, 2.0, 9.0], BUSY).estimate == 3.0
     assert Rounds(seconds, 4, [9.0], BUSY).estimate == 5.0, "two processors at once"
     assert Rounds(seconds, 4, [], BUSY).estimate == 6.0, "a GPU computes"
+    assert Rounds([1.0, 2.0, 3.0], 4, [1.6], BUSY).estimate == 1.5, "a quarter of the way"
+    assert Rounds([1.0, 2.0], 4, [1.0], QUIET).estimate == 1.5
 
 
 def test_what_runs_on_the_processor_says_little_of_a_gpus_step(tmp_path: Path) -> None:
@@ -151,6 +153,14 @@ def test_the_entry_that_is_broken_below_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "c.json"
     path.write_text(broken())
     assert calibration(path).times == {}
+    (one,) = read(path)
+    assert one.software == "tensorflow 2 float32"
+    assert one.from_json(json.loads(path.read_text())[0]) == one
+    late = (one.processor_seconds, one.others, one.pressure, one.quiet, one.machine)
+    assert late == (None,) * 5
+    path.write_text(path.read_text().replace('"jobs": 1, ', ""))
+    assert read(path) == [one]
+    assert read(tmp_path / "none") == []
 
 
 @pytest.mark.parametrize(
@@ -164,6 +174,9 @@ def test_the_entry_that_is_broken_below_is_whole(tmp_path: Path) -> None:
         broken(seconds="fast"),
         broken(low=0),
         broken(batch="100"),
+        broken(lanes=-1),
+        broken(high=0.0),
+        broken(more=1),
     ],
 )
 def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
@@ -172,3 +185,23 @@ def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(StudyError, match="remove it"):
         calibration(path)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(StudyError, match=r"is not a calibration .*Is a directory"):
+        read(path)
+
+
+@pytest.mark.parametrize("text", ["1", "[1]", "[null]"])
+def test_a_file_without_entries_is_told_in_plain_words(tmp_path: Path, text: str) -> None:
+    """And not in Python's."""
+    path = tmp_path / "c.json"
+    path.write_text(text)
+    with pytest.raises(StudyError, match=r"\(its entries are no step times\)"):
+        read(path)
+
+
+def test_a_key_is_what_a_step_time_depends_on() -> None:
+    """One lane and one job alone; `mixed` in an array."""
+    trial = replace(ONE[0], width=2.0, scale_dense=True, batch=50)
+    assert key_of(trial) == ("compact", 2.0, True, "sgd", "published", 50, 1, 1)
+    assert array_key(trial, 8, 3) == ("compact", 2.0, True, "mixed", "published", 50, 8, 3)
