@@ -123,7 +123,6 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 
 WITHOUT_DROPOUT = pytest.mark.parametrize("kind", ["parabola", "tensorflow", "jax"], indirect=True)
 """Where what a lane owes is the same with dropout."""
-
 WITHOUT_JAX_DROPOUT = pytest.mark.parametrize("kind", EACH[:-1], indirect=True)
 """The same batches and masks in both frameworks are the test of losses."""
 

@@ -87,7 +87,8 @@ def test_a_label_is_where_it_says(function: Any, make: Any, value: float) -> Non
 @pytest.mark.parametrize(("function", "make", "value"), CASES)
 def test_titles_fit_their_figure(function: Any, make: Any, value: float) -> None:
     """No word of them is cut off at its right."""
-    for figure in {axes.figure for axes in panels_of(function, make, value)}:
+    sheets: set[Any] = {axes.figure for axes in panels_of(function, make, value)}
+    for figure in sheets:
         titles = [text for text in (*figure.texts, figure._suptitle) if text is not None]
         assert not [text for text in titles if text.get_window_extent().x1 > figure.bbox.x1]
 

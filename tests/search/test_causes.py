@@ -13,15 +13,6 @@ from study.search.curve import smooth
 from study.search.finder import Sweep, SweepRecorder, feed, ramp, sweep
 from support.parabola import Parabola
 
-<<<<<<< HEAD
-pytestmark = pytest.mark.slow
-
-HOLES = X.copy()
-HOLES[3, 2] = np.nan
-WORST = np.where(np.arange(256) == 77, np.inf, X[:, 0])
-
-=======
->>>>>>> h2
 
 def made(losses: Any, low: float = 1e-6, high: float = 10.0, stopped: str = "end") -> Sweep:
     """A sweep whose losses are given."""

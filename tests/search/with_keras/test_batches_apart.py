@@ -15,6 +15,8 @@ from study.errors import StudyError
 from study.search.keras import arrays, batches, dataset
 from study.search.keras.batches import batches_of, is_arrays, weighed
 
+pytestmark = pytest.mark.slow
+
 X = np.arange(20, dtype=np.float32).reshape(10, 2)
 Y = np.arange(10)
 

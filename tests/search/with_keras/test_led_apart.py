@@ -18,6 +18,8 @@ from study.search.keras.optimizers import compiled, innermost, own
 from study.search.keras.schedule import ScheduledRate
 from study.search.keras.validation import evaluation
 
+pytestmark = pytest.mark.slow
+
 
 class Held:
     """A variable."""

@@ -17,6 +17,8 @@ from study.engines.tensorflow import xp as tf
 from study.search.keras import restore
 from study.search.keras.reach import is_variable, reachable
 
+pytestmark = pytest.mark.slow
+
 
 class Held:
     """A variable."""

@@ -12,6 +12,8 @@ from keras import layers, optimizers
 import study
 from support.engines.own_models import SHORT, Breaks, X, Y
 
+pytestmark = pytest.mark.slow
+
 HOLES = X.copy()
 HOLES[3, 2] = np.nan
 WORST = np.where(np.arange(256) == 77, np.inf, X[:, 0])

@@ -18,6 +18,8 @@ from study.search.keras.operations import operations
 from study.search.keras.restore import needs_targets, own_step
 from support.engines.own_models import SHORT, Breaks, X, Y, compiled
 
+pytestmark = pytest.mark.slow
+
 
 def small(**options: Any) -> Any:
     """A compiled layer."""
