@@ -250,3 +250,13 @@ def test_noise_must_not_move_the_slope_by_as_much() -> None:
         assert (found.suggest("slide") == found.rates[place]) == told
         words = "noise alone changes the slope by 0.0051 a step: take more steps, or larger batches"
         assert (found.why("slide") == words) != told
+
+
+@pytest.mark.parametrize(("wave", "told"), [(0.0, True), (0.04, True), (0.1, False), (0.5, False)])
+def test_a_valley_of_two_points_at_the_very_beginning(wave: float, told: bool) -> None:
+    """It is judged by its one point behind the first."""
+    losses = np.where(np.arange(200) < 21, wave * (-1.0) ** np.arange(200), -1.0)
+    smoothed = np.where(np.arange(200) < 21, 0.0, -1.0)
+    found = swept(losses, smoothed, "threshold")
+    assert falls(found, until_least(found), 20, 21) is told
+    assert (found.suggest("valley") == found.rates[20]) == told

@@ -61,7 +61,7 @@ def _size(dataset: Any, tf: Any) -> int:
         tensor.shape.num_elements() * tensor.dtype.size
         for part in _chain(dataset)
         for tensor in (
-            *tf.nest.flatten(list(vars(part).values()), expand_composites=True),
+            *tf.nest.flatten(list(vars(part).values())),
             *(held for function in part._functions() for held in function.function.captured_inputs),
         )
         if tf.is_tensor(tensor)

@@ -13,6 +13,7 @@ from keras import layers
 
 import study
 from study.errors import StudyError
+from study.search.finder import ramp
 from study.search.keras import finder, step
 from study.search.keras.operations import operations
 from study.search.keras.restore import needs_targets, own_step
@@ -154,6 +155,18 @@ def test_what_a_sweep_can_be_asked_at_most() -> None:
     right = small().test_on_batch(X[order], Y[order], return_dict=True)
     assert found.losses[0] == pytest.approx(float(right["loss"]), rel=1e-5)
     assert found.accuracy[0] == pytest.approx(float(right["accuracy"]))
+
+
+def test_a_sweep_that_is_asked_nothing_has_its_defaults() -> None:
+    """Two hundred steps from 1e-6 up to 10, batches of 32 in the order of seed 0, a stop at 4."""
+    found, named = (
+        study.find_rate(small(), X, Y, **options)
+        for options in ({}, {"batch_size": 32, "seed": 0, "steps": 200, "stop": 4.0})
+    )
+    count = len(found.losses)
+    assert found.rates.tolist() == ramp(1e-6, 10.0, 200)[:count].tolist()
+    assert (found.steps, found.scale) == (200, "log")
+    assert found.losses.tolist() == named.losses.tolist()
 
 
 @pytest.mark.parametrize(
