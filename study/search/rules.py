@@ -65,8 +65,8 @@ def _falls(sweep: Sweep, begin: Places, end: Places) -> NDArray[np.bool_]:
     They do if noise does not explain it.
     """
     points = np.maximum(end - begin, 1)
-    total = np.concatenate([[0.0], np.cumsum(sweep.losses)])
-    drop = sweep.smoothed[begin] - (total[end + 1] - total[begin + 1]) / points
+    total = np.cumsum(sweep.losses)
+    drop = sweep.smoothed[begin] - (total[end] - total[begin]) / points
     error = _deviation(sweep) * np.sqrt(1 / averaged(begin + 1) + 1 / points)
     return np.asarray((end > begin) & (drop > CERTAIN * error))
 

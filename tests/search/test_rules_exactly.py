@@ -260,3 +260,11 @@ def test_a_valley_of_two_points_at_the_very_beginning(wave: float, told: bool) -
     found = swept(losses, smoothed, "threshold")
     assert falls(found, until_least(found), 20, 21) is told
     assert (found.suggest("valley") == found.rates[20]) == told
+
+
+def test_a_curve_that_falls_before_its_middle_alone_has_no_valley() -> None:
+    """Its middle rises, and a rise of one point is no fall, however little noise there is."""
+    smoothed = np.concatenate([np.full(5, 9.0), [1.0], np.linspace(2, 3, 194)])
+    found = swept(np.full(200, 9.0), smoothed, "threshold")
+    assert found.suggest() == found.rates[5] / 10
+    assert found.why("valley") == "noise explains the longest fall of the loss: take more steps"

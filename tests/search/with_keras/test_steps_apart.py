@@ -160,12 +160,14 @@ def test_what_a_sweep_can_be_asked_at_most() -> None:
 def test_a_sweep_that_is_asked_nothing_has_its_defaults() -> None:
     """Two hundred steps from 1e-6 up to 10, batches of 32 in the order of seed 0, a stop at 4."""
     found, named = (
-        study.find_rate(small(), X, Y, **options)
+        study.find_rate(small(), 30 * X, Y, **options)
         for options in ({}, {"batch_size": 32, "seed": 0, "steps": 200, "stop": 4.0})
     )
     count = len(found.losses)
     assert found.rates.tolist() == ramp(1e-6, 10.0, 200)[:count].tolist()
-    assert (found.steps, found.scale) == (200, "log")
+    assert (found.steps, found.scale, found.stopped) == (200, "log", "threshold")
+    multiple = found.smoothed / np.minimum.accumulate(found.smoothed)
+    assert 5 > multiple[-1] > 4 >= multiple[:-1].max()
     assert found.losses.tolist() == named.losses.tolist()
 
 
