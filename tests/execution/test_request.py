@@ -19,6 +19,8 @@ from support.driving import SMALL, SPEC, engine
 from support.parabola import ParabolaEngine
 from support.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("backend", "scheduler", "sentence"),

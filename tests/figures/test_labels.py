@@ -17,6 +17,8 @@ from matplotlib.ticker import FixedFormatter, FuncFormatter
 from study import figures
 from support.figures.drawn import DATA, drawn
 
+pytestmark = pytest.mark.slow
+
 UNITS = {"": 1.0, "%": 1.0, "x": 1.0, "s": 1.0, "k": 1e3, "M": 1e6}
 
 

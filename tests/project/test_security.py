@@ -25,6 +25,8 @@ from support.made import made, made_runs, stored
 from support.paths import ROOT, STUDY
 from support.published import GRID, in_band
 
+pytestmark = pytest.mark.slow
+
 MARKUP = "<img src=x onerror=document.title=1><script>document.title=1</script>\"'&$\\frac$"
 UNSAFE = {
     "eval",

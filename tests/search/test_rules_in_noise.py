@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from study.search.curve import BETA, averaged, slope_noise, smooth
 from study.search.finder import Sweep, ramp
 
+pytestmark = pytest.mark.slow
+
 Floats = NDArray[np.float64]
 
 
