@@ -73,6 +73,12 @@ def modules(part: str) -> list[Path]:
     return sorted(each.relative_to(ROOT) for each in found)
 
 
+def folder_of(part: str) -> str:
+    """The tests of a part: a folder of its own, or its package's."""
+    own = f"tests/{part}"
+    return own if (ROOT / own).is_dir() else f"tests/{part.partition('/')[0]}"
+
+
 def unseen(source: str) -> set[tuple[int, int]]:
     """Lines and columns of types: nothing reads them when the program runs."""
     places: set[tuple[int, int]] = set()
@@ -200,12 +206,8 @@ def lines_of(diff: str) -> tuple[str, str]:
 
 def run(part: str, sample: int, seed: int, workers: int) -> None:
     """Try the changes of a part, show the survivors and store the score."""
-    files = modules(part)
-    if not files:
-        raise SystemExit(f"no package or module of study is called '{part}'")
-    own = f"tests/{part}"
-    tests = own if (ROOT / own).is_dir() else f"tests/{part.partition('/')[0]}"
-    source = b"".join((ROOT / path).read_bytes() for path in files)
+    tests = folder_of(part)
+    source = b"".join((ROOT / path).read_bytes() for path in modules(part))
     name = f"{part.replace('/', '-')}-{hashlib.sha256(source).hexdigest()[:8]}-{sample}-{seed}"
     os.chdir(copied(0))
     os.environ["PYTHONPATH"] = os.getcwd()
@@ -228,10 +230,10 @@ def run(part: str, sample: int, seed: int, workers: int) -> None:
 
 def report(part: str, db: WorkDB, seed: int) -> None:
     """Print what no test noticed and append the score."""
-    known = equivalents()
+    known, results = equivalents(), dict(db.results)
     survived, same = [], 0
     for item in db.work_items:
-        result = dict(db.results)[item.job_id]
+        result = results[item.job_id]
         if result.test_outcome == TestOutcome.SURVIVED:
             (change,) = item.mutations
             if (str(change.module_path), *lines_of(result.diff)) in known:
@@ -258,6 +260,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args()
+    for part in given.parts:
+        if not modules(part) or not (ROOT / folder_of(part)).is_dir():
+            parser.error(f"no package of study, or path below one, is called '{part}'")
+    for name, value in (("--sample", given.sample), ("--workers", given.workers)):
+        if value < 1:
+            parser.error(f"{name} is {value}: it must be at least 1")
     STATE.mkdir(exist_ok=True)
     for part in given.parts:
         run(part, given.sample, given.seed, given.workers)

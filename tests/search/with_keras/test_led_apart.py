@@ -17,21 +17,9 @@ from study.search.keras.lead import NO_RATE, Lead, rates_led
 from study.search.keras.optimizers import compiled, innermost, own
 from study.search.keras.schedule import ScheduledRate
 from study.search.keras.validation import evaluation
+from support.engines.held import Held
 
 pytestmark = pytest.mark.slow
-
-
-class Held:
-    """A variable."""
-
-    def __init__(self, value: float = 0.0) -> None:
-        self.value = value
-
-    def assign(self, value: float) -> None:
-        self.value = value
-
-    def numpy(self) -> np.float32:
-        return np.float32(self.value)
 
 
 def lead(

@@ -16,21 +16,9 @@ import pytest
 from study.engines.tensorflow import xp as tf
 from study.search.keras import restore
 from study.search.keras.reach import is_variable, reachable
+from support.engines.held import Held
 
 pytestmark = pytest.mark.slow
-
-
-class Held:
-    """A variable."""
-
-    def __init__(self, value: float = 0.0) -> None:
-        self.value = value
-
-    def assign(self, value: float) -> None:
-        self.value = value
-
-    def numpy(self) -> np.float32:
-        return np.float32(self.value)
 
 
 class Slotted:
