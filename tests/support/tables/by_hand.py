@@ -1,5 +1,5 @@
-"""The tables of a study once more: trial by trial in plain Python, and each interval over all
-resamples that there are, not over some that are drawn.
+"""The tables of a study once more: trial by trial in plain Python. A resampled interval is over
+all resamples that there are, not over some that are drawn.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from itertools import product
 from typing import Any
 
 import pandas as pd
+from scipy import integrate, optimize, stats
 
 from study.spec.trial import OPTIMIZERS
 
@@ -150,32 +151,69 @@ def best(rows: Sequence[Row]) -> list[Row]:
             "at_edge": len(rates) > 1 and top.get("rate") in (min(rates), max(rates)),
             "decades": decades(rates, [c["seconds"] for c in table]) if arrived else nan,
         }
-        found.append(row | _best_intervals(mine, rates, seeds if arrived else 0))
+        found.append(row | _best_intervals(mine, rates, seeds if arrived else 0, *scatter(rows)))
     return found
 
 
-def _best_intervals(mine: Sequence[Row], rates: Sequence[float], seeds: int) -> Row:
-    """Over all resamples of the seeds, the same at each rate."""
-    names = ("best", "seconds", "decades")
+def scatter(rows: Sequence[Row]) -> tuple[float, int]:
+    """Standard deviation of the log times about their cells, and the degrees of freedom."""
+    logs = [
+        [math.log(time_of(row)) for row in mine if time_of(row) < inf]
+        for mine in groups(rows, place).values()
+    ]
+    free = sum(len(row) - 1 for row in logs if row)
+    square = sum((x - sum(row) / len(row)) ** 2 for row in logs for x in row)
+    return (math.sqrt(square / free), free) if free >= 10 else (0.19, 40)
+
+
+def _best_intervals(
+    mine: Sequence[Row], rates: Sequence[float], seeds: int, sd: float, free: int
+) -> Row:
+    """Every cell that has an arrival may be tied with the best."""
+    names = [f"{name}_{end}" for name in ("best", "seconds", "decades") for end in ("low", "high")]
     known = {
         (row["learning_rate"], row["seed"]): time_of(row)
         for row in mine
         if row["outcome"] not in ("failed", "pruned")
     }
     if seeds < 3 or len(known) < len(rates) * seeds:
-        return {f"{name}_{end}": nan for name in names for end in ("low", "high")}
-    drawn: dict[str, list[float]] = {name: [] for name in names}
-    for chosen in resamples(seeds):
-        times = [middle([known[rate, seed] for seed in chosen]) for rate in rates]
-        drawn["seconds"].append(min(times))
-        drawn["decades"].append(decades(rates, times))
-        if min(times) < inf:
-            drawn["best"].append(rates[times.index(min(times))])
+        return dict.fromkeys(names, nan)
+    times = [[known[rate, seed] for seed in range(seeds)] for rate in rates]
+    arrivals = [[time for time in row if time < inf] for row in times]
+    hope = [middle(row) if row else inf for row in arrivals]
+    tied = sum(map(bool, arrivals))
+    scale = sd * math.sqrt(math.pi / 2 / seeds)
+    least = min(map(middle, times))
+    between = math.exp(scale * _above_the_least(tied - 1, free)) if tied > 1 else 1.0
+    apart = math.exp(scale * float(stats.studentized_range.ppf(0.95, max(tied, 2), free)))
+    each = 1 - (1 - 0.025) ** (1 / tied)
+    fine = [rate for rate, time in zip(rates, hope, strict=True) if time <= least * between]
+    sure = [max(1e-9, time) if middle(row) <= max(2 * least / apart, least) else inf
+            for time, row in zip(hope, times, strict=True)]  # fmt: skip
+    maybe = [time if time <= 2 * least * apart else inf for time in hope]
     return {
-        f"{name}_{end}": value
-        for name in names
-        for end, value in zip(("low", "high"), ends(drawn[name]), strict=True)
+        "best_low": min(fine),
+        "best_high": max(fine),
+        "seconds_low": min(hope) * math.exp(-scale * float(stats.t.ppf(0.975, free))),
+        "seconds_high": least * math.exp(scale * float(stats.t.ppf(1 - each, free))),
+        "decades_low": decades(rates, [1.0 if time < inf else inf for time in sure]),
+        "decades_high": decades(rates, [1.0 if time < inf else inf for time in maybe]),
     }
+
+
+def _above_the_least(others: int, free: int) -> float:
+    """The 95 % point of a normal deviate less the least of some others, for that many degrees."""
+    normal = stats.norm
+
+    def missed(q: float) -> float:
+        def density(z: float) -> float:
+            return float(normal.pdf(z) * normal.cdf(q - z) ** others)
+
+        return 0.95 - float(integrate.quad(density, -12, 12)[0])
+
+    tail = 0.05 / others
+    exact = float(optimize.bisect(missed, 0, 12, xtol=1e-12))
+    return exact * float(stats.t.ppf(1 - tail, free) / normal.ppf(1 - tail))
 
 
 def envelope(rows: Sequence[Row]) -> list[Row]:

@@ -1,0 +1,196 @@
+"""The scatter of a trial's time from seed to seed, and what the least of many times can tell.
+
+The least of several noisy medians lies below the least true median, the more so the more cells
+come near to it. A bootstrap over the seeds repeats that fault, and its intervals cover far less
+than they say. The margins here hold whatever number of cells is tied.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import pandas as pd
+
+from study.storage.records import Outcome
+from study.tables import intervals
+from study.tables.intervals import Floats
+
+CELL = ["width", "optimizer", "learning_rate"]
+
+
+FEWEST_REPEATS = 10
+"""Degrees of freedom of a scatter that counts; with fewer, `ONE_DRAW` does."""
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """The scatter of a trial's time about the median of its cell.
+
+    Args:
+        sd: the standard deviation of the natural logarithm of the seconds.
+        freedom: the degrees of freedom that it was estimated with.
+    """
+
+    sd: float
+    freedom: float
+
+    @property
+    def factor(self) -> float:
+        """Two seeds of one cell differ by less than this factor in 95 % of cases.
+
+        exp(1.96 sqrt(2) sd).
+
+        >>> round(Scatter(0.19, 40).factor, 1)
+        1.7
+        """
+        return math.exp(1.96 * math.sqrt(2) * self.sd)
+
+    def of_median(self, seeds: int) -> float:
+        """The standard deviation of the logarithm of a median over seeds.
+
+        sd x sqrt(pi / (2 n)), which is that of a large sample, and sd for one seed.
+        """
+        return self.sd * min(1.0, math.sqrt(math.pi / (2 * seeds)))
+
+
+ONE_DRAW = Scatter(0.19, 40)
+"""The scatter of the project's own repeated cells, for studies without repeats of their own.
+
+Ten cells of three optimizers over five seeds of the compact network: 0.19 in the logarithm. A test
+derives it from the stored rows of results/amd-epyc-2-cores/seeds and seeds-adaptive.
+"""
+
+
+def scatter(runs: pd.DataFrame) -> Scatter:
+    """The scatter of the trials that arrived about their cells, pooled over the cells.
+
+    sd^2 = sum (log t - mean of its cell)^2 / sum (n - 1).
+
+    Args:
+        runs: a study's runs.
+
+    Returns:
+        The scatter; `ONE_DRAW` if the repeats leave fewer than `FEWEST_REPEATS` degrees of freedom.
+    """
+    arrived = runs[(runs["outcome"] == Outcome.REACHED) & (runs["seconds"] > 0)]
+    logs = arrived["seconds"].astype(float).map(math.log)
+    by_cell = logs.groupby([arrived[name] for name in CELL], observed=True)
+    freedom = len(logs) - by_cell.ngroups
+    if freedom < FEWEST_REPEATS:
+        return ONE_DRAW
+    left = logs - by_cell.transform("mean")
+    return Scatter(math.sqrt(float((left**2).sum()) / freedom), freedom)
+
+
+def least_margins(
+    noise: Scatter, seeds: int, tied: int, miss: float = 1 - intervals.CONFIDENCE
+) -> tuple[float, float]:
+    """How far the least of some medians may lie from the least true median.
+
+    With s the scatter of a median and m cells that may be tied, the least true median is, in
+    1 - `miss` of cases at least, between exp(-s q(1)) and exp(s q(m)) times the least median, where
+    q(m) is the 1 - miss / 2 quantile of the largest of m normal deviates. Only the best cell can
+    make the least too large, but any of the m can make it too small.
+
+    Args:
+        noise: the scatter of one seed.
+        seeds: seeds of each cell.
+        tied: the number m of cells.
+        miss: the share of cases that may be missed.
+
+    Returns:
+        The factors on the least median that give the low and the high end.
+    """
+    s = noise.of_median(seeds)
+    low, high = _largest(1, miss / 2, noise.freedom), _largest(tied, miss / 2, noise.freedom)
+    return math.exp(-s * low), math.exp(s * high)
+
+
+def best_margin(
+    noise: Scatter, seeds: int, tied: int, miss: float = 1 - intervals.CONFIDENCE
+) -> float:
+    """The factor on the least median within which the median of the true best cell lies.
+
+    exp(s q) with E[Phi(q - Z)^m] = 1 - miss over a normal Z: the chance that one deviate exceeds
+    the least of m others by less than q. Gupta 1965, subset selection. The same factor bounds the
+    ratio of two least medians, where m cells of the one below may be tied.
+
+    Args:
+        noise: the scatter of one seed.
+        seeds: seeds of each cell.
+        tied: the number m of the other cells.
+        miss: the share of cases that may be missed.
+    """
+    return math.exp(noise.of_median(seeds) * _above_least(tied, miss, noise.freedom))
+
+
+def pair_margin(
+    noise: Scatter, seeds: int, cells: int, miss: float = 1 - intervals.CONFIDENCE
+) -> float:
+    """The factor within which the ratio of any two of the medians is that of the true ones.
+
+    exp(s q), q the studentized range of Tukey 1949 over all cells.
+    """
+    return math.exp(noise.of_median(seeds) * _range(max(cells, 2), miss, noise.freedom))
+
+
+def _student(tail: float, freedom: float) -> float:
+    """By how much Student's quantile exceeds the normal one, as a factor."""
+    from scipy import stats  # takes half a second to import
+
+    return float(stats.t.isf(tail, freedom) / stats.norm.isf(tail))
+
+
+@cache
+def _largest(count: int, tail: float, freedom: float) -> float:
+    """What the largest of some normal deviates exceeds with the chance `tail`."""
+    from scipy import stats  # takes half a second to import
+
+    each = -math.expm1(math.log1p(-tail) / count)
+    return float(stats.norm.isf(each)) * _student(each, freedom)
+
+
+@cache
+def _above_least(count: int, tail: float, freedom: float) -> float:
+    """What a normal deviate exceeds the least of some others by, with the chance `tail`."""
+    from scipy import optimize, stats  # takes half a second to import
+
+    if count < 1:
+        return 0.0
+    nodes, weights = np.polynomial.hermite_e.hermegauss(80)
+    weights = weights / weights.sum()
+
+    def more(q: float) -> float:
+        return float(weights @ stats.norm.cdf(q - nodes) ** count) - (1 - tail)
+
+    return float(optimize.brentq(more, 0, 20)) * _student(tail / count, freedom)
+
+
+@cache
+def _range(cells: int, tail: float, freedom: float) -> float:
+    """What the range of some normal deviates exceeds with the chance `tail`."""
+    from scipy import stats  # takes half a second to import
+
+    return float(stats.studentized_range.isf(tail, cells, freedom))
+
+
+def centres(seconds: Floats) -> tuple[Floats, Floats]:
+    """Medians of the cells, as such and as they would be without the trials that did not arrive.
+
+    Args:
+        seconds: (cells, seeds), infinite where a trial did not arrive.
+
+    Returns:
+        The median over all seeds, infinite where half did not arrive; and that of the arrivals,
+        infinite where none arrived. A cell that may work after all could be as fast as the second.
+    """
+    finite = np.where(np.isfinite(seconds), seconds, np.nan)
+    there = np.isfinite(seconds).any(axis=1)
+    hopeful = np.full(len(seconds), math.inf)
+    if there.any():
+        hopeful[there] = np.nanmedian(finite[there], axis=1)
+    with np.errstate(invalid="ignore"):
+        return np.median(seconds, axis=1), hopeful
