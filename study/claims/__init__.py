@@ -2,7 +2,7 @@
 
 # isort: off
 # Verdicts come in the order in which these modules are imported.
-from study.claims.verdict import CLAIMS, FAILS, HOLDS, UNDECIDED, Claim, Verdict, claim
+from study.claims.verdict import CLAIMS, FAILS, FALSE, HOLDS, UNDECIDED, Claim, Verdict, claim, miss
 from study.claims.evidence import (
     Evidence,
     Known,
@@ -14,6 +14,8 @@ from study.claims.evidence import (
     rows_of,
     studies_in,
     no_evidence,
+    confirmed_of,
+    pooled,
     verdicts,
 )
 from study.claims.frame import (
@@ -21,18 +23,16 @@ from study.claims.frame import (
     LONG_CAP,
     NO_GRID,
     PER_DECADE,
-    SCATTER,
     Grid,
     judged_study,
-    best_seconds,
-    seeds_in_words,
     grid_of,
-    ratio_over_seeds,
+    grid_study,
     ratio,
     states,
     times_in_words,
 )
-from study.claims.bands import holes
+from study.claims.leasts import Leasts, leasts_of, spreads
+from study.claims.bands import counts, holes, possibly_works, surely_works
 from study.claims.grids import (
     HOLE,
     MAGNITUDE,
@@ -47,13 +47,13 @@ from study.claims.grids import (
     valley,
     wide_union,
 )
-from study.claims.adam import DROP, NEAR_TARGET, adam_fastest, adam_stable, adam_wide, drop
-from study.claims.frame_sizes import FEWEST_WIDTHS, NO_SIZES, SIZE_RANGE, Sizes, sizes_of
+from study.claims.adam import DROP, LEARNT, adam_fastest, adam_stable, adam_wide, drop
+from study.claims.frame_sizes import FEWEST_WIDTHS, GOOD, NO_SIZES, SIZE_RANGE, Sizes, sizes_of
 from study.claims.sizes import (
     ABOVE_RATE,
     ENDS,
     ENOUGH_ARRIVED,
-    RATE_RANGE,
+    ABOVE_BEST,
     SURVIVES,
     TRANSFERS,
     best_rate_transfers,
@@ -66,6 +66,7 @@ from study.claims.judge import judge, table
 # isort: on
 
 __all__ = [
+    "ABOVE_BEST",
     "ABOVE_RATE",
     "CLAIMS",
     "DECADES",
@@ -73,19 +74,19 @@ __all__ = [
     "ENDS",
     "ENOUGH_ARRIVED",
     "FAILS",
+    "FALSE",
     "FEWEST_WIDTHS",
+    "GOOD",
     "HOLDS",
     "HOLE",
+    "LEARNT",
     "LONG_CAP",
     "MAGNITUDE",
     "MAJORITY",
-    "NEAR_TARGET",
     "NO_GRID",
     "NO_SIZES",
     "PER_DECADE",
-    "RATE_RANGE",
     "REASONABLE",
-    "SCATTER",
     "SIZE_RANGE",
     "SURVIVES",
     "TRANSFERS",
@@ -96,6 +97,7 @@ __all__ = [
     "Evidence",
     "Grid",
     "Known",
+    "Leasts",
     "Rows",
     "Sizes",
     "Verdict",
@@ -104,31 +106,37 @@ __all__ = [
     "adam_wide",
     "all_but_rmsprop",
     "best_rate_transfers",
-    "best_seconds",
     "claim",
     "clr_gain",
+    "confirmed_of",
+    "counts",
     "decide",
     "drop",
     "evidence",
     "evidence_of",
     "grid_of",
+    "grid_study",
     "holes",
     "judge",
     "judged_study",
+    "leasts_of",
     "linear_size",
     "majority_fails",
+    "miss",
     "no_evidence",
     "no_universal_rate",
     "order_of_magnitude",
+    "pooled",
+    "possibly_works",
     "rate_survives_scaling",
     "ratio",
-    "ratio_over_seeds",
     "rows_in",
     "rows_of",
-    "seeds_in_words",
     "sizes_of",
+    "spreads",
     "states",
     "studies_in",
+    "surely_works",
     "table",
     "tenth_rule",
     "times_in_words",

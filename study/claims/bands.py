@@ -1,4 +1,7 @@
-"""The bands of rates that work: their holes and their ends."""
+"""The bands of rates that work: their holes and their ends.
+
+A seed may shift an end of a band, so an end is known to one step of the grid.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +36,29 @@ def holes(state: NDArray[np.int64]) -> tuple[int, int]:
                 break
             most = max(most, int(end - start - 1))
     return least, most
+
+
+def surely_works(state: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(..., rates), the rates that work whose neighbours work, too."""
+    return np.asarray((state == 1) & ~_beside(state != 1))
+
+
+def possibly_works(state: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(..., rates), the rates that work or of which it is not known, and their neighbours."""
+    return np.asarray((state >= 0) | _beside(state == 1))
+
+
+def _beside(what: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(..., rates), whether it is so at a neighbouring rate."""
+    found = np.zeros_like(what)
+    found[..., 1:] |= what[..., :-1]
+    found[..., :-1] |= what[..., 1:]
+    return found
+
+
+def counts(state: NDArray[np.int64]) -> tuple[int, int]:
+    """The least and the most number of rates that work, an end of a band known to one step."""
+    return int(surely_works(state).sum()), int(possibly_works(state).sum())
 
 
 def ends_as_claimed(grid: Grid, optimizer: str) -> bool:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
 
 from study import tables
 from study.claims.verdict import CLAIMS, FAILS, HOLDS, UNDECIDED, Verdict
+from study.errors import StudyError
 from study.spec.study import StudySpec
 from study.storage.store import Store
 from study.tables import case_study, contests
@@ -18,11 +21,19 @@ from study.tables import case_study, contests
 
 @dataclass(frozen=True)
 class Evidence:
-    """A study as the claims see it: its spec, its runs and its validation curves."""
+    """A study as the claims see it.
+
+    Args:
+        spec: what it was asked for.
+        runs: its runs.
+        curves: its validation curves.
+        confirmed: the runs of its selected rates on fresh seeds, see `study confirm`.
+    """
 
     spec: StudySpec
     runs: pd.DataFrame
     curves: pd.DataFrame
+    confirmed: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 @dataclass(frozen=True)
@@ -32,10 +43,12 @@ class Rows:
     Args:
         kind: `contest` or `cycles`.
         table: the table of the contest, or the rows of the case study of cycles.
+        runs: the trials of a contest, at the rates that were picked.
     """
 
     kind: str
     table: pd.DataFrame
+    runs: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 Known = Sequence[Evidence | Rows]
@@ -45,6 +58,43 @@ Known = Sequence[Evidence | Rows]
 def studies_in(known: Known) -> list[Evidence]:
     """The studies."""
     return [one for one in known if isinstance(one, Evidence)]
+
+
+def pooled(study: Evidence, studies: Known) -> pd.DataFrame:
+    """The runs of a study, and those that others hold of the same cells under the same protocol.
+
+    Args:
+        study: whose cells count.
+        studies: all that is known.
+
+    Returns:
+        Runs, each trial once; one that the study holds counts before the same trial elsewhere.
+    """
+    cells = set(product(study.spec.optimizers, study.spec.rates, study.spec.widths))
+    parts = [study.runs]
+    for other in studies:
+        runs = other.runs
+        if other is study or runs.empty or study.runs.empty:
+            continue
+        names = ["optimizer", "learning_rate", "width"]
+        keys = runs[names].astype({"optimizer": str}).itertuples(index=False, name=None)
+        inside = runs[[key in cells for key in keys]]
+        with suppress(StudyError):  # of another protocol, machine or engine
+            tables.comparable(_joined([study.runs, inside]))
+            parts.append(inside)
+    return _joined(parts) if len(parts) > 1 else study.runs
+
+
+def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Several tables of runs as one, each trial once."""
+    table = pd.concat(parts, ignore_index=True).drop_duplicates("id", ignore_index=True)
+    return table.assign(optimizer=table["optimizer"].astype("category"))
+
+
+def confirmed_of(studies: Known) -> pd.DataFrame:
+    """The runs on fresh seeds of the largest study that was confirmed; none if none was."""
+    found = [study for study in studies_in(studies) if len(study.confirmed)]
+    return largest(found).confirmed if found else pd.DataFrame()
 
 
 def largest(studies: Sequence[Evidence]) -> Evidence:
@@ -92,7 +142,8 @@ def evidence(folder: tables.Source, machine: str | None = None) -> Evidence | Ro
         if rows is not None:
             return rows
     study = tables.stored(folder, machine)
-    return evidence_of(study.spec, study.runs, study.curves)
+    found = evidence_of(study.spec, study.runs, study.curves)
+    return replace(found, confirmed=study.confirmed)
 
 
 def rows_in(folder: str | Path) -> Rows | None:
@@ -107,7 +158,8 @@ def rows_in(folder: str | Path) -> Rows | None:
         ("cycles", case_study.FILE, case_study.read),
     ):
         if (Path(folder) / name).exists():
-            return Rows(kind, read(folder))
+            runs = Store(Path(folder)).runs() if kind == "contest" else []
+            return Rows(kind, read(folder), tables.frame(runs) if runs else pd.DataFrame())
     return None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +12,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from study import tables
-from study.claims.evidence import Known, largest, studies_in
+from study.claims.evidence import Evidence, Known, largest, pooled, studies_in
 from study.spec.trial import OPTIMIZERS
 from study.storage.records import Outcome
-from study.tables import intervals
+from study.tables.best_rates import ONE_DRAW, Scatter
 from study.tables.intervals import Floats
-from study.words import counted
 
 DECADES, PER_DECADE = 5.0, 2.0
 """A grid must span `DECADES` decades with `PER_DECADE` rates in each.
@@ -34,11 +33,8 @@ rate that works.
 """
 
 
-SCATTER = 1.5
-"""The least factor, either way, of the interval of a ratio with fewer than `ENOUGH_SEEDS` seeds.
-
-One seed differs from another by about this factor.
-"""
+FEW_MISSING = 0.05
+"""If no larger share of the trials is missing, none is taken to be faster than the fastest seen."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +47,15 @@ class Grid:
         rates: along the second axis.
         low: (optimizers, rates, seeds), the least that it may be. It is the seconds of an
             arrival, and infinite for a trial that diverged or is stuck. A capped trial lies above
-            its cap. One that is missing, failed with an error or was pruned may be anything.
+            its cap. One that is missing, failed with an error or was pruned may take any time, or,
+            if few are, the time of the fastest of all. NaN if nobody asked for the trial.
         high: as `low`, the most that it may be.
         outcomes: (optimizers, rates, seeds); "" if a trial is missing.
         long: whether the cap is so long that a capped trial counts as one that does not work.
+        budget: seconds after which a trial was given up.
+        noise: the scatter of the seconds from seed to seed.
+        assumed: how many missing trials count as failed, because those at both neighbouring rates
+            did.
     """
 
     name: str
@@ -64,16 +65,35 @@ class Grid:
     high: Floats
     outcomes: NDArray[np.str_]
     long: bool
+    budget: float
+    noise: Scatter
+    assumed: int = 0
+
+    @property
+    def asked(self) -> NDArray[np.bool_]:
+        """(optimizers, rates, seeds), which trials were asked for."""
+        return ~np.isnan(self.low)
 
     @property
     def seeds(self) -> int:
-        """Seeds of each cell."""
-        return int(self.low.shape[-1])
+        """The least number of seeds of a cell."""
+        return int(self.asked.sum(axis=-1).min())
+
+    @property
+    def unknown(self) -> NDArray[np.bool_]:
+        """(optimizers, rates, seeds), trials of which nothing is known."""
+        ended = np.isin(self.outcomes, [Outcome.REACHED, Outcome.CAPPED])
+        return self.asked & ~ended & ~np.isinf(self.low)
 
     @property
     def missing(self) -> int:
         """The number of trials of which nothing is known."""
-        return int((self.low == 0).sum())
+        return int(self.unknown.sum())
+
+    @property
+    def medians(self) -> tuple[Floats, Floats]:
+        """(optimizers, rates), the least and the most that the median time may be, in seconds."""
+        return _median(self.low), _median(self.high)
 
     @property
     def short(self) -> int:
@@ -86,6 +106,7 @@ class Grid:
         return states(
             np.isfinite(self.high),
             np.isinf(self.low) | (self.long & (self.outcomes == Outcome.CAPPED)),
+            self.asked.sum(axis=-1),
         )
 
     @property
@@ -94,26 +115,38 @@ class Grid:
         return set(self.optimizers) == set(OPTIMIZERS)
 
 
-def states(arrived: NDArray[np.bool_], failed: NDArray[np.bool_]) -> NDArray[np.int64]:
+def _median(times: Floats) -> Floats:
+    """The median over the seeds that were asked for, the last axis."""
+    order = np.sort(times, axis=-1)  # NaN last
+    count = (~np.isnan(times)).sum(axis=-1)
+    middle = [
+        np.take_along_axis(order, place[..., None], -1)[..., 0]
+        for place in ((count - 1) // 2, count // 2)
+    ]
+    return np.asarray((middle[0] + middle[1]) / 2)
+
+
+def states(
+    arrived: NDArray[np.bool_], failed: NDArray[np.bool_], seeds: NDArray[np.int64] | int
+) -> NDArray[np.int64]:
     """Whether cells work.
 
     Args:
         arrived: (..., seeds), trials that reached the target.
         failed: (..., seeds), trials that would not.
+        seeds: (...), how many there are of each cell.
 
     Returns:
         (...): 1 if most seeds arrived, -1 if at least half failed, 0 if it is not known.
     """
-    seeds = arrived.shape[-1]
     works, fails = 2 * arrived.sum(axis=-1) > seeds, 2 * failed.sum(axis=-1) >= seeds
     return np.asarray(works.astype(np.int64) - fails, np.int64)
 
 
-def grid_of(studies: Known) -> Grid | None:
-    """The largest grid that is wide and dense enough; None if none is.
+def grid_study(studies: Known) -> Evidence | None:
+    """The study of the largest grid that is wide and dense enough; None if none is.
 
-    Of several widths it is width 1, or else the first. The spec decides, not the stored trials: a
-    missing trial never makes another study the judge.
+    The spec decides, not the stored trials: a missing trial never makes another study the judge.
     """
     found = []
     for study in studies_in(studies):
@@ -125,29 +158,49 @@ def grid_of(studies: Known) -> Grid | None:
             and len(study.spec.optimizers) > 1
         ):
             found.append(study)
-    if not found:
+    return largest(found) if found else None
+
+
+def grid_of(studies: Known) -> Grid | None:
+    """The largest grid, with the seeds of its cells that other studies hold; None if there is none.
+
+    Of several widths it is width 1, or else the first.
+    """
+    study = grid_study(studies)
+    if study is None:
         return None
-    study = largest(found)
     spec, rates = study.spec, np.array(sorted(study.spec.rates), float)
     width = 1.0 if 1.0 in spec.widths else spec.widths[0]
-    runs = study.runs[study.runs["width"] == width] if len(study.runs) else study.runs
-    shape = (len(spec.optimizers), len(rates), spec.seeds)
+    runs = pooled(study, studies)
+    runs = runs[runs["width"] == width] if len(runs) else runs
+    seeds = max(spec.seeds, int(runs["seed"].max()) + 1) if len(runs) else spec.seeds
+    shape = (len(spec.optimizers), len(rates), seeds)
     if runs.empty:
-        return Grid(
-            spec.name,
-            spec.optimizers,
-            rates,
-            np.zeros(shape),
-            np.full(shape, math.inf),
-            np.full(shape, ""),
-            False,
-        )
-    axes = ([width], spec.optimizers, list(rates), spec.seeds)
+        low, high = np.zeros(shape), np.full(shape, math.inf)
+        outcomes = np.full(shape, "")
+        return Grid(spec.name, spec.optimizers, rates, low, high, outcomes, False, 0, ONE_DRAW)
+    axes = ([width], spec.optimizers, list(rates), seeds)
     low, high = _bounds(runs, axes)
     outcomes = tables.on_axes(runs, runs["outcome"].astype(str).to_numpy(str), *axes, missing="")[0]
+    beyond = (outcomes == "") & (np.arange(seeds) >= spec.seeds)  # seeds that few cells have
+    low[beyond] = high[beyond] = math.nan
     arrived = runs["seconds"][runs["outcome"] == Outcome.REACHED]
-    long = bool(len(arrived) and tables.budget(runs).max() >= LONG_CAP * arrived.min())
-    return Grid(spec.name, spec.optimizers, rates, low, high, outcomes, long)
+    if len(arrived) and (low == 0).sum() <= FEW_MISSING * (low >= 0).sum():
+        low[low == 0] = arrived.min()
+    budget = float(tables.budget(runs).max())
+    long = bool(len(arrived) and budget >= LONG_CAP * arrived.min())
+    gaps = _between_failures(low, outcomes, long)
+    low[:, 1:-1][gaps] = np.minimum(low[:, :-2], low[:, 2:])[gaps]
+    outcomes[:, 1:-1][gaps] = outcomes[:, :-2][gaps]
+    noise, count = tables.scatter(runs), int(gaps.sum())
+    return Grid(spec.name, spec.optimizers, rates, low, high, outcomes, long, budget, noise, count)
+
+
+def _between_failures(low: Floats, outcomes: NDArray[np.str_], long: bool) -> NDArray[np.bool_]:
+    """(optimizers, rates - 2, seeds): missing trials with a failure at both neighbouring rates."""
+    failed = np.isposinf(low) | (long & (outcomes == Outcome.CAPPED))
+    missing = (outcomes == "") & ~np.isnan(low)
+    return np.asarray(missing[:, 1:-1] & failed[:, :-2] & failed[:, 2:])
 
 
 def _bounds(
@@ -177,37 +230,6 @@ def no_grid(grid: Grid | None) -> str:
     return NO_GRID if grid is None else "not all six optimizers were tried"
 
 
-def ratio_over_seeds(
-    grid: Grid, low: Callable[[Floats, Floats], Floats], high: Callable[[Floats, Floats], Floats]
-) -> tuple[float, float, float]:
-    """A ratio of times with its interval, by resampling the seeds.
-
-    With fewer than `ENOUGH_SEEDS` seeds the interval is at least `SCATTER` wide either way.
-
-    Args:
-        grid: the trials.
-        low: the least value of the ratio, (...), from the medians (..., optimizers, rates) of the
-            grid's `low` and `high`.
-        high: the largest value of the ratio, from the same.
-
-    Returns:
-        The ratio, and the ends of its interval.
-    """
-    middle = np.median(grid.low, axis=-1), np.median(grid.high, axis=-1)
-    least, most = float(low(*middle)), float(high(*middle))
-    value = most if math.isfinite(most) else least
-    if grid.seeds >= intervals.FEWEST_SEEDS:
-        chosen = intervals.draws(grid.seeds, 400)
-        drawn = [
-            np.moveaxis(intervals.medians(part, chosen), -1, 0) for part in (grid.low, grid.high)
-        ]
-        least = min(least, float(intervals.percentile_interval(low(*drawn))[0]))
-        most = max(most, float(intervals.percentile_interval(high(*drawn))[1]))
-    if grid.seeds < intervals.ENOUGH_SEEDS:
-        least, most = min(least, value / SCATTER), max(most, value * SCATTER)
-    return value, least, most
-
-
 def ratio(a: Any, b: Any) -> Floats:
     """a / b of times, numbers or arrays, that may be zero or infinite.
 
@@ -222,14 +244,9 @@ def ratio(a: Any, b: Any) -> Floats:
     return np.where(np.isinf(a) & np.isinf(b), 1.0, found)
 
 
-def seeds_in_words(grid: Grid) -> str:
-    """The number of seeds, and what follows from it, in words."""
-    seeds = counted(grid.seeds, "seed")
-    return (
-        seeds
-        if grid.seeds >= intervals.ENOUGH_SEEDS
-        else f"{seeds}, so a ratio is taken to be uncertain by {SCATTER:g} either way"
-    )
+def times_in_words(times: float) -> str:
+    """A ratio in words."""
+    return f"{times:.1f} times" if math.isfinite(times) else "never there, against"
 
 
 def judged_study(grid: Grid) -> str:
@@ -239,15 +256,7 @@ def judged_study(grid: Grid) -> str:
         if grid.missing
         else []
     )
+    if grid.assumed:
+        parts.append(f"{grid.assumed} missing between two that failed count as failed")
     parts += [f"{grid.short} ran out of a cap too short to tell"] if grid.short else []
     return f"{'; ' if parts else ''}{' and '.join(parts)} (study {grid.name})"
-
-
-def best_seconds(median: Floats) -> Floats:
-    """The least seconds of each optimizer over the rates: the last axis."""
-    return np.asarray(median.min(axis=-1), float)
-
-
-def times_in_words(times: float) -> str:
-    """A ratio in words."""
-    return f"{times:.1f} times" if math.isfinite(times) else "never there, against"

@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from study import tables
 from study.claims.evidence import Known, studies_in
+from study.claims.frame import ratio
 from study.storage.records import Outcome
+from study.tables import intervals
+from study.tables.best_rates import ONE_DRAW, Scatter, best_margin
 from study.tables.intervals import Floats
 
 SIZE_RANGE, FEWEST_WIDTHS = 4.0, 5
@@ -19,6 +22,10 @@ SIZE_RANGE, FEWEST_WIDTHS = 4.0, 5
 
 The published study has 36, and 9.75 times.
 """
+
+
+GOOD = 2.0
+"""A rate suits a size if it takes at most this factor of the least time."""
 
 
 @dataclass(frozen=True)
@@ -101,3 +108,110 @@ NO_SIZES = (
     f"no study has {FEWEST_WIDTHS} widths, the largest {SIZE_RANGE:g} times the "
     "smallest: such as `run sizes`"
 )
+
+
+def middles(sizes: Sizes, widths: NDArray[np.bool_]) -> Floats:
+    """(rates,), the median seconds over some widths and all seeds; infinite if one is not known."""
+    part = sizes.seconds[widths].transpose(1, 0, 2).reshape(len(sizes.rates), -1)
+    return np.nan_to_num(np.median(part, axis=1), nan=math.inf, posinf=math.inf)
+
+
+def over_least(
+    sizes: Sizes, widths: NDArray[np.bool_], miss: float
+) -> tuple[Floats, Floats, Floats]:
+    """The time of each rate over the least of all rates, at some widths.
+
+    Widths and seeds are paired: what a width and seed take more at all rates does not count. The
+    scatter is that between neighbouring widths, of the rates that are within `GOOD` times the
+    least.
+
+    Args:
+        sizes: the study.
+        widths: (widths,), which count.
+        miss: the share of cases in which any of the intervals may miss.
+
+    Returns:
+        (rates,), the ratios and the ends of their intervals; from 1 to infinity where not known.
+    """
+    times = sizes.seconds[widths].transpose(1, 0, 2).reshape(len(sizes.rates), -1)
+    sure = np.isfinite(times).all(axis=1)
+    if not sure.any():
+        nothing = np.full(len(times), math.inf)
+        return nothing, np.ones(len(times)), nothing
+    logs = np.log(times)
+    middle = np.median(logs, axis=1)
+    near = sure & (middle <= middle[sure].min() + math.log(GOOD))
+    centred, noise = np.median(logs - logs[near].mean(axis=0), axis=1), _between_widths(sizes, near)
+    share = miss / 2 / len(times)
+    margin = best_margin(noise, times.shape[1], max(1, len(times) - 1), share)
+    found = np.exp(centred - centred[sure].min())
+    unknown = np.isnan(found)
+    low, high = np.maximum(found / margin, 1.0), found * margin
+    return (
+        np.where(unknown, math.inf, found),
+        np.where(unknown, 1.0, low),
+        np.where(unknown, math.inf, high),
+    )
+
+
+def _between_widths(sizes: Sizes, rates: NDArray[np.bool_]) -> Scatter:
+    """The scatter of log times at some rates, what all of them share taken away.
+
+    sd^2 = sum (x_i+1 - x_i)^2 / 2 (m - 1) over neighbouring widths, which differ little otherwise.
+    Von Neumann 1941.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.log(sizes.seconds[:, rates])
+        left = logs - logs.mean(axis=1, keepdims=True)
+        steps = np.diff(left, axis=0)
+    steps = steps[np.isfinite(steps)]
+    if not len(steps) or rates.sum() < 2:
+        return ONE_DRAW
+    shared = 1 - 1 / int(rates.sum())  # a mean over so many rates was taken away
+    sd = math.sqrt(float((steps**2).mean()) / 2 / shared)
+    return Scatter(sd, max(1.0, 2 / 3 * shared * len(steps)))
+
+
+def best_overall(sizes: Sizes, working: list[int]) -> int:
+    """The rate, of those that work, whose time is the least over all widths in the median."""
+    times = np.median(sizes.seconds[:, working], axis=-1)
+    times = np.where(np.isnan(times), math.inf, times)
+    times = times[np.isfinite(times).any(axis=1)]
+    over = times / times.min(axis=1, keepdims=True)
+    return working[int(np.argmin(np.median(over, axis=0)))]
+
+
+def compared(
+    sizes: Sizes, first: int, last: int, miss: float
+) -> tuple[float, float, tuple[float, float]]:
+    """Time and scatter about the line at one rate over those at another.
+
+    Args:
+        sizes: the study.
+        first, last: the places of the rates.
+        miss: the share of cases that the interval may miss.
+
+    Returns:
+        The ratio of the median times, that of the standard deviations about the line, and an
+        interval of the smaller of the two, by resampling the widths.
+    """
+    n = sizes.runs.groupby("width")["weights"].first().reindex(sizes.widths).to_numpy(float)
+
+    def at(widths: NDArray[np.int64]) -> tuple[float, float]:
+        sides = []
+        for times in (sizes.seconds[widths, first], sizes.seconds[widths, last]):
+            x, y = np.repeat(n[widths], times.shape[1]) / np.nanmax(n), times.ravel()
+            fine = np.isfinite(y)
+            line = np.polyfit(x[fine], y[fine], 1)
+            known = y[~np.isnan(y)]
+            sides.append(
+                (float(np.median(known)), float(np.std(y[fine] - np.polyval(line, x[fine]))))
+            )
+        (time, spread), (time_above, spread_above) = sides
+        return float(ratio(time_above, time)), float(ratio(spread_above, max(spread, 1e-12)))
+
+    slower, wider = at(np.arange(len(n)))
+    resamples = intervals.draws(len(n), 1000)
+    drawn = np.array([min(at(widths)) for widths in resamples if len(set(widths)) > 2])
+    low, high = np.quantile(drawn, [miss / 2, 1 - miss / 2], method="inverted_cdf")
+    return slower, wider, (float(low), float(high))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from study.claims.evidence import Known, decide, no_evidence, rows_of
-from study.claims.verdict import Verdict, claim
+from study.claims.verdict import Verdict, claim, miss
 from study.spec.trial import OPTIMIZERS
 from study.storage.records import Outcome
 from study.tables import case_study, intervals
@@ -71,7 +71,7 @@ def clr_gain(id: str, studies: Known) -> Verdict:
     last = case_study.final(rows).dropna()
     # (on - published) - (first - published) / 2, seed by seed
     middle = (last[case_study.FIRST] + last[case_study.PUBLISHED]) / 2
-    most = intervals.mean((last[case_study.CONTROL_ON] - middle).to_numpy(float))
+    most = intervals.mean((last[case_study.CONTROL_ON] - middle).to_numpy(float), miss())
     own = f"{round(cycle.mean, 2) + 0.0:.2f} ({cycle.low:.2f} to {cycle.high:.2f})"
     reason = f"of {whole.mean:.2f} points that the second run gains {own} are the cycle's"
     return decide(id, most.mean, most.low, most.high, 0.0, f"{reason}, {whole.count} seeds")
@@ -87,7 +87,7 @@ def windows_equal(id: str, studies: Known) -> Verdict:
             case_study.EQUAL,
             f"no case study of {intervals.FEWEST_SEEDS} seeds: such as `cycles --out DIR`",
         )
-    pairs = case_study.windows(rows)
+    pairs = case_study.windows(rows, miss())
     most = max(pairs, key=lambda pair: abs(pair.mean))
     low = max(max(pair.low, -pair.high, 0.0) for pair in pairs)
     high = max(max(abs(pair.low), abs(pair.high)) for pair in pairs)

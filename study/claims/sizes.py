@@ -6,16 +6,22 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from study import tables
 from study.claims.evidence import Known, decide, no_evidence
-from study.claims.frame import LONG_CAP, ratio, states
-from study.claims.frame_sizes import NO_SIZES, sizes_of
+from study.claims.frame import LONG_CAP, states
+from study.claims.frame_sizes import (
+    GOOD,
+    NO_SIZES,
+    best_overall,
+    compared,
+    middles,
+    over_least,
+    sizes_of,
+)
 from study.claims.grids import MAJORITY
-from study.claims.verdict import Verdict, claim
+from study.claims.verdict import Verdict, claim, miss
 from study.tables import intervals
-from study.tables.intervals import Floats
 
 SURVIVES = 0.9
 """Share of the sizes: one in ten may be a seed's bad luck."""
@@ -29,8 +35,10 @@ ENDS = 1.5
 """Widths within this factor of the smallest or largest count as it: single ones scatter."""
 
 
-ABOVE_RATE, RATE_RANGE = 1e-3, 5.0
-"""The claim is about rates from 0.001 up, and needs them to span this factor."""
+ABOVE_RATE, ABOVE_BEST = 1e-3, 2.0
+"""The claim is about rates from 0.001 up, which is the published network's best rate; and needs a
+rate that is so many times the best.
+"""
 
 
 ENOUGH_ARRIVED = 0.8
@@ -85,10 +93,13 @@ def linear_size(id: str, studies: Known) -> Verdict:
 @claim(
     "rate-survives-scaling",
     "the same rate trains every size from 1x to 10x",
-    "36 of 36 sizes at five rates, 31 of 36 at 0.01",
+    "36 of 36 sizes at five rates, 23 of 36 at 0.01",
 )
 def rate_survives_scaling(id: str, studies: Known) -> Verdict:
-    """The share of larger sizes that train at the rates that train the smallest: above 90 %."""
+    """The share of larger sizes that train at the rates that suit the smallest: above 90 %.
+
+    A rate suits the smallest sizes if its time there is within `GOOD` times the least.
+    """
     sizes = sizes_of(studies)
     if sizes is None:
         return no_evidence(id, SURVIVES, NO_SIZES)
@@ -96,7 +107,7 @@ def rate_survives_scaling(id: str, studies: Known) -> Verdict:
     fastest = np.where(np.isnan(sizes.seconds), math.inf, sizes.seconds).min(axis=(1, 2))
     long = np.isfinite(fastest) & (budget >= LONG_CAP * fastest)
     failed = np.isposinf(sizes.seconds) & (~sizes.capped | long[:, None, None])
-    state = states(np.isfinite(sizes.seconds), failed)
+    state = states(np.isfinite(sizes.seconds), failed, sizes.seconds.shape[-1])
     short = int((sizes.capped & ~long[:, None, None]).sum())
     if (state[0] == 0).any():
         return no_evidence(
@@ -105,17 +116,20 @@ def rate_survives_scaling(id: str, studies: Known) -> Verdict:
     starting = state[0] == 1
     if not starting.any():
         return no_evidence(id, SURVIVES, "no rate trains the smallest size")
-    larger = state[1:, starting]
-    low = intervals.share_interval(int((larger == 1).sum()), larger.size)[0]
-    high = intervals.share_interval(int((larger >= 0).sum()), larger.size)[1]
-    worst = int(np.argmin((larger == 1).sum(axis=0)))
+    small = middles(sizes, sizes.widths <= ENDS * sizes.widths[0])
+    good = starting & np.isfinite(small) & (small <= GOOD * small.min())
+    good = good if good.any() else starting
+    larger, all_ = state[1:, good], state[1:, starting]
+    count = int((larger == 1).sum())
+    low = intervals.share_interval(count, larger.size, miss(), exact=True)[0]
+    high = intervals.share_interval(int((larger >= 0).sum()), larger.size, miss(), exact=True)[1]
+    worst = int(np.argmin((all_ == 1).sum(axis=0)))
+    rates = sizes.rates[good]
     reason = (
-        f"{int((larger == 1).sum())} of {larger.size} larger cells of the "
-        f"{int(starting.sum())} rates that train the smallest"
-    )
-    reason += (
-        f"; fewest at {sizes.rates[starting][worst]:g}, "
-        f"{int((larger[:, worst] == 1).sum())} of {len(larger)} sizes"
+        f"at the rates that suit the smallest sizes, {rates.min():g} to {rates.max():g}, {count} "
+        f"of {larger.size} larger cells train; at all that train the smallest "
+        f"{int((all_ == 1).sum())} of {all_.size}, fewest at {sizes.rates[starting][worst]:g}, "
+        f"{int((all_[:, worst] == 1).sum())} of {len(all_)} sizes"
     )
     reason += f"; {short} trials ran out of a cap too short to tell" if short else ""
     reason += f"; {sizes.missing} trials are missing" if sizes.missing else ""
@@ -125,45 +139,34 @@ def rate_survives_scaling(id: str, studies: Known) -> Verdict:
 @claim(
     "best-rate-transfers",
     "the best rates at 1x are the best at 10x",
-    "0.0005, 0.001 and 0.00146 at both",
+    "0.00146 at the ten sizes to 3.25x, then 0.001 or 0.0005",
 )
 def best_rate_transfers(id: str, studies: Known) -> Verdict:
-    """Time at the largest size of the smallest's best rate, over the least time there: < 1.25."""
+    """Time of one rate over the least, at the worse of both ends, for the best such rate: < 1.25.
+
+    The article means that one good rate serves from 1x to 10x.
+    """
     sizes = sizes_of(studies)
     if sizes is None or len(sizes.rates) < 2:
         return no_evidence(id, TRANSFERS, NO_SIZES if sizes is None else "only one rate")
-    small, large = sizes.widths <= ENDS * sizes.widths[0], sizes.widths * ENDS >= sizes.widths[-1]
-    ends = [
-        sizes.seconds[mask].transpose(1, 0, 2) for mask in (small, large)
-    ]  # (rates, widths, seeds)
-    if any(np.isnan(end).any() for end in ends):
-        return no_evidence(
-            id,
-            TRANSFERS,
-            f"{sum(int(np.isnan(end).sum()) for end in ends)} trials of the smallest and "
-            "largest sizes are missing",
-        )
-    if min(end.shape[1] * end.shape[2] for end in ends) < intervals.FEWEST_SEEDS:
+    ends = [sizes.widths <= ENDS * sizes.widths[0], sizes.widths * ENDS >= sizes.widths[-1]]
+    known = [np.isfinite(sizes.seconds[end]).sum(axis=(0, 2)) for end in ends]
+    if min(int(count.max()) for count in known) < intervals.FEWEST_SEEDS:
         return no_evidence(id, TRANSFERS, "too few trials of the smallest or the largest sizes")
-    flat = [end.reshape(len(sizes.rates), -1) for end in ends]
-    medians = [np.median(values, axis=1) for values in flat]
-    if not all(np.isfinite(values).any() for values in medians):
-        return no_evidence(id, TRANSFERS, "no rate works at the smallest or at the largest sizes")
-    drawn = [intervals.medians(values, intervals.draws(values.shape[1])) for values in flat]
-
-    def penalty(at_small: Floats, at_large: Floats) -> Floats:
-        chosen = np.take_along_axis(at_large, at_small.argmin(axis=0)[None], axis=0)[0]
-        with np.errstate(invalid="ignore"):
-            return np.where(np.isfinite(chosen), chosen / at_large.min(axis=0), math.inf)
-
-    value = float(penalty(medians[0][:, None], medians[1][:, None])[0])
-    low, high = intervals.percentile_interval(penalty(*drawn))
-    best = [float(sizes.rates[int(np.argmin(values))]) for values in medians]
+    found = [over_least(sizes, end, miss() / 2) for end in ends]
+    value, low, high = (np.maximum(*(part[i] for part in found)) for i in range(3))
+    one = int(np.argmin(value))
+    middle = [middles(sizes, end) for end in ends]
+    best = [float(sizes.rates[int(np.argmin(values))]) for values in middle]
     reason = (
-        f"best at the smallest sizes {best[0]:g}, at the largest {best[1]:g}; the first "
-        f"takes {value:.2f} times the second's time there"
+        f"best at the smallest sizes {best[0]:g}, at the largest {best[1]:g}; {sizes.rates[one]:g} "
+        f"takes {found[0][0][one]:.2f} and {found[1][0][one]:.2f} times the least time there "
+        f"(study {sizes.name})"
     )
-    return decide(id, value, float(low), float(high), TRANSFERS, reason, above=False)
+    reason += f"; {sizes.missing} trials are missing" if sizes.missing else ""
+    return decide(
+        id, float(value[one]), float(low.min()), float(high.min()), TRANSFERS, reason, above=False
+    )
 
 
 @claim(
@@ -172,54 +175,40 @@ def best_rate_transfers(id: str, studies: Known) -> Verdict:
     "k 2.2e-6 at 0.001, 4.9e-6 s at 0.005; R^2 0.95, 0.85, 0.74",
 )
 def variance_above(id: str, studies: Known) -> Verdict:
-    """Time and scatter of the largest rate over those of the least from 0.001 up: both > 1."""
+    """Time and scatter of the largest rate over those of the network's best rate: both > 1.
+
+    For the published network the best rate is 0.001. The reading from 0.001 up is told beside it.
+    """
     sizes = sizes_of(studies)
     if sizes is None:
         return no_evidence(id, 1.0, NO_SIZES)
-    above = np.flatnonzero(sizes.rates >= ABOVE_RATE * 0.999)
-    if len(above) < 2 or sizes.rates[above[-1]] < RATE_RANGE * sizes.rates[above[0]]:
-        return no_evidence(
-            id, 1.0, f"the rates from {ABOVE_RATE:g} up span less than a factor of {RATE_RANGE:g}"
-        )
-    # The largest rate at which most sizes train: beyond it there is no time to compare.
+    # At the largest rate at which most sizes train there is still a time to compare.
     working = [
         j
-        for j in above
-        if not np.isnan(sizes.seconds[:, j]).any()
-        and np.isfinite(sizes.seconds[:, j]).mean() >= ENOUGH_ARRIVED
+        for j in range(len(sizes.rates))
+        if np.isfinite(sizes.seconds[:, j]).mean() >= ENOUGH_ARRIVED
     ]
-    if np.isnan(sizes.seconds[:, above]).any():
-        return no_evidence(
-            id,
-            1.0,
-            f"{int(np.isnan(sizes.seconds[:, above]).sum())} trials at rates from "
-            f"{ABOVE_RATE:g} up are missing",
+    if not working:
+        return no_evidence(id, 1.0, "at no rate most sizes arrived")
+    last, best = working[-1], best_overall(sizes, working)
+    above = [j for j in working if sizes.rates[j] >= ABOVE_RATE * 0.999]
+    said = ""
+    if above and sizes.rates[last] >= 2 * sizes.rates[above[0]]:
+        slower, wider, _ = compared(sizes, above[0], last, miss())
+        said = (
+            f"; from {sizes.rates[above[0]]:g} to {sizes.rates[last]:g} the time is {slower:.2f} "
+            f"times as long and the scatter {wider:.2f} times as large"
         )
-    if len(working) < 2 or sizes.rates[working[-1]] < RATE_RANGE * sizes.rates[working[0]]:
-        return no_evidence(id, 1.0, f"too few trials arrived at the rates from {ABOVE_RATE:g} up")
-    first, last = sizes.seconds[:, working[0]], sizes.seconds[:, working[-1]]
-    n = sizes.runs.groupby("width")["weights"].first().reindex(sizes.widths).to_numpy(float)
-
-    def compared(widths: NDArray[np.int64]) -> tuple[float, float]:
-        sides = []
-        for times in (first[widths], last[widths]):
-            x, y = np.repeat(n[widths], times.shape[1]), times.ravel()
-            fine = np.isfinite(y)
-            line = np.polyfit(x[fine] / n.max(), y[fine], 1)
-            sides.append(
-                (float(np.median(y)), float(np.std(y[fine] - np.polyval(line, x[fine] / n.max()))))
-            )
-        (time, scatter), (time_above, scatter_above) = sides
-        return (
-            float(ratio(time_above, time)),
-            float(ratio(scatter_above, max(scatter, 1e-12))),
+    if sizes.rates[last] < ABOVE_BEST * sizes.rates[best]:
+        reason = (
+            f"the best rate is {sizes.rates[best]:g}, and no rate {ABOVE_BEST:g} times as large "
+            f"trains most sizes{said} (study {sizes.name})"
         )
-
-    slower, wider = compared(np.arange(len(n)))
-    drawn = [compared(widths) for widths in intervals.draws(len(n), 400) if len(set(widths)) > 2]
-    low, high = intervals.percentile_interval(np.array([min(pair) for pair in drawn]))
-    ends = f"{sizes.rates[working[0]]:g} to {sizes.rates[working[-1]]:g}"
+        return no_evidence(id, 1.0, reason)
+    slower, wider, (low, high) = compared(sizes, best, last, miss())
     reason = (
-        f"from {ends}: {slower:.2f} times the time, {wider:.2f} times the scatter about the line"
+        f"from the best rate, {sizes.rates[best]:g}, to {sizes.rates[last]:g} the time is "
+        f"{slower:.2f} times as long and the scatter about the line {wider:.2f} times as large"
+        f"{said} (study {sizes.name})"
     )
-    return decide(id, min(slower, wider), float(low), float(high), 1.0, reason)
+    return decide(id, min(slower, wider), low, high, 1.0, reason)

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 HOLDS, FAILS, UNDECIDED = "holds", "fails", "undecided"
 
 
+FALSE = 0.05
+"""The largest share of studies on which any of the verdicts may be false by chance."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """A verdict on a claim.
@@ -62,6 +66,14 @@ class Claim:
 
 
 CLAIMS: dict[str, Claim] = {}
+
+
+def miss() -> float:
+    """The share of cases in which the interval of one claim may miss: `FALSE` over all claims.
+
+    Bonferroni's bound.
+    """
+    return FALSE / len(CLAIMS)
 
 
 def claim(

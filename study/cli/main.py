@@ -27,7 +27,7 @@ for family in (study, analyse, choose, experiments, share):
     app.add_typer(family.commands.app)
 
 
-RESUMABLE = ("run", "calibrate", "cycles", "contest")
+RESUMABLE = ("run", "calibrate", "cycles", "contest", "confirm")
 """Commands that store what they do as they go on."""
 
 WRONG_PLACE = (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -15,24 +14,19 @@ from study.engines.choice import TENSORFLOW, site_of
 from study.engines.learner import Engine
 from study.errors import StudyError
 from study.execution.executors.base import EngineFactory
-from study.execution.executors.local import Local
 from study.execution.executors.source import Source
-from study.execution.planning.portions import portioned
-from study.execution.progress import Bar
 from study.execution.request import Request
-from study.execution.train import train_pending
 from study.experiments.methods import BUDGET, METHODS, Problem
+from study.experiments.picked import train_picked
 from study.machine.facts import Site
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
 from study.stopping import stoppable
-from study.storage.calibration import Calibration
 from study.storage.jsonl import append_line, cut_torn_line
 from study.storage.links import refuse_links
 from study.storage.records import Outcome
 from study.storage.store import Store
 from study.tables import contests
-from study.training.group import Context
 from study.training.stopwatch import Stopwatch
 
 
@@ -147,18 +141,11 @@ def run_contest(
         source = Source(spec.dataset, request.engine, stopwatch)
         tasks = [(seed, name) for seed in range(seeds) for name in methods]
         wanted = search(out, truth, tasks, budget, source.engine)
-        times = Calibration([grid / "calibration.json"], site.machine, site.software)
-        times.pin((trial, truth.step_seconds[trial.optimizer]) for trial in wanted)
-        ids = {trial.id for trial in wanted}
-        stored = [run for run in store.runs() if run.id in ids]
-        with closing(Local(request, source, stopwatch)) as executor:
-            (crew,) = executor.crews(spec, len(wanted) - len(stored))
-            done = {run.id for run in stored}
-            pending = [trial for trial in wanted if trial.id not in done]
-            portions = portioned(pending, [(crew, times)])
-            context = Context(spec.name, site, crew.use.jobs, silence=silence)
-            with closing(Bar(len(wanted), stored, portions, enabled=bool(pending))) as bar:
-                train_pending(store, portions, executor, context, bar)
+        seconds = {
+            (trial.optimizer, trial.width): truth.step_seconds[trial.optimizer] for trial in wanted
+        }
+        reference = Store(grid).reference(Store(grid).runs())
+        train_picked(store, wanted, seconds, grid, request, site, source, reference)
     table = contests.table(grid, out)
     tables.write_csv(out / "contest.csv", table)
     tables.write_csv(out / "contest-summary.csv", contests.summary(table))

@@ -3,11 +3,13 @@
 from study.tables.best_rates import (
     AROUND,
     MARGIN,
+    Scatter,
     Wanted,
     best,
     cube,
     on_axes,
     rates_around,
+    scatter,
     wanted,
 )
 from study.tables.cells import cells, envelope, profile, sizes, valley
@@ -25,6 +27,7 @@ __all__ = [
     "SAME",
     "SIZE_TABLES",
     "TABLES",
+    "Scatter",
     "Source",
     "StoredStudy",
     "Wanted",
@@ -49,6 +52,7 @@ __all__ = [
     "predicted",
     "profile",
     "rates_around",
+    "scatter",
     "sizes",
     "some",
     "stored",

@@ -165,25 +165,27 @@ def final(rows: pd.DataFrame) -> pd.DataFrame:
     return errors
 
 
-def gain(rows: pd.DataFrame, arm: str, over: str) -> intervals.Mean:
+def gain(rows: pd.DataFrame, arm: str, over: str, miss: float = 0.05) -> intervals.Mean:
     """The difference of two arms' test errors at the end, paired over the seeds.
 
     Args:
         rows: the rows of the case study.
         arm: the arm that gains.
         over: the arm that it is compared with.
+        miss: the share of cases that the interval may miss.
 
     Returns:
         The mean of error of `over` - error of `arm`, in points.
     """
     both = final(rows)[[arm, over]].dropna()
-    return intervals.mean((both[over] - both[arm]).to_numpy(float))
+    return intervals.mean((both[over] - both[arm]).to_numpy(float), miss)
 
 
-def windows(rows: pd.DataFrame) -> list[intervals.Mean]:
+def windows(rows: pd.DataFrame, miss: float = 0.05) -> list[intervals.Mean]:
     """The differences of the windows' errors, pair by pair, in points."""
     return [
-        gain(rows, f"three cycles, {a}", f"three cycles, {b}") for a, b in combinations(WINDOWS, 2)
+        gain(rows, f"three cycles, {a}", f"three cycles, {b}", miss)
+        for a, b in combinations(WINDOWS, 2)
     ]
 
 

@@ -138,8 +138,12 @@ def valley_decades(rates: Floats, seconds: Floats) -> Floats:
     return found
 
 
-def share_interval(successes: int, total: int) -> tuple[float, float]:
-    """Wilson's interval of a share at `CONFIDENCE`. Wilson 1927, by scipy.
+def share_interval(
+    successes: int, total: int, miss: float = 1 - CONFIDENCE, exact: bool = False
+) -> tuple[float, float]:
+    """Wilson's interval of a share, or the exact one, by scipy.
+
+    Wilson 1927; Clopper and Pearson 1934, which misses in no more cases than it says.
 
     >>> [round(end, 3) for end in share_interval(8, 10)]
     [0.49, 0.943]
@@ -147,6 +151,8 @@ def share_interval(successes: int, total: int) -> tuple[float, float]:
     Args:
         successes: how many succeeded.
         total: of how many.
+        miss: the share of cases that may be missed.
+        exact: whether to take the exact one.
 
     Returns:
         Low and high; 0 and 1 if the total is 0.
@@ -157,13 +163,14 @@ def share_interval(successes: int, total: int) -> tuple[float, float]:
 
     if total == 0:
         return 0.0, 1.0
-    found = binomtest(successes, total).proportion_ci(CONFIDENCE, method="wilson")
+    test = binomtest(successes, total)
+    found = test.proportion_ci(1 - miss, method="exact" if exact else "wilson")
     return float(found.low), float(found.high)
 
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean with its 95 % interval, and the number of values."""
+    """A mean with its interval, and the number of values."""
 
     mean: float
     low: float
@@ -171,14 +178,19 @@ class Mean:
     count: int
 
 
-def mean(values: Floats) -> Mean:
-    """The mean with Student's interval; the interval is unbounded with fewer than two values."""
+def mean(values: Floats, miss: float = 1 - CONFIDENCE) -> Mean:
+    """The mean with Student's interval; the interval is unbounded with fewer than two values.
+
+    Args:
+        values: (values,).
+        miss: the share of cases that the interval may miss.
+    """
     from scipy import stats  # takes half a second to import
 
     if len(values) < 2:
         return Mean(
             float(values.mean()) if len(values) else math.nan, -math.inf, math.inf, len(values)
         )
-    half = float(stats.sem(values) * stats.t.ppf(0.5 + CONFIDENCE / 2, len(values) - 1))
+    half = float(stats.sem(values) * stats.t.isf(miss / 2, len(values) - 1))
     middle = float(values.mean())
     return Mean(middle, middle - half, middle + half, len(values))

@@ -15,6 +15,7 @@ from study.storage.across import Across, checks_of, pooled_engines
 from study.storage.jsonl import Row
 from study.storage.records import Checks, Run, Spent
 from study.storage.store import Store
+from study.tables.best_rates.confirmed import CONFIRM
 from study.tables.clocks import budgets, counted_by
 from study.tables.rows import curves_of, frame
 from study.validation import home
@@ -83,6 +84,13 @@ class StoredStudy:
         if set(table["pool"]) <= {base := f"{first.engine} {first.precision}", *alike}:
             table["pool"] = base
         return table
+
+    @cached_property
+    def confirmed(self) -> pd.DataFrame:
+        """The runs of the selected rates on fresh seeds, by the clock of `runs`; see `frame`."""
+        fresh = frame(Store(Path(self.folder) / CONFIRM).runs())
+        clocks = set(self.runs["clock"])
+        return fresh[fresh["clock"].isin(clocks)].reset_index(drop=True)
 
     @cached_property
     def all_curves(self) -> pd.DataFrame:

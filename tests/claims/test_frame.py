@@ -13,17 +13,13 @@ from study.claims.evidence import Evidence
 from study.claims.frame import (
     NO_GRID,
     Grid,
-    best_seconds,
     grid_of,
     judged_study,
     no_grid,
     ratio,
-    ratio_over_seeds,
-    seeds_in_words,
     states,
     times_in_words,
 )
-from study.tables.intervals import Floats
 from support.claims.boards import RATES, board, six
 
 inf = math.inf
@@ -47,7 +43,7 @@ def test_most_seeds_must_arrive_and_half_must_fail() -> None:
             a[0, :arrived] = True
             b[0, seeds - failed :] = True
             state = 1 if arrived > seeds / 2 else -1 if failed >= seeds / 2 else 0
-            assert states(a, b).tolist() == [state], (seeds, arrived, failed)
+            assert states(a, b, seeds).tolist() == [state], (seeds, arrived, failed)
 
 
 def test_a_grid_holds_the_least_and_the_most_that_each_trial_may_take() -> None:
@@ -140,48 +136,62 @@ def test_a_ratio_of_times_may_be_infinite(a: float, b: float, wanted: float) -> 
     assert ratio(np.full((2, 3), a), b).tolist() == [[wanted] * 3] * 2
 
 
-def first(low: Floats, high: Floats) -> Floats:
-    """A ratio of the first optimizer's best time to the second's, the least that it may be."""
-    return ratio(best_seconds(low)[..., 0], best_seconds(high)[..., 1])
+@pytest.mark.parametrize(("rates", "least"), [(21, 3), (20, 3), (19, 0)])
+def test_one_missing_of_twenty_is_no_faster_than_the_fastest(rates: int, least: float) -> None:
+    """If more are missing, nothing is known of them."""
+    grid_ = board(
+        {"sgd": "?" + "3" + "4" * (rates - 2), "adam": "4" * rates},
+        rates=tuple(np.geomspace(1e-5, 1, rates)),
+    )
+    more = replace(grid_, runs=grid_.runs.drop(grid_.runs.index[rates + 3]))
+    assert grid(more).low[0, 0, 0] == least
 
 
-def last(low: Floats, high: Floats) -> Floats:
-    """The same, the most."""
-    return ratio(best_seconds(high)[..., 0], best_seconds(low)[..., 1])
+@pytest.mark.parametrize(
+    ("line", "wanted", "missing"),
+    [
+        ("44xx?xxxxxx", -1, 0),
+        ("44..?..xxxx", -1, 0),
+        ("44x.?xxxxxx", -1, 0),
+        ("44444?xxxxx", 0, 2),
+        ("444x??xxxxx", 0, 4),
+        ("?xxxx4xxxxx", 0, 2),
+        ("444xxf4xxxx", 0, 2),
+    ],
+)
+def test_a_missing_trial_between_two_that_failed_counts_as_failed(
+    line: str, wanted: int, missing: int
+) -> None:
+    """Not at the grid's edge, beside another gap or an arrival, or if an error ended it."""
+    found = grid(board({"sgd": line, "adam": "4" * 11}, seeds=2))
+    place = line.index("?" if "?" in line else "f")
+    assert (found.state[0, place], found.missing) == (wanted, missing)
+    assert found.assumed == (0 if missing else 2)
+    said = "2 missing between two that failed count as failed"
+    assert (said in judged_study(found)) == (not missing)
 
 
-@pytest.mark.parametrize("seeds", [1, 2, 3, 4, 5])
-def test_a_ratio_has_an_interval_over_resampled_seeds(seeds: int) -> None:
-    """Over all resamples there are; fewer than five seeds are as uncertain as 1.5 either way, and
-    fewer than three have that alone.
-    """
-    times = {"sgd": "83975"[:seeds], "adam": "24442"[:seeds]}
-    lines = {name: ["." * 5 + value + "." * 5 for value in row] for name, row in times.items()}
-    found = ratio_over_seeds(grid(board(lines, seeds=seeds)), first, last)
-    sgd, adam = (np.array([float(value) for value in row]) for row in times.values())
-    value = np.median(sgd) / np.median(adam)
-    low = high = value
-    if seeds >= 3:
-        drawn = np.array(list(product(range(seeds), repeat=seeds)))
-        ratios = np.median(sgd[drawn], axis=1) / np.median(adam[drawn], axis=1)
-        low, high = np.quantile(ratios, [0.025, 0.975], method="inverted_cdf")
-    if seeds < 5:
-        low, high = min(low, value / 1.5), max(high, value * 1.5)
-    assert found == pytest.approx((value, low, high))
-
-
-def test_what_is_not_known_widens_a_ratio() -> None:
-    """From nothing to infinity; its value is then the least that it may be."""
-    lines = {"sgd": [".....4.....", ".....?.....", ".....?....."], "adam": "....." + "2" + "....."}
-    assert ratio_over_seeds(grid(board(lines, seeds=3)), first, last) == (0, 0, inf)
-    known = {"sgd": "....." + "4" + ".....", "adam": "....." + "2" + "....."}
-    assert ratio_over_seeds(grid(board(known, seeds=5)), first, last) == (2, 2, 2)
+def test_seeds_of_the_same_cells_are_pooled() -> None:
+    """Each trial once, whatever other studies are called; not of another protocol."""
+    both = {"sgd": "4" * 11, "adam": "4" * 11}
+    whole = board(both, seeds=2, name="whole")
+    more = board({"adam": "8" * 2}, seeds=5, rates=RATES[3:5], name="more")
+    other = board({"adam": "9" * 2}, seeds=9, rates=RATES[3:5], target=0.9)
+    found = grid_of([other, more, whole])
+    assert found is not None
+    assert found.name == "whole"
+    counts = found.asked.sum(axis=-1)
+    assert counts[0].tolist() == [2] * 11
+    assert counts[1].tolist() == [2, 2, 2, 5, 5, 2, 2, 2, 2, 2, 2]
+    assert found.low[1, 3].tolist() == [4, 4, 8, 8, 8]
+    assert found.medians[0][1].tolist() == [4, 4, 4, 8, 8, 4, 4, 4, 4, 4, 4]
+    assert (found.seeds, found.missing) == (2, 0)
+    assert (found.state == 1).all()
 
 
 def test_what_was_judged_is_said() -> None:
-    """How many seeds, what is missing, and what a short cap leaves open."""
+    """What is missing, and what a short cap leaves open."""
     some = grid(board({"sgd": LINE, "adam": LINE}, cap=30.0))
-    assert seeds_in_words(some) == ("1 seed, so a ratio is taken to be uncertain by 1.5 either way")
     assert judged_study(some) == (
         "; 6 of 22 trials are missing or were given up early and 2 ran out of a cap too short to "
         "tell (study board)"
@@ -191,8 +201,6 @@ def test_what_was_judged_is_said() -> None:
         "; 10 ran out of a cap too short to tell (study board)"
     )
     many = grid(board({"sgd": "4" * 11, "adam": "4444444xxxx"}, seeds=5))
-    assert seeds_in_words(many) == "5 seeds"
-    assert seeds_in_words(grid(board(both, seeds=4))).startswith("4 seeds, so a ratio")
     assert judged_study(many) == " (study board)"
     assert no_grid(None) == NO_GRID
     assert no_grid(some) == "not all six optimizers were tried"

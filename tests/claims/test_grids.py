@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from study.claims import grids
 from study.claims.frame import NO_GRID
 from study.claims.verdict import CLAIMS, FAILS, HOLDS, UNDECIDED, Verdict
 from study.spec.trial import OPTIMIZERS
-from support.claims.boards import RATES, board, six, wilson
+from support.claims.boards import RATES, board, six
 
 inf = math.inf
 END = " (study board)"
@@ -27,43 +28,48 @@ def judge(id_: str, lines: dict[str, Any], **how: Any) -> Verdict:
 def test_thresholds_are_those_that_are_published() -> None:
     """As the page of findings has them."""
     assert (grids.MAJORITY, grids.HOLE, grids.MAGNITUDE) == (0.5, 1, 10)
-    assert (grids.UNION, grids.UNION_RATES, grids.REASONABLE) == (0.95, (0.001, 30), 3)
+    assert (grids.UNION, grids.UNION_RATES, grids.REASONABLE) == (0.95, (0.001, 30), 2)
 
 
 @pytest.mark.parametrize("id_", list(CLAIMS)[:6])
 def test_without_a_grid_no_claim_on_it_is_judged(id_: str) -> None:
     """Its threshold is said all the same."""
     found = CLAIMS[id_].judge([])
-    thresholds = [0.5, 1.0, 5.5, 10.0, 0.95, 3.0]
+    thresholds = [0.5, 1.0, 5.5, 10.0, 0.95, 2.0]
     assert (found.verdict, found.reason) == (UNDECIDED, NO_GRID)
     assert found.threshold == thresholds[list(CLAIMS).index(id_)]
 
 
 MAJORITY = [
-    (six("....." + "4" + "xxxxx"), 10, 10, HOLDS, ""),
-    (six("....." + "4" + "xxxxx", adam="...44xxxxxx"), 9, 9, HOLDS, "adam"),
-    (six("....." + "4" + "xxxxx", adam="..44444xxxx"), 6, 6, UNDECIDED, "adam"),
-    (six("....." + "4" + "xxxxx", adam="44444444444"), 0, 0, FAILS, "adam"),
-    (six("....." + "4" + "xxxxx", adam="?.?.4xx?xx?"), 6, 10, UNDECIDED, "adam"),
-    ({"sgd": "....." + "4" + "xxxxx", "adam": "....." + "4" + "xxxxx"}, 10, 10, UNDECIDED, ""),
-    ({"sgd": "44444444444", "adam": "....." + "4" + "xxxxx"}, 0, 0, FAILS, "sgd"),
+    (six("....." + "4" + "xxxxx"), 10, 8, 11, HOLDS, ""),
+    (six("....." + "4" + "xxxxx", adam="...44xxxxxx"), 9, 7, 11, HOLDS, "adam"),
+    (six("....." + "4" + "xxxxx", adam="..44444xxxx"), 6, 4, 8, UNDECIDED, "adam"),
+    (six("....." + "4" + "xxxxx", adam="..4444xxxxx"), 7, 5, 9, UNDECIDED, "adam"),
+    (six("....." + "4" + "xxxxx", adam="..444xxxxxx"), 8, 6, 10, HOLDS, "adam"),
+    (six("....." + "4" + "xxxxx", adam="44444444444"), 0, 0, 0, FAILS, "adam"),
+    (six("....." + "4" + "xxxxx", adam="44444444xxx"), 3, 2, 4, FAILS, "adam"),
+    (six("....." + "4" + "xxxxx", adam="??.?4xx??x?"), 4, 0, 11, UNDECIDED, "adam"),
+    ({"sgd": "....." + "4" + "xxxxx", "adam": "....." + "4" + "xxxxx"}, 10, 5.5, 11, UNDECIDED,
+     ""),
+    ({"sgd": "44444444444", "adam": "....." + "4" + "xxxxx"}, 0, 0, 0, FAILS, "sgd"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("lines", "failing", "possible", "verdict", "least"), MAJORITY)
+@pytest.mark.parametrize(("lines", "failing", "low", "high", "verdict", "least"), MAJORITY)
 def test_most_rates_fail_for_the_optimizer_at_which_fewest_do(
-    lines: dict[str, Any], failing: int, possible: int, verdict: str, least: str
+    lines: dict[str, Any], failing: int, low: float, high: float, verdict: str, least: str
 ) -> None:
-    """Wilson's interval of its share, up to what the missing trials may add. It holds of all six
-    alone.
+    """An end of a band may lie a step further, and missing trials may do anything. It holds of
+    all six alone.
     """
     found = judge("majority-fails", lines)
     assert found.verdict == verdict
-    assert found.statistic == pytest.approx(failing / 11)
-    low, high = wilson(failing, 11)[0], wilson(possible, 11)[1]
+    assert (found.statistic, found.low, found.high) == pytest.approx(
+        (failing / 11, low / 11, high / 11)
+    )
     few = verdict == UNDECIDED and len(lines) < 6
-    assert (found.low, found.high) == pytest.approx((min(low, 0.5) if few else low, high))
-    missing = "; 4 of 66 trials are missing or were given up early" if possible > failing else ""
+    count = str(lines.get("adam")).count("?")
+    missing = f"; {count} of 66 trials are missing or were given up early" if count else ""
     assert found.reason == (
         f"{'not all six optimizers were tried; ' if few else ''}{least or 'sgd'} fails at the "
         f"fewest rates, {failing} of 11{missing}{END}"
@@ -109,12 +115,14 @@ def test_a_valley_is_one_band_that_ends_in_the_grid(
 
 UNIVERSAL: list[tuple[dict[str, Any], float, float, str]] = [
     (six(), 6, 6, FAILS),
-    (six(adam=".......4xxx"), 5, 5, HOLDS),
-    (six(adam="?......4xxx"), 5, 5, HOLDS),
-    (six(adam=".....?.4xxx"), 5, 6, UNDECIDED),
+    (six(adam="........4xx"), 5, 6, UNDECIDED),
+    (six(adam=".........4x"), 5, 5, HOLDS),
+    (six(adam="?........4x"), 5, 5, HOLDS),
+    (six(adam="....?....4x"), 5, 5, HOLDS),
+    (six(adam=".....f...4x"), 5, 6, UNDECIDED),
     ({"sgd": GOOD, "adam": GOOD}, 2, 6, UNDECIDED),
-    ({"sgd": GOOD, "adam": ".......4xxx"}, 1, 1, HOLDS),
-    ({"sgd": GOOD, "adam": "?......4xxx", "rmsprop": GOOD}, 2, 2, HOLDS),
+    ({"sgd": GOOD, "adam": ".........4x"}, 1, 1, HOLDS),
+    ({"sgd": GOOD, "adam": "?........4x", "rmsprop": GOOD}, 2, 2, HOLDS),
 ]
 
 
@@ -122,7 +130,9 @@ UNIVERSAL: list[tuple[dict[str, Any], float, float, str]] = [
 def test_no_rate_works_for_all_where_one_of_each_is_known_to_fail(
     lines: dict[str, Any], works: float, possible: float, verdict: str
 ) -> None:
-    """An optimizer that was not tried may work where all others do."""
+    """An end of a band may lie a step further. An optimizer that was not tried may work where all
+    others do.
+    """
     found = judge("no-universal-rate", lines)
     assert (found.verdict, found.statistic, found.low, found.high) == (
         verdict,
@@ -133,45 +143,50 @@ def test_no_rate_works_for_all_where_one_of_each_is_known_to_fail(
     assert found.threshold == 5.5
     rate = RATES[5]
     missing = f"; 1 of {11 * len(lines)} trials are missing or were given up early"
+    if "....?" in str(lines):
+        missing = "; 1 missing between two that failed count as failed"
     assert found.reason == (
         f"at {rate:.3g} {works:g} of {len(lines)} optimizers work, nowhere more"
-        f"{missing if '?' in str(lines) else ''}{END}"
+        f"{missing if '?' in str(lines) or 'f' in str(lines) else ''}{END}"
     )
 
 
 @pytest.mark.parametrize(
     ("slow", "seeds", "verdict"),
-    [(20.01, 5, HOLDS), (20.0, 5, UNDECIDED), (19.99, 5, FAILS), (29.0, 4, UNDECIDED),
-     (30.1, 4, HOLDS), (13.4, 4, UNDECIDED), (13.3, 4, FAILS)],
+    [(20.01, 5, HOLDS), (20.0, 5, UNDECIDED), (19.99, 5, FAILS), (36.0, 1, UNDECIDED),
+     (37.0, 1, HOLDS), (11.2, 1, UNDECIDED), (10.9, 1, FAILS)],
 )  # fmt: skip
-def test_times_of_rates_that_work_differ_by_more_than_ten(
+def test_times_within_an_optimizer_differ_by_more_than_ten(
     slow: float, seeds: int, verdict: str
 ) -> None:
-    """The slowest rate of any optimizer over the fastest; with few seeds within 1.5 either way."""
-    lines = six(sgd="....s24xxxx")
+    """The slowest rate that works over the fastest, the median of the optimizers; one seed leaves
+    much room.
+    """
+    lines = six("...s24xxxxx", adam=".....4xxxxx", rmsprop="...s24xxxxx")
     found = judge("order-of-magnitude", lines, seeds=seeds, seconds={"s": slow})
-    room = 1.0 if seeds >= 5 else 1.5
     assert found.verdict == verdict
-    wanted = (slow / 2, slow / 2 / room, slow / 2 * room)
-    assert (found.statistic, found.low, found.high) == pytest.approx(wanted)
+    assert found.statistic == pytest.approx(slow / 2)
+    share = 2 * (0.05 / len(CLAIMS) / 2 / math.comb(6, 3)) ** (1 / 3)
+    q = float(stats.studentized_range.isf(share, 3, 40))
+    room = 1.0 if seeds == 5 else math.exp(0.19 * q)
+    assert (found.low, found.high) == pytest.approx((slow / 2 / room, slow / 2 * room))
     assert found.threshold == 10
-    assert found.reason.startswith(f"the slowest rate that works takes {slow / 2:.1f} times the ")
+    assert f"adam 1, adagrad {slow / 2:.3g}" in found.reason
+    assert f"over all together {slow / 2:.1f} times ({seeds} seed" in found.reason
     assert found.reason.endswith(f"){END}")
 
 
 def test_an_open_cell_may_be_slower_than_all() -> None:
-    """So nothing bounds the spread; where nothing works nothing is judged."""
-    found = judge("order-of-magnitude", six(sgd="...?244xxxx"), seeds=5)
+    """Where most optimizers have one, nothing bounds the spread; where nothing works nothing is
+    judged.
+    """
+    some = judge("order-of-magnitude", six("...244xxxxx", sgd="...?244xxxx"), seeds=5)
+    assert (some.verdict, some.statistic, some.low, some.high) == (FAILS, 2, 2, 2)
+    found = judge("order-of-magnitude", six("...?244xxxx"), seeds=5)
     assert (found.verdict, found.statistic, found.low, found.high) == (UNDECIDED, 2, 2, inf)
     found = judge("order-of-magnitude", six("." * 11), seeds=5)
     said = "no cell that is known works; 330 ran out of a cap too short to tell"
     assert (found.verdict, found.reason) == (UNDECIDED, said + END)
-    uneven = {
-        **six("....." + "4" + "xxxxx"),
-        "sgd": ["....." + value + "xxxxx" for value in "44.44"],
-    }
-    found = judge("order-of-magnitude", uneven, seeds=5)
-    assert (found.statistic, found.low, found.high) == (1, 1, 1)
 
 
 WIDE = tuple(float(f"{10 ** (-4 + k * 6 / 21):.6g}") for k in range(22))
@@ -193,35 +208,39 @@ def lacks(*places: int) -> list[bool]:
     return [i not in places for i in range(len(INSIDE))]
 
 
+@pytest.mark.parametrize("twice", [False, True])
 @pytest.mark.parametrize(
-    ("missed", "seeds", "verdict", "said"),
+    ("missed", "said"),
     [
-        ((), 3, HOLDS, ""),
-        ((0,), 3, FAILS, "; not {0:.3g}"),
-        ((0, 1, 2, 3), 3, FAILS, "; not {0:.3g}, {1:.3g}, {2:.3g}, {3:.3g}"),
-        ((0, 1, 2, 3, 4), 3, FAILS, "; not {0:.3g}, {1:.3g}, {2:.3g}, {3:.3g} ..."),
-        ((), 2, UNDECIDED, "; 2 seeds, and two lucky trials would decide otherwise"),
-        ((0, 1, 2), 1, FAILS, "; not {0:.3g}, {1:.3g}, {2:.3g}"),
-        ((0, 1), 1, UNDECIDED,
-         "; not {0:.3g}, {1:.3g}; 1 seed, and two lucky trials would decide otherwise"),
+        ((), ""),
+        ((3,), "; not {0:.3g}"),
+        ((2, 3, 4, 9), "; not {0:.3g}, {1:.3g}, {2:.3g}, {3:.3g}"),
+        ((4, 5, 6, 7, 8), "; not {0:.3g}, {1:.3g}, {2:.3g}, {3:.3g} ..."),
     ],
-)  # fmt: skip
+)
 def test_a_union_is_wide_if_nearly_all_rates_work_with_some_optimizer(
-    missed: tuple[int, ...], seeds: int, verdict: str, said: str
+    missed: tuple[int, ...], said: str, twice: bool
 ) -> None:
-    """Two optimizers may share the work. With fewer than three seeds two trials may be luck."""
+    """Two optimizers may share the work. At an end of a band one alone is not sure, and a step
+    beyond it one may work.
+    """
     count = len(INSIDE)
-    half = [i < count // 2 and i not in missed for i in range(count)]
-    rest = [i >= count // 2 and i not in missed for i in range(count)]
-    lines = six("x" * 22, sgd=wide(half), adam=wide(rest))
-    found = judge("wide-union", lines, seeds=seeds, rates=WIDE)
-    value = round(1 - len(missed) / count, 6)
-    assert (found.verdict, found.statistic, found.threshold) == (verdict, value, 0.95)
-    ends = (0.0, 1.0) if "two lucky" in said else (value, value)
-    assert (found.low, found.high) == ends
+    works = [i not in missed for i in range(count)]
+    lines = six("x" * 22, sgd="4444" + wide(works, 0)[:count] + "44")
+    if twice:
+        lines["adam"] = lines["sgd"]
+    found = judge("wide-union", lines, seeds=3, rates=WIDE)
+    lost = {i + step for i in missed for step in (-1, 0, 1)} & set(range(count))
+    value = 1 - len(missed) / count
+    low = value if twice else 1 - len(lost) / count
+    inner = [i for i in missed if i - 1 in missed and i + 1 in missed]
+    high = 1 - len(inner) / count
+    assert (found.low, found.statistic, found.high) == pytest.approx((low, value, high), abs=1e-6)
+    wanted = HOLDS if low > 0.95 else FAILS if high < 0.95 else UNDECIDED
+    assert (found.verdict, found.threshold) == (wanted, 0.95)
     assert found.reason == (
         f"{count - len(missed)} of {count} rates work with some optimizer"
-        f"{said.format(*INSIDE)}{END}"
+        f"{said.format(*[INSIDE[i] for i in missed])}{END}"
     )
 
 
@@ -230,12 +249,13 @@ def test_a_union_is_judged_where_the_grid_reaches() -> None:
     lines = {"sgd": wide(ALL), "adam": wide(ALL)}
     found = judge("wide-union", lines, seeds=3, rates=WIDE)
     assert (found.verdict, found.statistic, found.high) == (HOLDS, 1, 1)
-    gap = {name: wide(lacks(3)) for name in lines}
+    gap = {name: wide(lacks(3, 4, 5)) for name in lines}
     found = judge("wide-union", gap, seeds=3, rates=WIDE)
     assert (found.verdict, found.high) == (UNDECIDED, 1)
     assert found.reason.endswith(f"; not all six optimizers were tried{END}")
-    unknown = {name: wide(lacks(3)) for name in OPTIMIZERS}
-    unknown["adam"] = unknown["adam"][:7] + "?" + unknown["adam"][8:]
+    unknown = {name: wide(lacks(3, 4, 5)) for name in OPTIMIZERS}
+    assert judge("wide-union", unknown, seeds=3, rates=WIDE).verdict == FAILS
+    unknown["adam"] = unknown["adam"][:7] + "fff" + unknown["adam"][10:]
     found = judge("wide-union", unknown, seeds=3, rates=WIDE)
     assert (found.verdict, found.high) == (UNDECIDED, 1)
     for low, high, reaches in ((1e-3, 30, True), (1.1e-3, 300, False), (1e-4, 29, False)):
@@ -248,45 +268,3 @@ def test_a_union_is_judged_where_the_grid_reaches() -> None:
         assert (found.verdict == HOLDS) == reaches, found
         if not reaches:
             assert found.reason == "the grid does not reach from 0.001 to 30"
-
-
-def slow(rmsprop: float, other: float = 4.0) -> dict[str, Any]:
-    """RMSProp's and Adadelta's best times; the others' is 4 s."""
-    return {
-        "lines": six(rmsprop=".....rxxxxx", adadelta=".....axxxxx"),
-        "seconds": {"r": rmsprop, "a": other},
-    }
-
-
-@pytest.mark.parametrize(
-    ("rmsprop", "other", "verdict"),
-    [(12.1, 4.0, HOLDS), (12.0, 4.0, UNDECIDED), (11.9, 4.0, FAILS), (13.0, 11.9, HOLDS),
-     (13.0, 12.0, UNDECIDED), (13.0, 12.1, FAILS), (2.0, 4.0, FAILS)],
-)  # fmt: skip
-def test_rmsprop_alone_takes_more_than_three_times_the_fastest(
-    rmsprop: float, other: float, verdict: str
-) -> None:
-    """Exactly three times is neither."""
-    found = judge("all-but-rmsprop", seeds=5, **slow(rmsprop, other))
-    fastest = min(4.0, rmsprop)
-    value = rmsprop / fastest
-    assert found.verdict == verdict
-    assert (found.statistic, found.low, found.high) == pytest.approx((value, value, value))
-    assert found.threshold == 3
-    assert found.reason == (
-        f"RMSProp's best time is {value:.1f} times the fastest optimizer's, the slowest of the "
-        f"others' {max(other, 4.0) / fastest:.1f} times (5 seeds){END}"
-    )
-
-
-def test_rmsprop_that_never_arrives_takes_for_ever() -> None:
-    """What a short cap leaves open decides nothing; where nothing arrived nothing is judged."""
-    found = judge("all-but-rmsprop", six(rmsprop="x" * 11), seeds=5)
-    assert (found.verdict, found.statistic) == (HOLDS, inf)
-    assert "never there, against the fastest" in found.reason
-    short = judge("all-but-rmsprop", six(rmsprop="." * 11), seeds=5, cap=11.0)
-    assert (short.verdict, short.low, short.high) == (UNDECIDED, 11 / 4, inf)
-    nothing = judge("all-but-rmsprop", six("x" * 11), seeds=5)
-    assert (nothing.verdict, nothing.reason) == (UNDECIDED, f"nothing arrived at any rate{END}")
-    few = judge("all-but-rmsprop", {"sgd": GOOD, "rmsprop": GOOD})
-    assert (few.verdict, few.reason) == (UNDECIDED, "not all six optimizers were tried")

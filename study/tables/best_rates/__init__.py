@@ -2,6 +2,7 @@
 
 from study.tables.best_rates.axes import cube, on_axes
 from study.tables.best_rates.best import best
+from study.tables.best_rates.confirmed import CONFIRM, SELECTED, Selection, confirmed
 from study.tables.best_rates.noise import (
     ONE_DRAW,
     Scatter,
@@ -15,13 +16,17 @@ from study.tables.best_rates.wanted import AROUND, MARGIN, Wanted, rates_around,
 
 __all__ = [
     "AROUND",
+    "CONFIRM",
     "MARGIN",
     "ONE_DRAW",
+    "SELECTED",
     "Scatter",
+    "Selection",
     "Wanted",
     "best",
     "best_margin",
     "centres",
+    "confirmed",
     "cube",
     "least_margins",
     "on_axes",

@@ -1,0 +1,74 @@
+"""Claims on the best times of the optimizers, on grids drawn by hand."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from study.claims.verdict import CLAIMS, FAILS, HOLDS, UNDECIDED, Verdict
+from study.tables.best_rates import ONE_DRAW, best_margin
+from support.claims.boards import board, six
+
+inf = math.inf
+END = " (study board)"
+GOOD = ".....44xxxx"
+
+
+def judge(id_: str, lines: dict[str, Any], **how: Any) -> Verdict:
+    """A claim's verdict on a grid drawn by hand."""
+    return CLAIMS[id_].judge([board(lines, **how)])
+
+
+def slow(rmsprop: float, other: float = 4.0) -> dict[str, Any]:
+    """RMSProp's and Adadelta's best times; the others' is 4 s."""
+    return {
+        "lines": six(rmsprop=".....rxxxxx", adadelta=".....axxxxx"),
+        "seconds": {"r": rmsprop, "a": other},
+    }
+
+
+@pytest.mark.parametrize(
+    ("rmsprop", "other", "verdict"),
+    [(8.1, 4.0, HOLDS), (8.0, 4.0, UNDECIDED), (7.9, 4.0, FAILS), (13.0, 6.4, HOLDS),
+     (13.0, 6.5, UNDECIDED), (13.0, 6.6, FAILS), (2.0, 4.0, FAILS)],
+)  # fmt: skip
+def test_rmsprop_alone_takes_more_than_twice_the_slowest_other(
+    rmsprop: float, other: float, verdict: str
+) -> None:
+    """Exactly twice is neither."""
+    found = judge("all-but-rmsprop", seeds=5, **slow(rmsprop, other))
+    value = rmsprop / other
+    assert found.verdict == verdict
+    assert (found.statistic, found.low, found.high) == pytest.approx((value, value, value))
+    assert found.threshold == 2
+    assert found.reason == (
+        f"RMSProp's best time is {value:.1f} times that of "
+        f"{'adadelta' if other > 4 else 'sgd'}, the slowest of the others, which are within "
+        f"{other / 4:.1f} times of each other (5 seeds, uncertain by 1 times either way){END}"
+    )
+
+
+def test_one_seed_leaves_room_for_what_may_be_luck() -> None:
+    """RMSProp must be slower by the factor by which two least times may differ by chance."""
+    margin = best_margin(ONE_DRAW, 1, 2, 0.05 / len(CLAIMS) / 2)  # two rates of SGD are tied
+    for rmsprop, verdict in ((8.01 * margin, HOLDS), (7.99 * margin, UNDECIDED)):
+        found = judge("all-but-rmsprop", **slow(rmsprop))
+        assert found.verdict == verdict
+        assert found.low == pytest.approx(rmsprop / 4 / margin)
+    ways = best_margin(ONE_DRAW, 1, 1, 0.05 / len(CLAIMS) / 2 / 5)
+    assert found.high == pytest.approx(rmsprop / 4 * ways)
+
+
+def test_rmsprop_that_never_arrives_takes_for_ever() -> None:
+    """What a short cap leaves open decides nothing; where nothing arrived nothing is judged."""
+    found = judge("all-but-rmsprop", six(rmsprop="x" * 11), seeds=5)
+    assert (found.verdict, found.statistic) == (HOLDS, inf)
+    assert "never there, against that of sgd" in found.reason
+    short = judge("all-but-rmsprop", six(rmsprop="." * 11), seeds=5, cap=7.0)
+    assert (short.verdict, short.low, short.high) == (UNDECIDED, 7 / 4, inf)
+    nothing = judge("all-but-rmsprop", six("x" * 11), seeds=5)
+    assert (nothing.verdict, nothing.reason) == (UNDECIDED, f"nothing arrived at any rate{END}")
+    few = judge("all-but-rmsprop", {"sgd": GOOD, "rmsprop": GOOD})
+    assert (few.verdict, few.reason) == (UNDECIDED, "not all six optimizers were tried")
