@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import stats
 
 from study import tables
 from study.claims.evidence import Known, studies_in
@@ -141,7 +142,8 @@ def over_least(
     logs = np.log(times)
     middle = np.median(logs, axis=1)
     near = sure & (middle <= middle[sure].min() + math.log(GOOD))
-    centred, noise = np.median(logs - logs[near].mean(axis=0), axis=1), _between_widths(sizes, near)
+    centred = np.median(logs - logs[near].mean(axis=0), axis=1)
+    noise = _between_widths(sizes, widths, near)
     share = miss / 2 / len(times)
     margin = best_margin(noise, times.shape[1], max(1, len(times) - 1), share)
     found = np.exp(centred - centred[sure].min())
@@ -154,14 +156,17 @@ def over_least(
     )
 
 
-def _between_widths(sizes: Sizes, rates: NDArray[np.bool_]) -> Scatter:
+def _between_widths(sizes: Sizes, end: NDArray[np.bool_], rates: NDArray[np.bool_]) -> Scatter:
     """The scatter of log times at some rates, what all of them share taken away.
 
-    sd^2 = sum (x_i+1 - x_i)^2 / 2 (m - 1) over neighbouring widths, which differ little otherwise.
-    Von Neumann 1941.
+    sd^2 = sum (x_i+1 - x_i)^2 / 2 (m - 1) over neighbouring widths, which differ little otherwise,
+    of that half of the widths which the end is in. Von Neumann 1941.
     """
+    count = len(sizes.widths)
+    half = max((count + 1) // 2, int(end.sum()))
+    part = slice(0, half) if end[0] else slice(count - half, count)
     with np.errstate(divide="ignore", invalid="ignore"):
-        logs = np.log(sizes.seconds[:, rates])
+        logs = np.log(sizes.seconds[part, rates])
         left = logs - logs.mean(axis=1, keepdims=True)
         steps = np.diff(left, axis=0)
     steps = steps[np.isfinite(steps)]
@@ -181,37 +186,49 @@ def best_overall(sizes: Sizes, working: list[int]) -> int:
     return working[int(np.argmin(np.median(over, axis=0)))]
 
 
-def compared(
-    sizes: Sizes, first: int, last: int, miss: float
-) -> tuple[float, float, tuple[float, float]]:
+@dataclass(frozen=True)
+class Compared:
+    """One rate against another over all widths.
+
+    Args:
+        slower: the geometric mean of the ratios of their times, width by width and seed by seed.
+        wider: the ratio of the standard deviations about the line of time against size.
+        low, high: an interval of the smaller of the two.
+    """
+
+    slower: float
+    wider: float
+    low: float
+    high: float
+
+
+def compared(sizes: Sizes, first: int, last: int, miss: float) -> Compared:
     """Time and scatter about the line at one rate over those at another.
+
+    The time's interval is Student's, of the log ratios. The scatter's is by the F distribution,
+    with half of the degrees of freedom: they are fewer where scatter grows with the size.
 
     Args:
         sizes: the study.
         first, last: the places of the rates.
         miss: the share of cases that the interval may miss.
-
-    Returns:
-        The ratio of the median times, that of the standard deviations about the line, and an
-        interval of the smaller of the two, by resampling the widths.
     """
     n = sizes.runs.groupby("width")["weights"].first().reindex(sizes.widths).to_numpy(float)
-
-    def at(widths: NDArray[np.int64]) -> tuple[float, float]:
-        sides = []
-        for times in (sizes.seconds[widths, first], sizes.seconds[widths, last]):
-            x, y = np.repeat(n[widths], times.shape[1]) / np.nanmax(n), times.ravel()
-            fine = np.isfinite(y)
-            line = np.polyfit(x[fine], y[fine], 1)
-            known = y[~np.isnan(y)]
-            sides.append(
-                (float(np.median(known)), float(np.std(y[fine] - np.polyval(line, x[fine]))))
-            )
-        (time, spread), (time_above, spread_above) = sides
-        return float(ratio(time_above, time)), float(ratio(spread_above, max(spread, 1e-12)))
-
-    slower, wider = at(np.arange(len(n)))
-    resamples = intervals.draws(len(n), 1000)
-    drawn = np.array([min(at(widths)) for widths in resamples if len(set(widths)) > 2])
-    low, high = np.quantile(drawn, [miss / 2, 1 - miss / 2], method="inverted_cdf")
-    return slower, wider, (float(low), float(high))
+    x = np.repeat(n / np.nanmax(n), sizes.seconds.shape[2])
+    times = [sizes.seconds[:, place].ravel() for place in (first, last)]
+    both = np.isfinite(times[0]) & np.isfinite(times[1])
+    logs = intervals.mean(np.log(times[1][both] / times[0][both]), miss)
+    spreads, free = [], []
+    for y in times:
+        fine = np.isfinite(y)
+        left = y[fine] - np.polyval(np.polyfit(x[fine], y[fine], 1), x[fine])
+        free.append(max(1, int(fine.sum()) - 2) / 2)
+        spreads.append(math.sqrt(float((left**2).sum()) / (2 * free[-1])))
+    wider = float(ratio(spreads[1], max(spreads[0], 1e-12)))
+    widest = [math.sqrt(float(stats.f.isf(miss / 2, *pair))) for pair in ((free[1], free[0]), free)]
+    return Compared(
+        math.exp(logs.mean),
+        wider,
+        min(math.exp(logs.low), wider / widest[0]),
+        min(math.exp(logs.high), wider * widest[1]),
+    )

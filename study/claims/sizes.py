@@ -193,11 +193,11 @@ def variance_above(id: str, studies: Known) -> Verdict:
     last, best = working[-1], best_overall(sizes, working)
     above = [j for j in working if sizes.rates[j] >= ABOVE_RATE * 0.999]
     said = ""
-    if above and sizes.rates[last] >= 2 * sizes.rates[above[0]]:
-        slower, wider, _ = compared(sizes, above[0], last, miss())
+    if above and sizes.rates[last] >= ABOVE_BEST * sizes.rates[above[0]]:
+        found = compared(sizes, above[0], last, miss())
         said = (
-            f"; from {sizes.rates[above[0]]:g} to {sizes.rates[last]:g} the time is {slower:.2f} "
-            f"times as long and the scatter {wider:.2f} times as large"
+            f"; from {sizes.rates[above[0]]:g} to {sizes.rates[last]:g} the time is "
+            f"{found.slower:.2f} times as long and the scatter {found.wider:.2f} times as large"
         )
     if sizes.rates[last] < ABOVE_BEST * sizes.rates[best]:
         reason = (
@@ -205,10 +205,10 @@ def variance_above(id: str, studies: Known) -> Verdict:
             f"trains most sizes{said} (study {sizes.name})"
         )
         return no_evidence(id, 1.0, reason)
-    slower, wider, (low, high) = compared(sizes, best, last, miss())
+    found = compared(sizes, best, last, miss())
     reason = (
         f"from the best rate, {sizes.rates[best]:g}, to {sizes.rates[last]:g} the time is "
-        f"{slower:.2f} times as long and the scatter about the line {wider:.2f} times as large"
-        f"{said} (study {sizes.name})"
+        f"{found.slower:.2f} times as long and the scatter about the line {found.wider:.2f} times "
+        f"as large{said} (study {sizes.name})"
     )
-    return decide(id, min(slower, wider), low, high, 1.0, reason)
+    return decide(id, min(found.slower, found.wider), found.low, found.high, 1.0, reason)

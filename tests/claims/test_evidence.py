@@ -258,4 +258,4 @@ def test_no_record_of_a_claim_can_be_changed() -> None:
             if dataclasses.is_dataclass(kind) and kind.__module__.startswith("study.claims"):
                 found.add(kind.__name__)
                 assert kind.__dataclass_params__.frozen, kind  # type: ignore[attr-defined]
-    assert found == {"Verdict", "Claim", "Evidence", "Rows", "Grid", "Leasts", "Sizes"}
+    assert found == {"Verdict", "Claim", "Evidence", "Rows", "Grid", "Leasts", "Sizes", "Compared"}
