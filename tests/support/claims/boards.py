@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
 from study.claims.evidence import Evidence
+from study.spec.networks import network_of
 from study.spec.study import StudySpec
 from study.spec.trial import OPTIMIZERS, Trial
 from support.made import made
@@ -89,3 +91,24 @@ def wilson(successes: int, total: int) -> tuple[float, float]:
     """The interval of a share by statsmodels."""
     low, high = proportion_confint(successes, total, method="wilson")
     return float(low), float(high)
+
+
+BASE = network_of(study(lambda t: 1.0, (0.1,), (1.0,)).spec.trials()[0]).weights
+
+
+def grows(kind: str, trial: Trial) -> float | str:
+    """Seconds that grow so with the weights, with a little noise."""
+    x = network_of(trial).weights / BASE
+    noise = float(np.random.default_rng([int(trial.width), 3]).normal(0, 1))
+    late = {"eight": ("capped", 9), "seven": ("capped", 8), "missing": ("missing", 10)}
+    if kind in late and trial.width >= late[kind][1]:
+        return late[kind][0]
+    return {
+        "line": 2 + 3 * x / 10 + 0.05 * noise,
+        "eight": 2 + 3 * x / 10 + 0.05 * noise,
+        "seven": 2 + 3 * x / 10 + 0.05 * noise,
+        "missing": 2 + 3 * x / 10 + 0.05 * noise,
+        "quadratic": 2 + x**2 / 100 + 0.01 * noise,
+        "no growth": 40 - x / 10 + 0.05 * noise,
+        "scatter": 20 + 3 * noise,
+    }[kind]
