@@ -68,17 +68,24 @@ class Leasts:
         )
 
     def over_slowest(self, one: int, rest: Sequence[int]) -> Ratio:
-        """The time of one optimizer over that of the slowest of the others."""
-        tied = max(self.tied[i] for i in rest)
-        return self._ratio(
-            (self.low[one], self.high[one]),
-            (self.low[list(rest)].max(), self.high[list(rest)].max()),
-            (self._margin(tied, 1), self._margin(self.tied[one], len(rest))),
-        )
+        """The time of one optimizer over that of the slowest of the others.
+
+        It is the least of its ratios to each of them.
+        """
+        pairs = [
+            self._ratio(
+                (self.low[one], self.high[one]),
+                (self.low[i], self.high[i]),
+                (self._margin(self.tied[i], 1), self._margin(self.tied[one], len(rest))),
+            )
+            for i in rest
+        ]
+        value, low, high = (min(pair[i] for pair in pairs) for i in range(3))
+        return value, low, high
 
     def _margin(self, tied: int, ways: int) -> float:
         """Of one end of the ratio's interval, which may be missed in so many ways."""
-        return best_margin(self.noise, self.seeds, max(tied, 1), miss() / 2 / ways)
+        return best_margin(self.noise, self.seeds, max(tied, 1), miss(self.seeds) / 2 / ways)
 
     def _ratio(
         self, over: tuple[float, float], under: tuple[float, float], margins: tuple[float, float]
@@ -152,7 +159,7 @@ def spreads(grid: Grid) -> tuple[Floats, Floats, Floats]:
         end is infinite where a rate is open, or ran out of a cap that is short for the optimizer.
     """
     half = (len(grid.optimizers) + 1) // 2
-    share = 2 * (miss() / 2 / math.comb(len(grid.optimizers), half)) ** (1 / half)
+    share = 2 * (miss(grid.seeds) / 2 / math.comb(len(grid.optimizers), half)) ** (1 / half)
     works = (grid.state == 1) & np.isfinite(grid.medians[1])
     found = np.full(len(grid.optimizers), math.nan)
     margin = np.ones(len(grid.optimizers))

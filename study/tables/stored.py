@@ -88,7 +88,8 @@ class StoredStudy:
     @cached_property
     def confirmed(self) -> pd.DataFrame:
         """The runs of the selected rates on fresh seeds, by the clock of `runs`; see `frame`."""
-        fresh = frame(Store(Path(self.folder) / CONFIRM).runs())
+        place = Path(self.folder) / CONFIRM
+        fresh = frame(Store(place).runs() if place.is_dir() else [])
         clocks = set(self.runs["clock"])
         return fresh[fresh["clock"].isin(clocks)].reset_index(drop=True)
 

@@ -31,8 +31,8 @@ def judge(id_: str, lines: Mapping[str, Any], **how: Any) -> Verdict:
 
 @pytest.mark.parametrize(
     ("adam", "seeds", "verdict"),
-    [(1.99, 5, HOLDS), (2.0, 5, UNDECIDED), (2.01, 5, FAILS), (0.8, 1, HOLDS),
-     (0.82, 1, UNDECIDED), (5.6, 1, UNDECIDED), (5.9, 1, FAILS)],
+    [(1.99, 5, HOLDS), (2.0, 5, UNDECIDED), (2.01, 5, FAILS), (0.7, 1, HOLDS),
+     (0.74, 1, UNDECIDED), (7.0, 1, UNDECIDED), (7.2, 1, FAILS)],
 )  # fmt: skip
 def test_adam_is_fastest_if_its_best_time_is_below_all_others(
     adam: float, seeds: int, verdict: str
@@ -40,7 +40,7 @@ def test_adam_is_fastest_if_its_best_time_is_below_all_others(
     """Adagrad's is 2 s; the rest are slower. One seed leaves room for what may be luck."""
     lines = six(".....79xxxx", adam=".....a8xxxx", adagrad="...62xxxxxx")
     found = judge("adam-fastest", lines, seeds=seeds, seconds={"a": adam})
-    value, miss = adam / 2, 0.05 / len(CLAIMS) / 2
+    value, miss = adam / 2, 0.05 / 2  # of one claim alone
     room = [1.0, 1.0, 1.0]
     if seeds == 1:
         room = [best_margin(ONE_DRAW, 1, tied, miss) for tied in (10, 2, 1)]

@@ -8,6 +8,7 @@ than they say. The margins here hold whatever number of cells is tied.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -43,8 +44,8 @@ class Scatter:
 
         exp(1.96 sqrt(2) sd).
 
-        >>> round(Scatter(0.19, 40).factor, 1)
-        1.7
+        >>> round(Scatter(0.32, 87).factor, 1)
+        2.4
         """
         return math.exp(1.96 * math.sqrt(2) * self.sd)
 
@@ -56,18 +57,32 @@ class Scatter:
         return self.sd * min(1.0, math.sqrt(math.pi / (2 * seeds)))
 
 
-ONE_DRAW = Scatter(0.19, 40)
+ONE_DRAW = Scatter(0.32, 87)
 """The scatter of the project's own repeated cells, for studies without repeats of their own.
 
-Ten cells of three optimizers over five seeds of the compact network: 0.19 in the logarithm. A test
-derives it from the stored rows of results/amd-epyc-2-cores/seeds and seeds-adaptive.
+Sixteen cells at and near the best rates of six optimizers, over five and ten seeds, of the compact
+network. A test derives it from the stored rows of results/amd-epyc-2-cores: seeds, seeds-adaptive
+and article/confirm.
 """
 
 
-def scatter(runs: pd.DataFrame) -> Scatter:
-    """The scatter of the trials that arrived about their cells, pooled over the cells.
+NEAR = 4.0
+"""Cells within this factor of their optimizer's least time compete to be the best. Slower ones
+scatter less, and do not count.
+"""
 
-    sd^2 = sum (log t - mean of its cell)^2 / sum (n - 1).
+
+LATEST = 3.0
+"""Standard deviations beyond which a difference of two seeds counts as if it were so large."""
+
+
+def scatter(runs: pd.DataFrame) -> Scatter:
+    """The scatter of the trials that arrived about their cells, pooled over cells near the best.
+
+    2 sd^2 = the mean of (log t_i - log t_j)^2 over all pairs of seeds of one cell, where no
+    difference counts for more than `LATEST` times sqrt(2) s: a few trials that nearly die and
+    arrive very late decide nothing. s is Shamos's estimate (1976), the median of the differences
+    over sqrt(2) 0.6745.
 
     Args:
         runs: a study's runs.
@@ -76,13 +91,33 @@ def scatter(runs: pd.DataFrame) -> Scatter:
         The scatter; `ONE_DRAW` if the repeats leave fewer than `FEWEST_REPEATS` degrees of freedom.
     """
     arrived = runs[(runs["outcome"] == Outcome.REACHED) & (runs["seconds"] > 0)]
-    logs = arrived["seconds"].astype(float).map(math.log)
-    by_cell = logs.groupby([arrived[name] for name in CELL], observed=True)
-    freedom = len(logs) - by_cell.ngroups
+    times = arrived["seconds"].astype(float)
+    cells = [arrived[name] for name in CELL]
+    middle = times.groupby(cells, observed=True).transform("median")
+    least = middle.groupby(cells[:2], observed=True).transform("min")
+    near = middle <= NEAR * least
+    logs = times[near].map(math.log)
+    by_cell = logs.groupby([cell[near] for cell in cells], observed=True)
+    return pooled([mine.to_numpy(float) for _, mine in by_cell])
+
+
+def pooled(cells: Iterable[Floats]) -> Scatter:
+    """The scatter of log times about their cells, see `scatter`.
+
+    Args:
+        cells: the logarithms of the seconds of each cell.
+    """
+    apart, freedom = [np.empty(0)], 0
+    for values in cells:
+        first, second = np.triu_indices(len(values), k=1)
+        apart.append(np.abs(values[first] - values[second]))
+        freedom += len(values) - 1
     if freedom < FEWEST_REPEATS:
         return ONE_DRAW
-    left = logs - by_cell.transform("mean")
-    return Scatter(math.sqrt(float((left**2).sum()) / freedom), freedom)
+    every = np.concatenate(apart)
+    most = LATEST * float(np.median(every)) / 0.67449
+    square = float((np.minimum(every, most) ** 2).mean())
+    return Scatter(math.sqrt(square / 2), freedom)
 
 
 def least_margins(

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from itertools import product
+from itertools import combinations, product
 from typing import Any
 
 import pandas as pd
@@ -155,19 +155,27 @@ def best(rows: Sequence[Row]) -> list[Row]:
     return found
 
 
-def scatter(rows: Sequence[Row]) -> tuple[float, int]:
-    """Standard deviation of the log times about their cells, and the degrees of freedom."""
-    logs = [
-        [math.log(time_of(row)) for row in mine if time_of(row) < inf]
-        for mine in groups(rows, place).values()
-    ]
-    free = sum(len(row) - 1 for row in logs if row)
-    square = sum((x - sum(row) / len(row)) ** 2 for row in logs for x in row)
-    return (math.sqrt(square / free), free) if free >= 10 else (0.19, 40)
+def scatter(rows: Sequence[Row]) -> tuple[float, float]:
+    """Scatter of the log times about their cells, from all pairs, and the degrees of freedom."""
+    pairs, free = [], 0
+    for mine in groups(rows, lambda row: place(row)[:2]).values():
+        cells = [
+            [time_of(row) for row in cell if time_of(row) < inf]
+            for cell in groups(mine, place).values()
+        ]
+        least = min((middle(times) for times in cells if times), default=inf)
+        for times in cells:
+            if times and middle(times) <= 4 * least:
+                free += len(times) - 1
+                pairs += [abs(math.log(a / b)) for a, b in combinations(times, 2)]
+    if free < 10:
+        return 0.32, 87
+    most = 3 * middle(pairs) / 0.67449
+    return math.sqrt(sum(min(pair, most) ** 2 for pair in pairs) / len(pairs) / 2), free
 
 
 def _best_intervals(
-    mine: Sequence[Row], rates: Sequence[float], seeds: int, sd: float, free: int
+    mine: Sequence[Row], rates: Sequence[float], seeds: int, sd: float, free: float
 ) -> Row:
     """Every cell that has an arrival may be tied with the best."""
     names = [f"{name}_{end}" for name in ("best", "seconds", "decades") for end in ("low", "high")]
@@ -201,7 +209,7 @@ def _best_intervals(
     }
 
 
-def _above_the_least(others: int, free: int) -> float:
+def _above_the_least(others: int, free: float) -> float:
     """The 95 % point of a normal deviate less the least of some others, for that many degrees."""
     normal = stats.norm
 

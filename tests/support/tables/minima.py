@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from study.tables import intervals
 from study.tables.best_rates import Scatter
+from study.tables.best_rates.noise import NEAR, pooled
 from study.tables.intervals import Floats
 
 RATES: Floats = 10.0 ** np.round(np.arange(-4, 0.01, 1 / 6), 6)
@@ -48,10 +48,8 @@ def drawn(
 ) -> tuple[Floats, Scatter]:
     """Times of each rate and seed, and the scatter that they show."""
     seconds = valley[:, None] * np.exp(spread[:, None] * random.normal(size=(len(valley), seeds)))
-    logs = np.log(seconds[np.isfinite(valley)])
-    freedom = len(logs) * (seeds - 1)
-    left = logs - logs.mean(axis=1, keepdims=True)
-    return seconds, Scatter(math.sqrt(float((left**2).sum()) / freedom), freedom)
+    near = np.median(seconds, axis=1) <= NEAR * np.median(seconds, axis=1).min()
+    return seconds, pooled(np.log(seconds[near]))
 
 
 def coverage(

@@ -21,30 +21,38 @@ from support.tables.minima import SCATTERS, VALLEYS, coverage
 EXACT = Scatter(1.0, math.inf)
 
 
-def test_the_scatter_is_pooled_over_the_cells() -> None:
-    """Two cells of three seeds each, and one trial that did not arrive."""
-    times = {0.01: [1.0, 2.0, 4.0], 0.1: [3.0, 3.0, 3.0], 1.0: [5.0, math.inf, 8.0]}
-    spec = StudySpec(optimizers=("sgd",) * 1, rates=tuple(times), seeds=3, widths=(1.0, 2.0, 3.0))
+def test_the_scatter_is_pooled_over_the_pairs_of_each_cell() -> None:
+    """Of cells that are near the best; a trial that did not arrive has no pair."""
+    times = {0.01: [1.0, 2.0, 4.0], 0.1: [3.0, 3.0, 3.0], 1.0: [5.0, math.inf, 8.0],
+             10.0: [9.0, 90.0, 900.0]}  # fmt: skip
+    spec = StudySpec(optimizers=("sgd",), rates=tuple(times), seeds=3, widths=(1.0, 2.0, 3.0))
     runs = made(spec, lambda trial: times[trial.learning_rate][trial.seed])
     found = scatter(runs)
-    logs = [[math.log(t) for t in row if t < math.inf] for row in times.values()] * 3
-    square = sum(float(np.var(row)) * len(row) for row in logs)
+    apart = [math.log(2), math.log(2), math.log(4), 0.0, 0.0, 0.0, math.log(1.6)]
     assert found.freedom == 3 * (2 + 2 + 1)
-    assert found.sd == pytest.approx(math.sqrt(square / 15))
+    square = sum(value**2 for value in apart) / 7 / 2
+    assert found.sd == pytest.approx(math.sqrt(square))  # all within 3 x median / 0.6745
     assert scatter(runs[runs["seed"] == 0]) == ONE_DRAW
 
 
+def test_the_scatter_is_the_standard_deviation_of_a_normal_sample() -> None:
+    """Of few and of many seeds; one in ten that is late changes it little."""
+    random = np.random.default_rng(3)
+    for seeds in (2, 3, 10):
+        logs = random.normal(0, 0.3, (20_000 // seeds, seeds))
+        assert margins.pooled(logs).sd == pytest.approx(0.3, rel=0.03)
+    late = logs.copy()
+    late[::10, 0] += 5
+    assert margins.pooled(late).sd == pytest.approx(0.3, rel=0.2)
+
+
 def test_the_scatter_of_one_draw_is_that_of_the_stored_cells() -> None:
-    """Every repeated cell counts once."""
-    runs = pd.concat(
-        [
-            tables.load(ROOT / "results" / "amd-epyc-2-cores" / name)
-            for name in ("seeds", "seeds-adaptive")
-        ]
-    ).drop_duplicates("id")
-    found = scatter(runs)
-    assert (round(found.sd, 2), found.freedom) == (ONE_DRAW.sd, ONE_DRAW.freedom)
-    assert round(found.factor, 1) == round(ONE_DRAW.factor, 1) == 1.7
+    """Every repeated trial counts once."""
+    folder = ROOT / "results" / "amd-epyc-2-cores"
+    parts = [tables.load(folder / name) for name in ("seeds", "seeds-adaptive")]
+    parts.append(tables.stored(folder / "article").confirmed)
+    found = scatter(pd.concat(parts).drop_duplicates("id"))
+    assert (round(found.sd, 2), round(found.freedom)) == (ONE_DRAW.sd, ONE_DRAW.freedom)
 
 
 @pytest.mark.parametrize(("miss", "cells"), [(0.05, 1), (0.05, 7), (0.003, 20)])
@@ -76,7 +84,7 @@ def test_an_estimated_scatter_takes_students_quantile() -> None:
 @pytest.mark.parametrize("seeds", [3, 5, 10])
 @pytest.mark.parametrize("shape", VALLEYS)
 def test_the_intervals_of_a_best_cover(shape: str, seeds: int) -> None:
-    """At 95 % where all cells scatter alike; at 88 % where the scatter grows tenfold."""
-    for spread, least in (("equal", 0.95), ("growing", 0.88)):
+    """At 95 % where all cells scatter alike; at 85 % where the scatter grows tenfold."""
+    for spread, least in (("equal", 0.95), ("growing", 0.85)):
         found = coverage(_intervals, VALLEYS[shape], SCATTERS[spread], seeds, 300)
         assert min(found.best, found.seconds, found.decades) >= least, (shape, spread, found)
