@@ -264,7 +264,7 @@ def hindsight(folder: Folder, in_json: AsJson = False) -> None:
     from study import tables
 
     stored = tables.stored(folder)
-    found = tables.hindsight(tables.some(stored.runs, folder), stored.checks)
+    found = tables.hindsight(stored.some_runs, stored.checks)
     if found.empty:
         raise StudyError(
             f"{folder} stores no accuracies of trials that reached the target or were capped: "

@@ -37,8 +37,7 @@ def read(folder: tables.Source, machine: str | None = None) -> tables.StoredStud
             trials that must not share a table.
     """
     study = tables.stored(folder, machine)
-    tables.some(study.runs, study.folder, study.published is not None)
-    tables.comparable(study.runs, study.folder)
+    tables.comparable(study.some_runs, study.folder)
     return study
 
 
@@ -64,7 +63,8 @@ class Summary:
 def summary(study: tables.StoredStudy) -> Summary:
     """The head of a study's section."""
     runs = study.runs
-    stored = int(runs["id"].isin([trial.id for trial in study.spec.trials()]).sum())
+    told = runs[runs["seconds_source"] != "assumed"]
+    stored = int(told["id"].isin([trial.id for trial in study.spec.trials()]).sum())
     software = ", ".join(f"{key} {value}" for key, value in study.records[0].versions.items())
     reconstructed = runs["seconds_source"].iloc[0] == "reconstructed"
     clock = "steps x the time of a step measured alone" if reconstructed else "read off the clock"

@@ -17,7 +17,7 @@ from study.storage.records import PROTOCOL
 from study.tables.best_rates import best as best_table
 from study.tables.caveats import of_an_import
 from study.tables.cells import cells as cells_table
-from study.tables.rows import comparable, some
+from study.tables.rows import comparable
 from study.tables.stored import Source, StoredStudy, stored
 from study.words import counted
 
@@ -71,9 +71,7 @@ def sides(folders: Sequence[Source], anyway: bool = False) -> tuple[list[Side], 
             raise StudyError(f"{study.folder} is named twice: a study is not compared with itself")
         known.add(place)
     specs = [study.spec for study in studies]
-    for study in studies:
-        some(study.runs, study.folder, study.published is not None)
-    frames = [comparable(study.runs, study.folder) for study in studies]
+    frames = [comparable(study.some_runs, study.folder) for study in studies]
     fields = _differing_fields(studies)
     apart = [field for field in fields if field in ONE_MEASUREMENT]
     if apart and not anyway:

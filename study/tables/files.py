@@ -11,7 +11,7 @@ from study.storage.links import refuse_links
 from study.tables import intervals
 from study.tables.best_rates import best
 from study.tables.cells import cells, envelope, profile, sizes, valley
-from study.tables.rows import SIZES, some
+from study.tables.rows import SIZES
 from study.tables.stored import Source, stored
 from study.validation import choice
 
@@ -47,8 +47,7 @@ def write(
     """
     choice("size", by, SIZES)
     study = stored(folder, machine)
-    runs, place = study.runs, Path(study.folder)
-    some(runs, study.folder, study.published is not None)
+    runs, place = study.some_runs, Path(study.folder)
     refuse_links(place)
     out = Path(out) if out is not None else place / "tables"
     made = {name: make(runs) for name, make in TABLES.items()}

@@ -107,15 +107,10 @@ def look_seconds(runs: pd.DataFrame) -> pd.Series:
     return known.fillna(pd.Series(stored, index=runs.index, dtype=float)).rename("look_seconds")
 
 
-def some(runs: pd.DataFrame, folder: str | Path = "", published: bool = False) -> pd.DataFrame:
-    """The runs; raises `StudyError` if there are none yet, or none in an import."""
+def some(runs: pd.DataFrame, folder: str | Path = "") -> pd.DataFrame:
+    """The runs; raises `StudyError` if there are none yet."""
     if runs.empty:
         where = f"{folder}: " if str(folder) else ""
-        if published:
-            raise StudyError(
-                f"{where}the import holds validation curves and no trials, so there is nothing to "
-                "tabulate: figures draws the curves"
-            )
         raise StudyError(f"{where}no trial has ended yet, so there is nothing to tabulate")
     return runs
 

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 import pandas as pd
 
+from study.errors import StudyError
 from study.spec.study import StudySpec
 from study.storage.across import Across, checks_of, pooled_engines
 from study.storage.jsonl import Row
@@ -18,7 +19,7 @@ from study.storage.published.protocol import Protocol, protocol_in
 from study.storage.records import Checks, Run, Spent
 from study.storage.store import Store
 from study.tables.clocks import budgets, counted_by
-from study.tables.rows import curves_of, frame
+from study.tables.rows import curves_of, frame, some
 from study.validation import home
 
 
@@ -87,6 +88,16 @@ class StoredStudy:
         if self.published is not None and self.published.look_seconds is not None:
             table["look_seconds"] = self.published.look_seconds
         return table
+
+    @property
+    def some_runs(self) -> pd.DataFrame:
+        """Those runs. `StudyError` if there are none yet, or none in an import of curves alone."""
+        if self.runs.empty and self.published is not None:
+            raise StudyError(
+                f"{self.folder}: the import holds validation curves and no trials, so there is "
+                "nothing to tabulate: figures draws the curves"
+            )
+        return some(self.runs, self.folder)
 
     @cached_property
     def all_curves(self) -> pd.DataFrame:

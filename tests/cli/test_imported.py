@@ -78,6 +78,9 @@ def test_every_command_answers_or_says_why_not(make: Any, command: str, tmp_path
         page = (tmp_path / "r.html").read_text()
         assert "these are published measurements" in page
         assert "looked at every" not in page
+        assert "at its best rate</" not in page
+        measured = "287 of 288" if make is grid else "203 of 216"
+        assert f"{measured} trials are stored" in " ".join(page.split())
 
 
 def test_an_import_is_not_run_on(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -115,3 +116,14 @@ def test_an_overlay_says_which_side_is_published() -> None:
     figure = figures.overlay({"mine": runs.assign(fingerprint="0123abcd"), "theirs": runs})
     assert "theirs is published: its steps, step times and scale are not known" in subtitle(figure)
     assert "mine is published" not in subtitle(figure)
+
+
+def test_absent_sizes_are_not_said_to_have_failed() -> None:
+    """At one rate: triangles at the cap, under the name of what they are; few long numbers."""
+    figure = figures.size(tables.load(sizes()), 0.01)
+    (axes,) = figure.axes
+    assert "absent, taken as capped" in axes.get_legend_handles_labels()[1]
+    assert len(triangles(axes)) == 13
+    figure.draw_without_rendering()
+    boxes = [label.get_window_extent() for label in axes.get_xticklabels() if label.get_text()]
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import seaborn as sns
+from matplotlib import ticker
 
 from study.errors import StudyError
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 MOST_NAMED = 8
 """The most curves that a legend names if they have an order."""
+
+LONG = 1e7
+"""Weights whose numbers touch each other where an axis has as many as it likes."""
 
 
 def draw_line(
@@ -44,6 +48,13 @@ def draw_censored(axes: Axes, places: pd.Series, cap: float, colour: Any) -> Non
         axes.scatter(
             places, [cap] * len(places), s=20, marker="^", facecolors="none", edgecolors=colour
         )
+
+
+def weights_axis(axes: Axes, weights: pd.Series) -> None:
+    """Name the axis of weights; where their numbers are long, it has few of them."""
+    axes.set_xlabel("weights")
+    if weights.max() >= LONG:
+        axes.xaxis.set_major_locator(ticker.MaxNLocator(5))
 
 
 def shades(count: int) -> list[Any]:

@@ -15,6 +15,7 @@ from study.figures.sizes.drawing import (
     draw_line,
     evenly_chosen,
     shades,
+    weights_axis,
 )
 from study.figures.style import (
     COLOURS,
@@ -73,10 +74,10 @@ def size(runs: pd.DataFrame, rate: float | None = None) -> Figure:
         if not arrived.all():
             caps = tables.budget(trials)[~arrived]
             style = {"marker": "^", "facecolors": "none", "edgecolors": colour, "s": 26}
-            axes.scatter(
-                trials["weights"][~arrived], caps, **style, label="did not arrive (at its cap)"
-            )
-    axes.set_xlabel("weights")
+            absent = (trials["seconds_source"][~arrived] == "assumed").all()
+            label = "absent, taken as capped" if absent else "did not arrive (at its cap)"
+            axes.scatter(trials["weights"][~arrived], caps, **style, label=label)
+    weights_axis(axes, mine["weights"])
     axes.set_ylabel(seconds_label(runs))
     axes.set_ylim(bottom=0)
     legend_beside(axes)
@@ -118,7 +119,7 @@ def sizes(runs: pd.DataFrame) -> Figure:
         label = f"{rate:g}: {row.arrived} of {row.trials} arrived" if rate in named else "_"
         draw_line(axes, row, cells["weights"], colours[rate], label, markers[rate])
     axes.set_ylim(bottom=0)
-    axes.set_xlabel("weights")
+    weights_axis(axes, cells["weights"])
     axes.set_ylabel(seconds_label(runs))
     legend_beside(axes, "rate, with its line c + k n")
     headline(figure, f"Training time against model size, at every rate\n{subtitle_of(runs)}")

@@ -8,7 +8,13 @@ from matplotlib import ticker
 from matplotlib.figure import Figure
 
 from study import tables
-from study.figures.sizes.drawing import check_one_optimizer, draw_censored, evenly_chosen, shades
+from study.figures.sizes.drawing import (
+    check_one_optimizer,
+    draw_censored,
+    evenly_chosen,
+    shades,
+    weights_axis,
+)
 from study.figures.style import (
     finite,
     headline,
@@ -118,7 +124,7 @@ def size_parts(runs: pd.DataFrame) -> Figure:
     )
     below.set_ylabel("milliseconds a step, alone")
     below.set_ylim(bottom=0)
-    below.set_xlabel("weights")
+    weights_axis(below, cells["weights"])
     headline(
         figure,
         f"The two factors of training time: steps, and the time of a step\n{subtitle_of(runs)}",

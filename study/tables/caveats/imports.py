@@ -25,7 +25,7 @@ def of_an_import(
         protocol: what is known of how it was measured.
     """
     if protocol is not None and str(protocol):
-        yield f"these are published measurements. {protocol}"
+        yield f"these are published measurements; {protocol}"
     else:
         yield "these are published measurements, of which this study tells no more"
     if runs.empty:

@@ -16,7 +16,7 @@ from study.tables import intervals
 from study.tables.best_rates import best
 from study.tables.caveats.curves import of_the_curves
 from study.tables.caveats.imports import of_an_import
-from study.tables.rows import imported, some
+from study.tables.rows import imported
 from study.tables.stored import Source, stored
 from study.words import counted
 
@@ -47,9 +47,8 @@ def warnings(
     """
     if not isinstance(runs, pd.DataFrame):
         study = stored(runs)
-        runs, spec, trained, elsewhere = study.runs, study.spec, study.curves, study.elsewhere
+        runs, spec, trained, elsewhere = study.some_runs, study.spec, study.curves, study.elsewhere
         checks, protocol = study.across, study.published
-        some(runs, study.folder, protocol is not None)
     table = best(runs)
     if imported(runs):
         return [

@@ -14,6 +14,7 @@ import pytest
 from study import tables
 from study.errors import StudyError
 from study.storage.curves import Curve
+from study.storage.merging import merge
 from study.storage.published.importing import import_published
 from study.storage.published.protocol import Protocol, is_import, protocol_in
 from study.storage.records import Outcome
@@ -182,3 +183,12 @@ def test_an_import_without_a_protocol_that_can_be_read_is_one(stored: object) ->
     assert str(Protocol()) == ""
     assert protocol_in({**facts, "fingerprint": "0123abcd"}) is None
     assert protocol_in({}) is None
+
+
+def test_a_merge_keeps_curves_and_protocol(tmp_path: Path) -> None:
+    """Of an import joined into a new folder; joined once more, nothing is added."""
+    out = Store(tmp_path / "out")
+    for added in (287, 0):
+        assert merge([Store(grid())], out).added == added
+        assert out.curves() == Store(grid()).curves()
+        assert tables.stored(out.folder).published == tables.stored(grid()).published

@@ -33,6 +33,17 @@ def test_looks_are_known_estimated_or_not_known() -> None:
     assert (named.name, list(named.index)) == ("look_seconds", [5, 6, 7, 8])
 
 
+def test_a_capped_time_past_the_cap_is_kept_and_the_budget_is_the_cap() -> None:
+    """The last look of a capped trial is up to 4 s past it."""
+    runs = tables.load(grid())
+    assert set(tables.budget(runs)) == {120.0}
+    capped = runs[runs["outcome"] == "capped"]
+    assert capped["seconds"].between(121, 124).all()
+    costs = tables.costs(runs, [])
+    arrived = runs[runs["outcome"] == "reached"]["seconds"].sum()
+    assert costs["one_by_one_seconds"] == pytest.approx(236 * 120 + arrived)
+
+
 def test_an_import_is_known_by_its_machine() -> None:
     """All of its rows; no rows are none."""
     runs = tables.load(grid())
@@ -60,7 +71,7 @@ def test_what_is_said_of_an_import_is_true_of_one() -> None:
         )
     }  # fmt: skip
     for sentences in said.values():
-        assert sentences[0].startswith("these are published measurements. known: ")
+        assert sentences[0].startswith("these are published measurements; known: ")
         assert "1 measurement a cell: no interval can be given, and a best rate may be luck" in (
             sentences
         )
@@ -131,7 +142,7 @@ def test_a_comparison_says_how_the_published_side_was_measured() -> None:
     sides, differences = compare.sides([OURS, grid()], anyway=True)
     assert "check_every: 50, not known" in differences
     (note,) = compare.notes(sides)
-    assert note.startswith("published K80: these are published measurements. known: ")
+    assert note.startswith("published K80: these are published measurements; known: ")
     assert "likely: looks 4.9 s apart" in note
     assert compare.notes([replace(side, published=None) for side in sides]) == []
     found = compare.ratios(sides)
