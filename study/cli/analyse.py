@@ -76,9 +76,13 @@ def figures(
     machine: Of = None,
 ) -> None:
     """Draw the figures of a study again from its stored runs."""
-    from study import figures
+    from study import figures, tables
 
-    written(figures.write(folder, out, machine))
+    stored = tables.stored(folder, machine)
+    paths = figures.write(stored, out)
+    if stored.published is not None:
+        note(tables.of_an_import(stored.runs, stored.spec, stored.published))
+    written(paths)
 
 
 @commands.command("study report results/mine", "study report results/* --out all.html")
@@ -146,13 +150,15 @@ def compare(
     studies, said = compare.sides(folders, anyway)
     cells = compare.ratios(studies)
     summary = compare.summary(cells, [side.name for side in studies[1:]])
+    notes = compare.notes(studies)
     if in_json:
         ratios = json.loads(summary.to_json(orient="records"))
-        as_json({"differences": said, "ratios": ratios})
+        as_json({"differences": said, "notes": notes, "ratios": ratios})
         return
     typer.echo(f"Comparing {', '.join(side.name for side in studies)}.")
     for line in said:
         typer.echo(f"  they differ in {line}")
+    note(notes)
     typer.echo("\nBest rates:\n")
     header = ["best_rate", "seconds", "steps", "arrived", "rates"]
     rows = []
@@ -258,7 +264,7 @@ def hindsight(folder: Folder, in_json: AsJson = False) -> None:
     from study import tables
 
     stored = tables.stored(folder)
-    found = tables.hindsight(tables.some(stored.runs, folder), stored.checks)
+    found = tables.hindsight(stored.some_runs, stored.checks)
     if found.empty:
         raise StudyError(
             f"{folder} stores no accuracies of trials that reached the target or were capped: "

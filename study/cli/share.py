@@ -10,11 +10,12 @@ import typer
 
 from study.cli.formatting import LOG, as_json
 from study.cli.options import AsJson, Folders, MakeIn
-from study.cli.parameters import Family, real
+from study.cli.parameters import Family, among, real
 from study.words import counted
 
 if TYPE_CHECKING:
     from study.storage.merging import Merged
+    from study.storage.published.importing import Imported
 
 commands = Family("Share")
 
@@ -72,12 +73,17 @@ def _merged(done: Merged, folders: int, out: Path) -> list[str]:
 
 
 @commands.command(
-    "study import-published *.csv *.xlsx --out results/published", name="import-published"
+    "study import-published published --out results/published",
+    "study import-published time_vs_size.csv --absent unknown --out results/published",
+    name="import-published",
 )
 def import_published(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE", help="The published project's CSV and .xlsx files."),
+        typer.Argument(
+            metavar="FILE|DIR",
+            help="The published project's CSV and .xlsx files, or folders of them.",
+        ),
     ],
     out: MakeIn,
     target: Annotated[
@@ -89,15 +95,58 @@ def import_published(
             help="The accuracy that counts as success. Not given: 0.97, and 0.96 for sizes.",
         ),
     ] = None,
+    absent: Annotated[
+        str,
+        among(
+            ("capped", "unknown"),
+            help="What a size without a row counts as: capped (its file leaves out what failed) "
+            "or unknown.",
+        ),
+    ] = "capped",
 ) -> None:
-    """Make a study out of the result files of the published project.
+    """Make studies out of the result files of the published project.
 
-    The commands tables, figures, claims and compare then work on it.
+    The commands tables, figures, report, claims and compare then work on them. Files without a
+    known table are left out.
     """
     from study.storage.published.importing import import_published as imported
 
-    for folder, (spec, count) in imported(files, out, target).items():
+    done = imported(files, out, target, absent)
+    for folder, study in done.studies.items():
+        for line in _imported(folder, study, absent):
+            typer.echo(line)
+    if done.others:
+        typer.echo(f"Left out: {', '.join(map(str, done.others))}")
+    if done.training_rows:
         typer.echo(
-            f"{folder}: {count} trials ({len(spec.optimizers)} optimizers, {len(spec.rates)} "
-            f"rates, {len(spec.widths)} widths; target {100 * spec.target:g} %)"
+            f"Left out: {done.training_rows} rows of training accuracy, which no table or figure "
+            "uses"
         )
+
+
+def _imported(folder: Path, study: Imported, absent: str) -> list[str]:
+    """What an imported study holds, what of it was assumed, and how it was measured, in words."""
+    spec, runs = study.spec, study.runs
+    parts = []
+    if runs:
+        parts.append(
+            f"{counted(len(runs), 'trial')} ({counted(len(spec.optimizers), 'optimizer')}, "
+            f"{counted(len(spec.rates), 'rate')}, {counted(len(spec.widths), 'width')}; target "
+            f"{100 * spec.target:g} %)"
+        )
+    if study.curves:
+        parts.append(counted(len(study.curves), "validation curve"))
+    said = [f"{folder}: {', '.join(parts)}"]
+    missing = len({trial.id for trial in spec.trials()} - {run.id for run in runs})
+    if study.protocol.assumed:
+        said.append(
+            f"  {study.protocol.assumed} of these trials are assumed: they have no row, and count "
+            f"as capped at {spec.cap:g} s (--absent {absent})"
+        )
+    elif missing and runs:
+        option = f" (--absent {absent})" if len(spec.widths) > 1 else ""
+        said.append(f"  without a row, and left missing: {missing} of {len(spec)} trials{option}")
+    said += [f"  {line}" for line in study.protocol.lines()]
+    if study.protocol.look_basis:
+        said.append(f"  looks: {study.protocol.look_basis}")
+    return said

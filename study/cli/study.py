@@ -31,6 +31,7 @@ from study.cli.option_sets import (
 from study.cli.options import AsJson, Count, Folder, Out, SeedOf, WaitQuiet, What
 from study.cli.parameters import Family, whole
 from study.spec.study import StudySpec
+from study.words import counted
 
 commands = Family("Study")
 
@@ -125,6 +126,7 @@ def calibrate(
 def status(folder: Folder, in_json: AsJson = False) -> None:
     """Print how the trials of a study ended, how many remain, and what they cost."""
     from study import tables
+    from study.storage.published.protocol import protocol_in
     from study.storage.store import Store
 
     store = Store(folder)
@@ -134,8 +136,13 @@ def status(folder: Folder, in_json: AsJson = False) -> None:
     costs = tables.costs(tables.frame(runs), store.spent()) if one_machine else {}
     wanted = {trial.id for trial in spec.trials()}
     stored = [run for run in runs if run.id in wanted]
+    protocol = protocol_in(store.machine())
     if in_json:
-        as_json({**_progress(spec, stored), **costs})
+        as_json({**_progress(spec, stored, protocol is not None), **costs})
+        return
+    if protocol is not None:
+        _imported(folder, spec, runs, len(store.curves()))
+        note(tables.of_an_import(tables.frame(runs), spec, protocol))
         return
     typer.echo(
         f"Study {spec.name} in {folder}: {len(stored)} of {len(spec)} trials stored, "
@@ -231,6 +238,19 @@ def _across(folder: Path, trainer: TrainerOptions, trials: int, seed: int, in_js
     typer.echo(f"\n{found.machine} {verdict}: {found}")
 
 
+def _imported(folder: Path, spec: StudySpec, runs: list[Any], curves: int) -> None:
+    """How the trials of an imported study ended: it is finished, whatever it lacks."""
+    parts = [counted(len(runs), "trial"), counted(curves, "validation curve")]
+    typer.echo(f"Study {spec.name} in {folder}, imported: {', '.join(parts)}")
+    if not runs:
+        return
+    typer.echo()
+    names = sorted({run.outcome.value for run in runs})
+    counts = _by_optimizer(spec, runs)
+    rows = [[name, *(str(each[outcome]) for outcome in names)] for name, each in counts.items()]
+    table(["optimizer", *names], rows)
+
+
 def _by_optimizer(spec: StudySpec, stored: list[Any]) -> dict[str, Counter[str]]:
     """Counts of outcomes."""
     return {
@@ -239,15 +259,16 @@ def _by_optimizer(spec: StudySpec, stored: list[Any]) -> dict[str, Counter[str]]
     }
 
 
-def _progress(spec: StudySpec, stored: list[Any]) -> dict[str, Any]:
-    """How far a study is, for programs."""
+def _progress(spec: StudySpec, stored: list[Any], imported: bool) -> dict[str, Any]:
+    """How far a study is, for programs; of an import nothing remains to be done."""
     return {
         "trials": len(spec),
         "stored": len(stored),
-        "remaining": len(spec) - len(stored),
+        "remaining": 0 if imported else len(spec) - len(stored),
         "outcomes": dict(Counter(run.outcome.value for run in stored)),
         "by_optimizer": {name: dict(each) for name, each in _by_optimizer(spec, stored).items()},
         "busy": sum(run.quiet is False for run in stored),
+        "imported": imported,
     }
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from study import tables
-from study.figures.sizes import draw_censored
+from study.figures.sizes.drawing import draw_censored
 from study.figures.style import (
     LABELS,
     Drawing,
@@ -106,7 +106,11 @@ def overlay(studies: Mapping[str, pd.DataFrame], measure: str = "seconds") -> Fi
     for text in legend.get_texts():
         text.set_parse_math(False)
     hollow = "hollow triangles, at the budget: the target was not reached"
-    headline(figure, f"Valleys over each other, in {measure}\n{hollow}")
+    foreign = [study for study, runs in studies.items() if tables.imported(runs)]
+    said = "\n".join(
+        f"{study} is published: its steps, step times and scale are not known" for study in foreign
+    )
+    headline(figure, f"Valleys over each other, in {measure}\n{hollow}" + (said and f"\n{said}"))
     return figure
 
 

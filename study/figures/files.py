@@ -84,7 +84,10 @@ def write(
     study = tables.stored(folder, machine)
     place = Path(study.folder)
     refuse_links(place)
-    drawn = draw(study.runs, study.curves)
+    if study.published is not None and study.runs.empty and len(study.curves):
+        drawn = {"curves": curves(study.curves, study.spec)}
+    else:
+        drawn = draw(study.runs, study.curves)
     return save(drawn, Path(out) if out is not None else place / "figures")
 
 

@@ -207,6 +207,17 @@ def target_of(runs: pd.DataFrame) -> str:
     return f"{100 * runs['target'].iloc[0]:g} % {kind[runs['metric'].iloc[0]]}"
 
 
+LONGEST_LABEL = 50
+"""Letters that fit beside the lower of two panels; a longer label has two lines."""
+
+
+def seconds_label(runs: pd.DataFrame) -> str:
+    """What an axis of seconds to the target is called."""
+    before, target = "seconds of training to", target_of(runs)
+    space = " " if len(before) + len(target) < LONGEST_LABEL else "\n"
+    return f"{before}{space}{target}"
+
+
 def subtitle_of(runs: pd.DataFrame) -> str:
     first = runs.iloc[0]
     how = "steps x step time alone" if first["mode"] == "array" else "read off the clock"
@@ -228,10 +239,20 @@ def subtitle_of(runs: pd.DataFrame) -> str:
     )
     return (
         f"{first['network']} network{widths}, {Path(first['dataset']).name}, batch "
-        f"{first['batch']}, {len(runs)} trials, "
-        f"{counted(runs['seed'].nunique(), 'seed')} · {first['clock_machine']}{kind} · seconds: "
+        f"{first['batch']}, {_counts(runs)} · {first['clock_machine']}{kind} · seconds: "
         f"{how}{trained}{schedule}" + (f"\n{noise}" if noise else "")
     )
+
+
+def _counts(runs: pd.DataFrame) -> str:
+    """How many trials and seeds; of an import how many were assumed, and how many are repeats."""
+    if not tables.imported(runs):
+        return f"{len(runs)} trials, {counted(runs['seed'].nunique(), 'seed')}"
+    assumed = int((runs["seconds_source"] == "assumed").sum())
+    repeats = int((runs["seed"] > 0).sum())
+    parts = [f"{assumed} assumed"] if assumed else []
+    parts += [counted(repeats, "repeat")] if repeats else []
+    return f"{len(runs)} trials" + (f" ({', '.join(parts)})" if parts else "")
 
 
 AN_INCH = 14.5

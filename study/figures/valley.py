@@ -21,9 +21,9 @@ from study.figures.style import (
     note_on_line,
     own_settings,
     rate_and_seconds_axes,
+    seconds_label,
     stacked_panels,
     subtitle_of,
-    target_of,
 )
 from study.figures.ticks import Exact
 from study.spec.trial import OPTIMIZERS
@@ -68,7 +68,7 @@ def valley(runs: pd.DataFrame) -> Figure:
     )
     _draw_arrivals(axes, runs, trials)
     axes.set_xlabel("learning rate")
-    axes.set_ylabel(f"seconds of training to {target_of(runs)}")
+    axes.set_ylabel(seconds_label(runs))
     _draw_other_ends(above, trials)
     above.set_title(f"Did not arrive within {budget_of(runs)}", fontsize=10, loc="left")
     headline(figure, f"The valley: training time against learning rate\n{subtitle_of(runs)}")
@@ -144,9 +144,7 @@ def envelope(runs: pd.DataFrame) -> Figure:
     table = tables.envelope(runs)
     cap = float(tables.budget(runs).max())
     figure, (axes,) = stacked_panels(1, size=(9.5, 5))
-    axes.fill_between(
-        table["rate"], table["fastest_seconds"], table["slowest_seconds"], color="0.9", linewidth=0
-    )
+    _draw_band(axes, table)
     axes.plot(
         table["rate"],
         table["slowest_seconds"],
@@ -169,7 +167,7 @@ def envelope(runs: pd.DataFrame) -> Figure:
     axes.axhline(cap, color="0.5", linestyle=":", linewidth=1)
     note_on_line(axes, cap, "given up")
     axes.set_xlabel("learning rate")
-    axes.set_ylabel(f"seconds of training to {target_of(runs)}")
+    axes.set_ylabel(seconds_label(runs))
     legend_beside(axes)
     headline(
         figure,
@@ -177,6 +175,22 @@ def envelope(runs: pd.DataFrame) -> Figure:
         f"optimizers\n{subtitle_of(runs)}",
     )
     return figure
+
+
+def _draw_band(axes: Axes, table: pd.DataFrame) -> None:
+    """Draw the band from the fastest to the slowest between rates at which some optimizer arrived.
+
+    At a rate between two at which none did it is a line: there are no data on its slopes.
+    """
+    arrived = table["arrived"] > 0
+    ends = table["fastest_seconds"], table["slowest_seconds"]
+    style: Any = {"color": "0.9", "linewidth": 0}
+    axes.fill_between(table["rate"], *ends, where=arrived.to_list(), **style)
+    beside = arrived.shift(1, fill_value=False) | arrived.shift(-1, fill_value=False)
+    alone = table[arrived & ~beside]
+    axes.vlines(
+        alone["rate"], alone["fastest_seconds"], alone["slowest_seconds"], color="0.9", linewidth=3
+    )
 
 
 @own_settings()

@@ -16,6 +16,10 @@ the page's column.
 """
 
 
+AT_BEST = " at its best rate"
+"""Of the curves of a study; published ones do not tell their rates."""
+
+
 ALT = {
     "valley": (
         "Seconds of training against learning rate, both logarithmic, a curve an "
@@ -23,9 +27,7 @@ ALT = {
     ),
     "envelope": "The fastest and the slowest optimizer's seconds at each learning rate",
     "profile": "Share of each optimizer's trials that arrive within a multiple of the fastest time",
-    "curves": (
-        "Validation accuracy against seconds of training, a curve an optimizer at its best rate"
-    ),
+    "curves": (f"Validation accuracy against seconds of training, a curve an optimizer{AT_BEST}"),
     "size": (
         "Seconds of training against weights at one rate, a dot a trial, with its straight line"
     ),
@@ -72,5 +74,6 @@ def drawings(study: tables.StoredStudy) -> list[Picture]:
         kind = max((kind for kind in ALT if name.startswith(kind)), key=len)
         of = name[len(kind) + 1 :].replace("-", " ")
         label = f"{name.replace('-', ' ')} of {study.spec.name}"
-        found.append(picture(figure, label, f"{ALT[kind]} ({of})" if of else ALT[kind]))
+        alt = ALT[kind] if study.published is None else ALT[kind].replace(AT_BEST, "")
+        found.append(picture(figure, label, f"{alt} ({of})" if of else alt))
     return found

@@ -37,7 +37,7 @@ def read(folder: tables.Source, machine: str | None = None) -> tables.StoredStud
             trials that must not share a table.
     """
     study = tables.stored(folder, machine)
-    tables.comparable(study.runs, study.folder)
+    tables.comparable(study.some_runs, study.folder)
     return study
 
 
@@ -63,17 +63,17 @@ class Summary:
 def summary(study: tables.StoredStudy) -> Summary:
     """The head of a study's section."""
     runs = study.runs
-    stored = int(runs["id"].isin([trial.id for trial in study.spec.trials()]).sum())
+    told = runs[runs["seconds_source"] != "assumed"]
+    stored = int(told["id"].isin([trial.id for trial in study.spec.trials()]).sum())
     software = ", ".join(f"{key} {value}" for key, value in study.records[0].versions.items())
     reconstructed = runs["seconds_source"].iloc[0] == "reconstructed"
     clock = "steps x the time of a step measured alone" if reconstructed else "read off the clock"
-    return Summary(
-        protocol(study.spec), stored, str(runs["clock_machine"].iloc[0]), software, clock
-    )
+    said = protocol(study.spec, looks_known=study.published is None)
+    return Summary(said, stored, str(runs["clock_machine"].iloc[0]), software, clock)
 
 
-def protocol(spec: StudySpec) -> str:
-    """What a study did, in sentences."""
+def protocol(spec: StudySpec, looks_known: bool = True) -> str:
+    """What a study did, in sentences; an import does not tell how often it looked."""
     caps = [f"{spec.cap:g} seconds of training"] if spec.cap else []
     budget = " or ".join([*caps, *([f"{spec.max_steps:,} steps"] if spec.max_steps else [])])
     kinds = {
@@ -93,12 +93,12 @@ def protocol(spec: StudySpec) -> str:
     )
     shape = "" if spec.schedule == "constant" else f" on the schedule {spec.schedule}"
     names = ", ".join(figures.LABELS[name] for name in spec.optimizers)
+    looks = f", looked at every {spec.check_every} steps" if looks_known else ""
     return (
         f"The {network} was trained on {Path(spec.dataset).name} in batches of {spec.batch} "
         f"with {names} at {rates}{shape}, "
         f"{_count(spec.seeds, 'seed')} each, until its {kinds[spec.metric]} reached "
-        f"{100 * spec.target:g} %, looked at every "
-        f"{spec.check_every} steps; it was given up after {budget}."
+        f"{100 * spec.target:g} %{looks}; it was given up after {budget}."
     )
 
 

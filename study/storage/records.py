@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import cache
@@ -61,7 +61,7 @@ class Run:
         steps: training steps; None if a foreign source does not state them.
         seconds: training time, and nothing else.
         seconds_source: `measured` if the clock was read, `reconstructed` if `seconds` is
-            steps x `step_seconds`.
+            steps x `step_seconds`, `assumed` if an import takes an absent trial as capped.
         step_seconds: seconds of one step of the trial alone; None in mode alone.
         accuracy: the metric at the last check; None if there was no check.
         best_accuracy: the metric at the best check.
@@ -241,33 +241,16 @@ class Checks:
     loss: tuple[Number, ...]
 
     def __post_init__(self) -> None:
-        if len(self.accuracy) != len(self.loss):
-            raise StudyError(
-                f"there are {len(self.accuracy)} values of accuracy and {len(self.loss)} of loss, "
-                "expected one of each a check"
-            )
+        same_number("loss", self.accuracy, self.loss)
 
 
-@dataclass(frozen=True)
-class Curve(Checks):
-    """A row of `curves.jsonl`: a validation curve of an optimizer at its best rate.
-
-    Args:
-        optimizer, learning_rate, width, seed: what was trained.
-        step_seconds: seconds of one step.
-        span: seconds of training that the curve covers.
-        outcome: how the training ended; empty in older rows.
-        fingerprint: the machine that the step time is of; empty if it is not known.
-    """
-
-    optimizer: str
-    learning_rate: Number
-    width: Number
-    seed: Count
-    step_seconds: Number
-    span: Number
-    outcome: str = ""
-    fingerprint: str = ""
+def same_number(what: str, accuracy: Sequence[float], others: Sequence[float]) -> None:
+    """Raise `StudyError` unless each check has one value of both."""
+    if len(accuracy) != len(others):
+        raise StudyError(
+            f"there are {len(accuracy)} values of accuracy and {len(others)} of {what}, "
+            "expected one of each a check"
+        )
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ from study.errors import StudyError, unwritable
 from study.spec.presets import spec_from
 from study.spec.study import SPEC_FIELDS, StudySpec
 from study.spec.trial import FIELDS_ADDED_LATER
+from study.storage.curves import Curve
 from study.storage.jsonl import (
     Row,
     append,
@@ -46,7 +47,7 @@ from study.storage.jsonl import (
     whole_lines,
 )
 from study.storage.links import refuse_links
-from study.storage.records import SCHEMA, Checks, Curve, Finish, Outcome, Run, Spent
+from study.storage.records import SCHEMA, Checks, Finish, Outcome, Run, Spent
 from study.storage.reference import Reference
 from study.validation import home
 

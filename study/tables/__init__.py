@@ -12,12 +12,30 @@ from study.tables.best_rates import (
     scatter,
     wanted,
 )
+from study.tables.caveats import (
+    COLLAPSE,
+    busy,
+    collapsed,
+    kind_unknown,
+    of_an_import,
+    unreached,
+    warnings,
+)
 from study.tables.cells import cells, envelope, profile, sizes, valley
 from study.tables.cost import costs, hindsight, predicted
 from study.tables.files import SIZE_TABLES, TABLES, write, write_csv
-from study.tables.rows import CELL, SAME, budget, comparable, curves_of, frame, some
+from study.tables.rows import (
+    CELL,
+    SAME,
+    budget,
+    comparable,
+    curves_of,
+    frame,
+    imported,
+    look_seconds,
+    some,
+)
 from study.tables.stored import Source, StoredStudy, checks, curves, elsewhere, load, stored
-from study.tables.warnings import COLLAPSE, busy, collapsed, kind_unknown, unreached, warnings
 
 __all__ = [
     "AROUND",
@@ -46,8 +64,11 @@ __all__ = [
     "envelope",
     "frame",
     "hindsight",
+    "imported",
     "kind_unknown",
     "load",
+    "look_seconds",
+    "of_an_import",
     "on_axes",
     "predicted",
     "profile",

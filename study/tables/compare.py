@@ -12,8 +12,10 @@ import pandas as pd
 
 from study.errors import StudyError
 from study.spec.study import StudySpec
+from study.storage.published.protocol import Protocol
 from study.storage.records import PROTOCOL
 from study.tables.best_rates import best as best_table
+from study.tables.caveats import of_an_import
 from study.tables.cells import cells as cells_table
 from study.tables.rows import comparable
 from study.tables.stored import Source, StoredStudy, stored
@@ -30,11 +32,19 @@ The other fields change how a trial is measured, or for how long.
 
 @dataclass(frozen=True)
 class Side:
-    """A study to compare: its name in tables and figures, its spec, its runs."""
+    """A study to compare.
+
+    Args:
+        name: its name in tables and figures.
+        spec: what it was asked for.
+        runs: its runs.
+        published: what is known of the protocol of an imported study; None of any other.
+    """
 
     name: str
     spec: StudySpec
     runs: pd.DataFrame
+    published: Protocol | None = None
 
 
 def sides(folders: Sequence[Source], anyway: bool = False) -> tuple[list[Side], list[str]]:
@@ -61,7 +71,7 @@ def sides(folders: Sequence[Source], anyway: bool = False) -> tuple[list[Side], 
             raise StudyError(f"{study.folder} is named twice: a study is not compared with itself")
         known.add(place)
     specs = [study.spec for study in studies]
-    frames = [comparable(study.runs, study.folder) for study in studies]
+    frames = [comparable(study.some_runs, study.folder) for study in studies]
     fields = _differing_fields(studies)
     apart = [field for field in fields if field in ONE_MEASUREMENT]
     if apart and not anyway:
@@ -73,8 +83,29 @@ def sides(folders: Sequence[Source], anyway: bool = False) -> tuple[list[Side], 
     names = _names(studies, [str(frame["clock_machine"].iloc[0]) for frame in frames])
     differences = _software_differences(studies, frames)
     for field in fields:
-        differences.append(f"{field}: {', '.join(str(getattr(spec, field)) for spec in specs)}")
-    return [Side(*parts) for parts in zip(names, specs, frames, strict=True)], differences
+        differences.append(f"{field}: {', '.join(_value(study, field) for study in studies)}")
+    known_of = [study.published for study in studies]
+    return [Side(*parts) for parts in zip(names, specs, frames, known_of, strict=True)], differences
+
+
+def notes(studies: Sequence[Side]) -> list[str]:
+    """How the imported ones of the studies were measured, a sentence each.
+
+    Args:
+        studies: the studies, as `sides` gives them.
+    """
+    return [
+        f"{side.name}: {next(of_an_import(side.runs, protocol=side.published))}"
+        for side in studies
+        if side.published is not None
+    ]
+
+
+def _value(study: StoredStudy, field: str) -> str:
+    """The value of a field of the spec; an import does not tell how often it looked."""
+    if field == "check_every" and study.published is not None:
+        return "not known"
+    return str(getattr(study.spec, field))
 
 
 def _names(studies: Sequence[StoredStudy], machines: Sequence[str]) -> list[str]:
@@ -122,6 +153,8 @@ def _differing_fields(studies: Sequence[StoredStudy]) -> list[str]:
     """The fields of the spec in which the studies differ; for the data set its digest decides."""
     first, *others = (study.spec for study in studies)
     fields = list(dict.fromkeys(field for spec in others for field in first.differences(spec)))
+    if "check_every" not in fields and len({study.published is None for study in studies}) > 1:
+        fields.append("check_every")
     digests = {digest for study in studies if len(digest := study.store.digest() or "") == 32}
     if "dataset" in fields and len(digests) == 1:
         fields.remove("dataset")  # the same images at another place

@@ -47,7 +47,7 @@ def write(
     """
     choice("size", by, SIZES)
     study = stored(folder, machine)
-    runs, place = study.runs, Path(study.folder)
+    runs, place = study.some_runs, Path(study.folder)
     refuse_links(place)
     out = Path(out) if out is not None else place / "tables"
     made = {name: make(runs) for name, make in TABLES.items()}

@@ -10,14 +10,15 @@ import pandas as pd
 
 from study.errors import StudyError
 from study.spec.trial import OPTIMIZERS, Trial
+from study.storage.published.protocol import is_import
 from study.storage.records import PROTOCOL, Run
 
 CELL = ["width", "optimizer", "rate"]
+"""What defines a cell. The trials of a cell differ only in the seed."""
 
 
 SIZES = ("weights", "multiply_adds", "width")
 """Measures of a model's size."""
-"""What defines a cell. The trials of a cell differ only in the seed."""
 
 
 SAME = (
@@ -82,6 +83,28 @@ def curves_of(stored: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
         The rows of `stored` that belong to the runs.
     """
     return stored[stored["fingerprint"].isin([*(runs["fingerprint"] if len(runs) else []), ""])]
+
+
+def imported(runs: pd.DataFrame) -> bool:
+    """Whether these runs are published measurements, which were imported."""
+    return bool(len(runs)) and all(map(is_import, runs["fingerprint"].unique()))
+
+
+def look_seconds(runs: pd.DataFrame) -> pd.Series:
+    """Seconds between two looks at the accuracy of each run.
+
+    A time is known to one look: what lies within it of another is a tie.
+
+    Args:
+        runs: the runs, as `tables.load` gives them.
+
+    Returns:
+        check_every x step_seconds; of an import the estimate that is stored with it; NaN where
+        neither is known. One value a run.
+    """
+    known = runs["check_every"].astype(float) * runs["step_seconds"].astype(float)
+    stored = runs["look_seconds"] if "look_seconds" in runs else float("nan")
+    return known.fillna(pd.Series(stored, index=runs.index, dtype=float)).rename("look_seconds")
 
 
 def some(runs: pd.DataFrame, folder: str | Path = "") -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,14 +11,16 @@ from typing import TypeAlias
 
 import pandas as pd
 
+from study.errors import StudyError
 from study.spec.study import StudySpec
 from study.storage.across import Across, checks_of, pooled_engines
 from study.storage.jsonl import Row
+from study.storage.published.protocol import Protocol, protocol_in
 from study.storage.records import Checks, Run, Spent
 from study.storage.store import Store
 from study.tables.best_rates.confirmed import CONFIRM
 from study.tables.clocks import budgets, counted_by
-from study.tables.rows import curves_of, frame
+from study.tables.rows import curves_of, frame, some
 from study.validation import home
 
 
@@ -83,7 +86,19 @@ class StoredStudy:
         first = self.all_records[0]
         if set(table["pool"]) <= {base := f"{first.engine} {first.precision}", *alike}:
             table["pool"] = base
+        if self.published is not None and self.published.look_seconds is not None:
+            table["look_seconds"] = self.published.look_seconds
         return table
+
+    @property
+    def some_runs(self) -> pd.DataFrame:
+        """Those runs. `StudyError` if there are none yet, or none in an import of curves alone."""
+        if self.runs.empty and self.published is not None:
+            raise StudyError(
+                f"{self.folder}: the import holds validation curves and no trials, so there is "
+                "nothing to tabulate: figures draws the curves"
+            )
+        return some(self.runs, self.folder)
 
     @cached_property
     def confirmed(self) -> pd.DataFrame:
@@ -99,10 +114,13 @@ class StoredStudy:
         parts = []
         for row in self.store.curves():
             part = pd.DataFrame({"accuracy": row.accuracy})
-            part["step"] = (part.index + 1) * row.check_every
-            part["seconds"] = part["step"] * row.step_seconds
-            same = ("optimizer", "learning_rate", "width", "seed", "outcome", "fingerprint")
-            parts.append(part.assign(**{name: getattr(row, name) for name in same}))
+            told = row.seconds is not None
+            part["step"] = math.nan if told else (part.index + 1) * (row.check_every or 0)
+            part["seconds"] = row.seconds if told else part["step"] * (row.step_seconds or 0.0)
+            rate = math.nan if row.learning_rate is None else row.learning_rate
+            same = ("optimizer", "width", "seed", "outcome", "fingerprint")
+            same_values = {name: getattr(row, name) for name in same}
+            parts.append(part.assign(learning_rate=rate, **same_values))
         return _long(parts, CURVE_COLUMNS)
 
     @cached_property
@@ -115,7 +133,8 @@ class StoredStudy:
                 kinds.get((str(o), w), float("nan"))
                 for o, w in zip(found["optimizer"], found["width"], strict=True)
             ]
-            found = found.assign(seconds=found["step"] * times)
+            told = found["seconds"].where(found["step"].isna())
+            found = found.assign(seconds=told.fillna(found["step"] * times))
         return found
 
     @cached_property
@@ -132,6 +151,11 @@ class StoredStudy:
     def facts(self) -> Row:
         """What machine.json states: the machine of the last run, and versions."""
         return self.store.machine()
+
+    @cached_property
+    def published(self) -> Protocol | None:
+        """What is known of the protocol of an imported study; None of any other."""
+        return protocol_in(self.facts)
 
     @property
     def elsewhere(self) -> int:
@@ -206,10 +230,10 @@ def curves(folder: Source) -> pd.DataFrame:
     """Validation accuracy over training of each optimizer at its best rate, one row a check.
 
     Columns:
-        optimizer, learning_rate, width, seed: what was trained.
+        optimizer, learning_rate, width, seed: what was trained; the rate is NaN if it is not known.
         outcome: how the training ended; empty in older studies.
-        step: the training step of the check.
-        seconds: seconds of training, step x step time alone.
+        step: the training step of the check; NaN if it is not known.
+        seconds: seconds of training, step x step time alone or as the source told them.
         accuracy: validation accuracy, in [0, 1].
         fingerprint: the machine that the step time is of; empty if it is not known.
     """

@@ -114,7 +114,7 @@ def test_studies_are_compared_and_published_files_imported(folder: Path, tmp_pat
     )
     answer = call("import-published", published, "--out", tmp_path / "published")
     assert answer.returncode == 0, answer.stderr
-    assert "2 trials (2 optimizers, 2 rates, 1 widths; target 97 %)" in answer.stdout
+    assert "2 trials (2 optimizers, 2 rates, 1 width; target 97 %)" in answer.stdout
     answer = call("compare", folder, tmp_path / "published")
     assert (answer.returncode, answer.stdout) == (2, "")
     assert "--anyway" in answer.stderr

@@ -25,8 +25,8 @@ from study.errors import StudyError
 from study.spec.presets import PRESETS, read_spec
 from study.spec.study import SPEC_FIELDS
 from study.spec.trial import OPTIMIZERS
-from study.storage.published.files import GRID_SHEET, RESULT_SHEET
 from study.storage.published.importing import import_published
+from study.storage.published.sheets import TABLES
 from study.storage.store import Store
 from support.paths import V1
 
@@ -233,7 +233,7 @@ def test_any_published_file(draw: st.DataObject) -> None:
     """CSV files with any cells, and any bytes as either kind; nothing is written unless all of it
     is.
     """
-    header = list(draw.draw(st.sampled_from([GRID_SHEET, RESULT_SHEET])))
+    header = list(draw.draw(st.sampled_from(TABLES)))
     cells = st.sampled_from(
         ["Adam", "GD exp_decay", "0.97", "20", "0.001", '"', "a,b", "", "nan", "-1", "1e999"]
     ) | st.text(max_size=6)
@@ -241,7 +241,7 @@ def test_any_published_file(draw: st.DataObject) -> None:
         ",".join(row)
         for row in [
             header,
-            *draw.draw(st.lists(st.lists(cells, min_size=4, max_size=9), max_size=5)),
+            *draw.draw(st.lists(st.lists(cells, min_size=3, max_size=9), max_size=5)),
         ]
     )
     text = draw.draw(st.just(table.encode(errors="replace")) | st.binary(max_size=200))

@@ -13,7 +13,8 @@ import pytest
 
 from study import figures, tables
 from study.errors import StudyError
-from study.storage.published.importing import MACHINE_NAME, import_published
+from study.storage.published.importing import import_published
+from study.storage.published.protocol import MACHINE_NAME
 from study.storage.store import Store
 
 GRID = pd.DataFrame(
@@ -74,14 +75,19 @@ def test_a_spreadsheet_of_the_grid_becomes_a_study(tmp_path: Path) -> None:
     are left out.
     """
     out = tmp_path / "published"
-    ((spec, count),) = import_published([workbook(tmp_path / "grid.xlsx", data=GRID)], out).values()
-    assert (count, spec.network, spec.metric, spec.mode, spec.target, spec.cap) == (
+    done = import_published([workbook(tmp_path / "grid.xlsx", data=GRID)], out)
+    (made,) = done.studies.values()
+    spec = made.spec
+    assert list(map(str, done.others)) == [
+        f"{tmp_path / 'grid.xlsx'}, sheet 'pivot' (no table of results)"
+    ]
+    assert (len(made.runs), spec.network, spec.metric, spec.mode, spec.target, spec.cap) == (
         6,
         "tutorial",
         "cumulative",
         "alone",
         0.97,
-        121.0,
+        120.0,
     )
     runs = tables.load(out)
     assert set(runs["machine"]) == {MACHINE_NAME}
@@ -103,8 +109,9 @@ def test_a_csv_of_sizes_becomes_a_study(tmp_path: Path) -> None:
     """Accuracies below the target are no arrivals; the target can be said."""
     path = tmp_path / "sizes.csv"
     SIZES.to_csv(path, index=False)
-    ((spec, count),) = import_published([path], tmp_path / "out").values()
-    assert (count, spec.widths, spec.rates, spec.target, spec.cap) == (
+    (made,) = import_published([path], tmp_path / "out").studies.values()
+    spec = made.spec
+    assert (len(made.runs), spec.widths, spec.rates, spec.target, spec.cap) == (
         8,
         (1.0, 1.5, 2.0, 3.0),
         (0.001, 0.00146),
@@ -130,9 +137,9 @@ def test_both_kinds_become_two_studies_and_repeats_seeds(tmp_path: Path) -> None
     """
     again = SIZES.iloc[:1].assign(time=9.0)
     book = workbook(tmp_path / "all.xlsx", grid=GRID, sizes=pd.concat([SIZES, again]))
-    written = import_published([book, book], tmp_path / "out")
-    assert {path.name: count for path, (_, count) in written.items()} == {"grid": 6, "sizes": 9}
-    assert written[tmp_path / "out" / "sizes"][0].seeds == 1
+    made = import_published([book, book], tmp_path / "out").studies
+    assert {path.name: len(one.runs) for path, one in made.items()} == {"grid": 6, "sizes": 9}
+    assert made[tmp_path / "out" / "sizes"].spec.seeds == 1
     assert tables.load(tmp_path / "out" / "sizes")["seed"].max() == 1
     with pytest.raises(StudyError, match="holds a study already"):
         import_published([book], tmp_path / "out")
@@ -173,7 +180,7 @@ def test_a_bad_file_is_a_sentence(tmp_path: Path) -> None:
     for path, says in (
         (tmp_path / "none.csv", "no file"),
         (text, "neither a .csv nor an .xlsx"),
-        (pivot, "has no table of results"),
+        (pivot, "no table of results"),
         (broken, "cannot be read"),
         (empty, "cannot be read"),
     ):

@@ -18,8 +18,9 @@ from study.machine import device
 from study.machine.here import this_site
 from study.spec.study import StudySpec
 from study.storage import records
+from study.storage.curves import Curve
 from study.storage.jsonl import LARGEST, Newer, convert
-from study.storage.records import PROTOCOL, SCHEMA, Checks, Curve, Finish, Outcome, Run, Spent
+from study.storage.records import PROTOCOL, SCHEMA, Checks, Finish, Outcome, Run, Spent
 from study.training.group import Context, train
 from study.training.stopwatch import Stopwatch
 from support.driving import SPEC

@@ -1,5 +1,5 @@
-"""Every column of every table is computed another way, on three studies: one made up, one like
-those that are imported, and one that is half finished.
+"""Every column of every table is computed another way, on studies that are made up, half finished,
+and imported.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from study import tables
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
 from study.tables import compare
-from support import published
 from support.made import made, stored
-from support.tables import by_hand
+from support.tables import by_hand, imports
 
 SPEC = StudySpec(
     optimizers=("sgd", "adam", "rmsprop"),
@@ -56,10 +55,19 @@ def made_up() -> pd.DataFrame:
     return runs.assign(step_seconds=steps, quiet=looked)
 
 
-def imported() -> pd.DataFrame:
-    """Like the published study as it is imported: nothing is known of steps and their times."""
-    spec = published.GRID.with_(rates=published.GRID.rates[::6], mode="alone")
-    return made(spec, published.in_band).assign(steps=np.nan, step_seconds=np.nan, quiet=None)
+def imported_grid() -> pd.DataFrame:
+    """The published study as it is imported: nothing is known of steps and their times."""
+    return tables.load(imports.grid())
+
+
+def imported_sizes() -> pd.DataFrame:
+    """Its sizes: some measured twice, some assumed."""
+    return tables.load(imports.sizes())
+
+
+def imported_without_absent() -> pd.DataFrame:
+    """Its sizes, those left out that have no row."""
+    return tables.load(imports.sizes("unknown"))
 
 
 def half_finished() -> pd.DataFrame:
@@ -78,8 +86,9 @@ def nothing_arrived() -> pd.DataFrame:
     return made(SPEC.with_(rates=(0.1, 1.0)), lambda trial: "capped")
 
 
+IMPORTS = (imported_grid, imported_sizes, imported_without_absent)
 STUDIES = {
-    one.__name__: one for one in (made_up, imported, half_finished, by_steps, nothing_arrived)
+    one.__name__: one for one in (made_up, *IMPORTS, half_finished, by_steps, nothing_arrived)
 }
 
 

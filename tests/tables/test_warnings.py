@@ -16,7 +16,7 @@ from study.spec.study import StudySpec
 from study.spec.trial import Trial
 from study.storage.across import Across
 from study.storage.records import Outcome
-from study.tables.warnings import COLLAPSE
+from study.tables.caveats import COLLAPSE
 from support.known import made_up, sparse
 from support.made import made
 

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from study.errors import StudyError
-from study.storage.published.files import Result, read_results
+from study.storage.published.files import Result
+from study.storage.published.files import read as read_files
 
 GRID = "Learning rate,Time taken,Optimizer,Time taken with success"
 SIZES = "acc,lr,opt,scale,time"
@@ -18,7 +19,7 @@ SIZES = "acc,lr,opt,scale,time"
 def read(path: Path, *lines: str) -> list[Result]:
     """The results in a CSV of these lines."""
     path.write_text("\n".join(lines) + "\n")
-    return [result for results in read_results(path) for result in results]
+    return [result for results in read_files([path]).results for result in results]
 
 
 def refusal(path: Path, *lines: str) -> str:
@@ -46,8 +47,9 @@ def test_the_names_of_the_columns_stand_within_twenty_rows(
     if above == 20:
         said = refusal(path, *lines)
         assert said == (
-            f"{path} has no table of results: expected the columns Learning rate, Time taken, "
-            "Optimizer, Time taken with success; or acc, lr, opt, scale, time"
+            f"nothing to import in {path} (no table of results): expected the columns Learning "
+            "rate, Time taken, Optimizer, Time taken with success; or acc, lr, opt, scale, time; "
+            "or Time, Validation, Optimizer"
         )
     else:
         (found,) = read(path, *lines)
@@ -65,10 +67,12 @@ def test_a_sheet_without_a_table_is_skipped_unless_all_are(tmp_path: Path) -> No
             for name, sheet in sheets.items():
                 sheet.to_excel(writer, sheet_name=name, index=False)
         if sheets["two"] is table:
-            assert list(read_results(path)) == [[Result("adam", 0.1, 5.0, accuracy=0.9)]]
+            found = read_files([path])
+            assert found.results == ((Result("adam", 0.1, 5.0, accuracy=0.9),),)
+            assert [one.place for one in found.others] == [f"{path}, sheet 'one'"]
         else:
-            with pytest.raises(StudyError, match=r"BOOK\.XLSX \(sheets: one, two\) has no table"):
-                list(read_results(path))
+            with pytest.raises(StudyError, match=r"BOOK\.XLSX, sheet 'one' \(no table.*'two' \("):
+                read_files([path])
 
 
 def test_rows_are_counted_as_a_spreadsheet_counts_them(path: Path) -> None:
@@ -171,6 +175,6 @@ def test_a_long_reason_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     path = tmp_path / "book.xlsx"
     monkeypatch.setattr(pd, "read_excel", refuse)
     with pytest.raises(StudyError) as told:
-        list(read_results(path))
+        read_files([path])
     words = " ".join(str(KeyError("x\n" * 300)).split())
     assert str(told.value) == f"{path} cannot be read (KeyError: {words[:200]})"

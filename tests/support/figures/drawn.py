@@ -19,6 +19,7 @@ from support.known import made_up, sparse
 from support.made import made
 from support.paths import ROOT
 from support.published import GRID, in_band
+from support.tables import imports
 
 STORED = ROOT / "results" / "amd-epyc-2-cores"
 UNITS = (1e-4, 1.0, 1e6)
@@ -48,6 +49,27 @@ def few(count: float) -> Data:
 def published(seeds: float) -> Data:
     """The published grid."""
     return (made(GRID.with_(seeds=int(seeds)), in_band),)
+
+
+def imported(_: float) -> Data:
+    """The published grid as it was measured."""
+    return (tables.load(imports.grid()),)
+
+
+def imported_sizes(_: float) -> Data:
+    """The published sizes as they were measured."""
+    return (tables.load(imports.sizes()),)
+
+
+def imported_curves(_: float) -> Data:
+    """The published curves, without the grid."""
+    study = tables.stored(imports.curves_alone())
+    return study.curves, study.spec
+
+
+def against_imported(_: float) -> Data:
+    """A study of this project over the published one."""
+    return ({"a": grid(1.0)[0], "b": imported(0)[0]},)
 
 
 def stored(_: float) -> Data:
@@ -148,20 +170,21 @@ GRIDS: dict[Maker, tuple[float, ...]] = {
     few: (2, 7, 40),
     nothing: (1,),
     published: (1,),
+    imported: (1,),
     stored: (1,),
 }
-SIZES: dict[Maker, tuple[float, ...]] = {of_sizes: (0.1, 1, 1e5)}
+SIZES: dict[Maker, tuple[float, ...]] = {of_sizes: (0.1, 1, 1e5), imported_sizes: (1,)}
 DATA: dict[Callable[..., Figure | dict[str, Figure]], dict[Maker, tuple[float, ...]]] = {
     figures.valley: GRIDS,
     figures.envelope: GRIDS,
     figures.profile: GRIDS,
-    figures.overlay: {two: UNITS, two_by_steps: UNITS},
-    figures.curves: {near: (0.3, 0.97, 0.999)},
+    figures.overlay: {two: UNITS, two_by_steps: UNITS, against_imported: (1,)},
+    figures.curves: {near: (0.3, 0.97, 0.999), imported_curves: (1,)},
     figures.size: SIZES,
     figures.sizes: SIZES,
     figures.size_valley: SIZES,
     figures.slopes: SIZES,
-    figures.size_parts: SIZES,
+    figures.size_parts: {of_sizes: (0.1, 1, 1e5)},
     figures.schedules: {decays: (1, 25, 99_999)},
     figures.decay: {cosine: (1e-6, 0.1, 250_000)},
     figures.every_schedule: {of_every_schedule: (1,)},

@@ -1,41 +1,37 @@
-"""Training time against model size."""
+"""Training time against model size, with the line of each rate."""
 
 from __future__ import annotations
 
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
-import seaborn as sns
-from matplotlib import ticker
 from matplotlib.figure import Figure
 
 from study import tables
 from study.errors import StudyError
+from study.figures.sizes.drawing import (
+    check_one_optimizer,
+    draw_censored,
+    draw_line,
+    evenly_chosen,
+    shades,
+    weights_axis,
+)
 from study.figures.style import (
     COLOURS,
     LABELS,
     MARKERS,
-    finite,
     headline,
     legend_beside,
     own_settings,
-    rate_and_seconds_axes,
+    seconds_label,
     stacked_panels,
     subtitle_of,
-    target_of,
 )
-from study.figures.ticks import Exact
 from study.storage.records import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import pandas as pd
-    from matplotlib.axes import Axes
-
-
-MOST_NAMED = 8
-"""The most curves that a legend names if they have an order."""
 
 
 @own_settings()
@@ -78,11 +74,11 @@ def size(runs: pd.DataFrame, rate: float | None = None) -> Figure:
         if not arrived.all():
             caps = tables.budget(trials)[~arrived]
             style = {"marker": "^", "facecolors": "none", "edgecolors": colour, "s": 26}
-            axes.scatter(
-                trials["weights"][~arrived], caps, **style, label="did not arrive (at its cap)"
-            )
-    axes.set_xlabel("weights")
-    axes.set_ylabel(f"seconds of training to {target_of(runs)}")
+            absent = (trials["seconds_source"][~arrived] == "assumed").all()
+            label = "absent, taken as capped" if absent else "did not arrive (at its cap)"
+            axes.scatter(trials["weights"][~arrived], caps, **style, label=label)
+    weights_axis(axes, mine["weights"])
+    axes.set_ylabel(seconds_label(runs))
     axes.set_ylim(bottom=0)
     legend_beside(axes)
     headline(figure, f"Training time against model size, at rate {rate:g}\n{subtitle_of(runs)}")
@@ -123,38 +119,10 @@ def sizes(runs: pd.DataFrame) -> Figure:
         label = f"{rate:g}: {row.arrived} of {row.trials} arrived" if rate in named else "_"
         draw_line(axes, row, cells["weights"], colours[rate], label, markers[rate])
     axes.set_ylim(bottom=0)
-    axes.set_xlabel("weights")
-    axes.set_ylabel(f"seconds of training to {target_of(runs)}")
+    weights_axis(axes, cells["weights"])
+    axes.set_ylabel(seconds_label(runs))
     legend_beside(axes, "rate, with its line c + k n")
     headline(figure, f"Training time against model size, at every rate\n{subtitle_of(runs)}")
-    return figure
-
-
-@own_settings()
-def size_valley(runs: pd.DataFrame) -> Figure:
-    """Time against learning rate, a curve a size: does the best rate move as the model grows?
-
-    Raises:
-        StudyError: several optimizers.
-    """
-    check_one_optimizer(runs)
-    cells = tables.cells(runs)
-    figure, (axes,) = stacked_panels(1, size=(9.5, 5.4))
-    widths = sorted(set(cells["width"]))
-    named = evenly_chosen(widths)
-    cap = float(tables.budget(runs).max())
-    for width, colour in zip(widths, shades(len(widths)), strict=True):
-        mine = cells[cells["width"] == width]
-        seconds = finite(mine["seconds"])
-        draw_censored(axes, mine[seconds.isna()]["rate"], cap, colour)
-        label = f"{width:g}x: {int(mine['weights'].iloc[0]):,} weights" if width in named else None
-        style: Any = {"linewidth": 1.4, "marker": "o", "markersize": 3.5}
-        axes.plot(mine["rate"], seconds, color=colour, label=label, **style)
-    rate_and_seconds_axes(axes, finite(cells["seconds"]).dropna(), cap)
-    axes.set_xlabel("learning rate")
-    axes.set_ylabel(f"seconds of training to {target_of(runs)}")
-    legend_beside(axes, "size")
-    headline(figure, f"Training time against learning rate, for each size\n{subtitle_of(runs)}")
     return figure
 
 
@@ -202,97 +170,3 @@ def slopes(runs: pd.DataFrame) -> Figure:
     legend_beside(axes)
     headline(figure, f"What a weight costs at each rate: k in time = c + k n\n{subtitle_of(runs)}")
     return figure
-
-
-@own_settings()
-def size_parts(runs: pd.DataFrame) -> Figure:
-    """The two factors of time against weights: steps to the target, and the time of a step.
-
-    Raises:
-        StudyError: several optimizers.
-    """
-    check_one_optimizer(runs)
-    cells = tables.cells(runs)
-    figure, (above, below) = stacked_panels(2, size=(9.5, 7), height_ratios=(1.4, 1))
-    rates = sorted(set(cells["rate"]))
-    named = evenly_chosen(rates)
-    for rate, colour in zip(rates, shades(len(rates)), strict=True):
-        mine = cells[(cells["rate"] == rate) & (cells["steps"] < float("inf"))]
-        label = f"{rate:g}" if rate in named else None
-        above.plot(
-            mine["weights"],
-            mine["steps"],
-            color=colour,
-            linewidth=1.2,
-            marker="o",
-            markersize=3,
-            label=label,
-        )
-    above.set_yscale("log")
-    above.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
-    above.yaxis.set_major_formatter(Exact())
-    above.yaxis.set_minor_locator(ticker.NullLocator())
-    above.set_ylabel("steps to the target")
-    legend_beside(above, "learning rate")
-    per_size = cells.groupby("weights")["step_seconds"].median()
-    below.plot(
-        per_size.index, 1e3 * per_size, color="black", linewidth=1.4, marker="o", markersize=3.5
-    )
-    below.set_ylabel("milliseconds a step, alone")
-    below.set_ylim(bottom=0)
-    below.set_xlabel("weights")
-    headline(
-        figure,
-        f"The two factors of training time: steps, and the time of a step\n{subtitle_of(runs)}",
-    )
-    return figure
-
-
-def draw_line(
-    axes: Axes, row: Any, weights: pd.Series, colour: Any, label: str = "", marker: str = ""
-) -> None:
-    """Draw the line of a row of `tables.sizes` over the sizes, if there is one.
-
-    The marker stands in the legend alone: the trials have it.
-    """
-    style: Any = {"color": colour, "linewidth": 1.6, "marker": marker, "markevery": []}
-    if not isinstance(row.shape, str):  # no line where its points are too few to judge it
-        axes.plot([], [], **style, label=label or "too few arrived for a line")
-        return
-    ends = [float(weights.min()), float(weights.max())]
-    grid = [ends[0] + (ends[1] - ends[0]) * i / 50 for i in range(51)]
-    words = (
-        label
-        or f"c + k n: {row.c:.2g} s and {1e6 * row.k:.3g} s\nper million weights (R² {row.r2:.2f})"
-    )
-    axes.plot(grid, [row.c + row.k * n for n in grid], **style, label=words)
-
-
-def draw_censored(axes: Axes, places: pd.Series, cap: float, colour: Any) -> None:
-    """Draw cells that did not arrive as hollow triangles at the cap, in one colour or many."""
-    if len(places):
-        axes.scatter(
-            places, [cap] * len(places), s=20, marker="^", facecolors="none", edgecolors=colour
-        )
-
-
-def shades(count: int) -> list[Any]:
-    """`count` colours from light to dark, for what has an order."""
-    return list(sns.color_palette("viridis_r", count))
-
-
-def evenly_chosen(values: Iterable[float]) -> set[float]:
-    """At most `MOST_NAMED` of the values, evenly spread, with the ends."""
-    order = sorted(values)
-    count = min(MOST_NAMED, len(order))
-    return {order[round(i * (len(order) - 1) / max(1, count - 1))] for i in range(count)}
-
-
-def check_one_optimizer(runs: pd.DataFrame) -> None:
-    """Raise `StudyError` if the runs have several optimizers: a curve would join them."""
-    names = sorted(set(runs["optimizer"].astype(str)))
-    if len(names) > 1:
-        select = f"runs[runs.optimizer == '{names[0]}']"
-        raise StudyError(
-            f"the runs have the optimizers {', '.join(names)}: draw one at a time, such as {select}"
-        )

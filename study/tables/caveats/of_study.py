@@ -10,32 +10,15 @@ import pandas as pd
 
 from study.spec.study import StudySpec
 from study.storage.across import Across, last_of
+from study.storage.published.protocol import Protocol
 from study.storage.records import Outcome
 from study.tables import intervals
 from study.tables.best_rates import best
+from study.tables.caveats.curves import of_the_curves
+from study.tables.caveats.imports import of_an_import
+from study.tables.rows import imported
 from study.tables.stored import Source, stored
 from study.words import counted
-
-COLLAPSE = 0.2
-"""A curve collapsed if it diverged, or ends this far below the target."""
-
-
-def collapsed(curves: pd.DataFrame, target: float) -> pd.Series:
-    """Whether each validation curve collapsed.
-
-    Args:
-        curves: validation curves, as `tables.curves` gives them.
-        target: the accuracy to reach.
-
-    Returns:
-        A truth value for each optimizer, learning_rate and seed.
-    """
-    ends = (
-        curves.sort_values("step")
-        .groupby(["optimizer", "learning_rate", "seed"], observed=True)
-        .last()
-    )
-    return (ends["accuracy"] < target - COLLAPSE) | (ends["outcome"] == Outcome.DIVERGED)
 
 
 def warnings(
@@ -44,6 +27,7 @@ def warnings(
     trained: pd.DataFrame | None = None,
     elsewhere: int = 0,
     checks: Sequence[Across] = (),
+    protocol: Protocol | None = None,
 ) -> list[str]:
     """What these runs are too few, too narrow or too noisy to say.
 
@@ -53,6 +37,7 @@ def warnings(
         trained: the validation curves, to find best rates that did not last.
         elsewhere: the number of its trials that count by other machines' clocks.
         checks: of one kind of machine against another.
+        protocol: what is known of how an imported study was measured.
 
     Returns:
         Sentences for the reader of a table; none if all is well.
@@ -62,9 +47,15 @@ def warnings(
     """
     if not isinstance(runs, pd.DataFrame):
         study = stored(runs)
-        runs, spec, trained, elsewhere = study.runs, study.spec, study.curves, study.elsewhere
-        checks = study.across
+        runs, spec, trained, elsewhere = study.some_runs, study.spec, study.curves, study.elsewhere
+        checks, protocol = study.across, study.published
     table = best(runs)
+    if imported(runs):
+        return [
+            *of_an_import(runs, spec, protocol),
+            *unreached(runs),
+            *_of_the_best_rates(runs, table, trained, whole=True),
+        ]
     missing = 0
     if spec is not None:
         there = int(runs["id"].isin([trial.id for trial in spec.trials()]).sum())
@@ -172,16 +163,7 @@ def _of_the_best_rates(
         listed = ", ".join(dict.fromkeys(str(name) for name in edges["optimizer"]))
         yield f"the best rate of {listed} is at the grid's edge: a better one may lie beyond"
     if trained is not None and len(trained):
-        target = float(runs["target"].iloc[0])
-        lost = collapsed(trained, target)
-        for optimizer, rate, seed in lost[lost].index:
-            key = {"optimizer": optimizer, "learning_rate": rate, "seed": seed}
-            yield (
-                f"{optimizer} at its best rate, {rate:.3g}, was trained again for the curves and "
-                f"collapsed {_when(_rows(trained, **key), _rows(runs, **key), target)} (seed "
-                f"{seed}): the rate is at the edge of what training survives, and another array "
-                "rounds otherwise"
-            )
+        yield from of_the_curves(runs, trained)
     wide = table[(table["best_high"] / table["best_low"]) > 10]
     if len(wide):
         listed = ", ".join(dict.fromkeys(str(name) for name in wide["optimizer"]))
@@ -189,27 +171,6 @@ def _of_the_best_rates(
             f"the best rate of {listed} is uncertain by more than a factor of ten: more seeds "
             "would settle it"
         )
-
-
-def _rows(table: pd.DataFrame, **values: object) -> pd.DataFrame:
-    """The rows that have these values."""
-    for name, value in values.items():
-        table = table[table[name] == value]
-    return table
-
-
-def _when(curve: pd.DataFrame, runs: pd.DataFrame, target: float) -> str:
-    """From which step on a curve stays far below the target, and when its trial arrived."""
-    curve = curve.sort_values("step")
-    fine = curve[curve["accuracy"] >= target - COLLAPSE]["step"]
-    after = curve[curve["step"] > (fine.max() if len(fine) else -1)]["step"]
-    since = int(after.min()) if len(after) else int(curve["step"].max())
-    arrived = runs.loc[runs["outcome"] == Outcome.REACHED, "steps"].dropna()
-    if arrived.empty:
-        return f"from step {since:,} on"
-    step = int(arrived.iloc[0])
-    where = "before" if since <= step else "past"
-    return f"from step {since:,} on, {where} its arrival at step {step:,}"
 
 
 def busy(runs: pd.DataFrame) -> str:
@@ -253,6 +214,8 @@ def unreached(runs: pd.DataFrame) -> list[str]:
             f"; the best was {top['optimizer']} at {top['learning_rate']:.3g} with "
             f"{100 * top['best_accuracy']:.1f} %"
         )
+    if imported(runs):  # nothing more can be run
+        return [said]
     capped = runs[runs["outcome"] == Outcome.CAPPED]
     if len(capped):
         steps = capped["steps"].astype(float).median()

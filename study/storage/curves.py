@@ -1,0 +1,51 @@
+"""Validation curves as they are stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from study.errors import StudyError
+from study.storage.jsonl import Count, Fraction, Number, Seconds
+from study.storage.records import same_number
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A row of `curves.jsonl`: a validation curve of an optimizer at its best rate.
+
+    What only a foreign source leaves open is None: its steps, its step time and its rate.
+
+    Args:
+        id: the trial's identity.
+        check_every: steps between two checks.
+        accuracy: validation accuracy at checks 1, 2, ...
+        loss: the loss at the same checks; empty if `seconds` are told.
+        optimizer, learning_rate, width, seed: what was trained.
+        step_seconds: seconds of one step.
+        span: seconds of training that the curve covers.
+        outcome: how the training ended; empty in older rows.
+        fingerprint: the machine that the step time is of; empty if it is not known.
+        seconds: seconds of training at each check, of a curve that does not tell its steps.
+    """
+
+    id: str
+    check_every: Count | None
+    accuracy: tuple[Fraction, ...]
+    loss: tuple[Number, ...]
+    optimizer: str
+    learning_rate: Number | None
+    width: Number
+    seed: Count
+    step_seconds: Number | None
+    span: Number
+    outcome: str = ""
+    fingerprint: str = ""
+    seconds: tuple[Seconds, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.seconds is None:
+            if self.check_every is None or self.step_seconds is None:
+                raise StudyError("the curve tells neither its seconds nor its steps and step time")
+            same_number("loss", self.accuracy, self.loss)
+        else:
+            same_number("seconds", self.accuracy, self.seconds)

@@ -1,0 +1,15 @@
+"""What a table cannot say."""
+
+from study.tables.caveats.curves import COLLAPSE, collapsed
+from study.tables.caveats.imports import of_an_import
+from study.tables.caveats.of_study import busy, kind_unknown, unreached, warnings
+
+__all__ = [
+    "COLLAPSE",
+    "busy",
+    "collapsed",
+    "kind_unknown",
+    "of_an_import",
+    "unreached",
+    "warnings",
+]
