@@ -1,7 +1,8 @@
-"""Commands that search a rate for one optimizer."""
+"""Commands that search a rate for one optimizer, or confirm those that a study selected."""
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 import time
@@ -13,9 +14,9 @@ from typing import Annotated, Any
 
 import typer
 
-from study.cli.formatting import LOG, as_json, note, table, written
-from study.cli.option_sets import SearchOptions, TrainerOptions
-from study.cli.options import AsJson, Files, Optimizer
+from study.cli.formatting import LOG, as_json, frame, note, table, written
+from study.cli.option_sets import SearchOptions, TrainerOptions, WorkerOptions
+from study.cli.options import AsJson, Count, Files, Folder, Optimizer
 from study.cli.parameters import Family, among, read_by, real, whole
 from study.engines.choice import EngineChoice
 from study.engines.learner import Learner
@@ -265,3 +266,33 @@ def _write(path: Path, columns: Mapping[str, Iterable[Any]], aside: bool) -> Non
 
     tables.write_csv(path, pd.DataFrame(columns), digits=9)
     written([path], aside=aside)
+
+
+@commands.command("study confirm results/mine", "study confirm results/mine --seeds 20")
+def confirm(
+    folder: Folder,
+    means: WorkerOptions,
+    trainer: TrainerOptions,
+    seeds: Count = 10,
+    in_json: AsJson = False,
+) -> None:
+    """Train the best rate of each optimizer again on fresh seeds, into DIR/confirm.
+
+    A best rate is the least of many noisy times, so it is partly luck. Fresh seeds tell what it
+    takes without that luck. The claims take these times where they are stored.
+    """
+    from study.experiments.confirm import run_confirm
+
+    found = run_confirm(
+        folder,
+        seeds,
+        workers=means.workers,
+        memory=means.memory,
+        silence=means.hang_limit,
+        factory=trainer.setup(),
+    )
+    if in_json:
+        as_json({"folder": str(folder), "rates": json.loads(found.to_json(orient="records"))})
+        return
+    frame(found)
+    written([folder / "confirm" / "confirm.csv"])

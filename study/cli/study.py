@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,12 +12,10 @@ from study.cli.formatting import (
     LOG,
     as_json,
     duration,
-    frame,
     note,
     note_aside,
     table,
     times,
-    written,
 )
 from study.cli.jobs import foretell, job_of, spec_of, train
 from study.cli.option_sets import (
@@ -26,9 +23,8 @@ from study.cli.option_sets import (
     SpecOptions,
     StepOptions,
     TrainerOptions,
-    WorkerOptions,
 )
-from study.cli.options import AsJson, Count, Folder, Out, SeedOf, WaitQuiet, What
+from study.cli.options import AsJson, Folder, Out, SeedOf, WaitQuiet, What
 from study.cli.parameters import Family, whole
 from study.spec.study import StudySpec
 from study.words import counted
@@ -287,33 +283,3 @@ def _cost(costs: dict[str, Any]) -> str:
         f"{times(stopping / spent)} as long."
     )
     return told + early if stopping < whole else told
-
-
-@commands.command("study confirm results/mine", "study confirm results/mine --seeds 20")
-def confirm(
-    folder: Folder,
-    means: WorkerOptions,
-    trainer: TrainerOptions,
-    seeds: Count = 10,
-    in_json: AsJson = False,
-) -> None:
-    """Train the best rate of each optimizer again on fresh seeds, into DIR/confirm.
-
-    A best rate is the least of many noisy times, so it is partly luck. Fresh seeds tell what it
-    takes without that luck. The claims take these times where they are stored.
-    """
-    from study.experiments.confirm import run_confirm
-
-    found = run_confirm(
-        folder,
-        seeds,
-        workers=means.workers,
-        memory=means.memory,
-        silence=means.hang_limit,
-        factory=trainer.setup(),
-    )
-    if in_json:
-        as_json({"folder": str(folder), "rates": json.loads(found.to_json(orient="records"))})
-        return
-    frame(found)
-    written([folder / "confirm" / "confirm.csv"])

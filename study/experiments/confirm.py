@@ -63,7 +63,7 @@ def run_confirm(
         factory: makes the engine.
 
     Returns:
-        The table of `study.tables.best_rates.confirmed`, one row a width and optimizer.
+        The table of `study.tables.best_rates.fresh`, one row a width and optimizer.
 
     Raises:
         StudyError: nothing arrived in the study, it does not tell step times, or another process

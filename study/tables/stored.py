@@ -18,7 +18,7 @@ from study.storage.jsonl import Row
 from study.storage.published.protocol import Protocol, protocol_in
 from study.storage.records import Checks, Run, Spent
 from study.storage.store import Store
-from study.tables.best_rates.confirmed import CONFIRM
+from study.tables.best_rates.fresh import CONFIRM
 from study.tables.clocks import budgets, counted_by
 from study.tables.rows import curves_of, frame, some
 from study.validation import home

@@ -1,8 +1,7 @@
 """The rates of each optimizer that work, the best of them, and how sure that is."""
 
 from study.tables.best_rates.axes import cube, on_axes
-from study.tables.best_rates.best import best
-from study.tables.best_rates.confirmed import CONFIRM, SELECTED, Selection, confirmed
+from study.tables.best_rates.fresh import CONFIRM, SELECTED, Selection, confirmed
 from study.tables.best_rates.noise import (
     ONE_DRAW,
     Scatter,
@@ -12,7 +11,8 @@ from study.tables.best_rates.noise import (
     pair_margin,
     scatter,
 )
-from study.tables.best_rates.wanted import AROUND, MARGIN, Wanted, rates_around, wanted
+from study.tables.best_rates.table import best
+from study.tables.best_rates.training import AROUND, MARGIN, Wanted, rates_around, wanted
 
 __all__ = [
     "AROUND",

@@ -13,7 +13,7 @@ from study import tables
 from study.spec.study import StudySpec
 from study.tables.best_rates import ONE_DRAW, Scatter, scatter
 from study.tables.best_rates import noise as margins
-from study.tables.best_rates.best import _intervals
+from study.tables.best_rates.table import _intervals
 from support.made import made
 from support.paths import ROOT
 from support.tables.minima import SCATTERS, VALLEYS, coverage

@@ -11,7 +11,7 @@ from study.errors import StudyError
 from study.spec.trial import Trial
 from study.storage.records import Outcome, Run
 from study.storage.store import Store
-from study.tables.best_rates.best import best
+from study.tables.best_rates.table import best
 from study.tables.rows import frame
 
 AROUND = (0.1, 0.215, 0.464, 1.0, 1.47, 2.15)
