@@ -41,7 +41,7 @@ def grows(kind: str, trial: Trial) -> float | str:
     """Seconds that grow so with the weights, with a little noise."""
     x = network_of(trial).weights / BASE
     noise = float(np.random.default_rng([int(trial.width), 3]).normal(0, 1))
-    late = {"eight": ("capped", 9), "seven": ("capped", 8), "missing": ("missing", 10)}
+    late = {"eight": ("stuck", 9), "seven": ("capped", 8), "missing": ("missing", 10)}
     if kind in late and trial.width >= late[kind][1]:
         return late[kind][0]
     return {
@@ -56,6 +56,7 @@ def grows(kind: str, trial: Trial) -> float | str:
 
 
 WORDS = {"eight": "line", "seven": "not known", "missing": "not known",
+         "quadratic": "quadratic (steps: quadratic)",
          "scatter": "too much scatter to say"}  # fmt: skip
 LINEAR = [
     (["line"] * 6, 6, 0, HOLDS),
