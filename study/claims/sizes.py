@@ -51,43 +51,63 @@ ENOUGH_ARRIVED = 0.8
     "R^2 0.74 to 0.98 at six rates",
 )
 def linear_size(id: str, studies: Known) -> Verdict:
-    """The share of the rates at which time grows and a line is enough, above a half."""
+    """The share of the rates at which time grows as a line, above a half.
+
+    A step time that jumps at a size is the machine's, not a bend: there the steps must be a line.
+    At each rate a line is called something else in one case of twenty, see `fits.shape`, so that
+    chance alone hardly ever spoils half of several rates.
+    """
     sizes = sizes_of(studies)
     if sizes is None:
         return no_evidence(id, MAJORITY, NO_SIZES)
+    from study.tables import fits  # scipy takes a second to import
+
     by_rate: dict[float, Any] = {}
+    steps: dict[float, Any] = {}
+    step_time: Any = None
     if len(sizes.runs) and sizes.runs["width"].nunique() >= intervals.FEWEST_SIZES:
-        by_rate = {row["rate"]: row for row in tables.sizes(sizes.runs).to_dict("records")}
+        for found in tables.sizes(sizes.runs).itertuples():
+            row: Any = found
+            by_rate[float(row.rate)] = row
+        by_steps, step_times = fits.factors(tables.comparable(sizes.runs))
+        steps = {rate: row for (_, rate), row in by_steps.items()}
+        step_time = step_times.get(sizes.optimizer)
+    jumps = step_time is not None and step_time.shape == "jump"
     yes = no = 0
     shapes = []
     for j, rate in enumerate(sizes.rates):
         times = sizes.seconds[:, j]
-        row = by_rate.get(float(rate), {})
+        row = by_rate.get(float(rate))
         if (
             np.isnan(times).any()
             or np.isfinite(times).mean() < ENOUGH_ARRIVED
-            or not isinstance(row.get("shape"), str)
+            or row is None
+            or not isinstance(row.shape, str)
         ):
             shapes.append(f"{rate:g} not known")
-        elif row["shape"] != "line" or row["k_high"] <= 0:
+            continue
+        of_steps = getattr(steps.get(float(rate)), "shape", None)
+        straight = row.shape == "line" or (row.shape == "jump" and jumps and of_steps == "line")
+        told = f"{rate:g} {row.shape}"
+        if row.shape != "line" and of_steps:
+            told += f" (steps: {of_steps})"
+        if not straight or row.tobit_k_high <= 0:
             no += 1
-            shapes.append(f"{rate:g} {row['shape'] if row['shape'] != 'line' else 'no growth'}")
-        elif row["k_low"] > 0:
+            shapes.append(told if not straight else f"{rate:g} no growth")
+        elif row.tobit_k_low > 0:
             yes += 1
-            shapes.append(f"{rate:g} line")
+            shapes.append(told)
         else:
             shapes.append(f"{rate:g} too much scatter to say")
     count = len(sizes.rates)
-    low, high = (
-        intervals.share_interval(yes, count)[0],
-        intervals.share_interval(count - no, count)[1],
-    )
+    low, high = yes / count, (count - no) / count
     value = yes / (yes + no) if yes + no else math.nan
-    reason = (
-        f"time against weights at each rate of {sizes.optimizer}: {', '.join(shapes)} "
-        f"(study {sizes.name})"
-    )
-    return decide(id, value, low, high, MAJORITY, reason)
+    reason = f"time against weights at each rate of {sizes.optimizer}: {', '.join(shapes)}"
+    if jumps:
+        reason += f"; the machine's step time jumps by {fits.jump(step_time)}"
+    elif step_time is not None and step_time.shape not in (None, "line"):
+        reason += f"; the machine's step time is {fits.NAMES[step_time.shape]}"
+    return decide(id, value, low, high, MAJORITY, f"{reason} (study {sizes.name})")
 
 
 @claim(

@@ -58,8 +58,8 @@ def tables(
         from study.tables import fits
 
         typer.echo(f"\nTime against n, {by.replace('_', '-')}: c + k n")
-        for row in tables.sizes(runs, by).itertuples():
-            typer.echo(f"  {fits.sentence(row)}")
+        for said in fits.sentences(tables.comparable(runs), by):
+            typer.echo(f"  {said}")
     note(tables.warnings(stored))
     written(paths)
 

@@ -31,7 +31,7 @@ ALT = {
     "size": (
         "Seconds of training against weights at one rate, a dot a trial, with its straight line"
     ),
-    "sizes": "Seconds of training against weights at every rate, each with its straight line",
+    "sizes": "Seconds of training against weights at every rate, each with the shape that holds",
     "size-valley": "Seconds of training against learning rate, a curve for each model size",
     "slopes": "Seconds for each million weights more, against learning rate, with 95 % intervals",
     "size-parts": (

@@ -160,16 +160,16 @@ def lines(study: tables.StoredStudy) -> Lines | None:
             "optimizer": figures.LABELS[str(row.optimizer)],
             "rate": f"{row.rate:g}",
             "arrived": f"{row.arrived} of {row.trials}",
-            "c, s": _interval(row.c, row.c_low, row.c_high),
-            "k, s per million": _interval(1e6 * row.k, 1e6 * row.k_low, 1e6 * row.k_high),
+            "c, s": _number(row.c),
+            "k, s per million": _number(1e6 * row.k),
             "R²": _number(row.r2),
             "robust k": _number(1e6 * row.robust_k),
-            "censored k": _interval(
+            "likeliest k": _interval(
                 1e6 * row.tobit_k, 1e6 * row.tobit_k_low, 1e6 * row.tobit_k_high
             ),
-            "AICc of quadratic, power": "-"
+            "AICc of quadratic, power, jump": "-"
             if math.isnan(row.k)
-            else f"{row.quadratic:+.1f}, {row.power:+.1f}",
+            else f"{row.quadratic:+.1f}, {row.power:+.1f}, {row.jump:+.1f}",
             "shape": row.shape if isinstance(row.shape, str) else "-",
         }
         for row in _rows(table)
@@ -180,7 +180,7 @@ def lines(study: tables.StoredStudy) -> Lines | None:
         for name, words in measures.items()
         if runs[name].notna().any()
     ]
-    return Lines(study.spec.name, rows, [fits.sentence(row) for row in _rows(table)], shapes)
+    return Lines(study.spec.name, rows, fits.sentences(tables.comparable(runs)), shapes)
 
 
 def _shapes(runs: pd.DataFrame, measure: str) -> str:

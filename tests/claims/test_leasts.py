@@ -1,4 +1,6 @@
-"""Claims on the best times of the optimizers, on grids drawn by hand."""
+"""Claims on the best times of the optimizers, on grids drawn by hand; and how often chance alone
+makes a verdict false.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from study.claims.verdict import CLAIMS, FAILS, HOLDS, UNDECIDED, Verdict
+from study.claims.verdict import CLAIMS, FAILS, FALSE, HOLDS, UNDECIDED, Verdict, miss
 from study.tables.best_rates import ONE_DRAW, best_margin
 from support.claims.boards import board, six
+from support.claims.chance import false_verdicts
 
 inf = math.inf
 END = " (study board)"
@@ -72,3 +75,17 @@ def test_rmsprop_that_never_arrives_takes_for_ever() -> None:
     assert (nothing.verdict, nothing.reason) == (UNDECIDED, f"nothing arrived at any rate{END}")
     few = judge("all-but-rmsprop", {"sgd": GOOD, "rmsprop": GOOD})
     assert (few.verdict, few.reason) == (UNDECIDED, "not all six optimizers were tried")
+
+
+@pytest.mark.parametrize("seeds", [3, 5, 10])
+def test_at_most_one_study_in_twenty_has_a_false_verdict(seeds: int) -> None:
+    """On any of the claims, each of which is exactly at its threshold, or true."""
+    share, wrong = false_verdicts(seeds, 60)
+    assert share <= FALSE, wrong
+
+
+def test_all_claims_share_what_may_be_missed() -> None:
+    """A twentieth over sixteen claims; with one or two seeds it is each claim's own."""
+    assert (FALSE, len(CLAIMS)) == (0.05, 16)
+    assert miss() == miss(3) == pytest.approx(0.003125)
+    assert miss(1) == miss(2) == 0.05

@@ -13,6 +13,7 @@ from study.claims.verdict import CLAIMS
 from support.command import call as call_here
 from support.command import call_process as call
 from support.known import SPEC, stored
+from support.paths import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -131,3 +132,12 @@ def test_studies_are_compared_and_published_files_imported(folder: Path, tmp_pat
     answer = call("predict", tmp_path / "published")
     assert (answer.returncode, answer.stdout) == (2, "")
     assert "does not tell the steps" in answer.stderr
+
+
+def test_a_folder_of_the_old_sizes_goes_on_by_its_own_look() -> None:
+    """Without it the difference is named; with it the new rate alone is left to train."""
+    old = ROOT / "results" / "amd-epyc-2-cores" / "sizes"
+    refused = call("plan", "sizes", "--out", old).stderr
+    assert "(check_every is 50 there, 25 here): give another --out" in refused
+    planned = call("plan", "sizes", "--check-every", "50", "--out", old).stdout
+    assert "Stored: 216, to run: 36" in planned

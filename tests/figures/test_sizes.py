@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_rgb
 
 from study import figures, tables
 from study.errors import StudyError
+from study.figures.sizes.drawing import distinct
 from study.spec.study import StudySpec
 from support.made import made
 from support.sizes import RUNS, SPEC, takes
@@ -22,7 +25,7 @@ def labels(axes: Any) -> list[str]:
 
 
 def test_one_rate_against_size_with_its_line() -> None:
-    """Trials as dots, those that did not arrive at their cap, the least-squares line with its
+    """Trials as dots, those that did not arrive at their cap, the likeliest line with its
     numbers in words.
     """
     (axes,) = figures.size(RUNS, 0.001).axes
@@ -34,7 +37,7 @@ def test_one_rate_against_size_with_its_line() -> None:
     row = tables.sizes(RUNS).set_index("rate").loc[0.001]
     (line,) = axes.get_lines()
     x, y = (np.asarray(values, float) for values in line.get_data())
-    assert y == pytest.approx(row["c"] + row["k"] * x)
+    assert y == pytest.approx(row["tobit_c"] + row["tobit_k"] * x)
     assert "per million weights" in labels(axes)[1]
 
 
@@ -49,8 +52,8 @@ def test_all_rates_and_all_sizes() -> None:
     """A line a rate; a curve a size, eight of them named; both factors of time."""
     (axes,) = figures.sizes(RUNS).axes
     assert labels(axes) == [
-        f"0.001: {int((RUNS['outcome'] == 'reached').sum()) - 36} of 36 arrived",
-        "0.01: 36 of 36 arrived",
+        f"0.001: line, {int((RUNS['outcome'] == 'reached').sum()) - 36} of 36 arrived",
+        "0.01: line, 36 of 36 arrived",
     ]
     (axes,) = figures.size_valley(RUNS).axes
     assert len(axes.get_lines()) == RUNS["width"].nunique()
@@ -68,10 +71,49 @@ def test_all_rates_and_all_sizes() -> None:
 def test_slopes_have_intervals() -> None:
     """Two ways, a point a rate."""
     (axes,) = figures.slopes(RUNS).axes
-    assert labels(axes) == ["least squares, arrivals alone", "with censored trials"]
-    container: Any = axes.containers[0]
-    points = container.lines[0]
-    assert list(points.get_ydata()) == pytest.approx(list(1e6 * tables.sizes(RUNS)["k"]))
+    assert labels(axes) == ["least squares, arrivals alone", "likeliest, with censored trials"]
+    for container, name in zip(axes.containers, ("k", "tobit_k"), strict=True):
+        points: Any = container
+        assert list(points.lines[0].get_ydata()) == pytest.approx(1e6 * tables.sizes(RUNS)[name])
+
+
+def jumps() -> pd.DataFrame:
+    """A study whose seconds double above width 6 at one of its rates, as its step time does."""
+    high = (RUNS["width"] > 6) & (RUNS["learning_rate"] == 0.01)
+    step = RUNS["step_seconds"] * (1 + (RUNS["width"] > 6)) * (1 + RUNS["width"] % 1 / 99)
+    return RUNS.assign(seconds=RUNS["seconds"] * (1 + high), step_seconds=step)
+
+
+def test_a_rejected_line_is_not_drawn() -> None:
+    """A jump is two pieces, told in the legend; its slope is hollow and has no interval."""
+    (axes,) = figures.size(jumps(), 0.01).axes
+    below, above = (np.asarray(line.get_xdata(), float) for line in axes.get_lines())
+    weights = RUNS.groupby("width")["weights"].first()
+    assert weights[6.0] < below.max() < weights[6.5]
+    assert above.min() == pytest.approx(below.max())
+    assert "a line with a jump of " in labels(axes)[1]
+    assert "between widths 6 and 6.5" in labels(axes)[1]
+    figure = figures.sizes(jumps())
+    assert labels(figure.axes[0])[1] == "0.01: jump, 36 of 36 arrived"
+    assert len(figure.axes[0].get_lines()) == 3
+    said = "a line c + k n holds at 1 of 2 rates; the step time jumps by "
+    assert any(text.get_text().startswith(said) for text in figure.texts)
+    (axes,) = figures.slopes(jumps()).axes
+    hollow = [line for line in axes.get_lines() if line.get_fillstyle() == "none"]
+    assert [np.asarray(line.get_ydata(), float).tolist() for line in hollow] == [
+        [pytest.approx(1e6 * tables.sizes(jumps())[name][1])] for name in ("k", "tobit_k")
+    ]
+    assert [len(container.lines[0].get_ydata()) for container in axes.containers] == [1, 1]  # type: ignore[attr-defined]
+
+
+def test_few_rates_have_colours_far_apart() -> None:
+    """Red, green and blue of a pair differ by a third of a scale or more; many are shades."""
+    (axes,) = figures.sizes(RUNS).axes
+    first, second = (np.array(to_rgb(line.get_color())) for line in axes.get_lines())
+    assert np.abs(first - second).sum() > 0.33
+    colours = [np.array(colour) for colour in distinct(8)]
+    assert all(np.abs(a - b).sum() > 0.33 for a, b in combinations(colours, 2))
+    assert len(set(distinct(48))) == 48
 
 
 def test_a_study_of_sizes_has_its_own_figures() -> None:

@@ -47,7 +47,7 @@ def test_the_published_grid() -> None:
         ("quick", 114),
         ("article", 288),
         ("tutorial", 288),
-        ("sizes", 216),
+        ("sizes", 252),
         ("sizes-quick", 18),
     ],
 )
@@ -60,7 +60,7 @@ def test_presets(name: str, trials: int) -> None:
 
 
 def test_sizes_are_of_the_network_that_the_machine_can_train() -> None:
-    """Compact on a CPU, tutorial on a GPU; the published rates and widths."""
+    """Compact on a CPU, tutorial on a GPU; the published widths, and a rate above the published."""
     spec = preset("sizes")
     assert (
         spec.network,
@@ -68,7 +68,8 @@ def test_sizes_are_of_the_network_that_the_machine_can_train() -> None:
         preset("article", gpu=True).network,
     ) == ("compact", "tutorial", "compact")
     assert (len(spec.widths), spec.widths[0], spec.widths[-1]) == (36, 1.0, 9.75)
-    assert spec.rates == (0.0001, 0.0005, 0.001, 0.00146, 0.005, 0.01)
+    assert spec.rates == (0.0001, 0.0005, 0.001, 0.00146, 0.005, 0.01, 0.0215)
+    assert spec.check_every == 25
 
 
 def test_trials_come_in_a_fixed_order() -> None:

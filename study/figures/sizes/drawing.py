@@ -1,4 +1,4 @@
-"""What the figures of sizes share: lines, censored cells, shades for what has an order."""
+"""What the figures of sizes share: censored cells, colours, the axis of weights."""
 
 from __future__ import annotations
 
@@ -18,28 +18,12 @@ if TYPE_CHECKING:
 MOST_NAMED = 8
 """The most curves that a legend names if they have an order."""
 
+APART = (0, 1, 2, 4, 7, 9, 5, 8)
+"""Places in the palette for the colour-blind, without its vermilion, which is near its orange."""
+
+
 LONG = 1e7
 """Weights whose numbers touch each other where an axis has as many as it likes."""
-
-
-def draw_line(
-    axes: Axes, row: Any, weights: pd.Series, colour: Any, label: str = "", marker: str = ""
-) -> None:
-    """Draw the line of a row of `tables.sizes` over the sizes, if there is one.
-
-    The marker stands in the legend alone: the trials have it.
-    """
-    style: Any = {"color": colour, "linewidth": 1.6, "marker": marker, "markevery": []}
-    if not isinstance(row.shape, str):  # no line where its points are too few to judge it
-        axes.plot([], [], **style, label=label or "too few arrived for a line")
-        return
-    ends = [float(weights.min()), float(weights.max())]
-    grid = [ends[0] + (ends[1] - ends[0]) * i / 50 for i in range(51)]
-    words = (
-        label
-        or f"c + k n: {row.c:.2g} s and {1e6 * row.k:.3g} s\nper million weights (R² {row.r2:.2f})"
-    )
-    axes.plot(grid, [row.c + row.k * n for n in grid], **style, label=words)
 
 
 def draw_censored(axes: Axes, places: pd.Series, cap: float, colour: Any) -> None:
@@ -60,6 +44,12 @@ def weights_axis(axes: Axes, weights: pd.Series) -> None:
 def shades(count: int) -> list[Any]:
     """`count` colours from light to dark, for what has an order."""
     return list(sns.color_palette("viridis_r", count))
+
+
+def distinct(count: int) -> list[Any]:
+    """`count` colours that are easy to tell apart, or `shades` of more than a legend names."""
+    palette = sns.color_palette("colorblind")
+    return [palette[i] for i in APART[:count]] if count <= MOST_NAMED else shades(count)
 
 
 def evenly_chosen(values: Iterable[float]) -> set[float]:

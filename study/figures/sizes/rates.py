@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from study import tables
 from study.figures.sizes.drawing import (
     check_one_optimizer,
+    distinct,
     draw_censored,
     evenly_chosen,
     shades,
@@ -100,7 +101,7 @@ def size_parts(runs: pd.DataFrame) -> Figure:
     figure, (above, below) = stacked_panels(2, size=(9.5, 7), height_ratios=(1.4, 1))
     rates = sorted(set(cells["rate"]))
     named = evenly_chosen(rates)
-    for rate, colour in zip(rates, shades(len(rates)), strict=True):
+    for rate, colour in zip(rates, distinct(len(rates)), strict=True):
         mine = cells[(cells["rate"] == rate) & (cells["steps"] < float("inf"))]
         label = f"{rate:g}" if rate in named else None
         above.plot(

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from study.errors import StudyError
 from study.storage.records import Outcome
 from study.tables.fits.censored import tobit
-from study.tables.fits.line import NO_LINE, least_squares, robust
-from study.tables.fits.shape import shape_of, shapes
+from study.tables.fits.line import NO_LINE, Line, least_squares, robust
+from study.tables.fits.shape import fitted, shape_of
 from study.tables.intervals import FEWEST_SIZES, Floats
 from study.tables.rows import SIZES
 from study.validation import choice
@@ -34,7 +34,9 @@ METHODS = ("", "robust_", "tobit_")
 
 NO_FIT: dict[str, Any] = {
     **{f"{method}{name}": value for method in METHODS for name, value in asdict(NO_LINE).items()},
-    **dict.fromkeys(("r2", "spread", "tobit_spread", "quadratic", "power"), math.nan),
+    **dict.fromkeys(("r2", "spread", "tobit_spread", "tobit_grows"), math.nan),
+    **dict.fromkeys(("quadratic", "power", "jump"), math.nan),
+    **dict.fromkeys(("jump_below", "jump_above", "jump_share"), math.nan),
     "shape": None,
 }
 """The columns of `lines` if too few sizes arrived."""
@@ -96,12 +98,18 @@ def lines(runs: pd.DataFrame, n: str = "weights", t: str = "seconds") -> pd.Data
         - optimizer, rate: what was trained
         - trials, arrived, censored, lost: numbers of trials: all; those that reached the target;
             those that might have later; the others
-        - c, k: the least-squares line, in the unit of t and in that per unit of n
-        - c_low, c_high, k_low, k_high: ends of 95 % intervals
+        - c, k: the least-squares line of the arrivals, in the unit of t and in that per unit of n
+        - c_low, c_high, k_low, k_high: ends of 95 % intervals; NaN if trials are censored, because
+            the arrivals alone are too fast
         - r2, spread: R^2, and the standard deviation about the line
         - robust_c, ...: the same line by Huber's method
-        - tobit_c, ..., tobit_spread: the same with the censored trials
-        - quadratic, power: AICc of these shapes, less that of the line
+        - tobit_c, ...: the likeliest line, with the censored trials and with scatter that may grow;
+            its intervals are the ones to use
+        - tobit_spread, tobit_grows: its mean scatter, in the unit of t; the weight of scatter that
+            is proportional to the predicted time, 0 to 1
+        - quadratic, power, jump: AICc of these shapes of the arrivals, less that of the line
+        - jump_below, jump_above: the widths between which a line jumps, if it does
+        - jump_share: the jump, as a share of the time that the line below predicts there
         - shape: `line`, unless another shape's AICc is lower by more than `ENOUGH`; None if too
             few sizes arrived
 
@@ -132,7 +140,7 @@ def lines(runs: pd.DataFrame, n: str = "weights", t: str = "seconds") -> pd.Data
             both = pd.concat([here, censored])
             row |= _fits(
                 *(here[name].to_numpy(float) for name in ("n", "t", "width")),
-                *(both[name].to_numpy() for name in ("n", "t", "censored")),
+                *(both[name].to_numpy() for name in ("n", "t", "width", "censored")),
             )
         rows.append(row)
     result = pd.DataFrame(rows)
@@ -141,15 +149,26 @@ def lines(runs: pd.DataFrame, n: str = "weights", t: str = "seconds") -> pd.Data
 
 
 def _fits(
-    n: Floats, t: Floats, width: Floats, all_n: Floats, all_t: Floats, censored: NDArray[np.bool_]
-) -> dict[str, Any]:
-    line = least_squares(n, t, width)
-    huber = robust(n, t)
+    n: Floats, t: Floats, width: Floats, all_n: Floats, all_t: Floats, all_width: Floats,
+    censored: NDArray[np.bool_],
+) -> dict[str, Any]:  # fmt: skip
+    line, huber = (fit(n, t, width) for fit in (least_squares, robust))
+    if censored.any():
+        line, huber = (Line(one.c, one.k, *[math.nan] * 4) for one in (line, huber))
     left = t - line.c - line.k * n
     total = float(((t - t.mean()) ** 2).sum())
     free = max(1, len(t) - 2)
-    likeliest, scatter = tobit(all_n, all_t, censored)
-    by_shape = shapes(n, t)
+    likeliest, scatter, grows = tobit(all_n, all_t, censored, all_width)
+    found = fitted(n, t)
+    aicc = {name: fit.aicc for name, fit in found.items()}
+    jump = dict.fromkeys(("jump_below", "jump_above", "jump_share"), math.nan)
+    if found["jump"].parameters:
+        (c, k, j), place = found["jump"].parameters, found["jump"].place
+        jump = {
+            "jump_below": float(width[n < place].max()),
+            "jump_above": float(width[n > place].min()),
+            "jump_share": j / (c + k * place),
+        }
     return {
         **asdict(line),
         "r2": 1 - float((left**2).sum()) / total if total else math.nan,
@@ -157,29 +176,8 @@ def _fits(
         **{f"robust_{name}": value for name, value in asdict(huber).items()},
         **{f"tobit_{name}": value for name, value in asdict(likeliest).items()},
         "tobit_spread": scatter,
-        "quadratic": by_shape["quadratic"] - by_shape["line"],
-        "power": by_shape["power"] - by_shape["line"],
-        "shape": shape_of(by_shape),
+        "tobit_grows": grows,
+        **{name: aicc[name] - aicc["line"] for name in ("quadratic", "power", "jump")},
+        **jump,
+        "shape": shape_of(aicc),
     }
-
-
-def sentence(row: Any) -> str:
-    """A row of `lines` in words: which shape holds, and by how much."""
-    if not isinstance(row.shape, str):
-        return (
-            f"{row.optimizer} at {row.rate:g}: {row.arrived} of {row.trials} trials arrived, "
-            "too few sizes for a line"
-        )
-    others = {"quadratic": row.quadratic, "power": row.power}
-    if row.shape == "line":
-        rival = min(others, key=lambda name: others[name])
-        how = (
-            f"a line is enough (AICc {abs(others[rival]):.1f} "
-            f"{'below' if others[rival] > 0 else 'above'} a {rival}'s)"
-        )
-    else:
-        how = f"a {row.shape} holds, not a line (AICc {-others[row.shape]:.1f} below it)"
-    return (
-        f"{row.optimizer} at {row.rate:g}: {how}; R^2 {row.r2:.2f}, {row.arrived} of "
-        f"{row.trials} trials arrived"
-    )

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.proportion import proportion_confint
 
 from study.claims.evidence import Evidence
 from study.spec.networks import network_of
@@ -87,12 +86,6 @@ def study(
     return Evidence(spec, runs[~runs["id"].isin(gone)], NOTHING)
 
 
-def wilson(successes: int, total: int) -> tuple[float, float]:
-    """The interval of a share by statsmodels."""
-    low, high = proportion_confint(successes, total, method="wilson")
-    return float(low), float(high)
-
-
 BASE = network_of(study(lambda t: 1.0, (0.1,), (1.0,)).spec.trials()[0]).weights
 
 
@@ -100,7 +93,7 @@ def grows(kind: str, trial: Trial) -> float | str:
     """Seconds that grow so with the weights, with a little noise."""
     x = network_of(trial).weights / BASE
     noise = float(np.random.default_rng([int(trial.width), 3]).normal(0, 1))
-    late = {"eight": ("capped", 9), "seven": ("capped", 8), "missing": ("missing", 10)}
+    late = {"eight": ("stuck", 9), "seven": ("capped", 8), "missing": ("missing", 10)}
     if kind in late and trial.width >= late[kind][1]:
         return late[kind][0]
     return {

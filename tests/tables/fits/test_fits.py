@@ -1,6 +1,4 @@
-"""Fits: what went in comes out, with noise and with censoring, and the intervals cover at their
-rate.
-"""
+"""Fits: what went in comes out, with noise and with censoring."""
 
 from __future__ import annotations
 
@@ -12,7 +10,7 @@ import pytest
 
 from study.errors import StudyError
 from study.spec.networks import network
-from study.tables.fits import least_squares, lines, points, robust, sentence, shapes, tobit
+from study.tables.fits import ENOUGH, least_squares, lines, points, robust, sentence, shapes, tobit
 from support.sizes import RUNS
 
 N = np.repeat(np.linspace(3e3, 3e5, 36), 1)
@@ -37,30 +35,15 @@ def test_an_exact_line_comes_back_exactly() -> None:
         assert line.k_low <= line.k <= line.k_high
 
 
-def test_intervals_cover_at_their_rate() -> None:
-    """Of 200 noisy lines, about 95 % of the intervals hold the truth; the bootstrap's are a little
-    short on 36 points.
-    """
-    covered = {"least squares": 0, "robust": 0, "tobit": 0}
-    for seed in range(200):
-        t = noisy(seed)
-        cap = 50.0
-        found = {
-            "least squares": least_squares(N, t),
-            "robust": robust(N, t),
-            "tobit": tobit(N, np.minimum(t, cap), t > cap)[0],
-        }
-        for name, line in found.items():
-            covered[name] += line.k_low <= K <= line.k_high
-    assert all(175 <= count <= 199 for count in covered.values()), covered
-
-
 def test_seeds_of_one_size_are_no_new_sizes() -> None:
     """Scatter between sizes that all seeds share widens the interval as if there were one seed."""
     sizes = np.repeat(np.linspace(3e3, 3e5, 12), 5)
     shared = np.repeat(np.random.default_rng(3).normal(0, 5, 12), 5)
     t = C + K * sizes + shared
     together, apart = least_squares(sizes, t, sizes), least_squares(sizes, t, np.arange(60))
+    assert together.k_high - together.k_low > 1.5 * (apart.k_high - apart.k_low)
+    none = np.zeros(60, bool)
+    together, apart = tobit(sizes, t, none)[0], tobit(sizes, t, none, np.arange(60))[0]
     assert together.k_high - together.k_low > 1.5 * (apart.k_high - apart.k_low)
 
 
@@ -81,12 +64,13 @@ def test_censored_times_are_used() -> None:
     t = noisy(2, spread=8.0, n=n)
     censored = t > 45
     plain = least_squares(n[~censored], t[~censored])
-    line, spread = tobit(n, np.minimum(t, 45), censored)
+    line, spread, grows = tobit(n, np.minimum(t, 45), censored)
+    assert grows < 0.01
     assert plain.k_high < K
     assert line.k == pytest.approx(K, rel=0.1)
     assert line.k_low < K < line.k_high
     assert spread == pytest.approx(8, rel=0.2)
-    same, _ = tobit(n, t, np.zeros(len(n), bool))
+    same, *_ = tobit(n, t, np.zeros(len(n), bool))
     assert same.k == pytest.approx(least_squares(n, t).k, rel=1e-4)
     assert math.isnan(tobit(n, t, np.ones(len(n), bool))[0].k)
 
@@ -97,13 +81,14 @@ def test_censored_times_are_used() -> None:
         ("line", lambda x: 2 + 3 * x),
         ("quadratic", lambda x: 2 + 3 * x**2),
         ("power", lambda x: 3 * x**0.5),
+        ("jump", lambda x: 2 + x + 3 * (x > 6)),
     ],
 )
 def test_the_shape_that_made_the_data_is_found(name: str, curve: Any) -> None:
-    """Its AICc is the least, or within noise of it for the line inside the quadratic."""
+    """Its AICc is the least; the line, which others contain, is at most `ENOUGH` above."""
     x = np.linspace(1, 10, 40)
     found = shapes(x, curve(x) + np.random.default_rng(0).normal(0, 0.05, 40))
-    assert found[name] <= min(found.values()) + (2.5 if name == "line" else 0)
+    assert found[name] <= min(found.values()) + (ENOUGH if name == "line" else 0)
 
 
 def test_lines_of_a_study() -> None:
