@@ -111,7 +111,8 @@ def outcomes(values: Iterable[str]) -> str:
 def best(found: Any) -> None:
     """Print the table of best rates."""
     several = len(set(found["width"])) > 1
-    header = ["optimizer", "arrived", "lowest", "highest", "best rate", "seconds", "steps"]
+    draw = ", one draw" if set(found["seeds"]) == {1} else ""
+    header = ["optimizer", "arrived", "lowest", "highest", "best rate", f"seconds{draw}", "steps"]
     rows = []
     for row in found.itertuples():
         numbers = ["-"] * 5
@@ -119,14 +120,22 @@ def best(found: Any) -> None:
             rates = (f"{rate:.3g}" for rate in (row.lowest, row.highest, row.best_rate))
             steps = "-" if math.isnan(row.steps) else f"{row.steps:.0f}"
             numbers = [*rates, f"{row.seconds:.2f}", steps]
-        edge = row.arrived and row.at_edge
+        remarks = []
+        if row.arrived and row.at_edge:
+            remarks.append("at the grid's edge: a better rate may lie beyond")
+        if row.unstable:
+            remarks.append("unstable: trained again in another array, it died")
+        if row.tied > 1:
+            remarks.append(
+                f"{row.tied} rates tie within a look, {row.tied_low:.3g} to {row.tied_high:.3g}"
+            )
         rows.append(
             [
                 row.optimizer,
                 f"{row.arrived} of {row.rates}",
                 *numbers,
                 *([f"{row.width:g}"] if several else []),
-                "at the grid's edge: a better rate may lie beyond" if edge else "",
+                "; ".join(remarks),
             ]
         )
     table([*header, *(["width"] if several else []), ""], rows)

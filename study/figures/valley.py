@@ -97,11 +97,21 @@ def _draw_arrivals(axes: Axes, runs: pd.DataFrame, trials: pd.DataFrame) -> None
             dots = arrived[arrived["optimizer"] == name]
             looks = {"s": 10, "alpha": 0.5} if seconds.notna().any() else {"s": 30}  # no curve
             axes.scatter(dots["rate"], dots["seconds"], color=COLOURS[name], linewidths=0, **looks)
+    _ring_unstable(axes, cells)
     rate_and_seconds_axes(axes, arrived["seconds"], cap)
     if axes.get_legend_handles_labels()[0]:
         legend_beside(axes, "reached the target")
     else:
         explain_emptiness(axes, runs)
+
+
+def _ring_unstable(axes: Axes, cells: pd.DataFrame) -> None:
+    """Draw a ring about rates that died when they were trained again in another array."""
+    those = cells[cells["unstable"] & (cells["seconds"] < float("inf"))]
+    if len(those):
+        style: dict[str, Any] = {"s": 130, "facecolors": "none", "edgecolors": "black", "zorder": 4}
+        words = "unstable: trained again\nin another array, it died"
+        axes.scatter(those["rate"], those["seconds"], label=words, **style)
 
 
 def _draw_other_ends(axes: Axes, trials: pd.DataFrame) -> None:

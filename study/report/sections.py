@@ -116,6 +116,7 @@ def best_rates(study: tables.StoredStudy) -> list[Row]:
     if table["width"].nunique() > figures.MOST_WIDTHS:
         ends = sorted(set(table["width"]))
         table = table[table["width"].isin([ends[0], ends[len(ends) // 2], ends[-1]])]
+    draw = ", one draw" if set(table["seeds"]) == {1} else ""
     return [
         {
             "optimizer": figures.LABELS[str(row.optimizer)],
@@ -123,8 +124,8 @@ def best_rates(study: tables.StoredStudy) -> list[Row]:
             "rates that work": f"{row.arrived} of {row.rates}",
             "from": _number(row.lowest),
             "to": _number(row.highest),
-            "best rate": _interval(row.best_rate, row.best_low, row.best_high),
-            "seconds": _interval(row.seconds, row.seconds_low, row.seconds_high),
+            "best rate": _interval(row.best_rate, row.best_low, row.best_high) + _tie(row),
+            f"seconds{draw}": _interval(row.seconds, row.seconds_low, row.seconds_high),
             "steps": _number(row.steps),
             "decades within 2x": _interval(row.decades, row.decades_low, row.decades_high),
         }
@@ -268,6 +269,14 @@ def _number(value: float) -> str:
     return (
         "none" if math.isinf(value) else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
     )
+
+
+def _tie(row: Any) -> str:
+    """Which other rates may be as fast, and whether the best one is unstable, in words."""
+    unstable = " (unstable)" if row.unstable else ""
+    if row.tied < 2:
+        return unstable
+    return f"{unstable} ({row.tied} tie: {_number(row.tied_low)} to {_number(row.tied_high)})"
 
 
 def _interval(value: float, low: float, high: float) -> str:

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 from study.errors import StudyError
 from study.storage.jsonl import Count, Fraction, Number, Seconds
-from study.storage.records import same_number
+from study.storage.records import Outcome, same_number
+
+COLLAPSE = 0.2
+"""A curve collapsed if it diverged, or ends this far below the target."""
 
 
 @dataclass(frozen=True)
@@ -49,3 +52,8 @@ class Curve:
             same_number("loss", self.accuracy, self.loss)
         else:
             same_number("seconds", self.accuracy, self.seconds)
+
+    def collapsed(self, target: float) -> bool:
+        """Whether the training did not last to the curve's end."""
+        ends_low = bool(self.accuracy) and self.accuracy[-1] < target - COLLAPSE
+        return ends_low or self.outcome == Outcome.DIVERGED

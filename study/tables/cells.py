@@ -25,13 +25,14 @@ def valley(runs: pd.DataFrame) -> pd.DataFrame:
         - outcome: how the trial ended
         - seconds, steps: of training
         - quiet: whether the machine was nearly free; None if not known
+        - unstable: whether the trial arrived, and died when it was trained again in another array
 
     Raises:
         StudyError: no runs, or runs that must not share a table.
     """
     table = comparable(runs).rename(columns={"learning_rate": "rate"})
     return table[
-        ["optimizer", "rate", "outcome", "seconds", "steps", "seed", "width", "quiet"]
+        ["optimizer", "rate", "outcome", "seconds", "steps", "seed", "width", "quiet", "unstable"]
     ].reset_index(drop=True)
 
 
@@ -57,6 +58,8 @@ def cells(runs: pd.DataFrame) -> pd.DataFrame:
         - seconds_low, seconds_high: a 95 % bootstrap interval of the median; NaN with fewer than
             three seeds
         - seconds_q25, seconds_q75: quartiles
+        - unstable: whether a trial of it arrived, and died when it was trained again in another
+            array
 
     Raises:
         StudyError: no runs, or runs that must not share a table.
@@ -81,6 +84,7 @@ def cells(runs: pd.DataFrame) -> pd.DataFrame:
         weights=("weights", "first"),
         multiply_adds=("multiply_adds", "first"),
         step_seconds=("step_seconds", "median"),
+        unstable=("unstable", "any"),
     ).reset_index()
     table["steps"] = table["steps"].where(table.pop("told"))
     table["expected_seconds"] = (table.pop("spent") / table["arrived"]).where(

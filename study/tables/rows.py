@@ -53,7 +53,8 @@ def frame(runs: Iterable[Run]) -> pd.DataFrame:
         `software` (engine, version, precision) for `versions`. `optimizer` is categorical, in the
         order of `OPTIMIZERS`. `clock`, `clock_machine` and `clock_software` are
         fingerprint, name and software of the machine by whose step times the seconds are. `pool` is
-        the engine with its precision.
+        the engine with its precision. `unstable` is whether the same trial, trained again in
+        another array, did not end as it did; `StoredStudy.runs` knows.
     """
     runs = list(runs)
     rows = [run.to_json() for run in runs]
@@ -63,6 +64,7 @@ def frame(runs: Iterable[Run]) -> pd.DataFrame:
     table["clock_machine"] = [run.clock_machine for run in runs]
     table["clock_software"] = [run.clock_software for run in runs]
     table["pool"] = [f"{run.engine} {run.precision}" for run in runs]
+    table["unstable"] = False
     table = table.drop(columns=["versions", "schema"])
     for name in ("steps", "step_seconds"):  # not known of every source
         table[name] = pd.to_numeric(table[name])

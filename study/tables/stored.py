@@ -14,9 +14,10 @@ import pandas as pd
 from study.errors import StudyError
 from study.spec.study import StudySpec
 from study.storage.across import Across, checks_of, pooled_engines
+from study.storage.curves import Curve
 from study.storage.jsonl import Row
 from study.storage.published.protocol import Protocol, protocol_in
-from study.storage.records import Checks, Run, Spent
+from study.storage.records import Checks, Outcome, Run, Spent
 from study.storage.store import Store
 from study.tables.best_rates.fresh import CONFIRM
 from study.tables.clocks import budgets, counted_by
@@ -75,6 +76,8 @@ class StoredStudy:
         table = frame(self.records)
         if table.empty:
             return table
+        died = {row.id for row in self.curve_rows if row.collapsed(self.spec.target)}
+        table["unstable"] = table["id"].isin(died) & (table["outcome"] == Outcome.REACHED)
         before = {run.id: run.clock for run in self.all_records}
         if any(before[run.id] != run.clock for run in self.records):
             ids = (run.id for run in self.records)
@@ -109,10 +112,15 @@ class StoredStudy:
         return fresh[fresh["clock"].isin(clocks)].reset_index(drop=True)
 
     @cached_property
+    def curve_rows(self) -> list[Curve]:
+        """The validation curves as they are stored."""
+        return self.store.curves()
+
+    @cached_property
     def all_curves(self) -> pd.DataFrame:
         """The validation curves of every machine; see `curves`."""
         parts = []
-        for row in self.store.curves():
+        for row in self.curve_rows:
             part = pd.DataFrame({"accuracy": row.accuracy})
             told = row.seconds is not None
             part["step"] = math.nan if told else (part.index + 1) * (row.check_every or 0)

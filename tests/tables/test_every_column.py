@@ -18,7 +18,7 @@ from study.spec.study import StudySpec
 from study.spec.trial import Trial
 from study.tables import compare
 from support.made import made, stored
-from support.tables import by_hand, imports
+from support.tables import best_by_hand, by_hand, imports
 
 SPEC = StudySpec(
     optimizers=("sgd", "adam", "rmsprop"),
@@ -97,7 +97,7 @@ STUDIES = {
 def test_every_column_is_what_plain_python_makes_of_the_trials(study: str, name: str) -> None:
     """And none is without this test."""
     runs = STUDIES[study]()
-    rows, table = by_hand.TABLES[name](by_hand.records(runs)), tables.TABLES[name](runs)
+    rows, table = best_by_hand.TABLES[name](by_hand.records(runs)), tables.TABLES[name](runs)
     if not rows:
         assert table.empty
     else:
@@ -110,7 +110,7 @@ def test_what_is_written_is_what_the_tables_say(folder: Path) -> None:
     paths = {path.stem: path for path in tables.write(folder)}
     assert list(paths) == [*tables.TABLES, *tables.SIZE_TABLES]
     runs = tables.load(folder)
-    for name, make in by_hand.TABLES.items():
+    for name, make in best_by_hand.TABLES.items():
         by_hand.same(pd.read_csv(paths[name]), make(by_hand.records(runs)), rel=6e-6, abs_=1e-4)
     for name, measure in tables.SIZE_TABLES.items():
         rows = by_hand.records(tables.sizes(runs, t=measure))
@@ -139,7 +139,7 @@ def test_every_column_of_a_comparison_is_computed_another_way() -> None:
     sides = three()
     table: Any = compare.best(sides)
     for side in sides:
-        for row in by_hand.best(by_hand.records(side.runs)):
+        for row in best_by_hand.best(by_hand.records(side.runs)):
             mine = table.loc[(row["width"], row["optimizer"]), side.name].to_dict()
             assert list(mine) == ["best_rate", "seconds", "steps", "arrived", "rates"]
             assert mine == pytest.approx({name: row[name] for name in mine}, nan_ok=True)

@@ -64,6 +64,7 @@ def by_fields(run: Run) -> dict[str, Any]:
         "clock_machine": run.reference_machine or run.machine,
         "clock_software": run.reference_software or software,
         "pool": f"{run.engine} {run.precision}",
+        "unstable": False,
     }
 
 

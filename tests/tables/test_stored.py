@@ -162,3 +162,33 @@ def test_trials_by_other_clocks_are_elsewhere(tmp_path: Path) -> None:
     assert tables.elsewhere(folder, runs.iloc[3:]) == 3
     assert tables.StoredStudy(folder).facts == {"versions": {"tensorflow": "2"}}
     assert tables.StoredStudy(folder).spent == []
+
+
+@pytest.mark.parametrize(
+    ("rate", "last", "outcome", "unstable"),
+    [(0.1, 0.769, "capped", True), (0.1, 0.771, "capped", False), (0.1, 0.9, "diverged", True),
+     (100.0, 0.1, "capped", False)],
+)  # fmt: skip
+def test_a_trial_that_dies_when_it_is_trained_again_is_unstable(
+    tmp_path: Path, rate: float, last: float, outcome: str, unstable: bool
+) -> None:
+    """If it arrived, and its curve diverged or ends twenty points below the target; in the tables
+    of trials, cells and best rates.
+    """
+    folder = stored(tmp_path / "grid", SPEC.with_(rates=(1e-4, 0.1, 100.0)), in_band)
+    trial = next(
+        t for t in tables.stored(folder).spec.trials()
+        if (t.optimizer, t.learning_rate) == ("adam", rate)
+    )  # fmt: skip
+    row = curve(0, id=trial.id, accuracy=[0.9, last], outcome=outcome, learning_rate=rate)
+    append_line(folder / "curves.jsonl", row)
+    runs = tables.load(folder)
+    assert runs.loc[runs["unstable"], "id"].tolist() == ([trial.id] if unstable else [])
+    for table in (tables.valley(runs), tables.cells(runs)):
+        found = table[table["unstable"]]
+        assert found["rate"].tolist() == ([rate] if unstable else [])
+    best = tables.best(runs).set_index("optimizer")["unstable"]
+    assert best.to_dict() == {"sgd": False, "adam": unstable}
+    figure = figures.valley(runs)
+    drawn = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
+    assert any(text.startswith("unstable") for text in drawn) == unstable

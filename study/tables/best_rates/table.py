@@ -19,7 +19,7 @@ from study.tables.best_rates.noise import (
 )
 from study.tables.cells import cells
 from study.tables.intervals import WITHIN, Floats
-from study.tables.rows import comparable
+from study.tables.rows import CELL, comparable, look_seconds
 
 
 def best(runs: pd.DataFrame) -> pd.DataFrame:
@@ -39,8 +39,12 @@ def best(runs: pd.DataFrame) -> pd.DataFrame:
         - lowest, highest: the least and the largest rate that arrived
         - best_rate: the best rate; NaN if none arrived
         - seconds, steps: medians at the best rate
+        - tied, tied_low, tied_high: how many rates tie, the best one among them, and the least and
+            the largest of them: a time is known to one look at the accuracy, so that rates tie
+            whose times may be the same
         - seeds, seeds_arrived: seeds of a rate; those that arrived at the best rate
         - at_edge: whether the best rate is the lowest or highest tried: a better one may lie beyond
+        - unstable: whether a trial at the best rate died when it was trained again in another array
         - decades: width of the valley, decades of rate within twice the best time
         - best_low, best_high: the least and the largest rate that may be the best; seconds_low,
             seconds_high: interval of the least median over the rates; decades_low, decades_high:
@@ -54,8 +58,12 @@ def best(runs: pd.DataFrame) -> pd.DataFrame:
     rows = []
     runs = comparable(runs)
     seeds, noise = int(runs["seed"].max()) + 1, scatter(runs)
+    spaced = runs.assign(look_seconds=look_seconds(runs)).rename(columns={"learning_rate": "rate"})
+    every = cells(runs).merge(
+        spaced.groupby(CELL, observed=True)["look_seconds"].median().reset_index(), on=CELL
+    )
     by_width = dict(iter(runs.groupby("width")))
-    for key, group in cells(runs).groupby(["width", "optimizer"], observed=True):
+    for key, group in every.groupby(["width", "optimizer"], observed=True):
         width, optimizer = float(str(key[0])), str(key[1])
         arrived = group[group["seconds"] < math.inf]
         row = {
@@ -69,10 +77,14 @@ def best(runs: pd.DataFrame) -> pd.DataFrame:
             "steps": math.nan,
             "seeds_arrived": 0,
             "at_edge": False,
+            "unstable": False,
             "seeds": int(group["seeds"].max()),
             "width": width,
             "share": len(arrived) / len(group),
             "decades": math.nan,
+            "tied": 0,
+            "tied_low": math.nan,
+            "tied_high": math.nan,
         }
         row |= {
             f"{name}_{end}": math.nan
@@ -84,6 +96,11 @@ def best(runs: pd.DataFrame) -> pd.DataFrame:
             edge = len(group) > 1 and top["rate"] in (group["rate"].min(), group["rate"].max())
             row |= {"best_rate": top["rate"], "seconds": top["seconds"], "steps": top["steps"]}
             row |= {"seeds_arrived": int(top["arrived"]), "at_edge": bool(edge)}
+            row["unstable"] = bool(top["unstable"])
+            looks = group["look_seconds"].fillna(0.0)
+            same = group["seconds"] - looks < top["seconds"]
+            ties = group["rate"][same | (group["seconds"] == top["seconds"])]
+            row |= {"tied": len(ties), "tied_low": ties.min(), "tied_high": ties.max()}
             rates = group["rate"].to_numpy(float)
             row["decades"] = float(
                 intervals.valley_decades(rates, group["seconds"].to_numpy(float))

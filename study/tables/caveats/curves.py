@@ -6,10 +6,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from study.storage.curves import COLLAPSE
 from study.storage.records import Outcome
-
-COLLAPSE = 0.2
-"""A curve collapsed if it diverged, or ends this far below the target."""
 
 
 def collapsed(curves: pd.DataFrame, target: float) -> pd.Series:
