@@ -9,6 +9,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -139,6 +140,26 @@ def best(found: Any) -> None:
             ]
         )
     table([*header, *(["width"] if several else []), ""], rows)
+
+
+def contest_status(folder: Path, in_json: bool) -> None:
+    """Print how far a contest is, and which of its rows match no pick."""
+    from study.tables.contests import standing
+
+    found = standing(folder)
+    if in_json:
+        told = {"picks": found.picks, "trials": found.wanted, "stored": found.stored}
+        as_json({**told, "strays": [run.id for run in found.strays]})
+        return
+    typer.echo(
+        f"Contest in {folder}: {found.picks} picks, {found.stored} of {found.wanted} trials stored"
+    )
+    if found.strays:
+        ends = ", ".join(sorted({run.outcome.value for run in found.strays}))
+        typer.echo(
+            f"{len(found.strays)} more stored trials ({ends}) match no pick: a rule that was "
+            "changed after they had trained picked them"
+        )
 
 
 def times(ratio: float) -> str:

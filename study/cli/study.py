@@ -11,6 +11,7 @@ import typer
 from study.cli.formatting import (
     LOG,
     as_json,
+    contest_status,
     duration,
     note,
     note_aside,
@@ -120,12 +121,15 @@ def calibrate(
 
 @commands.command("study status results/mine", "study status results/mine --json")
 def status(folder: Folder, in_json: AsJson = False) -> None:
-    """Print how the trials of a study ended, how many remain, and what they cost."""
+    """Print how the trials of a study or contest ended, how many remain, and what they cost."""
     from study import tables
     from study.storage.published.protocol import protocol_in
     from study.storage.store import Store
 
     store = Store(folder)
+    if not store.spec_path.exists() and store.settings("contest.json") is not None:
+        contest_status(folder, in_json)
+        return
     spec, runs = store.spec(), store.runs()
     LOG.info("read %s: %d trials", folder, len(runs))
     one_machine = len({run.clock for run in runs}) == 1  # seconds by several do not add up
@@ -144,22 +148,28 @@ def status(folder: Folder, in_json: AsJson = False) -> None:
         f"Study {spec.name} in {folder}: {len(stored)} of {len(spec)} trials stored, "
         f"{len(spec) - len(stored)} remain\n"
     )
+    _outcomes(spec, stored)
+    if costs and costs["spent_seconds"]:
+        typer.echo(f"\n{_cost(costs)}")
+    if runs:
+        told = tables.frame(runs)
+        late = tables.of_the_readings(tables.stored(folder))
+        note([*filter(None, [tables.busy(told)]), *tables.unreached(told), *late])
+    if len(runs) > len(stored):
+        typer.echo(
+            f"\n{len(runs) - len(stored)} more stored trials are not in the study's present grid; "
+            "tables and figures show them all"
+        )
+
+
+def _outcomes(spec: StudySpec, stored: list[Any]) -> None:
+    """Print how the trials of each optimizer ended, and how many remain."""
     names = sorted({run.outcome.value for run in stored})
     rows = []
     for name, counts in _by_optimizer(spec, stored).items():
         remain = len(spec) // len(spec.optimizers) - counts.total()
         rows.append([name, *(str(counts[outcome]) for outcome in names), str(remain)])
     table(["optimizer", *names, "remain"], rows)
-    if costs and costs["spent_seconds"]:
-        typer.echo(f"\n{_cost(costs)}")
-    if runs:
-        told = tables.frame(runs)
-        note([*filter(None, [tables.busy(told)]), *tables.unreached(told)])
-    if len(runs) > len(stored):
-        typer.echo(
-            f"\n{len(runs) - len(stored)} more stored trials are not in the study's present grid; "
-            "tables and figures show them all"
-        )
 
 
 @commands.command(

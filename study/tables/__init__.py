@@ -18,6 +18,8 @@ from study.tables.caveats import (
     collapsed,
     kind_unknown,
     of_an_import,
+    of_fresh_seeds,
+    of_the_readings,
     unreached,
     warnings,
 )
@@ -69,6 +71,8 @@ __all__ = [
     "load",
     "look_seconds",
     "of_an_import",
+    "of_fresh_seeds",
+    "of_the_readings",
     "on_axes",
     "predicted",
     "profile",

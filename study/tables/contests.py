@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from study.errors import StudyError
+from study.spec.presets import spec_from
 from study.spec.trial import Trial
 from study.storage.jsonl import Count, Positive, Row, convert, read_rows
-from study.storage.records import Outcome
+from study.storage.records import Outcome, Run
 from study.storage.store import Store
 from study.tables.rows import budget as budget_table
 from study.tables.rows import comparable
@@ -86,6 +87,39 @@ class _Picks:
 
 def _picks(row: Row) -> list[Pick]:
     return [convert(pick, Pick, closed=True) for pick in convert(row, _Picks).picks]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a contest is.
+
+    Args:
+        picks: how many rates were picked, or could not be.
+        wanted: how many trials they ask for.
+        stored: how many of those are trained.
+        strays: trials in the folder that no pick asks for, such as those of a rule that was changed
+            since.
+    """
+
+    picks: int
+    wanted: int
+    stored: int
+    strays: list[Run]
+
+
+def standing(folder: str | Path) -> Standing:
+    """How far the contest in a folder is; a folder without one raises `StudyError`."""
+    store = Store(Path(folder))
+    settings = store.settings("contest.json")
+    if settings is None:
+        raise StudyError(f"{folder} holds no contest (no contest.json in it): run contest first")
+    base = spec_from({**settings["protocol"], "seeds": 1}).trials()[0]
+    base = replace(base, prune="none")
+    picks = read_picks(folder)
+    wanted = {trial.id for pick in picks if (trial := trial_of(pick, base))}
+    runs = store.runs()
+    strays = [run for run in runs if run.id not in wanted]
+    return Standing(len(picks), len(wanted), len(runs) - len(strays), strays)
 
 
 def table(grid: Source, folder: str | Path) -> pd.DataFrame:

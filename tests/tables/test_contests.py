@@ -143,3 +143,22 @@ def test_a_trial_at_a_pick_keeps_the_grids_protocol() -> None:
         base, optimizer="adam", learning_rate=0.25, seed=7, schedule="cosine:steps=10", prune="none"
     )
     assert contests.trial_of(Pick("adam", "m", "r", 7, None, "", 0), base) is None
+
+
+def test_rows_that_match_no_pick_are_counted(table: pd.DataFrame, folder: Path) -> None:
+    """Such as those of a rule that was changed after they had trained."""
+    store = Store(folder)
+    with pytest.raises(StudyError, match="holds no contest"):
+        contests.standing(folder)
+    store.settle("contest.json", {"protocol": {**SPEC.to_json(), "seeds": 0}}, "contest")
+    trials = {pick.rate: pick for pick, _, _ in PICKS if pick.rate is not None}
+    found = contests.standing(folder)
+    assert (found.picks, found.strays) == (len(PICKS) + 1, [])
+    assert found.stored == len(store.runs()) == found.wanted - 1
+    stray = replace(SPEC.trials()[0], learning_rate=0.123456)
+    assert 0.123456 not in trials
+    with store.writing():
+        store.append(replace(RUN, trial=stray, outcome=Outcome.STUCK))
+    found = contests.standing(folder)
+    assert [run.id for run in found.strays] == [stray.id]
+    assert found.stored == found.wanted - 1

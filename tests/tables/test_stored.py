@@ -190,5 +190,5 @@ def test_a_trial_that_dies_when_it_is_trained_again_is_unstable(
     best = tables.best(runs).set_index("optimizer")["unstable"]
     assert best.to_dict() == {"sgd": False, "adam": unstable}
     figure = figures.valley(runs)
-    drawn = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
-    assert any(text.startswith("unstable") for text in drawn) == unstable
+    drawn = figure.axes[1].get_legend_handles_labels()[1]
+    assert any(str(text).startswith("unstable") for text in drawn) == unstable

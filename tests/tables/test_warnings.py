@@ -158,9 +158,9 @@ def test_a_best_rate_that_may_be_ten_times_as_high_is_uncertain(high: float, wid
     ("seeds", "said"),
     [
         (1, "1 seed a cell: no interval can be given, and a best rate may be luck; take at least "
-         "--seeds 3"),
+         "--seeds 3, or let confirm train the best rates on fresh seeds"),
         (2, "2 seeds a cell: no interval can be given, and a best rate may be luck; take at least "
-         "--seeds 3"),
+         "--seeds 3, or let confirm train the best rates on fresh seeds"),
         (3, "3 seeds a cell: an interval from the least to the largest covers in three cases of "
          "four; five seeds make it 95 %"),
         (4, "4 seeds a cell: an interval from the least to the largest covers in three cases of "

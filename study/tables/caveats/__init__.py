@@ -4,6 +4,7 @@ from study.storage.curves import COLLAPSE
 from study.tables.caveats.curves import collapsed
 from study.tables.caveats.imports import of_an_import
 from study.tables.caveats.of_study import busy, kind_unknown, unreached, warnings
+from study.tables.caveats.provenance import of_fresh_seeds, of_the_readings
 
 __all__ = [
     "COLLAPSE",
@@ -11,6 +12,8 @@ __all__ = [
     "collapsed",
     "kind_unknown",
     "of_an_import",
+    "of_fresh_seeds",
+    "of_the_readings",
     "unreached",
     "warnings",
 ]

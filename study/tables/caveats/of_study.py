@@ -16,6 +16,7 @@ from study.tables import intervals
 from study.tables.best_rates import best
 from study.tables.caveats.curves import of_the_curves
 from study.tables.caveats.imports import of_an_import
+from study.tables.caveats.provenance import of_fresh_seeds, of_the_readings
 from study.tables.rows import imported
 from study.tables.stored import Source, stored
 from study.words import counted
@@ -45,10 +46,12 @@ def warnings(
     Raises:
         StudyError: there are no runs, or they must not share a table.
     """
+    told: list[str] = []
     if not isinstance(runs, pd.DataFrame):
         study = stored(runs)
         runs, spec, trained, elsewhere = study.some_runs, study.spec, study.curves, study.elsewhere
         checks, protocol = study.across, study.published
+        told = [*of_fresh_seeds(study), *of_the_readings(study)]
     table = best(runs)
     if imported(runs):
         return [
@@ -82,7 +85,7 @@ def warnings(
             f"{failed} trials failed with an error and count as not arrived; --retry trains "
             "them again"
         )
-    return [*sentences, *_of_the_best_rates(runs, table, trained, whole=not missing)]
+    return [*sentences, *_of_the_best_rates(runs, table, trained, whole=not missing), *told]
 
 
 def _of_the_clock(runs: pd.DataFrame, checks: Sequence[Across]) -> Iterator[str]:
@@ -141,7 +144,8 @@ def _of_the_seeds(runs: pd.DataFrame, table: pd.DataFrame, whole: bool) -> Itera
     if seeds < intervals.FEWEST_SEEDS:
         yield (
             f"{counted(seeds, 'seed')} a cell: no interval can be given, and a best rate may be "
-            f"luck; take at least --seeds {intervals.FEWEST_SEEDS}"
+            f"luck; take at least --seeds {intervals.FEWEST_SEEDS}, or let confirm train the best "
+            "rates on fresh seeds"
         )
     elif seeds < intervals.ENOUGH_SEEDS:
         yield (
