@@ -201,7 +201,7 @@ def test_a_killed_contest_goes_on_with_what_it_lacks(
 
 def test_the_stored_contest_is_still_known() -> None:
     """Its rows are those of the trials at its picks: nothing would be trained again."""
-    stored_contest = ROOT / "results" / "amd-epyc-2-cores" / "contest"
+    stored_contest = ROOT / "results" / "amd-epyc-2-cores" / "contest-again"
     base = Store(stored_contest.parent / "article").spec().trials()[0]
     picked = {
         trial.id

@@ -148,14 +148,14 @@ def cyclical(factor: float) -> Data:
 
 def contest(factor: float) -> Data:
     """The stored contest, its regrets and seconds times a factor."""
-    picks = contests.read(STORED / "contest")
+    picks = contests.read(STORED / "contest-again")
     picks[["regret", "search_seconds"]] *= factor
     return picks, contests.summary(picks)
 
 
 def picked(_: float) -> Data:
     """The stored contest and its grid."""
-    return contests.read(STORED / "contest"), tables.load(STORED / "article")
+    return contests.read(STORED / "contest-again"), tables.load(STORED / "article")
 
 
 def of_every_schedule(_: float) -> Data:

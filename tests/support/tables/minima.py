@@ -72,3 +72,20 @@ def coverage(
             ends["decades_low"] - 1e-9 <= decades <= ends["decades_high"] + 1e-9,
         )
     return Coverage(*(held / count))
+
+
+def bootstrap(rates: Floats, seconds: Floats, noise: Scatter) -> Ends:
+    """The intervals that resampled seeds give, as a comparison: they cover too little."""
+    del noise
+    drawn = intervals.medians(seconds, intervals.draws(seconds.shape[1]))
+    least = drawn.min(axis=0)
+    found = {
+        "best": rates[drawn.argmin(axis=0)],
+        "seconds": least,
+        "decades": intervals.valley_decades(rates, drawn),
+    }
+    return {
+        f"{name}_{end}": float(value)
+        for name, values in found.items()
+        for end, value in zip(("low", "high"), intervals.percentile_interval(values), strict=True)
+    }

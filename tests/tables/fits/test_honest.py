@@ -2,31 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import numpy as np
 import pytest
 
-from study.tables.fits import Line, fitted, least_squares, robust, shape_of, tobit
-from study.tables.intervals import Floats
-
-C, K = 5.0, 2e-4
-
-
-def truth(sizes: int, grows: bool, count: int, scatter: float = 0.2) -> Iterator[Any]:
-    """Sizes, and times on a line: scatter is a share of each, or the same share of their mean
-    (there a little less, so that no time is negative).
-    """
-    n = np.linspace(3e3, 3e5, sizes)
-    line = C + K * n
-    for seed in range(count):
-        noise = np.random.default_rng([seed, sizes]).normal(size=sizes)
-        yield n, line + scatter * noise * (line if grows else line.mean() * 0.43)
-
-
-def covers(line: Line) -> Floats:
-    return np.array([line.c_low <= C <= line.c_high, line.k_low <= K <= line.k_high], float)
+from study.tables.fits import fitted, least_squares, robust, shape_of
+from support.tables.straight import coverage, covers, truth
 
 
 @pytest.mark.parametrize("late", [0.0, 0.2, 0.4])
@@ -37,11 +17,7 @@ def test_intervals_of_the_likeliest_line_cover(sizes: int, grows: bool, late: fl
 
     Constant scatter alone covered 65 to 94 % of k, with one seed and up to 40 % late.
     """
-    found = []
-    for n, t in truth(sizes, grows, 300):
-        cap = C + K * np.quantile(n, 1 - late) if late else np.inf
-        found.append(covers(tobit(n, np.minimum(t, cap), t > cap)[0]))
-    share = np.mean(found, axis=0)
+    share = coverage(sizes, grows, late, 300)
     assert share.min() >= 0.93
     assert share.max() <= (0.99 if sizes == 12 else 0.985)
 
