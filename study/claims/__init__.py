@@ -14,6 +14,7 @@ from study.claims.evidence import (
     rows_of,
     studies_in,
     no_evidence,
+    beyond,
     confirmed_of,
     pooled,
     verdicts,
@@ -32,7 +33,7 @@ from study.claims.frame import (
     times_in_words,
 )
 from study.claims.leasts import Leasts, leasts_of, spreads
-from study.claims.bands import counts, holes, possibly_works, surely_works
+from study.claims.bands import as_claimed, counts, ends_beyond, holes, possibly_works, surely_works
 from study.claims.grids import (
     HOLE,
     MAGNITUDE,
@@ -105,13 +106,16 @@ __all__ = [
     "adam_stable",
     "adam_wide",
     "all_but_rmsprop",
+    "as_claimed",
     "best_rate_transfers",
+    "beyond",
     "claim",
     "clr_gain",
     "confirmed_of",
     "counts",
     "decide",
     "drop",
+    "ends_beyond",
     "evidence",
     "evidence_of",
     "grid_of",

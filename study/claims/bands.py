@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from study.claims.evidence import Evidence, Known, beyond
 from study.claims.frame import Grid
 from study.storage.records import Outcome
 
@@ -66,8 +67,33 @@ def ends_as_claimed(grid: Grid, optimizer: str) -> bool:
     i = grid.optimizers.index(optimizer)
     band = np.flatnonzero(grid.state[i] == 1)
     below, above = grid.outcomes[i, : band[0]], grid.outcomes[i, band[-1] + 1 :]
+    return as_claimed(below[below != ""], above[above != ""])
+
+
+def as_claimed(below: NDArray[np.str_], above: NDArray[np.str_]) -> bool:
+    """Whether most of the first ran out of time, and most of the second broke; empty is as good."""
     broken = [
         (np.isin(part, [Outcome.DIVERGED, Outcome.STUCK])).mean() if part.size else None
         for part in (below, above)
     ]
     return (broken[0] is None or broken[0] < 0.5) and (broken[1] is None or broken[1] > 0.5)
+
+
+def ends_beyond(study: Evidence, studies: Known, grid: Grid, optimizer: str) -> bool:
+    """Whether a band that reaches the grid's edge ends at rates that other studies tried.
+
+    None of them arrived there, and they ended as claimed.
+    """
+    row = grid.state[grid.optimizers.index(optimizer)]
+    width = 1.0 if 1.0 in study.spec.widths else study.spec.widths[0]
+    tried = beyond(study, studies, optimizer, width)
+    below, above = (
+        tried["outcome"][side].to_numpy(str)
+        for side in (
+            tried["learning_rate"] < grid.rates[0],
+            tried["learning_rate"] > grid.rates[-1],
+        )
+    )
+    open_ = (row[0] == 1 and not below.size) or (row[-1] == 1 and not above.size)
+    arrived = bool((tried["outcome"] == Outcome.REACHED).any())
+    return not open_ and not arrived and as_claimed(below, above)

@@ -85,6 +85,33 @@ def pooled(study: Evidence, studies: Known) -> pd.DataFrame:
     return _joined(parts) if len(parts) > 1 else study.runs
 
 
+def beyond(study: Evidence, studies: Known, optimizer: str, width: float) -> pd.DataFrame:
+    """The runs of other studies under the same protocol at rates outside a study's range.
+
+    Args:
+        study: whose rates end.
+        studies: all that is known.
+        optimizer, width: whose runs.
+
+    Returns:
+        Their rates and outcomes, sorted by the rate.
+    """
+    low, high = min(study.spec.rates), max(study.spec.rates)
+    found = []
+    for other in studies_in(studies):
+        runs = other.runs
+        if other is study or runs.empty or study.runs.empty:
+            continue
+        mine = runs[(runs["optimizer"] == optimizer) & (runs["width"] == width)]
+        outside = mine[(mine["learning_rate"] < low) | (mine["learning_rate"] > high)]
+        with suppress(StudyError):  # of another protocol, machine or engine
+            tables.comparable(_joined([study.runs, outside]))
+            found.append(outside[["learning_rate", "outcome"]])
+    if not found:
+        return pd.DataFrame(columns=["learning_rate", "outcome"])
+    return pd.concat(found, ignore_index=True).sort_values("learning_rate")
+
+
 def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Several tables of runs as one, each trial once."""
     table = pd.concat(parts, ignore_index=True).drop_duplicates("id", ignore_index=True)

@@ -9,12 +9,21 @@ import numpy as np
 from study.claims.bands import (
     counts,
     ends_as_claimed,
+    ends_beyond,
     holes,
     possibly_works,
     surely_works,
 )
 from study.claims.evidence import Known, confirmed_of, decide, no_evidence
-from study.claims.frame import NO_GRID, grid_of, judged_study, no_grid, ratio, times_in_words
+from study.claims.frame import (
+    NO_GRID,
+    grid_of,
+    grid_study,
+    judged_study,
+    no_grid,
+    ratio,
+    times_in_words,
+)
 from study.claims.leasts import leasts_of, spreads
 from study.claims.verdict import FAILS, HOLDS, UNDECIDED, Verdict, claim
 from study.spec.trial import OPTIMIZERS
@@ -97,7 +106,14 @@ def valley(id: str, studies: Known) -> Verdict:
     rows = dict(zip(grid.optimizers, grid.state, strict=True))
     never = [name for name, row in rows.items() if (row == -1).all()]
     unknown = [name for name, row in rows.items() if (row == 0).any()]
-    edge = [name for name, row in rows.items() if row[0] == 1 or row[-1] == 1]
+    study = grid_study(studies)
+    edge = [
+        name
+        for name, row in rows.items()
+        if (row[0] == 1 or row[-1] == 1)
+        and study is not None
+        and not ends_beyond(study, studies, grid, name)
+    ]
     wrong = [
         name
         for name, row in rows.items()

@@ -55,7 +55,7 @@ def cells(runs: pd.DataFrame) -> pd.DataFrame:
         - step_seconds: the median step time
         - expected_seconds: all seconds spent / arrivals, the expected time of restarts until one
             arrives (Hansen et al. 2009)
-        - seconds_low, seconds_high: a 95 % bootstrap interval of the median; NaN with fewer than
+        - seconds_low, seconds_high: a 95 % interval of the median; NaN with fewer than
             three seeds
         - seconds_q25, seconds_q75: quartiles
         - unstable: whether a trial of it arrived, and died when it was trained again in another

@@ -113,6 +113,22 @@ def test_a_valley_is_one_band_that_ends_in_the_grid(
     assert (found.threshold, found.reason) == (1, reason + END)
 
 
+@pytest.mark.parametrize(
+    ("line", "verdict"),
+    [("xxx", HOLDS), (".xx", HOLDS), ("..x", UNDECIDED), ("x4x", UNDECIDED), ("dd.", HOLDS)],
+)
+def test_a_band_may_end_at_rates_that_another_study_tried(line: str, verdict: str) -> None:
+    """Where nothing arrives, and most trials break; of the same protocol."""
+    whole = board(six(adam=".......4444"), seeds=3)
+    rates = (RATES[-1] * 2, RATES[-1] * 4, RATES[-1] * 8)
+    more = board({"adam": line}, rates=rates, name="more")
+    assert CLAIMS["valley"].judge([more, whole]).verdict == verdict
+    seeds = board({"adam": "44"}, rates=RATES[8:10], seeds=9, name="seeds")  # pooled, and no more
+    assert CLAIMS["valley"].judge([more, whole, seeds]).verdict == verdict
+    other = board({"adam": line}, rates=rates, name="more", target=0.9)
+    assert CLAIMS["valley"].judge([whole, other]).verdict == UNDECIDED
+
+
 UNIVERSAL: list[tuple[dict[str, Any], float, float, str]] = [
     (six(), 6, 6, FAILS),
     (six(adam="........4xx"), 5, 6, UNDECIDED),

@@ -169,7 +169,9 @@ def test_the_regrets_are_those_of_the_stored_contest() -> None:
 def test_the_verdicts_are_those_of_the_stored_studies() -> None:
     """Claim by claim, and as the README counts them."""
     folder = ROOT / "results" / "amd-epyc-2-cores"
-    studies = [folder / name for name in ("article", "sizes", "contest-again", "cycles")]
+    studies = [
+        folder / name for name in ("article", "adadelta-above", "sizes", "contest-again", "cycles")
+    ]
     verdicts = {verdict.id: verdict.verdict for verdict in study.claims.judge(studies)}
     page = ROOT / "docs" / "explanation" / "findings" / "claims.md"
     assert {row[0].partition(":")[0]: row[1] for row in rows(page, "claim")} == verdicts

@@ -16,6 +16,7 @@ from study import tables
 from study.spec.study import StudySpec
 from study.tables import intervals
 from support.made import made
+from support.tables import minima
 
 inf, nan = math.inf, math.nan
 
@@ -33,12 +34,14 @@ def test_intervals_of_a_median_cover() -> None:
     """Of 400 samples of 15, about 95 % of the intervals hold the true median."""
     values = np.random.default_rng(1).lognormal(0, 1, (400, 15))
     low, high = intervals.median_intervals(values)
-    assert 0.9 < ((low <= 1) & (high >= 1)).mean() < 0.99
+    assert 0.94 < ((low <= 1) & (high >= 1)).mean() < 0.99
 
 
-@pytest.mark.parametrize(("seeds", "rate"), [(3, 0.75), (5, 0.94)])
-def test_few_seeds_cover_less(seeds: int, rate: float) -> None:
-    """What the warnings say of three seeds and of five."""
+@pytest.mark.parametrize(
+    ("seeds", "rate"), [(3, 0.75), (4, 0.875), (5, 0.94), (6, 0.969), (9, 0.961), (10, 0.979)]
+)
+def test_an_interval_of_a_median_covers_as_is_said(seeds: int, rate: float) -> None:
+    """By the binomial distribution; three seeds and five are what the warnings say."""
     values = np.random.default_rng(2).normal(0, 1, (4000, seeds))
     low, high = intervals.median_intervals(values)
     assert ((low <= 0) & (high >= 0)).mean() == pytest.approx(rate, abs=0.02)
@@ -90,10 +93,10 @@ def test_draws_are_with_replacement_and_even(seeds: int, count: int) -> None:
     """Each seed as often as any other, and a thousand resamples unless told otherwise; the same
     each time.
     """
-    chosen = intervals.draws(seeds, count)
+    chosen = minima.draws(seeds, count)
     assert chosen.shape == (count, seeds)
-    assert intervals.draws(seeds).shape == (1000, seeds)
-    assert (chosen == intervals.draws(seeds, count)).all()
+    assert minima.draws(seeds).shape == (1000, seeds)
+    assert (chosen == minima.draws(seeds, count)).all()
     assert stats.chisquare(np.bincount(chosen.ravel(), minlength=seeds)).pvalue > 0.01
     distinct = np.mean([len(set(row)) for row in chosen.tolist()])
     expected = seeds * (1 - (1 - 1 / seeds) ** seeds)
@@ -104,18 +107,18 @@ def test_a_percentile_interval_ends_in_values() -> None:
     """Of 1,000 values 25 lie beyond either end; over the last axis; infinite where more are."""
     values = np.arange(1.0, 1001.0)
     np.random.default_rng(0).shuffle(values)
-    low, high = intervals.percentile_interval(np.stack([values, 10 * values]))
+    low, high = minima.percentile_interval(np.stack([values, 10 * values]))
     assert (low.tolist(), high.tolist()) == ([26, 260], [975, 9750])
     for infinite, end in ((25, 975), (26, inf)):
         late = np.where(values > 1000 - infinite, inf, values)
-        assert intervals.percentile_interval(late) == (26, end)
+        assert minima.percentile_interval(late) == (26, end)
 
 
 def test_medians_over_resampled_seeds_are_numpys() -> None:
     """Along the last axis, for any shape; an even number of infinities makes one infinite."""
     values = np.array([[1.0, 5.0, inf, 2.0], [3.0, inf, inf, 4.0]])
     chosen = np.array([[0, 1, 2, 3], [0, 0, 1, 1], [2, 2, 0, 0]])
-    assert intervals.medians(values, chosen).tolist() == [[3.5, 3, inf], [inf, inf, inf]]
+    assert minima.medians(values, chosen).tolist() == [[3.5, 3, inf], [inf, inf, inf]]
 
 
 def test_edges_are_half_way_to_the_neighbours() -> None:

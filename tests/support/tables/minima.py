@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from study.tables import intervals
 from study.tables.best_rates import Scatter
@@ -74,10 +76,54 @@ def coverage(
     return Coverage(*(held / count))
 
 
+RESAMPLES = 1000
+
+
+def draws(seeds: int, count: int = RESAMPLES) -> NDArray[np.int64]:
+    """Resamples with replacement; the same for the same arguments.
+
+    Args:
+        seeds: how many values there are.
+        count: how many resamples.
+
+    Returns:
+        Indices, (count, seeds).
+    """
+    return np.random.default_rng([seeds, count]).integers(seeds, size=(count, seeds))
+
+
+def percentile_interval(values: Floats) -> tuple[Any, Any]:
+    """The percentile interval at 95 % over the last axis of resampled values.
+
+    Both ends are among the values, because some are infinite. Efron and Tibshirani 1993, section
+    13.3.
+    """
+    tail = (1 - intervals.CONFIDENCE) / 2
+    return (
+        np.quantile(values, tail, axis=-1, method="inverted_cdf"),
+        np.quantile(values, 1 - tail, axis=-1, method="inverted_cdf"),
+    )
+
+
+def medians(values: Floats, chosen: NDArray[np.int64]) -> Floats:
+    """Medians over resampled seeds.
+
+    Args:
+        values: (..., seeds).
+        chosen: (resamples, seeds), indices of seeds.
+
+    Returns:
+        (..., resamples).
+    """
+    with np.errstate(invalid="ignore"):
+        found: Any = np.median(values[..., chosen], axis=-1)
+    return np.asarray(found, np.float64)
+
+
 def bootstrap(rates: Floats, seconds: Floats, noise: Scatter) -> Ends:
     """The intervals that resampled seeds give, as a comparison: they cover too little."""
     del noise
-    drawn = intervals.medians(seconds, intervals.draws(seconds.shape[1]))
+    drawn = medians(seconds, draws(seconds.shape[1]))
     least = drawn.min(axis=0)
     found = {
         "best": rates[drawn.argmin(axis=0)],
@@ -87,5 +133,5 @@ def bootstrap(rates: Floats, seconds: Floats, noise: Scatter) -> Ends:
     return {
         f"{name}_{end}": float(value)
         for name, values in found.items()
-        for end, value in zip(("low", "high"), intervals.percentile_interval(values), strict=True)
+        for end, value in zip(("low", "high"), percentile_interval(values), strict=True)
     }
