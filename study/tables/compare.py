@@ -89,16 +89,20 @@ def sides(folders: Sequence[Source], anyway: bool = False) -> tuple[list[Side], 
 
 
 def notes(studies: Sequence[Side]) -> list[str]:
-    """How the imported ones of the studies were measured, a sentence each.
+    """How the imported ones of the studies were measured, and which are one draw a cell.
 
     Args:
         studies: the studies, as `sides` gives them.
     """
-    return [
+    told = [
         f"{side.name}: {next(of_an_import(side.runs, protocol=side.published))}"
         for side in studies
         if side.published is not None
     ]
+    single = [side.name for side in studies if side.runs["seed"].nunique() == 1]
+    if single:
+        told.append(f"one draw a cell, so that a best rate may be luck: {', '.join(single)}")
+    return told
 
 
 def _value(study: StoredStudy, field: str) -> str:

@@ -145,10 +145,15 @@ def test_a_comparison_says_how_the_published_side_was_measured() -> None:
     """And that it does not tell how often it looked."""
     sides, differences = compare.sides([OURS, grid()], anyway=True)
     assert "check_every: 50, not known" in differences
-    (note,) = compare.notes(sides)
+    note, draws = compare.notes(sides)
     assert note.startswith("published K80: these are published measurements; known: ")
     assert "likely: looks 4.9 s apart" in note
-    assert compare.notes([replace(side, published=None) for side in sides]) == []
+    assert draws == (
+        f"one draw a cell, so that a best rate may be luck: {sides[0].name}, published K80"
+    )
+    assert compare.notes([replace(side, published=None) for side in sides]) == [draws]
+    twice = replace(sides[0], runs=pd.concat([sides[0].runs, sides[0].runs.assign(seed=1)]))
+    assert compare.notes([twice]) == []
     found = compare.ratios(sides)
     assert found["arrived"].value_counts().to_dict() == {"neither": 207, "both": 51, "first": 29}
     both = found[found["arrived"] == "both"]
