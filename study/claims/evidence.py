@@ -91,7 +91,8 @@ def beyond(study: Evidence, studies: Known, optimizer: str, width: float) -> pd.
     Args:
         study: whose rates end.
         studies: all that is known.
-        optimizer, width: whose runs.
+        optimizer: whose runs.
+        width: of which width.
 
     Returns:
         Their rates and outcomes, sorted by the rate.

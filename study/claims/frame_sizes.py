@@ -193,7 +193,8 @@ class Compared:
     Args:
         slower: the geometric mean of the ratios of their times, width by width and seed by seed.
         wider: the ratio of the standard deviations about the line of time against size.
-        low, high: an interval of the smaller of the two.
+        low: the low end of an interval of the smaller of the two.
+        high: its high end.
     """
 
     slower: float
@@ -210,7 +211,8 @@ def compared(sizes: Sizes, first: int, last: int, miss: float) -> Compared:
 
     Args:
         sizes: the study.
-        first, last: the places of the rates.
+        first: the place of the one rate.
+        last: that of the other.
         miss: the share of cases that the interval may miss.
     """
     n = sizes.runs.groupby("width")["weights"].first().reindex(sizes.widths).to_numpy(float)

@@ -28,8 +28,9 @@ class Leasts:
 
     Args:
         optimizers: along the axis of the arrays.
-        low, high: (optimizers,), seconds: the least and the most that it may be, whatever the
-            trials would do of which nothing is known.
+        low: (optimizers,), seconds: the least that it may be, whatever the trials would do of which
+            nothing is known.
+        high: (optimizers,), seconds: the most that it may be.
         tied: (optimizers,), how many cells arrived and may be the best.
         seeds: seeds of each cell.
         noise: the scatter of one seed.

@@ -24,7 +24,9 @@ class Selection:
     """A rate that was selected.
 
     Args:
-        optimizer, width, rate: what was selected.
+        optimizer: of which optimizer.
+        width: of which width.
+        rate: the learning rate.
         seconds: the median that it was selected by.
         seeds: over so many seeds.
     """
