@@ -158,8 +158,10 @@ def adam_stable(id: str, studies: Known) -> Verdict:
         verdict = FAILS
     else:
         verdict = UNDECIDED
+    few = min(map(len, drops.values())) < intervals.FEWEST_SEEDS
+    draw = ", and how much drops scatter is not known" if few else ""
     reason = (
-        f"largest drops in points, medians of {seeds}: {shown} (study {study.spec.name}); "
+        f"largest drops in points, medians of {seeds}{draw}: {shown} (study {study.spec.name}); "
         f"{dropping} of {others} others surely drop, {steady} surely do not"
     )
     value = float(np.median(drops["adam"]))

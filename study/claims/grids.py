@@ -144,6 +144,9 @@ def valley(id: str, studies: Known) -> Verdict:
                 "and break above them"
             ),
         )
+    ended = [name for name, row in rows.items() if 1 in (row[0], row[-1]) and name not in edge]
+    if ended:
+        reason += f"; the band of {', '.join(ended)} ends at rates that another study tried"
     if verdict == FAILS and grid.seeds < intervals.FEWEST_SEEDS:
         verdict, reason = UNDECIDED, f"{reason}; {counted(grid.seeds, 'seed')}, and it may be luck"
     return Verdict(
@@ -211,7 +214,8 @@ def order_of_magnitude(id: str, studies: Known) -> Verdict:
     reason = (
         f"within an optimizer the slowest rate that works takes so many times the fastest: "
         f"{shown}; over all together {times.max() / times.min():.1f} times "
-        f"({counted(grid.seeds, 'seed')}){judged_study(grid)}"
+        f"({counted(grid.seeds, 'seed')}; two seeds of a cell differ by up to "
+        f"{grid.noise.factor:.2g} times){judged_study(grid)}"
     )
     ends = float(np.median(low[tried])), float(np.median(high[tried]))
     return decide(id, value, *ends, MAGNITUDE, reason)
@@ -270,10 +274,12 @@ def all_but_rmsprop(id: str, studies: Known) -> Verdict:
     leasts = leasts_of(grid, confirmed_of(studies))
     value, low, high = leasts.over_slowest(rmsprop, rest)
     slowest = leasts.slowest(rest)
-    others = ratio(leasts.high[slowest], leasts.high[leasts.fastest(rest)])
+    others = float(ratio(leasts.high[slowest], leasts.high[leasts.fastest(rest)]))
     reason = (
         f"RMSProp's best time is {times_in_words(value)} that of {leasts.optimizers[slowest]}, the "
-        f"slowest of the others, which are within {float(others):.1f} times of each other "
-        f"({leasts.room}){leasts.words}"
-    )
+        f"slowest of the others, which are within {others:.1f} times of each other"
+        if math.isfinite(leasts.high[slowest])
+        else f"{leasts.optimizers[slowest]} does not arrive in the median at its best rate, so "
+        "that not every other optimizer converges"
+    ) + f" ({leasts.room}){leasts.words}"
     return decide(id, value, low, high, REASONABLE, reason)

@@ -279,7 +279,7 @@ def confirm(
     """Train the best rate of each optimizer again on fresh seeds, into DIR/confirm.
 
     A best rate is the least of many noisy times, so it is partly luck. Fresh seeds tell what it
-    takes without that luck. The claims take these times where they are stored.
+    takes without that luck. The claims take these times if there are three fresh seeds at least.
     """
     from study.experiments.confirm import run_confirm
 

@@ -23,7 +23,7 @@ from study.experiments.picked import train_picked
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
 from study.stopping import stoppable
-from study.storage.jsonl import convert
+from study.storage.jsonl import Row, convert
 from study.storage.links import refuse_links
 from study.storage.records import Run
 from study.storage.store import Store
@@ -82,7 +82,7 @@ def run_confirm(
     store = Store(folder / CONFIRM)
     with store.writing():
         told = store.settings(SELECTED)
-        chosen = _select(study.spec, runs) if told is None else convert(told, Selections).selected
+        chosen = _select(study.spec, runs) if told is None else _read(told, store)
         store.settle(SELECTED, asdict(Selections(chosen)), "selection of rates")
         cells = [replace(trial, prune="none") for trial in _trials(study.spec, chosen)]
         wanted = [replace(trial, seed=FRESH + i) for i in range(seeds) for trial in cells]
@@ -97,6 +97,16 @@ def run_confirm(
     table = confirmed(runs, tables.stored(folder).confirmed)
     tables.write_csv(store.folder / "confirm.csv", table)
     return table
+
+
+def _read(told: Row, store: Store) -> tuple[Selection, ...]:
+    """The rates that were selected before."""
+    try:
+        return convert(told, Selections).selected
+    except StudyError as error:
+        raise StudyError(
+            f"{store.folder / SELECTED} cannot be read ({error}): delete it to select anew"
+        ) from None
 
 
 def _select(spec: StudySpec, runs: pd.DataFrame) -> tuple[Selection, ...]:

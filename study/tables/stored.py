@@ -104,10 +104,18 @@ class StoredStudy:
         return some(self.runs, self.folder)
 
     @cached_property
+    def fresh(self) -> list[Run] | str:
+        """The runs on fresh seeds of any clock; a sentence if they cannot be read."""
+        place = Path(self.folder) / CONFIRM
+        try:
+            return Store(place).runs() if place.is_dir() else []
+        except StudyError as error:
+            return str(error)
+
+    @cached_property
     def confirmed(self) -> pd.DataFrame:
         """The runs of the selected rates on fresh seeds, by the clock of `runs`; see `frame`."""
-        place = Path(self.folder) / CONFIRM
-        fresh = frame(Store(place).runs() if place.is_dir() else [])
+        fresh = frame([] if isinstance(self.fresh, str) else self.fresh)
         clocks = set(self.runs["clock"])
         return fresh[fresh["clock"].isin(clocks)].reset_index(drop=True)
 

@@ -77,6 +77,15 @@ def test_a_selection_stands_and_more_seeds_are_added(grid: Path) -> None:
         run_confirm(grid, 2, factory=engine)
 
 
+@pytest.mark.parametrize("text", ['{"selected": [{"optimizer": "adam"}]}', '{"selected": 3}', "{}"])
+def test_a_damaged_selection_says_what_to_do(grid: Path, text: str) -> None:
+    """It names the file."""
+    (grid / "confirm").mkdir()
+    (grid / "confirm" / "confirm.json").write_text(text)
+    with pytest.raises(StudyError, match=r"confirm\.json cannot be read .*delete it to"):
+        run_confirm(grid, 1, factory=engine)
+
+
 def test_what_cannot_be_confirmed_is_refused(tmp_path: Path) -> None:
     """Nothing arrived; or the clock was read alone."""
     nothing = stored(tmp_path / "nothing", SPEC.with_(widths=(1.0,)), lambda trial: "stuck")

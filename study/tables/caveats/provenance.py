@@ -48,6 +48,8 @@ def of_the_readings(study: StoredStudy) -> Iterator[str]:
 
 def of_fresh_seeds(study: StoredStudy) -> Iterator[str]:
     """A sentence on selected rates whose times do not last on fresh seeds."""
+    if isinstance(study.fresh, str):
+        yield f"the fresh seeds of confirm are left out: {study.fresh}"
     table = confirmed(study.runs, study.confirmed)
     said = [text for row in table.itertuples() if (text := _luck(row))]
     if said:

@@ -110,3 +110,16 @@ def test_a_step_time_that_came_after_the_trials_is_told(
     assert [text.partition(" trials of ")[0] for text in late] == (
         [f"{count} of 6"] if count else []
     )
+
+
+def test_fresh_seeds_that_cannot_be_read_are_left_out(folder: Path) -> None:
+    """The study itself is whole, and a warning says so."""
+    path = folder / CONFIRM / "runs.jsonl"
+    path.write_text(path.read_text() + "{broken}\n{}\n")
+    assert tables.stored(folder).confirmed.empty
+    (said,) = [text for text in tables.warnings(folder) if "left out" in text]
+    assert said.startswith("the fresh seeds of confirm are left out: ")
+    assert str(path) in said
+    found = evidence(folder)
+    assert isinstance(found, Evidence)
+    assert found.confirmed.empty
