@@ -129,6 +129,7 @@ def rate_survives_scaling(id: str, studies: Known) -> Verdict:
     failed = np.isposinf(sizes.seconds) & (~sizes.capped | long[:, None, None])
     state = states(np.isfinite(sizes.seconds), failed, sizes.seconds.shape[-1])
     short = int((sizes.capped & ~long[:, None, None]).sum())
+    assumed = int((sizes.runs["seconds_source"] == "assumed").sum()) if len(sizes.runs) else 0
     if (state[0] == 0).any():
         return no_evidence(
             id, SURVIVES, f"not all is known of the smallest size (study {sizes.name})"
@@ -151,6 +152,8 @@ def rate_survives_scaling(id: str, studies: Known) -> Verdict:
         f"{int((all_ == 1).sum())} of {all_.size}, fewest at {sizes.rates[starting][worst]:g}, "
         f"{int((all_[:, worst] == 1).sum())} of {len(all_)} sizes"
     )
+    short = max(0, short - assumed)
+    reason += f"; {assumed} sizes without a row are taken as capped" if assumed else ""
     reason += f"; {short} trials ran out of a cap too short to tell" if short else ""
     reason += f"; {sizes.missing} trials are missing" if sizes.missing else ""
     return decide(id, float((larger == 1).mean()), low, high, SURVIVES, reason)

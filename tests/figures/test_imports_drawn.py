@@ -75,7 +75,7 @@ def test_the_envelope_is_grey_only_where_something_arrived() -> None:
 
 @pytest.mark.parametrize(
     ("absent", "said"),
-    [("capped", "13 of 36 sizes\ndid not arrive"), ("unknown", "13 of 36 sizes\nnot measured")],
+    [("capped", "13 of 36 sizes\nhave no row"), ("unknown", "13 of 36 sizes\nnot measured")],
 )
 def test_sizes_that_are_absent_are_marked_at_their_rate(absent: str, said: str) -> None:
     """With their number, as their triangles lie on each other."""

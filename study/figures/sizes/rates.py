@@ -72,7 +72,10 @@ def _name_lost(axes: Axes, runs: pd.DataFrame, cells: pd.DataFrame, cap: float) 
     for rate in rates:
         mine = cells[cells["rate"] == rate]
         lost = int((mine["seconds"] == float("inf")).sum())
-        said = [f"{lost} of {sizes} sizes\ndid not arrive"] if lost > 1 else []
+        here = runs[runs["learning_rate"] == rate]
+        assumed = int((here["seconds_source"] == "assumed").sum())
+        what = "have no row" if lost == assumed else "did not arrive"
+        said = [f"{lost} of {sizes} sizes\n{what}"] if lost > 1 else []
         if len(mine) < sizes:
             said.append(f"{sizes - len(mine)} of {sizes} sizes\nnot measured")
         if said:

@@ -111,7 +111,7 @@ def import_published(
             f"no result at a fixed rate in {', '.join(map(str, files))}: nothing to import"
         )
     places = {kind: Path(out) if len(kinds) == 1 else Path(out) / kind for kind in kinds}
-    for folder in places.values():
+    for folder in (Path(out), *places.values(), *(Path(out) / kind for kind in TARGETS)):
         if Store(folder).spec_path.exists() or Store(folder).runs():
             raise StudyError(f"{folder} holds a study already: give another --out")
     written = {}

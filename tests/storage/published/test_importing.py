@@ -150,3 +150,14 @@ def test_nothing_is_written_over_a_study(tmp_path: Path) -> None:
     assert str(told.value) == (
         f"no result at a fixed rate in {tmp_path / 'results.csv'}: nothing to import"
     )
+
+
+def test_a_study_is_written_neither_into_another_nor_around_it(tmp_path: Path) -> None:
+    """A single study and the folder of two exclude each other."""
+    store = imported(tmp_path, GRID, "0.1,5,Adam,5")
+    file = tmp_path / "results.csv"
+    import_published([file], tmp_path / "both" / "grid")
+    with pytest.raises(StudyError, match="grid holds a study already"):
+        import_published([file], tmp_path / "both")
+    assert store.spec_path.exists()
+    assert not (tmp_path / "both" / "spec.json").exists()
