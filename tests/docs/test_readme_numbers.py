@@ -201,3 +201,20 @@ def test_its_steps_are_those_of_the_epyc(told: str, article: Rows) -> None:
     ratios = sorted(there[cell] / here[cell] for cell in here.keys() & there.keys())
     assert len(ratios) == 83
     assert ratios[41] == pytest.approx(1, abs=0.01)
+
+
+def test_the_table_of_fresh_seeds_is_that_of_the_stored_trials(article: Rows) -> None:
+    """Row by row of the page that tells what one draw is worth."""
+    page = ROOT / "docs" / "explanation" / "how-we-know.md"
+    found = dict(by_hand(article))
+    for name, row in found.items():
+        mine = of(lines(EPYC / "article" / "confirm" / "runs.jsonl"), key_of(name))
+        arrived = f"{len(reached(mine))} of {len(mine)}"
+        median = row[3] if "arrive" not in row[3] else "over 120"
+        told = f"| {name} | {row[1]} | {row[2]} | {median} | {arrived} |"
+        assert told in page.read_text(encoding="utf-8")
+
+
+def key_of(title: str) -> str:
+    """An optimizer by its title."""
+    return next(name for name, called in NAMES.items() if called == title)
