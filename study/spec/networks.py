@@ -154,3 +154,24 @@ def network(name: str, width: float = 1.0, scale_dense: bool = False) -> Network
 def network_of(trial: Trial) -> Network:
     """The network that a trial trains."""
     return network(trial.network, trial.width, trial.scale_dense)
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large the network of a trial is.
+
+    Args:
+        weights: the number of trainable weights.
+        multiply_adds: multiplications, each with its addition, of one image or sample.
+    """
+
+    weights: int
+    multiply_adds: int
+
+
+def size_of(trial: Trial) -> Size:
+    """The size of the network of a trial, built-in or the user's own."""
+    if trial.start:
+        return Size(trial.size[0], max(1, trial.size[1])) if trial.size else Size(0, 1)
+    net = network_of(trial)
+    return Size(net.weights, net.multiply_adds)

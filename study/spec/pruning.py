@@ -1,5 +1,6 @@
-"""Is it hopeless? A trial's accuracy so far, extrapolated generously: a lossy way of stopping, for
-those who choose it by name.
+"""Ways of giving a trial up early, which lose some that would have arrived: chosen by name.
+
+`hopeless` extrapolates the accuracy so far, generously. `plateau` sees no more progress.
 """
 
 from __future__ import annotations
@@ -67,3 +68,23 @@ def hopeless(accuracies: Sequence[float], last: float, target: float) -> bool:
     end = error * (now / last) ** (GENEROUS * slope)
     luck = math.sqrt(2 * math.log(max(2, last - now))) * float(recent.std())
     return bool(1 - end + luck < target)
+
+
+PATIENCE = 20
+"""The checks that a plateau has at least."""
+
+
+def plateau(values: Sequence[float]) -> bool:
+    """Whether nothing has got better for long: not in the later half of the checks so far, nor in
+    the last `PATIENCE` of them.
+
+    Args:
+        values: of the metric, one a check so far; the larger the better.
+
+    >>> plateau([0.1, 0.5] + [0.4] * 19), plateau([0.1, 0.5] + [0.4] * 20)
+    (False, True)
+    """
+    waited = max(PATIENCE, len(values) // 2)
+    if len(values) <= waited:
+        return False
+    return max(values[-waited:]) <= max(values[:-waited])

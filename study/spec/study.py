@@ -9,7 +9,18 @@ from functools import cached_property
 from typing import Any, cast
 
 from study.errors import StudyError
+from study.spec.budget import BUDGETS, budgets
+from study.spec.goals import GOALS, goal_of, is_share
 from study.spec.hyper import parse_hyper
+from study.spec.own import (
+    LABEL,
+    OWN_FIELDS,
+    Own,
+    is_own,
+    metric_of,
+    of_own,
+    reference,
+)
 from study.spec.rates import parse_rates
 from study.spec.schedules.parse import parse
 from study.spec.trial import (
@@ -30,6 +41,14 @@ GRID = ("optimizers", "rates", "widths", "seeds")
 
 They add or drop trials, and change none.
 """
+
+
+TOLD = ("name", "model", "data", "max_epochs", "own")
+"""Fields that tell where things come from, or follow from others: they change no trial."""
+
+
+LARGEST = 1e30
+"""The largest target of a model of the user's own, either way."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +80,16 @@ class StudySpec:
             the target is given up early, at the risk of giving up one that would have arrived.
         schedule: how the learning rate changes over the steps, `NAME[:key=value,...]`, see
             `study.spec.schedules`; its factor 1 stands for the trial's rate.
+        goal: `"at-least"` or `"at-most"`: whether the metric is to rise to the target or to fall to
+            it; where None, what the metric's name stands for.
+        model: of a study of your own model, the function that builds it, or where it is, as
+            `"my_model.py:build"`; see `study.engines.own`. `network` is not given then, the
+            optimizers are any of its framework, and the metric is any of the model's, such as
+            `"val_accuracy"`.
+        data: the function that loads the model's data, or where it is; `dataset` is not given then.
+        loss: the model's loss, a name, a function or where it is, unless the model brings its own.
+        max_epochs: as `max_steps`, in epochs of the model's data.
+        own: what is known of the model and its data; `study.run` finds it out.
 
     Raises:
         StudyError: a value is out of its range.
@@ -71,7 +100,7 @@ class StudySpec:
     """
 
     name: str = "study"
-    optimizers: tuple[str, ...] = OPTIMIZERS
+    optimizers: tuple[Any, ...] = OPTIMIZERS
     rates: tuple[float, ...] | str = "published"
     widths: tuple[float, ...] = (1.0,)
     seeds: int = 1
@@ -88,8 +117,15 @@ class StudySpec:
     mode: str = "array"
     prune: str = "none"
     schedule: str = "constant"
+    goal: str | None = None
+    model: Any = None
+    data: Any = None
+    loss: Any = ""
+    max_epochs: float | None = None
+    own: Own | None = None
 
     def __post_init__(self) -> None:
+        self._check_own()
         self._check_grid()
         self._check_choices()
         self._check_protocol()
@@ -97,6 +133,11 @@ class StudySpec:
     def _put(self, field: str, value: object) -> None:
         """Set a field of this frozen object while it is made."""
         object.__setattr__(self, field, value)
+
+    def _check_own(self) -> None:
+        given = {name: getattr(self, name) for name in OWN_FIELDS}
+        for field, value in of_own({f.name: f.default for f in fields(self)}, given).items():
+            self._put(field, value)
 
     def _check_grid(self) -> None:
         if not isinstance(self.name, str) or not re.fullmatch(
@@ -108,9 +149,7 @@ class StudySpec:
             )
         self._put(
             "optimizers",
-            tuple(
-                choice("optimizer", o, OPTIMIZERS) for o in sequence("optimizers", self.optimizers)
-            ),
+            tuple(self._optimizer(value) for value in sequence("optimizers", self.optimizers)),
         )
         self._put("rates", parse_rates(self.rates))
         self._put(
@@ -125,21 +164,43 @@ class StudySpec:
                 twice = next(v for v in values if values.count(v) > 1)
                 raise StudyError(f"{field} names {twice} twice: each once")
 
+    def _optimizer(self, value: Any) -> Any:
+        """An optimizer that may stand in the grid."""
+        if not is_own(self.network):
+            return choice("optimizer", value, OPTIMIZERS)
+        if isinstance(value, str) and not LABEL.fullmatch(value):
+            raise StudyError(
+                f"optimizer {value!r} must be a name in small letters, with settings or without, "
+                "as in sgd(momentum=0.9)"
+            )
+        return value
+
     def _check_choices(self) -> None:
         self._put("seeds", integer("seeds", self.seeds, low=1, high=MOST_SEEDS))
-        choice("network", self.network, NETWORKS)
-        choice("metric", self.metric, METRICS)
+        if not is_own(self.network):
+            choice("network", self.network, NETWORKS)
+            choice("metric", self.metric, METRICS)
+            if not isinstance(self.hyper, str):
+                raise StudyError(f"hyper {self.hyper!r} must be text, such as keras,adam.beta1=0.8")
+            self._put("hyper", str(parse_hyper(self.hyper)))
+        else:
+            self._put("metric", metric_of(self.metric))
+        self._put("goal", choice("goal", self.goal or goal_of(self.metric), GOALS))
+        if self.goal != GOALS[0] and not is_own(self.network):
+            raise StudyError(f"goal {self.goal}: the accuracy of a built-in network is to be high")
         choice("mode", self.mode, MODES)
-        if not isinstance(self.hyper, str):
-            raise StudyError(f"hyper {self.hyper!r} must be text, such as keras,adam.beta1=0.8")
-        self._put("hyper", str(parse_hyper(self.hyper)))
         choice("prune", self.prune, PRUNES)
+        if self.prune == "hopeless" and not (self.goal == GOALS[0] and is_share(self.metric)):
+            raise StudyError(
+                f"prune hopeless extrapolates an accuracy, and the metric is {self.metric}: "
+                "plateau takes any metric"
+            )
         if not isinstance(self.schedule, str):
             raise StudyError(f"schedule {self.schedule!r} must be text, such as cosine:steps=2000")
         self._put("schedule", str(parse(self.schedule)))
         if not isinstance(self.scale_dense, bool):
             raise StudyError(f"scale_dense {self.scale_dense!r} must be true or false")
-        if self.dataset not in DATASETS:
+        if self.dataset not in DATASETS and not is_own(self.dataset):
             if not str(self.dataset).endswith(".npz"):
                 raise StudyError(
                     f"unknown dataset {self.dataset!r}: one of {', '.join(DATASETS)}, or the path "
@@ -148,42 +209,56 @@ class StudySpec:
             self._put("dataset", str(home(self.dataset)))
 
     def _check_protocol(self) -> None:
-        self._put("target", number("target", self.target, low=0, high=1))
-        for field in ("cap", "max_steps"):
-            # A command line or a TOML file removes a preset's budget by the word "none".
-            if getattr(self, field) == "none":
-                self._put(field, None)
-        if self.cap is not None:
-            self._put("cap", number("cap", self.cap, low=0, high=1e7))
+        low, high = (-LARGEST, LARGEST) if is_own(self.network) else (0, 1)
+        self._put("target", number("target", self.target, low=low, high=high))
         self._put("batch", integer("batch", self.batch, low=1, high=10_000))
         self._put("check_every", integer("check_every", self.check_every, low=1, high=100_000))
-        if self.max_steps is not None:
-            self._put("max_steps", integer("max_steps", self.max_steps, low=1, high=10**9))
-            if self.max_steps < self.check_every:
-                raise StudyError(
-                    f"max_steps {self.max_steps} is less than check_every {self.check_every}: "
-                    "no accuracy would ever be read"
-                )
-        if self.cap is None and self.max_steps is None:
-            raise StudyError(
-                "a study needs a cap (seconds), max_steps, or both: without one a trial that "
-                "never learns would never end"
-            )
+        if self.max_epochs is not None and not is_own(self.network):
+            raise StudyError("max_epochs is of a model of your own: give max_steps")
+        given = {name: getattr(self, name) for name in BUDGETS}
+        for field, value in budgets(given, self.check_every).items():
+            self._put(field, value)
 
     def trials(self) -> list[Trial]:
-        """All trials in a fixed order: width, seed, optimizer, rate."""
+        """All trials in a fixed order: width, seed, optimizer, rate.
+
+        Raises:
+            StudyError: nothing is known yet of the user's own model.
+        """
+        if self.model is not None and self.own is None:
+            raise StudyError(
+                "the trials of your own model are known once it was built, as by study.run"
+            )
         return list(self._trials)
 
     @cached_property
     def _trials(self) -> tuple[Trial, ...]:
         same = {f.name: getattr(self, f.name) for f in fields(Trial) if f.name in SPEC_FIELDS}
         return tuple(
-            Trial(optimizer=optimizer, learning_rate=rate, width=width, seed=seed, **same)
+            Trial(
+                optimizer=optimizer,
+                learning_rate=rate,
+                width=width,
+                seed=seed,
+                **same,
+                **self._of_own(optimizer, width),
+            )
             for width in self.widths
             for seed in range(self.seeds)
             for optimizer in self.optimizers
             for rate in cast(tuple[float, ...], self.rates)  # text is parsed when the spec is made
         )
+
+    def _of_own(self, optimizer: str, width: float) -> dict[str, Any]:
+        """What a trial of the user's own model has beside what every trial has."""
+        if self.own is None:
+            return {}
+        scale = self.own.scale(width)
+        return {
+            "start": scale.start,
+            "config": self.own.configs[optimizer],
+            "size": (scale.weights, scale.multiply_adds, scale.lane_bytes),
+        }
 
     def __len__(self) -> int:
         return len(self.optimizers) * len(self.rates) * len(self.widths) * self.seeds
@@ -195,7 +270,11 @@ class StudySpec:
 
     def to_json(self) -> dict[str, Any]:
         """The spec as plain JSON values; `spec_from` reads it back."""
-        return asdict(self)
+        names = ("model", "data", "loss")
+        plain: dict[str, Any] = {
+            name: reference(code) for name in names if (code := getattr(self, name))
+        }
+        return asdict(replace(self, **plain))
 
     def differences(self, other: StudySpec) -> list[str]:
         """Names of the fields outside the grid in which two specs differ.
@@ -205,7 +284,7 @@ class StudySpec:
         return [
             f.name
             for f in fields(self)
-            if f.name not in (*GRID, "name") and getattr(self, f.name) != getattr(other, f.name)
+            if f.name not in (*GRID, *TOLD) and getattr(self, f.name) != getattr(other, f.name)
         ]
 
 

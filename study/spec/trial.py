@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
@@ -23,7 +23,7 @@ MODES = ("array", "alone")
 HYPERS = ("published", "keras")
 
 
-PRUNES = ("none", "hopeless")
+PRUNES = ("none", "hopeless", "plateau")
 
 
 DATASETS = ("mnist", "fashion-mnist")
@@ -37,8 +37,16 @@ PROTOCOL_VERSION = 1
 class Trial:
     """One training of one configuration with one seed.
 
-    Every field can change the result, so all of them make the trial's `id`. See `StudySpec` for
-    their meaning; `learning_rate`, `width` and `seed` are one of the study's each.
+    Every field but `size` can change the result, so all others make the trial's `id`. See
+    `StudySpec` for their meaning; `learning_rate`, `width` and `seed` are one of the study's each.
+    Four more are of a model of the user's own.
+
+    Args:
+        start: digest of the model's structure and of its weights at seed 0; empty for a network
+            of this program.
+        config: the optimizer's whole configuration but for its rate, as JSON text.
+        loss: the name of the loss; empty where the model brings its own.
+        size: weights, multiply-adds and bytes of a lane, see `study.spec.own.Scale`.
     """
 
     optimizer: str
@@ -58,6 +66,11 @@ class Trial:
     mode: str
     prune: str = "none"
     schedule: str = "constant"
+    start: str = ""
+    config: str = ""
+    loss: str = ""
+    goal: str = "at-least"
+    size: tuple[int, ...] = field(default=(), compare=False)
 
     @cached_property
     def id(self) -> str:
@@ -66,7 +79,7 @@ class Trial:
         A field that was added later enters the hash only if it differs from its default. Ids of
         older trials therefore stay the same.
         """
-        values = {name: getattr(self, name) for name in TRIAL_FIELDS}
+        values = {name: getattr(self, name) for name in TRIAL_FIELDS if name != "size"}
         values = {
             name: value
             for name, value in values.items()
@@ -85,7 +98,15 @@ WIDEST = 100
 MOST_SEEDS = 10_000
 
 
-FIELDS_ADDED_LATER: dict[str, Any] = {"prune": "none", "schedule": "constant"}
+FIELDS_ADDED_LATER: dict[str, Any] = {
+    "prune": "none",
+    "schedule": "constant",
+    "start": "",
+    "config": "",
+    "loss": "",
+    "goal": "at-least",
+    "size": (),
+}
 """Fields that were added after the first stored studies, with the value that those had."""
 
 

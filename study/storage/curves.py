@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from study.errors import StudyError
-from study.storage.jsonl import Count, Fraction, Number, Seconds
+from study.storage.jsonl import Count, Number, Seconds
 from study.storage.records import Outcome, same_number
 
 COLLAPSE = 0.2
@@ -33,7 +33,7 @@ class Curve:
 
     id: str
     check_every: Count | None
-    accuracy: tuple[Fraction, ...]
+    accuracy: tuple[Number, ...]
     loss: tuple[Number, ...]
     optimizer: str
     learning_rate: Number | None

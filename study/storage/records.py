@@ -10,9 +10,19 @@ from typing import Any
 
 from study.errors import StudyError
 from study.machine.facts import software
+from study.spec.goals import is_share, sign
+from study.spec.own import is_own
 from study.spec.study import SPEC_FIELDS, StudySpec
-from study.spec.trial import HIGHEST_RATE, LOWEST_RATE, MOST_SEEDS, OPTIMIZERS, WIDEST, Trial
-from study.storage.jsonl import Count, Fraction, Number, Seconds, convert, known_schema
+from study.spec.trial import (
+    FIELDS_ADDED_LATER,
+    HIGHEST_RATE,
+    LOWEST_RATE,
+    MOST_SEEDS,
+    OPTIMIZERS,
+    WIDEST,
+    Trial,
+)
+from study.storage.jsonl import Count, Number, Seconds, convert, known_schema
 from study.validation import choice, integer, number
 
 SCHEMA = 1
@@ -21,6 +31,10 @@ SCHEMA = 1
 1: the only one so far. Fields that were added later have a default in `Trial` or `Run`, which is
 what the older rows are taken to hold.
 """
+
+
+OF_OWN = ("start", "config", "loss", "goal", "size")
+"""The fields of a trial that only a model of the user's own needs."""
 
 
 PROTOCOL = tuple(f.name for f in fields(Trial) if f.name in SPEC_FIELDS)
@@ -94,8 +108,8 @@ class Run:
     seconds: Seconds
     seconds_source: str
     step_seconds: Seconds | None
-    accuracy: Fraction | None
-    best_accuracy: Fraction | None
+    accuracy: Number | None
+    best_accuracy: Number | None
     error: str | None
     lanes: Count
     jobs: Count
@@ -146,6 +160,9 @@ class Run:
     def to_json(self) -> dict[str, Any]:
         """The run as one flat JSON object; the trial's `cap` is called `cap_seconds` there."""
         trial = {f.name: getattr(self.trial, f.name) for f in fields(Trial)}
+        for name in OF_OWN:  # which a built-in network leaves at their defaults
+            if trial[name] == FIELDS_ADDED_LATER[name]:
+                del trial[name]
         trial["cap_seconds"] = trial.pop("cap")
         rest = {f.name: getattr(self, f.name) for f in fields(Run) if f.name != "trial"}
         return {
@@ -175,12 +192,7 @@ class Run:
             _check_trial(run.trial)
         except ValueError as error:
             raise StudyError(str(error)) from None
-        best = run.best_accuracy
-        if run.outcome is Outcome.REACHED and best is not None and best < run.trial.target:
-            raise StudyError(
-                f"the outcome is reached, and the best accuracy {best:g} is below the target "
-                f"{run.trial.target:g}: the row was altered"
-            )
+        _check_values(run)
         if run.id != row["id"]:
             raise StudyError(
                 f"the id {row['id']!r} is not that of its fields ({run.id}): the row was altered"
@@ -188,10 +200,26 @@ class Run:
         return run
 
 
+def _check_values(run: Run) -> None:
+    """Raise `StudyError` unless the values of the metric are possible, and fit the outcome."""
+    trial, best = run.trial, run.best_accuracy
+    for name in ("accuracy", "best_accuracy"):
+        value = getattr(run, name)
+        if value is not None and is_share(trial.metric) and not 0 <= value <= 1:
+            raise StudyError(f"the field '{name}' is {value:g}, expected a share from 0 to 1")
+    side = sign(trial.goal)
+    if run.outcome is Outcome.REACHED and best is not None and side * best < side * trial.target:
+        raise StudyError(
+            f"the outcome is reached, and the best accuracy {best:g} is "
+            f"{'below' if side > 0 else 'above'} the target {trial.target:g}: the row was altered"
+        )
+
+
 def _check_trial(trial: Trial) -> None:
     """Raise `StudyError` unless a spec could hold the trial."""
     _check_protocol(tuple((name, getattr(trial, name)) for name in PROTOCOL))
-    choice("optimizer", trial.optimizer, OPTIMIZERS)
+    if not is_own(trial.network):
+        choice("optimizer", trial.optimizer, OPTIMIZERS)
     number("learning rate", trial.learning_rate, low=LOWEST_RATE, high=HIGHEST_RATE)
     number("width", trial.width, low=0, high=WIDEST)
     integer("seed", trial.seed, low=0, high=MOST_SEEDS)
@@ -212,7 +240,7 @@ class Finish:
         outcome: how the trial ended.
         steps: training steps.
         seconds: training time.
-        accuracies: the metric at each check, in [0, 1].
+        accuracies: the metric at each check.
         losses: the loss at each check.
     """
 
@@ -237,7 +265,7 @@ class Checks:
 
     id: str
     check_every: Count
-    accuracy: tuple[Fraction, ...]
+    accuracy: tuple[Number, ...]
     loss: tuple[Number, ...]
 
     def __post_init__(self) -> None:

@@ -29,8 +29,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from study.errors import StudyError, unwritable
+from study.spec.goals import is_share
 from study.spec.presets import spec_from
-from study.spec.study import SPEC_FIELDS, StudySpec
+from study.spec.study import SPEC_FIELDS, TOLD, StudySpec
 from study.spec.trial import FIELDS_ADDED_LATER
 from study.storage.curves import Curve
 from study.storage.jsonl import (
@@ -105,7 +106,10 @@ class Store:
             finish: what its checks saw; None if the trial has none.
         """
         if finish is not None:
-            accuracy = tuple(round(value, 4) for value in finish.accuracies)
+            share = is_share(run.trial.metric)
+            accuracy = tuple(
+                round(value, 4) if share else float(f"{value:.5g}") for value in finish.accuracies
+            )
             loss = tuple(float(f"{value:.5g}") for value in finish.losses)
             self.append_checks(Checks(run.id, run.trial.check_every, accuracy, loss))
         append_line(self.runs_path, run.to_json())
@@ -269,10 +273,9 @@ class Store:
         try:
             values = json.loads(self.spec_path.read_text(encoding="utf-8-sig"))
             known_schema(values, SCHEMA)
+            later = {*FIELDS_ADDED_LATER, *TOLD} - {"name"}
             missing = [
-                field
-                for field in SPEC_FIELDS
-                if field not in values["spec"] and field not in FIELDS_ADDED_LATER
+                field for field in SPEC_FIELDS if field not in values["spec"] and field not in later
             ]
             if missing:
                 raise StudyError(f"the spec has no {missing[0]}: restore the file")

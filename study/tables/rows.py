@@ -9,9 +9,9 @@ from pathlib import Path
 import pandas as pd
 
 from study.errors import StudyError
-from study.spec.trial import OPTIMIZERS, Trial
+from study.spec.trial import FIELDS_ADDED_LATER, OPTIMIZERS, Trial
 from study.storage.published.protocol import is_import
-from study.storage.records import PROTOCOL, Run
+from study.storage.records import OF_OWN, PROTOCOL, Run
 
 CELL = ["width", "optimizer", "rate"]
 """What defines a cell. The trials of a cell differ only in the seed."""
@@ -35,7 +35,7 @@ two engines or precisions, unless they were shown to be alike (`pool`).
 
 COLUMNS = (
     *("schema", "id"),
-    *(f.name for f in fields(Trial) if f.name != "cap"),
+    *(f.name for f in fields(Trial) if f.name not in ("cap", "size")),
     "cap_seconds",
     *(f.name for f in fields(Run) if f.name != "trial"),
 )
@@ -51,13 +51,14 @@ def frame(runs: Iterable[Run]) -> pd.DataFrame:
     Returns:
         A table with the fields of `Trial` and `Run` as columns, but `cap_seconds` for `cap` and
         `software` (engine, version, precision) for `versions`. `optimizer` is categorical, in the
-        order of `OPTIMIZERS`. `clock`, `clock_machine` and `clock_software` are
+        order of `in_order`. `clock`, `clock_machine` and `clock_software` are
         fingerprint, name and software of the machine by whose step times the seconds are. `pool` is
         the engine with its precision. `unstable` is whether the same trial, trained again in
         another array, did not end as it did; `StoredStudy.runs` knows.
     """
     runs = list(runs)
-    rows = [run.to_json() for run in runs]
+    usual = {name: FIELDS_ADDED_LATER[name] for name in OF_OWN}
+    rows = [{**usual, **run.to_json()} for run in runs]
     table = pd.DataFrame(rows, columns=COLUMNS)  # a study that has only begun has them, too
     table["software"] = [run.software for run in runs]
     table["clock"] = [run.clock for run in runs]
@@ -68,10 +69,19 @@ def frame(runs: Iterable[Run]) -> pd.DataFrame:
     table = table.drop(columns=["versions", "schema"])
     for name in ("steps", "step_seconds"):  # not known of every source
         table[name] = pd.to_numeric(table[name])
-    table["optimizer"] = pd.Categorical(
-        table["optimizer"], [name for name in OPTIMIZERS if name in set(table["optimizer"])]
-    )
+    table["optimizer"] = pd.Categorical(table["optimizer"], in_order(table["optimizer"]))
     return table.sort_values(["width", "optimizer", "learning_rate", "seed"], ignore_index=True)
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Each optimizer once: those of the built-in networks in their order, then others as they come.
+
+    >>> in_order(["lion", "adam", "sgd", "lion"])
+    ['sgd', 'adam', 'lion']
+    """
+    there = dict.fromkeys(names)
+    known = [name for name in OPTIMIZERS if name in there]
+    return [*known, *(name for name in there if name not in known)]
 
 
 def curves_of(stored: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:

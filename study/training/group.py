@@ -13,7 +13,8 @@ from study.errors import StudyError
 from study.machine import device
 from study.machine.facts import Site
 from study.machine.quiet import Meter
-from study.spec.networks import network_of
+from study.spec.goals import best_of
+from study.spec.networks import size_of
 from study.spec.schedules.parse import parse
 from study.spec.trial import Trial
 from study.stopping import heed
@@ -70,7 +71,7 @@ class Context:
                 from the clock.
             values: other fields of `Run`.
         """
-        net = network_of(trial)
+        net = size_of(trial)
         blank = {"steps": 0, "seconds": 0.0, "accuracy": None, "best_accuracy": None, "error": None}
         measured = step_seconds is None
         if measured and values.get("steps"):
@@ -152,10 +153,11 @@ def train(
                 [trial.learning_rate for trial in trials],
                 target=first.target,
                 metric=first.metric,
+                goal=first.goal,
                 check_every=first.check_every,
                 cap=first.cap,
                 max_steps=first.max_steps,
-                prune=first.prune == "hopeless",
+                prune=first.prune,
                 schedule=parse(first.schedule),
                 step_seconds=step_seconds,
                 stopwatch=stopwatch,
@@ -208,7 +210,7 @@ class _Ends:
             steps=finish.steps,
             seconds=finish.seconds,
             accuracy=seen[-1] if seen else None,
-            best_accuracy=max(seen) if seen else None,
+            best_accuracy=best_of(seen, self.trials[finish.lane].goal) if seen else None,
         )
 
     def failed(self, lane: int, error: str) -> None:

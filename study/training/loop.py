@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -9,11 +10,13 @@ import numpy as np
 
 from study.engines.learner import Floats, Learner, array_size, padded
 from study.spec.budget import last_check, last_step
-from study.spec.pruning import hopeless
+from study.spec.goals import held_out, is_share, sign
+from study.spec.pruning import hopeless, plateau
 from study.spec.schedules.base import Schedule
 from study.spec.schedules.parse import CONSTANT, momenta
 from study.spec.schedules.parse import rates as scheduled
 from study.spec.schedules.plateau import Pace
+from study.spec.trial import METRICS
 from study.stopping import heed
 from study.storage.records import Finish, Outcome
 from study.training.stopwatch import Stopwatch
@@ -55,7 +58,13 @@ class Goal:
     metric: str
     check_every: int
     cap: float | None
-    prune: bool
+    prune: str = "none"
+    goal: str = "at-least"
+
+    @property
+    def sign(self) -> int:
+        """1 where the metric is to rise to the target, -1 where it is to fall to it."""
+        return sign(self.goal)
 
 
 class Books:
@@ -118,10 +127,14 @@ class Books:
             accuracy = float(self.right[lane]) / self.step
         else:
             accuracy = float(correct.mean(dtype=np.float64))
+        if not math.isfinite(accuracy):
+            return self.finish(lane, Outcome.DIVERGED, self.step)
         # Rounded, since 97 of 100 is 0.97, whatever float32 made of it.
-        self.accuracies[lane].append(round(accuracy, 6))
+        share = is_share(self.goal.metric)
+        self.accuracies[lane].append(round(accuracy, 6) if share else float(f"{accuracy:.6g}"))
         self.losses[lane].append(float(losses.mean(dtype=np.float64)))
-        self.paces[lane].see(loss=self.losses[lane][-1], accuracy=self.accuracies[lane][-1])
+        shown = self.goal.sign * self.accuracies[lane][-1]
+        self.paces[lane].see(loss=self.losses[lane][-1], accuracy=shown)
         outcome = self.outcome(lane)
         return None if outcome is None else self.finish(lane, outcome, self.step)
 
@@ -134,17 +147,19 @@ class Books:
         goal, seen, limit = self.goal, self.accuracies[lane], self.limits[lane]
         if self.step_seconds is None and goal.cap is not None and self.elapsed > goal.cap:
             return Outcome.CAPPED
-        if seen[-1] >= goal.target:
+        if goal.sign * seen[-1] >= goal.sign * goal.target:
             return Outcome.REACHED
         if self.step >= limit:
             return Outcome.CAPPED
-        if goal.prune:
+        if goal.prune == "plateau":
+            return Outcome.PRUNED if plateau([goal.sign * value for value in seen]) else None
+        if goal.prune == "hopeless":
             checks = last_step(limit, self.step, self.elapsed, goal.cap) / goal.check_every
             return Outcome.PRUNED if hopeless(seen, checks, goal.target) else None
         return None
 
     def at_chance(self, lane: int) -> bool:
-        """Whether the last checks of a lane were no better than guessing."""
+        """Whether the last checks of a lane were no better than guessing one class of ten."""
         return max(self.accuracies[lane][-CHECKS_AT_CHANCE:]) < CHANCE
 
 
@@ -154,10 +169,11 @@ def train_lanes(
     *,
     target: float,
     metric: str = "window",
+    goal: str = "at-least",
     check_every: int = 50,
     cap: float | None = None,
     max_steps: int | None = None,
-    prune: bool = False,
+    prune: str = "none",
     schedule: Schedule = CONSTANT,
     step_seconds: Sequence[float] | None = None,
     stopwatch: Stopwatch | None = None,
@@ -170,9 +186,9 @@ def train_lanes(
 
     - diverged: a loss is not finite,
     - capped: the clock is beyond the cap,
-    - reached: the accuracy is at the target,
+    - reached: the metric is at the target,
     - capped: it is the last check of the budget,
-    - pruned: the lane is hopeless, and `prune` is set,
+    - pruned: `prune` finds that the lane is to be given up,
     - stuck: the learner proves that the lane can never learn again.
 
     Lanes that have ended leave the array.
@@ -180,12 +196,15 @@ def train_lanes(
     Args:
         learner: at least as many lanes as rates, fresh; lanes beyond the rates are padding.
         rates: a learning rate a lane.
-        target: accuracy to reach; infinity trains to the budget.
-        metric: `window`, `cumulative` or `validation`, see `StudySpec`.
+        target: value of the metric to reach; infinity, by its sign, trains to the budget.
+        metric: `window`, `cumulative` or `validation`, or one of the user's own model, see
+            `StudySpec`.
+        goal: `at-least` or `at-most`: whether the metric is to rise or to fall to the target.
         check_every: steps between checks.
         cap: seconds of training a lane may take.
         max_steps: steps a lane may take.
-        prune: end a lane as pruned at the check at which it is hopeless, see `study.spec.pruning`.
+        prune: `hopeless` or `plateau` ends a lane as pruned at the check at which it is so, see
+            `study.spec.pruning`; `none` never does.
         schedule: the factor on every lane's rate at each step. A plateau in it follows each lane's
             checks, and multiplies the rates that the lane is given until its next one.
         step_seconds: seconds of one step of each lane alone on the machine.
@@ -201,7 +220,8 @@ def train_lanes(
         last_check(check_every, cap, max_steps, step_seconds[lane] if step_seconds else None)
         for lane in range(len(rates))
     ]
-    books = Books(Goal(target, metric, check_every, cap, prune), limits, step_seconds, schedule)
+    aim = Goal(target, metric, check_every, cap, prune, goal)
+    books = Books(aim, limits, step_seconds, schedule)
     yield from (
         books.finish(lane, Outcome.CAPPED, 0) for lane, limit in enumerate(limits) if limit <= 0
     )
@@ -229,7 +249,7 @@ def train_lanes(
         books.elapsed += took
         books.step += check_every
         with stopwatch.part("evaluate"):
-            seen = learner.evaluate() if metric == "validation" else None
+            seen = learner.evaluate() if held_out(metric) else None
         ended: set[int] = set()
         for i, lane in enumerate(lanes):
             validation = None if seen is None else float(seen[i])
@@ -237,7 +257,8 @@ def train_lanes(
             if finish is not None:
                 ended.add(i)
                 yield finish
-        if books.step == examine and 0.5 <= target <= 1 and not schedule.rises:
+        provable = metric in METRICS and 0.5 <= target <= 1
+        if books.step == examine and provable and not schedule.rises:
             examine *= 2
             places = [i for i, lane in enumerate(lanes) if i not in ended and books.at_chance(lane)]
             with stopwatch.part("evaluate"):

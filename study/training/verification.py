@@ -89,9 +89,10 @@ def verify(
                 [trial.learning_rate],
                 target=trial.target,
                 metric=trial.metric,
+                goal=trial.goal,
                 check_every=trial.check_every,
                 max_steps=int(budget),
-                prune=trial.prune == "hopeless",
+                prune=trial.prune,
                 schedule=parse(trial.schedule),
             )
             checks.append(Verification(run, finish.outcome.value, finish.steps, finish.seconds))

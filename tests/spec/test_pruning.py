@@ -144,13 +144,13 @@ def test_an_error_that_rounds_to_nothing_is_one() -> None:
     assert hopeless([1.0] * 20, 40, 1.0)
 
 
-@pytest.mark.parametrize("prune", [True, False])
-def test_a_race_prunes_by_name_alone(prune: bool) -> None:
+@pytest.mark.parametrize("prune", ["hopeless", "none"])
+def test_a_race_prunes_by_name_alone(prune: str) -> None:
     """A slow parabola is given up before its budget, a fast one arrives as ever."""
     slow_and_fast = train_lanes(
         Parabola([1.0, 1.0]), [1e-7, 0.01], target=0.97, max_steps=10_000, prune=prune
     )
     ends = {finish.lane: finish for finish in slow_and_fast}
     assert ends[1].outcome is Outcome.REACHED
-    assert ends[0].outcome is (Outcome.PRUNED if prune else Outcome.CAPPED)
-    assert ends[0].steps == (1300 if prune else 10_000)
+    assert ends[0].outcome is (Outcome.PRUNED if prune == "hopeless" else Outcome.CAPPED)
+    assert ends[0].steps == (1300 if prune == "hopeless" else 10_000)

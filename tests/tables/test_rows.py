@@ -51,6 +51,7 @@ def by_fields(run: Run) -> dict[str, Any]:
     """A row, field by field."""
     row: dict[str, Any] = {f.name: getattr(run.trial, f.name) for f in fields(Trial)}
     row["cap_seconds"] = row.pop("cap")
+    del row["size"]
     row |= {
         f.name: getattr(run, f.name) for f in fields(Run) if f.name not in ("trial", "versions")
     }

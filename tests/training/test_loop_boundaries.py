@@ -143,7 +143,7 @@ def test_ends_come_in_their_order(
     """Reached, capped, pruned, stuck. A hopeless lane is pruned from the tenth check on, once a
     tenth of its budget is spent.
     """
-    assert end_of(accuracies, **{"prune": True} | options) == expected
+    assert end_of(accuracies, **{"prune": "hopeless"} | options) == expected
 
 
 @pytest.mark.parametrize(
@@ -282,6 +282,6 @@ def test_what_is_watched_and_called_at_each_check() -> None:
 
 def test_what_is_told_of_a_group_stays_as_it_was() -> None:
     """Whoever has it."""
-    for told in (Progress(50, (0,), 1, 1.0), Goal(0.97, "window", 50, None, False)):
+    for told in (Progress(50, (0,), 1, 1.0), Goal(0.97, "window", 50, None)):
         with pytest.raises(FrozenInstanceError):
             told.step = told.target = 1  # type: ignore[union-attr,misc]

@@ -16,7 +16,7 @@ from study.execution.planning.estimates import (
     step_seconds,
 )
 from study.execution.planning.resources import PROCESS_BYTES, USUAL_LANES, Resources
-from study.spec.networks import SIDE, network_of
+from study.spec.networks import SIDE, network_of, size_of
 from study.spec.trial import Trial
 from study.storage.calibration import Calibration
 
@@ -36,7 +36,9 @@ def _together(pending: Sequence[Trial]) -> list[list[Trial]]:
     """The trials in sets, each of which could train as one array."""
     sets: dict[Trial, list[Trial]] = {}
     for trial in pending:
-        sets.setdefault(replace(trial, optimizer="", learning_rate=0.0), []).append(trial)
+        # Each optimizer of the user's own model is a program of its own.
+        optimizer = trial.optimizer if trial.start else ""
+        sets.setdefault(replace(trial, optimizer=optimizer, learning_rate=0.0), []).append(trial)
     return list(sets.values())
 
 
@@ -65,7 +67,7 @@ def lanes_for(trial: Trial, times: Calibration, use: Resources) -> int:
 
 def usual_lanes(trial: Trial) -> int:
     """The usual number of lanes in arrays of the trial's network."""
-    work = network_of(trial).multiply_adds
+    work = size_of(trial).multiply_adds
     return next(lanes for most, lanes in USUAL_LANES if work <= most)
 
 
@@ -85,6 +87,8 @@ def lane_bytes(trial: Trial) -> float:
     weights with slots, old and new; twice, since looking at images without training takes five
     times the batch (measured: 1.6 to 1.9 times).
     """
+    if trial.start:
+        return float(max(1, trial.size[2])) if trial.size else 1.0
     net = network_of(trial)
     first, second = net.filters or (0, 0)
     activations = (

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from study.execution.planning.resources import Resources
 from study.spec.budget import last_check
-from study.spec.networks import network_of
+from study.spec.networks import size_of
 from study.spec.trial import Trial
 from study.storage.calibration import Calibration
 from study.storage.step_times import StepTime
@@ -53,6 +53,10 @@ are found stuck at the first examinations.
 """
 
 
+OWN_SHARE = 0.5
+"""Share of its budget that a trial of the user's own model is expected to take."""
+
+
 def step_seconds(trial: Trial, times: Calibration) -> float:
     """Seconds of the trial's step alone: measured, or estimated from what was measured.
 
@@ -63,10 +67,10 @@ def step_seconds(trial: Trial, times: Calibration) -> float:
     known = times.seconds(trial)
     if known is not None:
         return known
-    work = network_of(trial).multiply_adds
+    work = size_of(trial).multiply_adds
     others = [replace(trial, width=width) for width in times.widths_alone(trial)]
     points = [
-        (network_of(other).multiply_adds, seconds)
+        (size_of(other).multiply_adds, seconds)
         for other in others
         if (seconds := times.seconds(other))
     ]
@@ -94,8 +98,8 @@ def array_readings(trial: Trial, times: Calibration, use: Resources) -> dict[int
     others = [replace(trial, width=width) for width in times.widths(trial, use.jobs)]
     if not others:
         return {}
-    work = network_of(trial).multiply_adds
-    near = min(others, key=lambda other: abs(math.log(network_of(other).multiply_adds / work)))
+    work = size_of(trial).multiply_adds
+    near = min(others, key=lambda other: abs(math.log(size_of(other).multiply_adds / work)))
     factor = step_seconds(trial, times) / step_seconds(near, times)
     return {
         size: replace(
@@ -108,9 +112,7 @@ def array_readings(trial: Trial, times: Calibration, use: Resources) -> dict[int
 def guess(trial: Trial, lanes: int) -> float:
     """Overhead and arithmetic: three times a forward pass, two operations a multiply-add."""
     alone, lane, rate = GUESS
-    return (alone if lanes == 1 else lane) + 6 * network_of(
-        trial
-    ).multiply_adds * trial.batch / rate
+    return (alone if lanes == 1 else lane) + 6 * size_of(trial).multiply_adds * trial.batch / rate
 
 
 def budget_steps(trial: Trial, times: Calibration) -> float:
@@ -122,6 +124,8 @@ def budget_steps(trial: Trial, times: Calibration) -> float:
 
 def expected_steps(trial: Trial, times: Calibration) -> float:
     """The steps that the trial is expected to take, at most its budget."""
+    if trial.start:  # nothing is known of the user's own model
+        return OWN_SHARE * budget_steps(trial, times)
     expected = max(FEWEST_STEPS, STEPS_AT_RATE_ONE[trial.optimizer] / trial.learning_rate)
     return min(
         budget_steps(trial, times),

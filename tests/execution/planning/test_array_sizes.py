@@ -114,7 +114,7 @@ def test_the_usual_size_follows_the_networks_arithmetic(
     times = calibration(tmp_path / "c.json")
     assert lanes_for(tutorial, times, ONE_JOB) == usual_lanes(tutorial) == 4
     network = SimpleNamespace(multiply_adds=work)
-    monkeypatch.setattr(array_sizes, "network_of", lambda trial: network)
+    monkeypatch.setattr(array_sizes, "size_of", lambda trial: network)
     assert usual_lanes(SGD) == lanes
 
 

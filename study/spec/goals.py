@@ -1,0 +1,77 @@
+"""What a trial trains for: a metric that is to be at least, or at most, a target."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from study.spec.trial import METRICS
+
+GOALS = ("at-least", "at-most")
+"""Whether a larger value of the metric is better, or a smaller one."""
+
+
+SMALL = re.compile(r"loss|error|entropy|divergence|hinge|mse|mae|mape|msle|rmse|perplexity|poisson")
+"""What the name of a metric contains of which less is better."""
+
+
+LABELS = {
+    "window": "training accuracy",
+    "cumulative": "cumulative training accuracy",
+    "validation": "validation accuracy",
+}
+"""The metrics of the built-in networks in words."""
+
+
+def goal_of(metric: str) -> str:
+    """The goal that the name of a metric stands for.
+
+    >>> goal_of("val_loss"), goal_of("window"), goal_of("mean_squared_error")
+    ('at-most', 'at-least', 'at-most')
+    """
+    return GOALS[metric not in METRICS and SMALL.search(metric.lower()) is not None]
+
+
+def sign(goal: str) -> int:
+    """1 where a larger value is better, -1 where a smaller one is."""
+    return -1 if goal == "at-most" else 1
+
+
+def best_of(values: Sequence[float], goal: str) -> float:
+    """The best of some values of a metric."""
+    return max(values) if sign(goal) > 0 else min(values)
+
+
+def held_out(metric: str) -> bool:
+    """Whether the metric is read on the validation data."""
+    return metric == "validation" or metric.startswith("val_")
+
+
+def is_share(metric: str) -> bool:
+    """Whether the metric is an accuracy, which is told in percent.
+
+    >>> is_share("val_accuracy"), is_share("auc"), is_share("validation")
+    (True, False, True)
+    """
+    return metric in METRICS or metric.split("_")[-1] in ("accuracy", "acc")
+
+
+def value_of(metric: str, value: float, digits: int = 4) -> str:
+    """A value of the metric as text.
+
+    >>> value_of("window", 0.97), value_of("val_loss", 0.031234)
+    ('97 %', '0.03123')
+    """
+    return f"{100 * value:.{digits}g} %" if is_share(metric) else f"{value:.{digits}g}"
+
+
+def label(metric: str) -> str:
+    """The metric in words.
+
+    >>> label("window"), label("val_loss"), label("accuracy")
+    ('training accuracy', 'validation loss', 'training accuracy')
+    """
+    if metric in LABELS:
+        return LABELS[metric]
+    held = metric.startswith("val_")
+    return f"{'validation' if held else 'training'} {metric.removeprefix('val_').replace('_', ' ')}"

@@ -1,0 +1,186 @@
+"""What is known of a user's own model and data without their code: facts that a study stores."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from study.errors import StudyError
+
+OWN = "own"
+"""The network and the data set of a study of the user's own model, before they are known."""
+
+
+KNOWN = re.compile(r"own:[0-9a-f]{8}")
+"""Their names once they are known: the first digits of their digests."""
+
+
+LABEL = re.compile(r"[a-z_][a-z0-9_]*(\(.*\))?")
+"""The label of an optimizer: the name of its class, and the settings that are not its defaults."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The model at a width.
+
+    Args:
+        width: what `build` was given.
+        start: digest of its structure and of its weights at seed 0.
+        weights: the number of trainable weights.
+        multiply_adds: multiplications, each with its addition, of one sample; 0 if not known.
+        lane_bytes: memory that one lane of an array takes in training, 0 if not known.
+    """
+
+    width: float
+    start: str
+    weights: int
+    multiply_adds: int
+    lane_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Own:
+    """A user's own model and data.
+
+    Args:
+        framework: `keras` or `torch`.
+        together: whether its lanes can train in one array.
+        epoch: steps of an epoch; None if the data do not tell.
+        validation: whether there are validation data.
+        structure: the model at width 1, a line a layer.
+        scales: the model at each width.
+        configs: the whole configuration of each optimizer but its rate, as JSON text, by label.
+    """
+
+    framework: str
+    together: bool
+    epoch: int | None
+    validation: bool
+    structure: tuple[str, ...]
+    scales: tuple[Scale, ...]
+    configs: Mapping[str, str] = field(default_factory=dict)
+
+    def scale(self, width: float) -> Scale:
+        """The model at that width."""
+        return next(scale for scale in self.scales if scale.width == width)
+
+    @staticmethod
+    def of(value: Any) -> Own:
+        """The facts, from themselves or from the JSON object of spec.json.
+
+        Raises:
+            StudyError: another object.
+        """
+        try:
+            return msgspec.convert(value, Own, from_attributes=True)
+        except msgspec.ValidationError as error:
+            raise StudyError(f"own cannot be read ({error}): restore the file") from None
+
+
+def is_own(network: object) -> bool:
+    """Whether this is the network of a study of the user's own model.
+
+    >>> is_own("own:0123abcd"), is_own("compact")
+    (True, False)
+    """
+    return network == OWN or bool(isinstance(network, str) and KNOWN.fullmatch(network))
+
+
+def reference(code: Any) -> str:
+    """How a study tells of a piece of the user's code: as it was given, or by its name.
+
+    >>> reference("my_model.py:build"), reference(len)
+    ('my_model.py:build', 'builtins.len')
+    """
+    if isinstance(code, str):
+        return code
+    name = getattr(code, "__qualname__", type(code).__qualname__)
+    return f"{getattr(code, '__module__', type(code).__module__)}.{name}"
+
+
+def split_labels(text: str) -> tuple[str, ...]:
+    """Labels of optimizers in a text: commas inside brackets separate none.
+
+    >>> split_labels("adamw, sgd(momentum=0.9,nesterov=true)")
+    ('adamw', 'sgd(momentum=0.9,nesterov=true)')
+    """
+    parts, depth = [""], 0
+    for char in text:
+        depth += (char == "(") - (char == ")")
+        if char == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += char
+    return tuple(part.strip() for part in parts)
+
+
+OWN_FIELDS = ("model", "data", "network", "dataset", "hyper", "optimizers", "own")
+"""The fields of a spec that a model of the user's own settles together."""
+
+
+USUAL = ("sgd", "adam", "adamw", "rmsprop")
+"""What a model of the user's own is trained with unless the user says otherwise."""
+
+
+def of_own(usual: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a spec in a study of the user's own model; none in another study.
+
+    Args:
+        usual: the defaults of a spec.
+        given: the values of `OWN_FIELDS`.
+
+    Raises:
+        StudyError: a model without data, data without a model, or a built-in network, data set or
+            set of hyper-parameters beside them.
+    """
+    found: dict[str, Any] = {}
+    if given["own"] is not None:
+        found["own"] = Own.of(given["own"])
+    if given["model"] is None:
+        if given["data"] is not None:
+            raise StudyError("data is of a model of your own: give model, too, or dataset instead")
+        return found
+    if given["data"] is None:
+        raise StudyError("a model of your own needs data: give the function that loads them")
+    for name in ("network", "dataset"):
+        value = given[name]
+        if is_own(value):
+            continue
+        if value != usual[name]:
+            raise StudyError(f"{name} {value!r} is none of your own model's: leave it out")
+        found[name] = OWN
+    if given["hyper"] not in (OWN, usual["hyper"]):
+        raise StudyError(
+            f"hyper {given['hyper']!r} is of the built-in networks: name an optimizer of your "
+            "model with its settings, as in sgd(momentum=0.9)"
+        )
+    optimizers = given["optimizers"]
+    if isinstance(optimizers, str):
+        optimizers = split_labels(optimizers)
+    return {
+        **found,
+        "hyper": OWN,
+        "optimizers": USUAL if optimizers == usual["optimizers"] else optimizers,
+    }
+
+
+def metric_of(metric: object) -> str:
+    """The name of a metric of the user's own model; those of the built-in networks mean accuracy.
+
+    Raises:
+        StudyError: no such name.
+
+    >>> metric_of("window"), metric_of("val_loss")
+    ('accuracy', 'val_loss')
+    """
+    name = {"window": "accuracy", "validation": "val_accuracy"}.get(str(metric), metric)
+    if not isinstance(name, str) or name == "cumulative" or not re.fullmatch(r"[A-Za-z]\w*", name):
+        raise StudyError(
+            f"metric {metric!r} must be the name of one of the model's, such as accuracy, loss or "
+            "val_loss"
+        )
+    return name
