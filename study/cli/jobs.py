@@ -23,9 +23,11 @@ from study.cli.formatting import (
     written,
 )
 from study.cli.option_sets import RunOptions, SpecOptions, StepOptions, TrainerOptions
+from study.cli.options import ModelOptions
 from study.engines.choice import EngineChoice
 from study.errors import StudyError
-from study.spec.presets import ON_GPU, preset, read_spec
+from study.spec.own import OWN
+from study.spec.presets import ON_GPU, PRESETS, named_after, preset, read_spec
 from study.spec.study import StudySpec
 from study.spec.trial import DATASETS
 from study.validation import home
@@ -71,9 +73,17 @@ class Job:
         )
 
 
-def spec_of(what: str, asked: StepOptions, out: str | None) -> StudySpec:
+def spec_of(what: str | None, asked: StepOptions, own: ModelOptions, out: str | None) -> StudySpec:
     """The spec of a preset or file, changed by the options; `out` may hold the study already."""
-    if what.lower().endswith(".toml"):
+    mine = own.given()
+    if what is None:
+        if "model" not in mine:
+            raise StudyError(
+                f"what is to be trained? Name a preset ({', '.join(PRESETS)}) or a TOML file, or "
+                "give --model and --data"
+            )
+        spec = StudySpec(name=named_after(mine["model"]), cap=StudySpec().cap)
+    elif what.lower().endswith(".toml"):
         spec = read_spec(home(what))
     else:
         spec = preset(what)
@@ -81,6 +91,9 @@ def spec_of(what: str, asked: StepOptions, out: str | None) -> StudySpec:
             from study.machine.here import this_machine
 
             spec = preset(what, gpu=bool(this_machine().gpus))
+    if mine:
+        spec = spec.with_(**mine, **asked.given())
+        asked = StepOptions()
     if not isinstance(asked, SpecOptions) or (asked.rates or "").partition(":")[0] != "auto":
         return asked.over(spec)
     from study.execution.auto_rates import rates_around
@@ -93,11 +106,16 @@ def spec_of(what: str, asked: StepOptions, out: str | None) -> StudySpec:
 
 
 def job_of(
-    what: str, asked: SpecOptions, means: RunOptions, trainer: TrainerOptions, out: str | None
+    what: str | None,
+    asked: SpecOptions,
+    own: ModelOptions,
+    means: RunOptions,
+    trainer: TrainerOptions,
+    out: str | None,
 ) -> Job:
     """The job that the options of run and plan describe."""
     setup = trainer.setup()  # first: presets and `auto` depend on what the device leaves
-    spec = spec_of(what, asked, out)
+    spec = spec_of(what, asked, own, out)
     if trainer.device is not None and means.backend != "loky":
         raise StudyError(
             f"the device {trainer.device} is for the backend loky: each worker of {means.backend} "
@@ -114,7 +132,7 @@ def foretell(job: Job, in_json: bool) -> None:
 
     if job.means.repair:
         raise StudyError("--repair moves lines, and a dry run changes nothing: give it to run")
-    if job.spec.dataset not in DATASETS:
+    if job.spec.dataset not in (*DATASETS, OWN):
         data.load(job.spec.dataset)  # what cannot be read is refused as run does
     look = driver.outlook(job.request(), note_aside if in_json else note)
     if in_json:

@@ -15,6 +15,7 @@ from study.engines.choice import ENGINES, PRECISIONS, EngineChoice
 from study.errors import StudyError
 from study.execution.request import BACKENDS, Shard
 from study.machine.device import choose
+from study.spec.goals import GOALS
 from study.spec.study import StudySpec
 from study.spec.trial import METRICS, MODES, OPTIMIZERS, PRUNES, Trial
 from study.validation import integer
@@ -75,10 +76,13 @@ class StepOptions:
         ),
     ] = None
 
+    def given(self) -> dict[str, Any]:
+        """The options that were given, as fields of a spec."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
     def over(self, spec: StudySpec) -> StudySpec:
         """The spec, with the options that were given in place of its own values."""
-        given = {name: value for name, value in asdict(self).items() if value is not None}
-        return spec.with_(**given)
+        return spec.with_(**self.given())
 
 
 @dataclass(frozen=True)
@@ -96,11 +100,20 @@ class SpecOptions(StepOptions):
     seeds: Annotated[int | None, whole(help="The number of seeds.")] = None
     dataset: Dataset = None
     target: Annotated[
-        float | None, real(metavar="A", help="The accuracy to reach, above 0 and at most 1.")
+        float | None,
+        real(metavar="A", help="The accuracy to reach, above 0 and at most 1; or any metric's."),
     ] = None
     metric: Annotated[
         str | None,
-        among(METRICS, help=f"The accuracy that counts: {', '.join(METRICS)}."),
+        among(
+            METRICS,
+            help=f"The accuracy that counts: {', '.join(METRICS)}; of your own model any metric, "
+            "such as val_loss.",
+        ),
+    ] = None
+    goal: Annotated[
+        str | None,
+        among(GOALS, help="at-least or at-most. Not given: as the metric's name says."),
     ] = None
     cap: Annotated[
         str | None,
@@ -111,6 +124,10 @@ class SpecOptions(StepOptions):
     max_steps: Annotated[
         str | None,
         typer.Option(metavar="N", help="A trial is given up after N steps; or none."),
+    ] = None
+    max_epochs: Annotated[
+        float | None,
+        real(metavar="N", help="The same in epochs of the data of your own model."),
     ] = None
     check_every: Annotated[int | None, whole(help="Steps between two looks at the accuracy.")] = (
         None
@@ -123,8 +140,8 @@ class SpecOptions(StepOptions):
         str | None,
         among(
             PRUNES,
-            help="none, or hopeless: give up a trial early if even a generous extrapolation of "
-            "its accuracy misses the target.",
+            help="none; hopeless: give up a trial if even a generous extrapolation of its accuracy "
+            "misses the target; or plateau: give it up if it gets no better for long.",
         ),
     ] = None
     schedule: Annotated[

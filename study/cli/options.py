@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
 
 import typer
 
@@ -16,10 +17,11 @@ LONGEST_WAIT = 1e6
 
 
 What = Annotated[
-    str,
+    str | None,
     typer.Argument(
-        metavar="PRESET|FILE.toml",
-        help=f"A preset ({', '.join(PRESETS)}), or a TOML file with the same keys as the options.",
+        metavar="[PRESET|FILE.toml]",
+        help=f"A preset ({', '.join(PRESETS)}), or a TOML file with the same keys as the options. "
+        "Not needed with --model.",
         autocompletion=lambda: list(PRESETS),
     ),
 ]
@@ -84,3 +86,35 @@ SeedOf = Annotated[
     int, whole(0, 2**32, metavar="S", help="The seed of the random choice of those trials.")
 ]
 Count = Annotated[int, whole(1, MOST_SEEDS, help="The number of seeds.")]
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """A model of the user's own, in place of a built-in network.
+
+    Its code is imported by commands that train, and by plan; never by those that read results.
+    """
+
+    panel: ClassVar[str] = "Your own model (its code is imported only to train and to plan)"
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.py:NAME",
+            help="The function that builds a Keras model or a torch.nn.Module; or MODULE:NAME.",
+        ),
+    ] = None
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="FILE.py:NAME", help="The function that loads its data."),
+    ] = None
+    loss: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE.py:NAME",
+            help="Its loss, such as mse or cross_entropy, unless the model brings its own.",
+        ),
+    ] = None
+
+    def given(self) -> dict[str, Any]:
+        """The options that were given, as fields of a spec."""
+        return {name: value for name, value in asdict(self).items() if value is not None}

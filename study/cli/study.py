@@ -25,7 +25,7 @@ from study.cli.option_sets import (
     StepOptions,
     TrainerOptions,
 )
-from study.cli.options import AsJson, Folder, Out, SeedOf, WaitQuiet, What
+from study.cli.options import AsJson, Folder, ModelOptions, Out, SeedOf, WaitQuiet, What
 from study.cli.parameters import Family, whole
 from study.spec.study import StudySpec
 from study.words import counted
@@ -37,13 +37,15 @@ commands = Family("Study")
     "study run quick",
     "study run mine.toml --workers 2 --wait-quiet 600",
     "study run quick --optimizers adam,sgd --rates 1e-3:1:12 --seeds 3 --out results/mine",
+    "study run --model my_model.py:build --data my_model.py:load --rates 1e-5:1:13 --target 0.9",
     "study run article --backend dask --scheduler tcp://10.0.0.1:8786 --dry-run",
 )
 def run(
-    what: What,
     asked: SpecOptions,
+    own: ModelOptions,
     means: RunOptions,
     trainer: TrainerOptions,
+    what: What = None,
     out: Out = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would run, as plan does; train nothing.")
@@ -54,7 +56,7 @@ def run(
 
     Every finished trial is stored at once. After a stop, the same command goes on from there.
     """
-    job = job_of(what, asked, means, trainer, out)
+    job = job_of(what, asked, own, means, trainer, out)
     if dry_run:
         foretell(job, in_json)
     else:
@@ -67,15 +69,16 @@ def run(
     "study plan article --backend dask --scheduler tcp://10.0.0.1:8786 --workers 8",
 )
 def plan(
-    what: What,
     asked: SpecOptions,
+    own: ModelOptions,
     means: RunOptions,
     trainer: TrainerOptions,
+    what: What = None,
     out: Out = None,
     in_json: AsJson = False,
 ) -> None:
     """Print the trials, their groups and the predicted time; the same as run --dry-run."""
-    foretell(job_of(what, asked, means, trainer, out), in_json)
+    foretell(job_of(what, asked, own, means, trainer, out), in_json)
 
 
 @commands.command(
@@ -84,8 +87,9 @@ def plan(
 )
 def calibrate(
     asked: StepOptions,
+    own: ModelOptions,
     trainer: TrainerOptions,
-    what: What = "quick",
+    what: What = None,
     out: Out = None,
     again: Annotated[
         bool, typer.Option("--again", help="Measure the known step times again, too.")
@@ -94,7 +98,7 @@ def calibrate(
 ) -> None:
     """Measure how long a step of each optimizer takes on this machine; store it with the study."""
     setup = trainer.setup()  # first: the machine is what the device leaves of it
-    spec = spec_of(what, asked, out)
+    spec = spec_of(what or (None if own.model else "quick"), asked, own, out)
     from study.execution import calibrate
     from study.storage.step_times import key_of
 
@@ -102,7 +106,7 @@ def calibrate(
         spec, out, again=again, patience=wait_quiet or 0.0, warn=note, factory=setup
     )
     rows = []
-    for key in dict.fromkeys(key_of(trial) for trial in spec.trials()):
+    for key in known.times if own.model else dict.fromkeys(map(key_of, spec.trials())):
         for time in (time for time in known.readings if time.key == key):
             rows.append(
                 [

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from study.data.images import Images
+from study.data.images import Images, load
+from study.engines.own.choice import OwnChoice
 from study.errors import StudyError, first_line
 from study.machine.facts import Site
 from study.machine.here import this_site
@@ -16,6 +17,10 @@ from study.validation import choice
 
 if TYPE_CHECKING:
     from study.engines.learner import Engine
+
+
+OWN_ENGINES = ("tensorflow", "jax", "torch")
+"""What computes a model of the user's own: Keras's backends, or PyTorch alone."""
 
 
 ENGINES = {"tensorflow": "study.engines.tensorflow", "jax": "study.engines.jax"}
@@ -42,7 +47,7 @@ class EngineChoice:
     precision: str = "default"
 
     def __post_init__(self) -> None:
-        choice("engine", self.engine, tuple(ENGINES))
+        choice("engine", self.engine, OWN_ENGINES)
         choice("precision", self.precision, PRECISIONS)
 
     def site(self) -> Site:
@@ -56,6 +61,11 @@ class EngineChoice:
             StudyError: the framework is not installed, does not start, lacks the precision, or does
                 not see the GPU of this machine.
         """
+        if self.engine not in ENGINES:
+            raise StudyError(
+                f"the engine {self.engine} trains models of your own alone: the built-in networks "
+                f"take {' or '.join(ENGINES)}"
+            )
         try:
             framework = import_module(ENGINES[self.engine])
         except ImportError as error:
@@ -93,6 +103,15 @@ class EngineChoice:
 TENSORFLOW = EngineChoice()
 
 
-def site_of(factory: Callable[[Images], Engine]) -> Site:
+def site_of(factory: Callable[[Any], Engine]) -> Site:
     """The site of this process with the engine that `factory` makes."""
-    return factory.site() if isinstance(factory, EngineChoice) else this_site()
+    return factory.site() if isinstance(factory, EngineChoice | OwnChoice) else this_site()
+
+
+def data_of(factory: Callable[[Any], Engine], dataset: str) -> Any:
+    """The data that the engine trains on: `dataset`, or what the user's own code loads.
+
+    Raises:
+        StudyError: they cannot be loaded.
+    """
+    return factory.data() if isinstance(factory, OwnChoice) else load(dataset)

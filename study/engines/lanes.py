@@ -103,7 +103,6 @@ class Lanes:
     """The `Learner` of lanes; see `study.engines.learner.Learner`.
 
     There is a lane for each trial, and padding up to the size of the array.
-
     Args:
         trials: they differ in optimizer and learning rate alone.
         images: the data set.
@@ -112,6 +111,8 @@ class Lanes:
     Raises:
         StudyError: the batch is larger than the training set.
     """
+
+    metric, sign = "accuracy", 1
 
     def __init__(
         self, trials: Sequence[Trial], images: DeviceImages, form: str | None = None

@@ -65,6 +65,12 @@ class Learner(Protocol):
     form: str | None
     """The form of the second convolution, where there are several."""
 
+    metric: str
+    """The name of what `advance` tells beside the losses."""
+
+    sign: int
+    """1 where a larger value of the metric is better, -1 where a smaller one is."""
+
     def prepare(self) -> None:
         """Compile for the present number of lanes, if needed, and change nothing.
 
@@ -81,12 +87,13 @@ class Learner(Protocol):
                 without momentum ignores them.
 
         Returns:
-            Losses (T, K), each before its step, and fractions of the batch classified right (T, K).
+            Losses (T, K), each before its step, and the metric on each batch (T, K): the fraction
+            classified right of the built-in networks.
         """
         ...
 
     def evaluate(self, test: bool = False) -> Floats:
-        """Accuracy of each lane on the validation set, or if `test` on the test set, (K,)."""
+        """The metric of each lane on the validation set, or if `test` on the test set, (K,)."""
         ...
 
     def stuck(self, lanes: Sequence[int]) -> Bools:

@@ -3,39 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
 from study.engines.framework import Body, Tensor, Weights
 from study.engines.learner import LANE_SIZES
 from study.machine.processor import schedulable_cores, usable_cores
+from study.machine.silence import silenced
 from study.machine.versions import THREADS, settle_onednn
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Hide what a library writes to standard error, unless it fails.
-
-    TensorFlow writes a greeting at any log level.
-    """
-    sys.stderr.flush()
-    with tempfile.TemporaryFile() as hidden:
-        saved = os.dup(2)
-        os.dup2(hidden.fileno(), 2)
-        try:
-            yield
-        except Exception:
-            hidden.seek(0)
-            os.write(saved, hidden.read())
-            raise
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
-
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -43,7 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 settle_onednn()
 
 
-with _quiet():
+with silenced():
     import tensorflow as tf
 
 
@@ -81,7 +58,7 @@ def prepare(precision: str) -> str:
 
 @cache
 def _gpus() -> Any:
-    with _quiet():
+    with silenced():
         return tf.config.list_physical_devices("GPU")
 
 

@@ -11,10 +11,10 @@ import numpy as np
 from scipy import stats
 from tqdm import tqdm
 
-from study import data
-from study.engines.choice import TENSORFLOW, site_of
+from study.engines.choice import TENSORFLOW, data_of, site_of
 from study.errors import StudyError
 from study.execution.executors.base import EngineFactory
+from study.execution.own_model import trainer_of
 from study.machine.facts import Site
 from study.storage.across import Across, add_check
 from study.storage.records import Outcome, Run
@@ -49,7 +49,9 @@ def across(
         StudyError: no such study, or no trial in it that another kind of machine trained.
     """
     store = Store(folder)
-    spec, site = store.spec(), site_of(factory)
+    spec = store.spec()
+    factory = trainer_of(spec, factory)
+    site = site_of(factory)
     others = [
         run for run in store.runs() if run.kind != site.kind and run.step_seconds and run.steps
     ]
@@ -60,7 +62,7 @@ def across(
             f"({site.machine.fingerprint}, {site.software}) trained: nothing to check"
         )
     with store.writing(), tqdm(total=len(chosen), desc="trained again", leave=False) as bar:
-        engine = factory(data.load(spec.dataset))
+        engine = factory(data_of(factory, spec.dataset))
         checks = verify(chosen, engine, lambda _: bar.update(1))
         found = compared(checks, site, datetime.now(UTC).isoformat(timespec="seconds"))
         add_check(folder, found)

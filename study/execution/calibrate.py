@@ -7,11 +7,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from study import data
-from study.engines.choice import TENSORFLOW, site_of
+from study.engines.choice import TENSORFLOW, data_of, site_of
 from study.errors import StudyError
 from study.execution.executors.base import EngineFactory
 from study.execution.measuring import measure_here
+from study.execution.own_model import trainer_of, with_model
 from study.execution.request import Request
 from study.execution.study_folder import calibration_of, folder_of
 from study.machine.quiet import Meter
@@ -20,6 +20,7 @@ from study.storage.calibration import Calibration
 from study.storage.step_times import key_of
 from study.storage.store import Store
 from study.training import verification
+from study.training.stopwatch import Stopwatch
 
 
 def calibrate(
@@ -37,8 +38,9 @@ def calibrate(
     `patience` is how many seconds to wait for a quiet machine first; `warn` is told of readings
     that differ much from what was known, and of a machine that was busy.
     """
-    request = Request(spec, out, patience=patience, factory=factory)
-    site = site_of(factory)
+    asked = Request(spec, out, patience=patience, factory=factory)
+    request, source = with_model(asked, Stopwatch())
+    spec, site = request.spec, site_of(request.factory)
     folder = folder_of(spec, out, site)
     with Store(folder).writing():
         times = calibration_of(folder, out is None, site)
@@ -47,7 +49,7 @@ def calibrate(
         kinds = list({key_of(trial): trial for trial in spec.trials()}.values())
         missing = kinds if again else times.missing(spec.trials())
         if missing:
-            warn(measure_here(times, missing, request))
+            warn(measure_here(times, missing, request, source))
     return times
 
 
@@ -67,6 +69,7 @@ def verify(
     """
     store = Store(folder)
     spec = store.spec()
+    factory = trainer_of(spec, factory)
     mine = site_of(factory)
     runs = [
         run
@@ -86,7 +89,7 @@ def verify(
             "nothing to verify"
         )
     with tqdm(total=len(chosen), desc="alone", leave=False) as bar:
-        engine, meter = factory(data.load(spec.dataset)), Meter()
+        engine, meter = factory(data_of(factory, spec.dataset)), Meter()
         checks = verification.verify(chosen, engine, lambda _: bar.update(1))
     load = meter.read()
     if not load.quiet:

@@ -10,15 +10,22 @@ from typing import Any
 
 from study.execution.executors.base import Checked, Drawn, Event, Executor, TrainCurves
 from study.execution.executors.opening import open_executor
-from study.execution.executors.source import Source
 from study.execution.measuring import add_sizes, measure_missing, probe
 from study.execution.notes import busy, changes, mixture, unreached
+from study.execution.own_model import with_model
 from study.execution.planning.plan import Plan
 from study.execution.planning.portions import Portion, jobs_of, labels, together
 from study.execution.planning.resources import Crew
 from study.execution.progress import Bar
 from study.execution.request import Request
-from study.execution.study_folder import OpenStudy, claim, folder_of, has_ended, open_study
+from study.execution.study_folder import (
+    OpenStudy,
+    claim,
+    draws_curves,
+    folder_of,
+    has_ended,
+    open_study,
+)
 from study.execution.train import train_pending
 from study.stopping import stoppable
 from study.storage.calibration import Calibration
@@ -80,7 +87,7 @@ def outlook(request: Request, warn: Warn = lambda sentences: None) -> Outlook:
         StudyError: the folder holds another study, or the workers make no sense.
     """
     stopwatch = Stopwatch()
-    source = Source(request.spec.dataset, request.engine, stopwatch)
+    request, source = with_model(request, stopwatch)
     with closing(open_executor(request, source, stopwatch, warn)) as executor:
         study = open_study(request, executor.sites)
         warn(unreached(study.trials, study.times))
@@ -110,7 +117,7 @@ def run(request: Request, *, warn: Warn = lambda sentences: None, progress: bool
         KeyboardInterrupt: stopped; what has ended is stored.
     """
     stopwatch = Stopwatch()
-    source = Source(request.spec.dataset, request.engine, stopwatch)
+    request, source = with_model(request, stopwatch)
     digest = source.images().digest
     with ExitStack() as stack:
         store = None
@@ -169,7 +176,9 @@ def run(request: Request, *, warn: Warn = lambda sentences: None, progress: bool
         portions = study.plan(crews)
         parts = train_pending(store, portions, executor, context, bar, ended, replan)
         spending.in_workers.update(parts)
-        if request.whole:  # the best rates are those of the whole study
+        if request.whole and draws_curves(
+            study.spec
+        ):  # the best rates are those of the whole study
             _draw_curves(study, executor, bar)
     return store.folder
 

@@ -48,7 +48,7 @@ def unreached(trials: Sequence[Trial], times: Calibration) -> list[str]:
     without = dict.fromkeys(
         trial.optimizer
         for trial in trials
-        if not parse_hyper(trial.hyper).has_momentum(trial.optimizer)
+        if trial.start or not parse_hyper(trial.hyper).has_momentum(trial.optimizer)
     )
     if schedule.cycles_momentum and without:
         said.append(

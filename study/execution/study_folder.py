@@ -14,6 +14,7 @@ from study.execution.planning.shards import share
 from study.execution.request import Request
 from study.machine.facts import Site
 from study.machine.here import this_site
+from study.spec.own import is_own, other_model
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
 from study.storage.across import checks_of, pooled_engines
@@ -193,7 +194,12 @@ def has_ended(request: Request) -> bool:
         return False
     reference = store.reference(runs)
     mine = [run for run in runs if reference and run.clock == reference.fingerprint]
-    return not request.whole or best_rates.wanted(store, mine) is None
+    return not request.whole or not draws_curves(spec) or best_rates.wanted(store, mine) is None
+
+
+def draws_curves(spec: StudySpec) -> bool:
+    """Whether the study has data for validation curves."""
+    return spec.own is None or spec.own.validation
 
 
 def _as_stored(store: Store, spec: StudySpec) -> StudySpec:
@@ -201,6 +207,8 @@ def _as_stored(store: Store, spec: StudySpec) -> StudySpec:
 
     Data are told apart by their digest: the same file may be written or lie elsewhere today.
     """
+    if is_own(spec.network):
+        return spec
     there = store.spec().dataset if store.spec_path.exists() else spec.dataset
     if there == spec.dataset or store.digest() != data.load(spec.dataset).digest:
         return spec
@@ -219,6 +227,10 @@ def _belongs(store: Store, stored: Sequence[Run], spec: StudySpec, site: Site) -
     if store.spec_path.exists():
         there = store.spec()
         different = there.differences(spec)
+        if there.own and spec.own and (what := other_model(there, spec)):
+            raise StudyError(
+                f"{store.folder} holds a study of another model ({what}): give another --out"
+            )
         if different:
             listed = "; ".join(
                 f"{name} is {_text(getattr(there, name))} there, {_text(getattr(spec, name))} here"

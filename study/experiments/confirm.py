@@ -18,6 +18,7 @@ from study.engines.choice import TENSORFLOW, site_of
 from study.errors import StudyError
 from study.execution.executors.base import EngineFactory
 from study.execution.executors.source import Source
+from study.execution.own_model import trainer_of
 from study.execution.request import Request
 from study.experiments.picked import train_picked
 from study.spec.study import StudySpec
@@ -76,6 +77,7 @@ def run_confirm(
             f"{folder} does not tell the step times of an array: confirm needs a study in mode "
             "array that was trained by this program"
         )
+    factory = trainer_of(study.spec, factory)
     request = Request(study.spec, workers=workers, memory=memory, silence=silence, factory=factory)
     site = site_of(request.engine)
     refuse_links(folder)

@@ -15,6 +15,7 @@ from study.engines.learner import Engine
 from study.errors import StudyError
 from study.execution.executors.base import EngineFactory
 from study.execution.executors.source import Source
+from study.execution.own_model import trainer_of
 from study.execution.request import Request
 from study.experiments.methods import BUDGET, METHODS, Problem
 from study.experiments.picked import train_picked
@@ -126,6 +127,7 @@ def run_contest(
         StudyError: the grid does not fit, see `read_grid`; or another process is on `out`.
     """
     spec = Store(grid).spec()
+    factory = trainer_of(spec, factory)
     request = Request(spec, workers=workers, memory=memory, silence=silence, factory=factory)
     site = site_of(request.engine)
     truth = read_grid(grid, site)
@@ -176,13 +178,13 @@ def search(
     picks = contests.read_picks(out)
     have = {(pick.seed, pick.method) for pick in picks}
     todo = [task for task in tasks if task not in have]
-    first = grid.spec.trials()[0]
+    bases = contests.bases_of(grid.spec)
     with tqdm(total=len(todo), desc="searches", disable=not todo) as bar:
         for seed, name in todo:
             bar.set_postfix_str(f"{name}, seed {seed}")
-            base = replace(first, seed=seed, prune="none", learning_rate=grid.low)
             trials = {
-                optimizer: replace(base, optimizer=optimizer) for optimizer in grid.spec.optimizers
+                name: replace(bases[name], seed=seed, learning_rate=grid.low)
+                for name in grid.spec.optimizers
             }
             found = list(
                 METHODS[name](Problem(engine(), trials, seed, grid.low, grid.high, budget))
@@ -192,5 +194,9 @@ def search(
             )
             picks += found
             bar.update(1)
-    wanted = {trial.id: trial for pick in picks if (trial := contests.trial_of(pick, first))}
+    wanted = {
+        trial.id: trial
+        for pick in picks
+        if (trial := contests.trial_of(pick, bases[pick.optimizer]))
+    }
     return sorted(wanted.values(), key=lambda trial: trial.learning_rate)

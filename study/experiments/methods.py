@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from study.engines.learner import Engine
+from study.errors import StudyError
 from study.search import budgeted, finder, halving, population, staircase
+from study.spec.goals import is_share, sign
 from study.spec.trial import Trial
 from study.tables.contests import Pick
 
@@ -70,6 +72,14 @@ class Problem:
         """A learner with a lane for each optimizer, in the order of `trials`."""
         return self.engine.learner(list(self.trials.values()))
 
+    def told(self, optimizer: str, score: float) -> str:
+        """A score in words, such as `accuracy 97.0%`."""
+        trial = self.trials[optimizer]
+        value = sign(trial.goal) * score
+        if is_share(trial.metric):
+            return f"accuracy {value:.1%}"
+        return f"{trial.metric.removeprefix('val_')} {value:.4g}"
+
     def random(self, optimizer: str) -> np.random.Generator:
         """A generator whose draws differ between optimizers and seeds."""
         return np.random.default_rng([self.seed, list(self.trials).index(optimizer)])
@@ -99,7 +109,10 @@ class Problem:
 
 def _default(problem: Problem) -> Iterable[Pick]:
     for name in problem.trials:
-        yield problem.pick(name, "default", "Keras", DEFAULTS[name], "Keras's own default", 0)
+        rate, whose = DEFAULTS.get(name), "Keras"
+        if problem.trials[name].start:
+            rate, whose = cast(Any, problem.engine).usual_rate(problem.trials[name])
+        yield problem.pick(name, "default", whose, rate, f"{whose}'s own default", 0)
 
 
 def _finder(problem: Problem) -> Iterable[Pick]:
@@ -159,7 +172,7 @@ def _budgeted(
         for name in problem.trials:
             found = search(problem, name)
             reason = (
-                f"accuracy {found.score:.1%} of the best candidate"
+                f"{problem.told(name, found.score)} of the best candidate"
                 if found.rate is not None
                 else "every candidate diverged"
             )
@@ -187,9 +200,14 @@ def _population(problem: Problem) -> Iterable[Pick]:
         members, ready, max(1, problem.budget // (members * ready)), problem.low, problem.high
     )
     for name in problem.trials:
-        done = population.train(
-            problem.make(name)([problem.low] * members), settings, problem.random(name)
-        )
+        try:
+            done = population.train(
+                problem.make(name)([problem.low] * members), settings, problem.random(name)
+            )
+        except StudyError as error:  # a user's own data may have no validation part
+            yield problem.pick(name, "population", "schedule", None, str(error), 0)
+            yield problem.pick(name, "population", "last rate", None, str(error), 0)
+            continue
         if not done.survived:
             yield problem.pick(
                 name, "population", "schedule", None, "every member diverged", done.steps
@@ -200,7 +218,7 @@ def _population(problem: Problem) -> Iterable[Pick]:
             continue
         rates = [(step, member.rate) for step, member in done.lineage()]
         reason = (
-            f"validation accuracy {done.rounds[-1].scores[done.best]:.1%} of the best of "
+            f"validation {problem.told(name, done.rounds[-1].scores[done.best])} of the best of "
             f"{members} members"
         )
         yield problem.pick(

@@ -20,7 +20,11 @@ ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 """The environment variable that allows TensorFlow to use oneDNN, or forbids it."""
 
 
-THREADS = {"tensorflow": "TF_NUM_INTRAOP_THREADS", "jax": "NPROC"}
+THREADS = {
+    "tensorflow": "TF_NUM_INTRAOP_THREADS",
+    "jax": "NPROC",
+    "torch": "OMP_NUM_THREADS",
+}
 """The environment variables that set the threads of one operation."""
 
 
@@ -46,7 +50,11 @@ def settle_onednn() -> str | None:
     return "on" if on else "off"
 
 
-PACKAGES = {"tensorflow": ("tensorflow", "keras", "numpy"), "jax": ("jax", "jaxlib", "numpy")}
+PACKAGES = {
+    "tensorflow": ("tensorflow", "keras", "numpy"),
+    "jax": ("jax", "jaxlib", "numpy"),
+    "torch": ("torch", "numpy"),
+}
 
 
 @cache

@@ -42,6 +42,10 @@ CANDIDATE_STEPS = 500
 """Largest number of steps of a candidate of Optuna's."""
 
 
+DIVERGED = -math.inf
+"""The score of a candidate whose loss was not finite."""
+
+
 Make = Callable[[Sequence[float]], Learner]
 """A fresh learner with at least a lane for each rate."""
 
@@ -52,7 +56,8 @@ class Found:
 
     Args:
         rate: the best rate; None where every candidate diverged.
-        score: its accuracy; -1 where every candidate diverged.
+        score: its metric, the larger the better: an accuracy, or minus a loss;
+            minus infinity where every candidate diverged.
         steps: steps of all candidates together.
     """
 
@@ -166,10 +171,10 @@ def optuna_search(make: Make, low: float, high: float, budget: int, seed: int) -
     done = [
         (trial.value, trial.params["rate"])
         for trial in study.trials
-        if trial.value is not None and trial.value >= 0
+        if trial.value is not None and trial.value > DIVERGED
     ]
     if not done:
-        return Found(None, -1.0, steps)
+        return Found(None, DIVERGED, steps)
     score, rate = max(done)
     return Found(rate, score, steps)
 
@@ -178,11 +183,13 @@ def _train_candidate(
     trial: Any, learner: Learner, rate: float, looks: int
 ) -> tuple[float, int, bool]:
     """Train a candidate until Optuna prunes it: its last score, its steps, whether pruned."""
-    score = -1.0
+    score = DIVERGED
     for look in range(1, looks + 1):
         score = _train(learner, [rate], LOOK)[0]
+        if score == DIVERGED:
+            return score, look * LOOK, True
         trial.report(score, look)
-        if score < 0 or trial.should_prune():
+        if trial.should_prune():
             return score, look * LOOK, True
     return score, looks * LOOK, False
 
@@ -205,19 +212,20 @@ def _train(learner: Learner, rates: Sequence[float], steps: int) -> list[float]:
     """Train each lane at its rate.
 
     Returns:
-        The accuracy of each over its last `LOOK` steps; -1 where a loss was not finite.
+        The metric of each over its last `LOOK` steps, the larger the better; minus infinity where
+        a loss was not finite.
     """
     recent: deque[Floats] = deque(maxlen=2)
     for _, correct, finite in advance_finite(learner, constant_rates(rates, steps, learner.lanes)):
         recent.append(correct)
         fine = finite
-    accuracy = np.concatenate(recent)[-LOOK:].mean(axis=0, dtype=np.float64)
+    accuracy = learner.sign * np.concatenate(recent)[-LOOK:].mean(axis=0, dtype=np.float64)
     return [
-        float(value) if ok else -1.0
+        float(value) if ok and math.isfinite(value) else DIVERGED
         for value, ok in zip(accuracy[: len(rates)], fine, strict=False)
     ]
 
 
 def _best(rates: Sequence[float], scores: Sequence[float], steps: int) -> Found:
     at = int(np.argmax(scores))
-    return Found(rates[at] if scores[at] >= 0 else None, scores[at], steps)
+    return Found(rates[at] if scores[at] > DIVERGED else None, scores[at], steps)

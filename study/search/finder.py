@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from study.errors import StudyError
 from study.search.causes import too_short
 from study.search.curve import BETA, Floats, Pick, smooth
 from study.search.rules import RULES, SCALES
+from study.spec.goals import is_share
 from study.validation import choice, integer, number
 
 if TYPE_CHECKING:
@@ -233,7 +235,8 @@ def sweep(
             learner, np.broadcast_to(rates[:, None], (len(rates), learner.lanes))
         ):
             for lane, recorder in enumerate(recorders):
-                feed(recorder, losses[:, lane], correct[:, lane])
+                told = correct[:, lane] if is_share(learner.metric) else None
+                feed(recorder, losses[:, lane], told)
             if all(recorder.stopped for recorder in recorders):
                 break
     finally:
@@ -241,14 +244,14 @@ def sweep(
     return [recorder.sweep() for recorder in recorders]
 
 
-def feed(recorder: SweepRecorder, losses: Iterable[Any], accuracy: Iterable[Any]) -> None:
+def feed(recorder: SweepRecorder, losses: Iterable[Any], accuracy: Iterable[Any] | None) -> None:
     """Record batches until the sweep ends.
 
     Args:
         recorder: takes them.
         losses: of each batch.
-        accuracy: of each batch, in [0, 1].
+        accuracy: of each batch, in [0, 1]; None where the model tells none.
     """
-    for loss, right in zip(losses, accuracy, strict=True):
-        if not recorder.add(float(loss), float(right)):
+    for loss, right in zip(losses, repeat(None) if accuracy is None else accuracy, strict=False):
+        if not recorder.add(float(loss), None if right is None else float(right)):
             return

@@ -144,9 +144,8 @@ def train(
             fine = finite[: settings.members]
         seconds += clock() - begun
         alive &= fine
-        scores = np.where(
-            alive, np.asarray(learner.evaluate(), float)[: settings.members], math.nan
-        )
+        seen = learner.sign * np.asarray(learner.evaluate(), float)[: settings.members]
+        scores = np.where(alive & np.isfinite(seen), seen, math.nan)
         rounds.append(Round(members, tuple(scores.tolist()), number_ * settings.ready))
         watch(rounds[-1])
         if number_ < settings.rounds:

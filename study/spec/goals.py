@@ -47,6 +47,17 @@ def held_out(metric: str) -> bool:
     return metric == "validation" or metric.startswith("val_")
 
 
+def held_out_metric(metric: str) -> str:
+    """The same metric on the validation data.
+
+    >>> held_out_metric("window"), held_out_metric("loss"), held_out_metric("val_loss")
+    ('validation', 'val_loss', 'val_loss')
+    """
+    if metric in METRICS:
+        return "validation"
+    return metric if held_out(metric) else f"val_{metric}"
+
+
 def is_share(metric: str) -> bool:
     """Whether the metric is an accuracy, which is told in percent.
 

@@ -48,6 +48,8 @@ class Own:
 
     Args:
         framework: `keras` or `torch`.
+        engine: what computes: Keras's backend, or `torch`.
+        loss: the loss as the user named it, or where it is; empty where the model brings its own.
         together: whether its lanes can train in one array.
         epoch: steps of an epoch; None if the data do not tell.
         validation: whether there are validation data.
@@ -57,6 +59,8 @@ class Own:
     """
 
     framework: str
+    engine: str
+    loss: str
     together: bool
     epoch: int | None
     validation: bool
@@ -79,6 +83,31 @@ class Own:
             return msgspec.convert(value, Own, from_attributes=True)
         except msgspec.ValidationError as error:
             raise StudyError(f"own cannot be read ({error}): restore the file") from None
+
+
+def other_model(there: Any, here: Any) -> str:
+    """What tells the models of two studies apart, in words; empty where they are one.
+
+    Args:
+        there: the spec of the stored study.
+        here: the one that is asked for.
+    """
+    widths = {scale.width for scale in there.own.scales}
+    same = [
+        there.own.scale(scale.width).start == scale.start
+        for scale in here.own.scales
+        if scale.width in widths
+    ]
+    if all(same):
+        return ""
+    pairs = zip(there.own.structure, here.own.structure, strict=False)
+    for place, (one, other) in enumerate(pairs, 1):
+        if one != other:
+            return f"part {place} is {one.strip()} there, {other.strip()} here"
+    lengths = len(there.own.structure), len(here.own.structure)
+    if lengths[0] != lengths[1]:
+        return f"it has {lengths[0]} parts there, {lengths[1]} here"
+    return "its code or its first weights are others, in the same layers"
 
 
 def is_own(network: object) -> bool:
@@ -110,7 +139,7 @@ def split_labels(text: str) -> tuple[str, ...]:
     """
     parts, depth = [""], 0
     for char in text:
-        depth += (char == "(") - (char == ")")
+        depth += (char in "([") - (char in ")]")
         if char == "," and depth == 0:
             parts.append("")
         else:

@@ -13,7 +13,7 @@ from typing import Any
 from study.errors import StudyError
 from study.spec.rates import PUBLISHED_SIZE_RATES, PUBLISHED_WIDTHS
 from study.spec.study import StudySpec, check_keys
-from study.validation import choice
+from study.validation import choice, home
 
 ABOVE_BEST = 0.0215
 """A rate above the published ones of the size study.
@@ -123,10 +123,29 @@ def read_spec(path: Path) -> StudySpec:
         why = error.strerror if isinstance(error, OSError) else error
         raise StudyError(f"{path} cannot be read as TOML: {why}") from None
     try:
-        name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-_.")[:64]
-        return spec_from(values, name=name or "study")
+        return spec_from(_beside(values, path.parent), name=named_after(path.name))
     except StudyError as error:
         raise StudyError(f"{path}: {error}") from None
+
+
+def named_after(place: str) -> str:
+    """The name of a study after a file, as far as its letters may stand in one.
+
+    >>> named_after("models/my model.py:build")
+    'my-model'
+    """
+    stem = Path(place.partition(".py:")[0]).name.removesuffix(".toml")
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-_.")[:64] or "study"
+
+
+def _beside(values: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The values, with code that lies beside the file found there."""
+    found = dict(values)
+    for key in ("model", "data", "loss"):
+        file, colon, name = str(values.get(key, "")).rpartition(":")
+        if file.endswith(".py") and not home(file).exists() and (folder / file).exists():
+            found[key] = f"{folder / file}{colon}{name}"
+    return found
 
 
 def _decoded(text: bytes) -> str:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from study.errors import StudyError
 from study.spec.presets import spec_from
+from study.spec.study import StudySpec
 from study.spec.trial import Trial
 from study.storage.jsonl import Count, Positive, Row, convert, read_rows
 from study.storage.records import Outcome, Run
@@ -69,6 +70,11 @@ def trial_of(pick: Pick, base: Trial) -> Trial | None:
     )
 
 
+def bases_of(spec: StudySpec) -> dict[str, Trial]:
+    """A trial of each optimizer of a grid, of its first seed, that is not given up early."""
+    return {trial.optimizer: replace(trial, prune="none") for trial in reversed(spec.trials())}
+
+
 def read_picks(folder: str | Path) -> list[Pick]:
     """The picks stored in a contest's folder.
 
@@ -113,10 +119,9 @@ def standing(folder: str | Path) -> Standing:
     settings = store.settings("contest.json")
     if settings is None:
         raise StudyError(f"{folder} holds no contest (no contest.json in it): run contest first")
-    base = spec_from({**settings["protocol"], "seeds": 1}).trials()[0]
-    base = replace(base, prune="none")
+    bases = bases_of(spec_from({**settings["protocol"], "seeds": 1}))
     picks = read_picks(folder)
-    wanted = {trial.id for pick in picks if (trial := trial_of(pick, base))}
+    wanted = {trial.id for pick in picks if (trial := trial_of(pick, bases[pick.optimizer]))}
     runs = store.runs()
     strays = [run for run in runs if run.id not in wanted]
     return Standing(len(picks), len(wanted), len(runs) - len(strays), strays)
@@ -146,7 +151,7 @@ def table(grid: Source, folder: str | Path) -> pd.DataFrame:
         StudyError: the grid is no study, or has no runs.
     """
     study = stored(grid)
-    base = study.spec.trials()[0]
+    bases = bases_of(study.spec)
     runs = comparable(study.runs, study.folder)
     trained = {run.id: run for run in Store(Path(folder)).runs()}
     reached = runs["outcome"] == Outcome.REACHED
@@ -162,7 +167,7 @@ def table(grid: Source, folder: str | Path) -> pd.DataFrame:
     )
     rows = []
     for pick in read_picks(folder):
-        trial, name = trial_of(pick, base), pick.optimizer
+        trial, name = trial_of(pick, bases[pick.optimizer]), pick.optimizer
         run = trained.get(trial.id) if trial else None
         if trial and run is None:
             continue  # picked, and still to be trained

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from study.engines.learner import Engine
+from study.spec.goals import held_out_metric, sign
 from study.spec.schedules.parse import parse
 from study.spec.trial import Trial
 from study.storage.records import Finish
@@ -40,8 +41,9 @@ def train(
     ends = train_lanes(
         learner,
         [trial.learning_rate for trial in trials],
-        target=math.inf,
-        metric="validation",
+        target=sign(trials[0].goal) * math.inf,
+        metric=held_out_metric(trials[0].metric),
+        goal=trials[0].goal,
         check_every=trials[0].check_every,
         cap=span,
         schedule=parse(trials[0].schedule),

@@ -36,6 +36,8 @@ class Parabola:
 
     sizes: Sequence[int] = LANE_SIZES
     form: str | None = None
+    metric = "accuracy"
+    sign = 1
 
     def __init__(self, curvatures: Sequence[float], delay: float = 0.0) -> None:
         self.lanes = len(curvatures)

@@ -14,7 +14,6 @@ from typing import Any, Protocol
 
 import msgspec
 
-from study.data.images import Images
 from study.engines.learner import Engine
 from study.errors import StudyError
 from study.execution.planning.resources import Crew
@@ -26,7 +25,8 @@ from study.storage.rounds import Rounds
 from study.training.group import Context
 from study.training.loop import Progress
 
-EngineFactory = Callable[[Images], Engine]
+EngineFactory = Callable[[Any], Engine]
+"""Makes the engine from the data: images, or a user's own samples."""
 
 
 @dataclass(frozen=True)

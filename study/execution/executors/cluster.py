@@ -22,7 +22,7 @@ from study.execution.executors.dispatch import Dispatcher, Worker
 from study.execution.executors.ray import Ray
 from study.execution.executors.service import Service
 from study.execution.planning.portions import told
-from study.execution.planning.resources import MEMORY_SHARE, Crew, Resources
+from study.execution.planning.resources import MEMORY_SHARE, Crew, Resources, own_of
 from study.execution.request import Request
 from study.machine.facts import Kind, Site
 from study.spec.study import StudySpec
@@ -115,7 +115,7 @@ class Cluster:
         )
         given = self.request.memory
         memory = given * jobs / self.jobs if given else MEMORY_SHARE * free * jobs
-        return Crew(site, Resources(jobs, memory, PATIENCE, gpu=gpu))
+        return Crew(site, Resources(jobs, memory, PATIENCE, gpu=gpu, **own_of(self.request.spec)))
 
     def settle(self, patience: float, say: Callable[[str], object]) -> None:
         """See `Executor.settle`: `TimeSteps` waits on the worker that does it."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from study import data
-from study.data.images import Images
+from typing import Any
+
+from study.engines.choice import data_of
 from study.engines.learner import Engine
 from study.execution.executors.base import EngineFactory
 from study.training.stopwatch import Stopwatch
@@ -20,15 +21,19 @@ class Source:
 
     def __init__(self, dataset: str, factory: EngineFactory, stopwatch: Stopwatch) -> None:
         self.dataset, self.factory, self.stopwatch = dataset, factory, stopwatch
-        self._images: Images | None = None
+        self._images: Any = None
         self._engine: Engine | None = None
 
-    def images(self) -> Images:
-        """The data set, read once."""
+    def images(self) -> Any:
+        """The data set, read once; it has a `digest`."""
         if self._images is None:
             with self.stopwatch.part("data"):
-                self._images = data.load(self.dataset)
+                self._images = data_of(self.factory, self.dataset)
         return self._images
+
+    def take(self, images: Any) -> None:
+        """Use data that were loaded before."""
+        self._images = images
 
     def engine(self) -> Engine:
         """The engine, made once; the import of its framework is counted."""

@@ -8,8 +8,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
-from study import data
-from study.engines.choice import site_of
+from study.engines.choice import data_of, site_of
 from study.engines.learner import Engine
 from study.errors import StudyError, Terminated
 from study.execution.executors.base import (
@@ -143,7 +142,7 @@ def engine_of(setting: Setting) -> Engine:
         device.pin()
         for name in ("TF_NUM_INTEROP_THREADS", *THREADS.values()):
             os.environ.setdefault(name, str(max(1, cores // setting.beside)))
-        images = data.load(setting.dataset)
+        images = data_of(setting.factory, setting.dataset)
         if setting.digest not in (None, images.digest):
             raise StudyError(
                 f"a worker's {setting.dataset} is other data (MD5 {images.digest}) than the "

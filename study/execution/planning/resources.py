@@ -44,22 +44,29 @@ ADDRESSES = 3.5e9
 @dataclass(frozen=True)
 class Resources:
     """What a run may use: processes that train at the same time, bytes of memory for all of them
-    together, and the seconds that an array may be expected to take; whether GPUs train.
+    together, and the seconds that an array may be expected to take; whether GPUs train; whether the
+    model is the user's own, and whether its lanes train one after another.
     """
 
     jobs: int
     memory: float
     patience: float = math.inf
     gpu: bool = False
+    own: bool = False
+    apart: bool = False
 
     @property
     def probes(self) -> tuple[int, ...]:
         """The array sizes to measure."""
+        if self.own:
+            return (1, *PROBES)
         return GPU_PROBES if self.gpu else PROBES
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """The sizes that arrays may have."""
+        if self.apart:
+            return (1,)
         return FEW_SIZES if self.gpu else LANE_SIZES
 
 
@@ -83,6 +90,8 @@ def resources(
     On a CPU several processes of few threads train arrays faster than one process of all threads:
     nothing waits for the slowest thread. A GPU takes one, and so do trials timed alone.
     """
+    own = own_of(spec)
+    apart = own.get("apart", False)
     budget = memory if memory is not None else MEMORY_SHARE * free_memory()
     beyond = addresses() - ADDRESSES
     if beyond < 0:
@@ -91,7 +100,8 @@ def resources(
             f"takes {ADDRESSES / 1e9:g} GB before its first array: raise the limit"
         )
     if jobs is None:
-        arrays = 1 if spec.mode == "alone" else math.ceil(pending / USUAL_LANES[0][1])
+        lanes = 1 if apart else USUAL_LANES[0][1]
+        arrays = 1 if spec.mode == "alone" else math.ceil(pending / lanes)
         jobs = max(
             1, min(len(machine.gpus) or min(machine.cores, int(budget / PROCESS_BYTES) - 1), arrays)
         )
@@ -122,8 +132,13 @@ def resources(
     budget = min(budget, jobs * (beyond + PROCESS_BYTES))
     if machine.gpus:
         together = budget * jobs if memory is None else budget
-        return Resources(jobs, together, gpu=True)
-    return Resources(jobs, budget)
+        return Resources(jobs, together, gpu=True, **own)
+    return Resources(jobs, budget, **own)
+
+
+def own_of(spec: StudySpec) -> dict[str, bool]:
+    """What `Resources` say of the user's own model; nothing for a built-in network."""
+    return {} if spec.own is None else {"own": True, "apart": not spec.own.together}
 
 
 def may_start_processes() -> bool:

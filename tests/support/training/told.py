@@ -32,6 +32,8 @@ class Told:
 
     sizes: Sequence[int] = LANE_SIZES
     form: str | None = None
+    metric = "accuracy"
+    sign = 1
 
     def __init__(
         self,

@@ -1,0 +1,1 @@
+"""A user's data: arrays or streams of batches."""

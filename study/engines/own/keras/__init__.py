@@ -1,0 +1,1 @@
+"""Programs that train a user's Keras model."""
