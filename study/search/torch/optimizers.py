@@ -13,10 +13,12 @@ from study.validation import choice
 
 NAMES = {
     name.lower(): kind
-    for name, kind in sorted(vars(torch.optim).items())
-    if isinstance(kind, type) and issubclass(kind, Optimizer) and kind is not Optimizer
+    for name, kind in sorted(vars(torch.optim).items(), key=lambda item: item[0].lower())
+    if isinstance(kind, type)
+    and issubclass(kind, Optimizer)
+    and kind not in (Optimizer, torch.optim.LBFGS)
 }
-"""The optimizers of PyTorch by their names in small letters."""
+"""The optimizers of PyTorch by their names in small letters, but for one that is refused."""
 
 
 def optimizer_of(given: Any, parameters: list[Any]) -> Any:

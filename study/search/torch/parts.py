@@ -57,7 +57,9 @@ def tensors(batch: Any, like: torch.Tensor) -> Any:
         return batch.to(like.device)
     if is_sequence(batch):
         parts = [tensors(part, like) for part in batch]
-        return parts if isinstance(batch, list) else tuple(parts)
+        if isinstance(batch, list):
+            return parts
+        return batch._make(parts) if hasattr(batch, "_make") else tuple(parts)
     return _tensor(batch, like) if hasattr(batch, "__array__") else batch
 
 

@@ -77,6 +77,11 @@ def state(*owners: Any) -> list[Any]:
     return [_frozen(owner) for owner in owners]
 
 
+def _bytes(tensor: Any) -> bytes:
+    flat = tensor.detach().cpu().reshape(-1).view(torch.uint8)
+    return bytes(flat.numpy().tobytes())
+
+
 def _frozen(thing: Any) -> Any:
     if isinstance(thing, nn.Module):
         parts = [*thing.named_parameters(), *thing.named_buffers()]
@@ -87,7 +92,7 @@ def _frozen(thing: Any) -> Any:
     if isinstance(thing, torch.optim.Optimizer):
         return _frozen(thing.state_dict()), sorted(vars(thing))
     if isinstance(thing, torch.Tensor):
-        return str(thing.dtype), tuple(thing.shape), thing.detach().cpu().numpy().tobytes()
+        return str(thing.dtype), tuple(thing.shape), _bytes(thing)
     if isinstance(thing, dict):
         return [(name, _frozen(part)) for name, part in thing.items()]
     return [_frozen(part) for part in thing] if isinstance(thing, (list, tuple)) else thing
