@@ -147,6 +147,9 @@ def find_rate(model: Any, x: Any, y: Any = None, **options: Any) -> Sweep:
         y: targets, where x is inputs alone.
         **options: those of its finder; a module needs `loss` and `optimizer`.
 
+    Returns:
+        The sweep; its `suggest` gives a rate, and its `why` the reason.
+
     Raises:
         StudyError: it is neither kind of model, or its finder refuses what it is given.
     """

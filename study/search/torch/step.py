@@ -102,7 +102,7 @@ def _compared(outputs: Any, targets: Any, first: bool) -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.filterwarnings("error", message="Using a target size")
             yield
-    except torch.OutOfMemoryError:
+    except torch.cuda.OutOfMemoryError:
         raise
     except (RuntimeError, ValueError, TypeError, IndexError, UserWarning) as error:
         raise StudyError(

@@ -49,10 +49,12 @@ class Training:
         Raises:
             StudyError: the batch does not fit, or the first step trains nothing.
         """
+        if self.lead is not None:
+            self.lead.to(rate)
         for weight in self.weights:
             weight.grad = None
         loss, logs = self.step(batch)
-        if not self.trained or self.lead is None:
+        if not self.trained:
             return logs
         if loss.requires_grad:
             loss.backward()
@@ -62,7 +64,6 @@ class Training:
                 "the loss follow from the module's outputs, without detach or no_grad"
             )
         self._taken = True
-        self.lead.to(rate)
         self.optimizer.step()
         return logs
 
