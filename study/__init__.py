@@ -7,9 +7,12 @@
     study.claims.judge(["results/mine"])
     keras.optimizers.SGD(study.schedule("triangular:half=500", 0.1))
     study.find_rate(model, x, y).suggest("tenth")   # for any compiled Keras model
+    study.find_rate(module, loader, loss=loss, optimizer="adamw")   # for any module of PyTorch
+    study.suggest(rates, losses).rate               # for a curve that was measured elsewhere
 
-A study that was stopped goes on when it is run again. Importing this loads no TensorFlow. `run`
-loads it when there is something to train, and `schedule` loads Keras.
+A study that was stopped goes on when it is run again. Importing this loads no framework. `run`
+loads one when there is something to train, and `schedule` loads Keras. `find_rate` loads none: it
+takes the one of its model.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from study.spec.trial import Trial
 if TYPE_CHECKING:
     import pandas as pd
 
+    from study.search.curve import Pick
     from study.search.finder import Sweep
     from study.spec.schedules.base import Schedule
 
@@ -45,6 +49,7 @@ __all__ = [
     "results",
     "run",
     "schedule",
+    "suggest",
     "tables",
 ]
 
@@ -131,13 +136,44 @@ def schedule(shape: str | Schedule, learning_rate: float) -> Any:
 
 
 def find_rate(model: Any, x: Any, y: Any = None, **options: Any) -> Sweep:
-    """The loss of a compiled Keras model under a rising learning rate, the model left as it was.
+    """The loss of a model under a rising learning rate, the model left as it was.
 
-    See `study.search.keras.finder.find_rate`.
+    See `study.search.keras.finder.find_rate` for a compiled Keras model, and
+    `study.search.torch.finder.find_rate` for a module of PyTorch.
+
+    Args:
+        model: a compiled Keras model, or a `torch.nn.Module`.
+        x: its data; a `DataLoader`, for example.
+        y: targets, where x is inputs alone.
+        **options: those of its finder; a module needs `loss` and `optimizer`.
+
+    Returns:
+        The sweep; its `suggest` gives a rate, and its `why` the reason.
+
+    Raises:
+        StudyError: it is neither kind of model, or its finder refuses what it is given.
     """
-    from study.search.keras.finder import find_rate
+    from study.search.own.kinds import finder_of
 
-    return find_rate(model, x, y, **options)
+    return finder_of(model)(model, x, y, **options)
+
+
+def suggest(
+    rates: Any,
+    losses: Any,
+    rule: str = "tenth",
+    accuracy: Any = None,
+    *,
+    steps: int | None = None,
+    stop: float | None = 4.0,
+) -> Pick:
+    """The rate that a rule reads off a curve that was measured elsewhere, and the reason in words.
+
+    See `study.search.measured.suggest`.
+    """
+    from study.search.measured import suggest
+
+    return suggest(rates, losses, rule, accuracy, steps=steps, stop=stop)
 
 
 def __getattr__(name: str) -> Any:

@@ -53,7 +53,9 @@ def _climb(sweep: Sweep) -> Pick | tuple[Floats, Floats, float, float, int]:
     """
     if len(sweep.accuracy) < len(sweep.rates):
         return Pick(
-            None, "the model has no metric whose name ends in accuracy: compile it with one"
+            None,
+            "no accuracy was measured: compile a Keras model with a metric whose name ends in "
+            "accuracy, let a module's loss return one, or give that of a curve",
         )
     first = start_points(len(sweep.rates))
     half = first // 2

@@ -66,7 +66,9 @@ def test_the_public_names_are_described(site: Path) -> None:
             thing = getattr(face, name)
             if callable(thing) and getattr(thing, "__module__", "").startswith("study."):
                 assert f"{thing.__module__}.{thing.__name__}" in described
-    assert {f"study.{name}" for name in ("run", "load", "find_rate", "schedule")} <= described
+    assert {
+        f"study.{name}" for name in ("run", "load", "find_rate", "schedule", "suggest")
+    } <= described
 
 
 def test_the_notebooks_are_pages_with_their_pictures(site: Path) -> None:

@@ -37,10 +37,12 @@ EXCEPTIONS = {("search/finder.py", "figures"), ("search/staircase.py", "figures"
 
 MOST_LINES, MOST_FILES = 300, 12
 
-FRAMEWORKS = {"tensorflow", "keras"}
-WITH_FRAMEWORK = {"engines/tensorflow.py", "search/keras/schedule.py"}
-"""Files that import a framework when they are imported: an engine, and a class of Keras's, which
-must be one of its own to be saved.
+FRAMEWORKS = {"tensorflow", "keras", "torch"}
+WITH_FRAMEWORK = {"engines/tensorflow.py", "search/keras/schedule.py"} | {
+    f"search/torch/{path.name}" for path in (STUDY / "search" / "torch").glob("*.py")
+}
+"""Files that import a framework when they are imported: an engine, a class of Keras's, which must
+be one of its own to be saved, and the finder on a module, whose user has loaded PyTorch.
 """
 WITH_KERAS = {
     "data/readers.py",
@@ -193,9 +195,9 @@ def test_importing_loads_no_tensorflow(statement: str) -> None:
     seaborn too.
     """
     heavy = (
-        "['tensorflow', 'keras']"
+        "['tensorflow', 'keras', 'torch']"
         if "figures" in statement
-        else "['tensorflow', 'keras', 'pandas', 'seaborn', 'matplotlib', 'joblib']"
+        else "['tensorflow', 'keras', 'torch', 'pandas', 'seaborn', 'matplotlib', 'joblib']"
     )
     code = f"{statement}; import sys; print([name for name in {heavy} if name in sys.modules])"
     answer = subprocess.run(

@@ -92,6 +92,9 @@ def test_the_picks_say_what_they_saw() -> None:
 def test_an_accuracy_for_every_rate_is_needed(missing: int, fine: bool) -> None:
     """Or the model has no such metric."""
     found = swept(np.repeat([0.125, 0.75], 50)[: 100 - missing], points=100)
-    words = "the model has no metric whose name ends in accuracy: compile it with one"
+    words = (
+        "no accuracy was measured: compile a Keras model with a metric whose name ends in "
+        "accuracy, let a module's loss return one, or give that of a curve"
+    )
     for rule in (rise, fall):
         assert (rule(found).reason == words) != fine

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from study.errors import StudyError
+from study.search.own.stream import described
 
 
 def sliceable(values: Any) -> Any:
@@ -65,17 +66,6 @@ def as_tensor(part: Any) -> Any:
     if isinstance(part, (bool, int, float)) or hasattr(part, "__array__"):
         return part if keras.ops.is_tensor(part) else np.asarray(part)
     return part
-
-
-def described(part: Any) -> str:
-    """What a part of the data is, in a few words: never its values."""
-    if isinstance(part, (bool, int, float, str, bytes)):
-        return f"a single {type(part).__name__}"
-    shape = getattr(part, "shape", None)
-    what = f"a {type(part).__name__}"
-    if isinstance(part, np.ndarray) and part.dtype == object:
-        what = "an array of Python objects"
-    return what if shape is None else f"{what} of shape {tuple(shape)}"
 
 
 def finite(batch: Any) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 from study.errors import StudyError
 from study.search.keras.arrays import as_tensor, rows, sliceable
 from study.search.keras.dataset import undisturbed
+from study.search.own.stream import cycled, length_of, read_on, rows_by_batch
 
 INSTEAD = "give arrays, a tf.data.Dataset or a keras.utils.PyDataset"
 
@@ -45,9 +46,9 @@ def batches_of(
             "and sample_weight out"
         )
     if isinstance(x, Iterator):
-        return map(_tensors, _read_on(x)), None
+        return map(_tensors, read_on(x, INSTEAD)), None
     epoch, length = _epochs(x, np.random.default_rng(seed))
-    return map(_tensors, _cycled(epoch)), length
+    return map(_tensors, cycled(epoch)), length
 
 
 def is_arrays(x: Any) -> bool:
@@ -110,48 +111,19 @@ def _of_arrays(data: Any, size: int, draw: np.random.Generator) -> tuple[Iterato
     import keras
 
     arrays = keras.tree.map_structure(sliceable, data)
-    sizes = sorted({int(part.shape[0]) for part in keras.tree.flatten(data) if part is not None})
-    if len(sizes) != 1 or sizes[0] == 0:
-        raise StudyError(
-            f"x, y and sample_weight hold {' and '.join(map(str, sizes)) or 'no'} samples: as "
-            "many of each, at least one"
-        )
-    (samples,) = sizes
+    lengths = (int(part.shape[0]) for part in keras.tree.flatten(data) if part is not None)
+    samples = length_of(lengths, "x, y and sample_weight")
     size = min(size, samples)
 
     def epoch() -> Iterator[Any]:
-        order = draw.permutation(samples)
-        for begin in range(0, samples - size + 1, size):
-            chosen = partial(rows, chosen=order[begin : begin + size])
+        for numbers in rows_by_batch(samples, size, draw):
+            chosen = partial(rows, chosen=numbers)
             yield keras.utils.pack_x_y_sample_weight(*keras.tree.map_structure(chosen, arrays))
 
-    return _cycled(epoch), samples // size
+    return cycled(epoch), samples // size
 
 
 def _tensors(batch: Any) -> Any:
     import keras
 
     return keras.tree.map_structure(as_tensor, batch)
-
-
-def _cycled(epoch: Callable[[], Iterable[Any]]) -> Iterator[Any]:
-    """Epoch after epoch; raises `StudyError` at an empty one."""
-    while True:
-        empty = True
-        for batch in epoch():
-            empty = False
-            yield batch
-        if empty:
-            raise StudyError("x holds no batch: give some data")
-
-
-def _read_on(x: Iterator[Any]) -> Iterator[Any]:
-    """What is left of a generator; raises `StudyError` at its end."""
-    read = 0
-    for batch in x:
-        read += 1
-        yield batch
-    raise StudyError(
-        f"x is a {type(x).__name__}, which can be read only once, and it ended after {read} "
-        f"batches: ask for fewer steps, or {INSTEAD}"
-    )

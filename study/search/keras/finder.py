@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from itertools import chain
 from typing import Any
 
 from study.errors import StudyError
 from study.search.curve import MIN_POINTS
-from study.search.finder import Sweep, SweepRecorder, ramp, stop_of
+from study.search.finder import Sweep, SweepRecorder
 from study.search.keras.arrays import finite
 from study.search.keras.batches import batches_of, weighed
 from study.search.keras.lead import Lead, rates_led
@@ -23,13 +23,14 @@ from study.search.keras.restore import (
 )
 from study.search.keras.step import check, harmed, hindered, not_finite, whole_batches
 from study.search.keras.validation import evaluation
+from study.search.own.course import copes, recorded, recorder_of, shown, spoilt
 from study.stopping import heed, stoppable
-from study.validation import choice, integer
-
-SHORTEST, LONGEST = 200, 500
-"""Bounds of the steps of a sweep where the caller gives none: an epoch is taken, within them."""
+from study.validation import integer
 
 Logs = dict[str, Any]
+
+REMEDY = "compile the model with one"
+"""How a Keras model comes by a metric."""
 
 
 @stoppable()
@@ -116,8 +117,7 @@ def find_rate(
     _compiled(model)
     batch_size = integer("batch_size", batch_size, 1, 10**9)
     batches, length = batches_of(x, y, sample_weight, batch_size, integer("seed", seed, 0, 2**63))
-    asked = min(LONGEST, max(SHORTEST, length or 0)) if steps is None else steps
-    recorder = SweepRecorder(ramp(low, high, asked, scale), scale, stop_of(stop))
+    recorder = recorder_of(low, high, steps, scale, stop, length)
     measure = None
     if validation_data is not None:
         measure = evaluation(model, validation_data, batch_size)
@@ -129,8 +129,7 @@ def find_rate(
         check(model, first)
         build(model, first)
         with everything_restored(model), rates_led(model, group) as lead:
-            shown = _shown(recorder.rates, progress)
-            pairs = zip(shown, chain([first], batches), strict=False)
+            pairs = zip(shown(recorder.rates, progress), chain([first], batches), strict=False)
             return _sweep(model, recorder, lead, pairs, measure, metric)
 
 
@@ -156,7 +155,7 @@ def _sweep(
 ) -> Sweep:
     """Train along the ramp."""
     known, recorder.rate_of = len(model.variables), lead.rate_of
-    recorder.cause, copes = _unfit(model), False
+    recorder.cause, coped = _unfit(model), False
     with whole_batches(model) as train, warnings.catch_warnings():
         # It is the sweep's cause, in one sentence with the others.
         warnings.filterwarnings("ignore", message="The model does not have any trainable weights")
@@ -171,33 +170,15 @@ def _sweep(
                     "again: call the model on a batch first"
                 )
             lead.check()
-            copes = copes or _copes(model, recorder, batch, taken, float(logs["loss"]))
-            goes_on = _recorded(recorder, logs if before is None else before, metric)
+            coped = coped or copes(
+                recorder, taken, finite(batch), partial(harmed, model, float(logs["loss"]))
+            )
+            goes_on = recorded(recorder, logs if before is None else before, metric, REMEDY)
             if (taken == MIN_POINTS or not goes_on) and not _excused(recorder):
                 lead.settle()
             if not goes_on:
                 break
     return recorder.sweep()
-
-
-def _copes(model: Any, recorder: SweepRecorder, batch: Any, taken: int, loss: float) -> bool:
-    """Whether the model copes with values that are not finite; the first to harm it is blamed."""
-    if finite(batch):
-        return False
-    if not harmed(model, loss):
-        return True
-    recorder.blame(
-        f"batch {taken} holds a value that is not finite, which made the loss or the weights so; "
-        "no rate is to blame: mend the data, or mask it"
-    )
-    return False
-
-
-def _recorded(recorder: SweepRecorder, logs: Logs, metric: str | None) -> bool:
-    """Record a step; whether the sweep goes on."""
-    recorder.metric = _metric(logs, metric)
-    right = logs.get(recorder.metric)
-    return recorder.add(float(logs["loss"]), None if right is None else float(right))
 
 
 def _excused(recorder: SweepRecorder) -> bool:
@@ -229,33 +210,4 @@ def _unfit(model: Any) -> str | None:
             "the model has no weights to train: set trainable = True on a layer, and compile again"
         )
     ill = not_finite(model)
-    if ill:
-        return (
-            f"the model's weights are not finite before the first step ({ill[0]}): make the model "
-            "anew, or load weights from before they were spoilt"
-        )
-    return None
-
-
-def _metric(logs: Logs, asked: str | None) -> str:
-    """The name of the metric that counts: the one asked for, or the first that is an accuracy."""
-    if asked is not None:
-        names = tuple(name for name in logs if name != "loss")
-        if not names:
-            raise StudyError(f"there is no metric {asked!r}: compile the model with one")
-        return choice("metric", asked, names)
-    named = (name for name in logs if name == "acc" or name.endswith("accuracy"))
-    return next(named, "accuracy")
-
-
-def _shown(rates: Any, progress: bool | None) -> Iterable[float]:
-    """The rates, with a bar that tells how many are done."""
-    from tqdm import tqdm
-
-    seen = sys.stderr is not None and sys.stderr.isatty()
-    notebook = "ipykernel" in sys.modules and not seen
-    disable = not (seen or notebook) if progress is None else not progress
-    bar: Iterable[float] = tqdm(
-        rates, unit="step", desc="find_rate", file=sys.stderr, leave=False, disable=disable
-    )
-    return bar
+    return spoilt(ill[0]) if ill else None

@@ -8,6 +8,7 @@ from typing import Any
 
 from study.errors import StudyError
 from study.search.keras.optimizers import compiled, own
+from study.search.own.together import shares_of, whose
 from study.validation import choice
 
 NO_RATE = -1.0
@@ -40,8 +41,7 @@ class Lead:
         """Whose rate it is, in words; empty where there is one optimizer."""
         if self.alone and len(self.led) == 1:
             return ""
-        first, *others = self.led
-        return ", ".join([first, *(f"{name} having {self.led[name]:.3g} of it" for name in others)])
+        return whose(self.led)
 
     def to(self, rate: float) -> None:
         """Bring the first optimizer to a rate, and the others to their share of it."""
@@ -97,7 +97,7 @@ def rates_led(model: Any, group: str | None) -> Iterator[Lead]:
     together = compiled(model.optimizer)
     known = {**together, **own(model)}
     led = together if group is None else {choice("group", group, tuple(known)): known[group]}
-    shares = _shares(led)
+    shares = shares_of(led, lambda one: float(one.learning_rate.numpy()))
     with ExitStack() as stack:
         rates = {name: stack.enter_context(_rate_of(one)) for name, one in led.items()}
         yield Lead(known, shares, rates, alone=group is None)
@@ -106,20 +106,6 @@ def rates_led(model: Any, group: str | None) -> Iterator[Lead]:
 def _taken(optimizer: Any) -> int:
     """Steps taken, those that only gather gradients included."""
     return int(optimizer._iterations.numpy())
-
-
-def _shares(led: Mapping[str, Any]) -> dict[str, float]:
-    """The rate of each over that of the first."""
-    if len(led) == 1:
-        return dict.fromkeys(led, 1.0)
-    rates = {name: float(one.learning_rate.numpy()) for name, one in led.items()}
-    first = next(iter(rates))
-    if not rates[first] > 0:
-        raise StudyError(
-            f"the rate of {first} is {rates[first]:g}, and the others are led by their share of "
-            "it: give it a rate above 0, or name one group to lead"
-        )
-    return {name: rate / rates[first] if name != first else 1.0 for name, rate in rates.items()}
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from study.errors import StudyError
-from study.search.keras.arrays import described
 from study.search.keras.restore import needs_targets, own_step
+from study.search.own.stream import described
 
 
 @contextmanager

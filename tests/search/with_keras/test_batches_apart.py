@@ -14,6 +14,7 @@ from study.engines.tensorflow import xp as tf
 from study.errors import StudyError
 from study.search.keras import arrays, batches, dataset
 from study.search.keras.batches import batches_of, is_arrays, weighed
+from study.search.own.stream import described
 
 pytestmark = pytest.mark.slow
 
@@ -173,7 +174,7 @@ def test_weights_of_classes_need_pairs_of_one_output(batch: Any) -> None:
 )
 def test_a_part_is_described_without_its_values(part: Any, words: str) -> None:
     """By its kind and its shape."""
-    assert arrays.described(part) == words
+    assert described(part) == words
 
 
 @pytest.mark.parametrize(

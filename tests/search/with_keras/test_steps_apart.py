@@ -14,9 +14,10 @@ from keras import layers
 import study
 from study.errors import StudyError
 from study.search.finder import ramp
-from study.search.keras import finder, step
+from study.search.keras import step
 from study.search.keras.operations import operations
 from study.search.keras.restore import needs_targets, own_step
+from study.search.own.course import LONGEST, SHORTEST, metric_of
 from support.engines.own_models import SHORT, Breaks, X, Y, compiled
 
 pytestmark = pytest.mark.slow
@@ -148,7 +149,7 @@ def test_what_a_sweep_cannot_be_asked(change: dict[str, Any], words: str) -> Non
 
 def test_what_a_sweep_can_be_asked_at_most() -> None:
     """All of the data in one batch, the highest seed; as many steps as an epoch, within bounds."""
-    assert (finder.SHORTEST, finder.LONGEST) == (200, 500)
+    assert (SHORTEST, LONGEST) == (200, 500)
     found = study.find_rate(small(), X, Y, batch_size=10**9, seed=2**63, **SHORT)
     assert (found.steps, len(found.losses), found.metric) == (8, 8, "accuracy")
     order = np.random.default_rng(2**63).permutation(len(X))
@@ -200,10 +201,10 @@ def test_the_metric_is_the_first_that_is_an_accuracy(
     logs: dict[str, Any], asked: str | None, name: str
 ) -> None:
     """Or the one that is asked for; the loss is none."""
-    assert finder._metric(logs, asked) == name
+    assert metric_of(logs, asked, "add one") == name
     for words, other in (("unknown metric 'loss'", logs), ("there is no metric", {"loss": 1.0})):
         with pytest.raises(StudyError, match=words):
-            finder._metric(other, "loss")
+            metric_of(other, "loss", "add one")
 
 
 class Deaf(Breaks):

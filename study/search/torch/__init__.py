@@ -1,0 +1,1 @@
+"""Your own module of PyTorch: a sweep that leaves it as it was."""
