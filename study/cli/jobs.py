@@ -278,14 +278,8 @@ def _show_share(folder: Path, request: Request, in_json: bool) -> None:
     ids = {trial.id for trial in share(request.spec, request.shard)}
     ends = [run.outcome.value for run in Store(folder).runs() if run.id in ids]
     if in_json:
-        as_json(
-            {
-                "folder": str(folder),
-                "shard": request.shard,
-                "trials": len(ends),
-                "outcomes": dict(Counter(ends)),
-            }
-        )
+        found = {"trials": len(ends), "outcomes": dict(Counter(ends))}
+        as_json({"folder": str(folder), "shard": request.shard, **found})
         return
     told = f": {outcomes(ends)}" if ends else ""
     typer.echo(f"Study {request.spec.name} in {folder}")

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from study.engines.learner import Engine
 
 
-OWN_ENGINES = ("tensorflow", "jax", "torch")
-"""What computes a model of the user's own: Keras's backends, or PyTorch alone."""
-
-
 ENGINES = {"tensorflow": "study.engines.tensorflow", "jax": "study.engines.jax"}
 """The engines by name, and the module that holds all of the framework that each needs."""
+
+
+TORCH = "torch"
+"""What computes models of the user's own alone: PyTorch's, and Keras's on PyTorch."""
 
 
 PRECISIONS = ("default", "float32", "tf32")
@@ -47,7 +47,7 @@ class EngineChoice:
     precision: str = "default"
 
     def __post_init__(self) -> None:
-        choice("engine", self.engine, OWN_ENGINES)
+        choice("engine", self.engine, (*ENGINES, TORCH))
         choice("precision", self.precision, PRECISIONS)
 
     def site(self) -> Site:

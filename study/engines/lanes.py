@@ -5,11 +5,10 @@ optimizer slot; a lane is a row. The first convolution is an ordinary one of the
 K times the filters. The second is a grouped one, and the dense layers are batched matrix products.
 The losses of the lanes are summed, never averaged, and no operation mixes rows.
 
-Pooling comes before bias and ReLU. That is the same function, since max(x) + b = max(x + b) and
-ReLU is monotone, and a quarter of the work. A narrow second convolution is folded: 2x2 blocks of
-pixels become channels. A 5x5 convolution over I channels then is a 3x3 one over 4 I. Its output has
-the four places of a pooling window side by side. That is 1.44 times the arithmetic at three times
-the speed.
+Pooling comes before bias and ReLU: the same function, since max(x) + b = max(x + b) and ReLU is
+monotone, at a quarter of the work. A narrow second convolution is folded: 2x2 blocks of pixels
+become channels, so a 5x5 convolution over I channels is a 3x3 one over 4 I. That is 1.44 times the
+arithmetic at three times the speed.
 """
 
 from __future__ import annotations
@@ -103,6 +102,7 @@ class Lanes:
     """The `Learner` of lanes; see `study.engines.learner.Learner`.
 
     There is a lane for each trial, and padding up to the size of the array.
+
     Args:
         trials: they differ in optimizer and learning rate alone.
         images: the data set.
@@ -121,9 +121,8 @@ class Lanes:
         self.images, self.hyper = images, trial.hyper
         self.seed, self.batch = trial.seed, trial.batch
         if self.batch > len(images.y_train):
-            raise StudyError(
-                f"batch {self.batch} is more than the {len(images.y_train)} training images"
-            )
+            most = len(images.y_train)
+            raise StudyError(f"batch {self.batch} is more than the {most} training images")
         self.network = network_of(trial)
         self.form: str | None = form or usual_form(images.framework, self.network)
         # Arrays compute all six rules, so that all arrays share one compiled program. A single

@@ -20,11 +20,7 @@ ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 """The environment variable that allows TensorFlow to use oneDNN, or forbids it."""
 
 
-THREADS = {
-    "tensorflow": "TF_NUM_INTRAOP_THREADS",
-    "jax": "NPROC",
-    "torch": "OMP_NUM_THREADS",
-}
+THREADS = {"tensorflow": "TF_NUM_INTRAOP_THREADS", "jax": "NPROC", "torch": "OMP_NUM_THREADS"}
 """The environment variables that set the threads of one operation."""
 
 

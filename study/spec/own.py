@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
-
 from study.errors import StudyError
 
 OWN = "own"
@@ -79,9 +77,15 @@ class Own:
         Raises:
             StudyError: another object.
         """
+        if isinstance(value, Own):
+            return value
         try:
-            return msgspec.convert(value, Own, from_attributes=True)
-        except msgspec.ValidationError as error:
+            lists = {
+                "structure": tuple(map(str, value["structure"])),
+                "scales": tuple(Scale(**scale) for scale in value["scales"]),
+            }
+            return Own(**{**value, **lists})
+        except (TypeError, KeyError) as error:
             raise StudyError(f"own cannot be read ({error}): restore the file") from None
 
 

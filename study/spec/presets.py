@@ -134,7 +134,8 @@ def named_after(place: str) -> str:
     >>> named_after("models/my model.py:build")
     'my-model'
     """
-    stem = Path(place.partition(".py:")[0]).name.removesuffix(".toml")
+    stem = Path(place.partition(".py:")[0]).name
+    stem = stem[:-5] if stem.lower().endswith(".toml") else stem
     return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-_.")[:64] or "study"
 
 
