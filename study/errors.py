@@ -13,6 +13,10 @@ class StudyError(ValueError):
     """
 
 
+class NoMetric(StudyError):
+    """A model does not tell the metric that is asked for."""
+
+
 class Terminated(BaseException):
     """The process was asked to end, by SIGTERM."""
 

@@ -14,14 +14,15 @@ from typing import Annotated, Any
 
 import typer
 
-from study.cli.formatting import LOG, as_json, frame, note, table, written
+from study.cli.formatting import LOG, as_json, frame, note, table, what, written
 from study.cli.option_sets import SearchOptions, TrainerOptions, WorkerOptions
-from study.cli.options import AsJson, Count, Files, Folder, Optimizer
+from study.cli.options import AsJson, Count, Files, Folder, ModelOptions, Optimizer
 from study.cli.parameters import Family, among, read_by, real, whole
 from study.engines.choice import EngineChoice
 from study.engines.learner import Learner
 from study.search import finder, halving, rules, staircase
 from study.spec.networks import CLASSES
+from study.spec.study import StudySpec
 from study.spec.trial import Trial
 from study.validation import choice
 from study.words import counted
@@ -39,6 +40,7 @@ UNITS = ("epochs", "steps")
 def find_rate(
     optimizer: Optimizer,
     asked: SearchOptions,
+    own: ModelOptions,
     trainer: TrainerOptions,
     low: Annotated[float, real(metavar="RATE", help="The first rate.")] = 1e-6,
     high: Annotated[
@@ -58,9 +60,9 @@ def find_rate(
     in_json: AsJson = False,
 ) -> None:
     """Train once under a rising learning rate; print the rate that each rule finds, and why."""
-    trial = asked.trial(optimizer)
+    spec = asked.spec(optimizer, own.given())
     finder.ramp(low, high, steps, scale)  # refuses what is no ramp before a framework is loaded
-    learner, _ = _learner(trial, out, trainer.setup())
+    trial, learner, _ = _learner(spec, asked.seed, out, trainer.setup())
     begun = time.monotonic()
     found = finder.sweep(learner, low, high, steps, scale, stop)[0]
     seconds = time.monotonic() - begun
@@ -122,6 +124,7 @@ def _write_sweep(found: finder.Sweep, trial: Trial, out: Path, aside: bool) -> N
 def climb(
     optimizer: Optimizer,
     asked: SearchOptions,
+    own: ModelOptions,
     trainer: TrainerOptions,
     search: Annotated[
         str,
@@ -145,8 +148,8 @@ def climb(
     in_json: AsJson = False,
 ) -> None:
     """Raise the learning rate step by step, as ai-edu of Microsoft does; print each rate's loss."""
-    trial, stages = asked.trial(optimizer), staircase.parse(search)
-    learner, epoch = _learner(trial, out, trainer.setup())
+    spec, stages = asked.spec(optimizer, own.given()), staircase.parse(search)
+    trial, learner, epoch = _learner(spec, asked.seed, out, trainer.setup())
     unit_steps = epoch if unit == "epochs" else 1
     with _climbing(staircase.units(stages), unit[:-1]) as watch:
         found = staircase.search(learner, stages, unit_steps, fresh, watch)[0]
@@ -201,6 +204,7 @@ def _write_staircase(found: staircase.Staircase, trial: Trial, out: Path, aside:
 def halve(
     optimizer: Optimizer,
     asked: SearchOptions,
+    own: ModelOptions,
     trainer: TrainerOptions,
     start: Annotated[float, real(0, 1e12, metavar="RATE", help="The first rate.")] = 10.0,
     steps: Annotated[int, whole(1, 10**6, help="Steps of each try.")] = 100,
@@ -210,8 +214,8 @@ def halve(
 
     A rate that passes may still be too large to learn with.
     """
-    trial = asked.trial(optimizer)
-    learner, _ = _learner(trial, None, trainer.setup())
+    spec = asked.spec(optimizer, own.given())
+    trial, learner, _ = _learner(spec, asked.seed, None, trainer.setup())
     found = halving.halve(learner, start, steps)[0]
     if in_json:
         tries = [{"rate": one.rate, "diverged": one.diverged} for one in found.tries]
@@ -230,7 +234,7 @@ def halve(
     tried = counted(len(found.tries), "try", "tries")
     typer.echo(f"\n{what(trial)}: {end}; {tried}, {found.steps:,} steps")
     guessing = math.log(CLASSES)
-    if found.rate is not None and found.tries[-1].last > 0.95 * guessing:
+    if not trial.start and found.rate is not None and found.tries[-1].last > 0.95 * guessing:
         note(
             [
                 f"the network does not diverge at {found.rate:.4g}, but it does not learn either: "
@@ -239,23 +243,21 @@ def halve(
         )
 
 
-def _learner(trial: Trial, out: Path | None, setup: EngineChoice) -> tuple[Learner, int]:
-    """A learner of the trial alone, and its steps an epoch; `out` is made first, as it may fail."""
-    from study import data
+def _learner(
+    spec: StudySpec, seed: int, out: Path | None, setup: EngineChoice
+) -> tuple[Trial, Learner, int]:
+    """The trial, a learner of it alone, and the steps of an epoch of its data.
+
+    `out` is made first, as it may fail.
+    """
+    from study.execution.own_model import epoch_of, searched
 
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
+    trial, source = searched(spec, seed, setup)
     LOG.info("%s, trained by %s in %s", what(trial), setup.engine, setup.precision)
-    images = data.load(trial.dataset)
-    return setup(images).learner([trial]), len(images.y_train) // trial.batch
-
-
-def what(trial: Trial) -> str:
-    """What a search trained, in words."""
-    return (
-        f"{trial.optimizer}, {trial.network} network, width {trial.width:g}, "
-        f"{Path(trial.dataset).name}, batch {trial.batch}"
-    )
+    epoch = epoch_of(trial, source)
+    return trial, source.engine().learner([trial]), epoch
 
 
 def _write(path: Path, columns: Mapping[str, Iterable[Any]], aside: bool) -> None:

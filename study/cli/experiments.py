@@ -11,10 +11,12 @@ import typer
 
 from study.cli.formatting import as_json, frame, table, written
 from study.cli.option_sets import SearchOptions, TrainerOptions, WorkerOptions
-from study.cli.options import AsJson, Count, Files, Folder, MakeIn, Optimizer
+from study.cli.options import AsJson, Count, Files, Folder, MakeIn, ModelOptions, Optimizer
 from study.cli.parameters import Family, among, real, whole
 from study.errors import StudyError
 from study.search import population
+from study.spec.goals import held_out_metric, is_share, label, sign, value_of
+from study.spec.study import StudySpec
 from study.spec.trial import DATASETS, Trial
 from study.validation import choice
 
@@ -43,6 +45,7 @@ def _bounds(text: str) -> Bounds:
 )
 def evolve(
     asked: SearchOptions,
+    own: ModelOptions,
     trainer: TrainerOptions,
     optimizer: Optimizer = "adam",
     members: Annotated[int, whole(2, 96, metavar="K", help="The size of the population.")] = 20,
@@ -71,7 +74,7 @@ def evolve(
     in_json: AsJson = False,
 ) -> None:
     """Train a population whose worst members copy the best ones; print the best one's schedule."""
-    trial = asked.trial(optimizer)
+    spec = asked.spec(optimizer, own.given())
     if momenta is not None and optimizer != "momentum":
         raise StudyError(
             f"momenta {momenta.low:g}:{momenta.high:g} are of the optimizer momentum; {optimizer} "
@@ -79,6 +82,7 @@ def evolve(
         )
     from study.engines.rules import coefficient, rule_of
 
+    usual = 0.0 if own.model else coefficient(rule_of(spec.hyper, optimizer))
     settings = population.Settings(
         members=members,
         ready=ready,
@@ -89,9 +93,9 @@ def evolve(
         resample=resample,
         bounded=bounded,
         momenta=momenta,
-        momentum=coefficient(rule_of(trial.hyper, optimizer)),
+        momentum=usual,
     )
-    done = _evolved(trial, settings, trainer)
+    trial, done = _evolved(spec, asked.seed, settings, trainer)
     if out is not None:
         _write_population(out, done, trial, settings)
     if in_json:
@@ -102,52 +106,56 @@ def evolve(
             f"{settings.high:g}."
         )
     else:
-        _tell_population(done, settings)
+        _tell_population(done, settings, trial)
         if out is not None:
             typer.echo(f"Written to {out}")
 
 
 def _evolved(
-    trial: Trial, settings: population.Settings, trainer: TrainerOptions
-) -> population.Population:
-    """The finished population, with a progress bar meanwhile."""
+    spec: StudySpec, seed: int, settings: population.Settings, trainer: TrainerOptions
+) -> tuple[Trial, population.Population]:
+    """The trial, and the finished population, with a progress bar meanwhile."""
     import numpy as np
     from tqdm import tqdm
 
-    from study import data
+    from study.execution.own_model import searched
 
-    made = trainer.setup()(data.load(trial.dataset))
+    trial, source = searched(spec, seed, trainer.setup())
+    learner = source.engine().learner([trial] * settings.members)
     with tqdm(total=settings.rounds, desc=f"{settings.members} members", leave=False) as bar:
 
         def watch(round_: population.Round) -> None:
             if not np.isnan(round_.scores).all():
                 at = int(np.nanargmax(round_.scores))
-                bar.set_postfix_str(
-                    f"best {round_.scores[at]:.2%} at rate {round_.members[at].rate:.3g}"
-                )
+                score = value_of(trial.metric, sign(trial.goal) * round_.scores[at])
+                bar.set_postfix_str(f"best {score} at rate {round_.members[at].rate:.3g}")
             bar.update(1)
 
-        return population.train(
-            made.learner([trial] * settings.members),
-            settings,
-            np.random.default_rng(trial.seed),
-            watch=watch,
-        )
+        draw = np.random.default_rng(trial.seed)
+        return trial, population.train(learner, settings, draw, watch=watch)
 
 
-def _tell_population(done: population.Population, settings: population.Settings) -> None:
+def _tell_population(
+    done: population.Population, settings: population.Settings, trial: Trial
+) -> None:
     """Print the line of the best member, its cost and its schedule."""
+
+    def told(value: float) -> str:
+        return f"{value:.2%}" if is_share(trial.metric) else f"{value:.4g}"
+
+    side, name = sign(trial.goal), label(held_out_metric(trial.metric))
     rows = []
     for round_, place in zip(done.rounds, done.places(), strict=True):
         member = round_.members[place]
         second = [f"{member.momentum:.3g}"] if settings.momenta else []
-        step, score = f"{round_.step - done.ready:,}", f"{round_.scores[place]:.2%}"
+        step, score = f"{round_.step - done.ready:,}", told(side * round_.scores[place])
         rows.append([step, f"{member.rate:.4g}", *second, score])
-    table(["from step", "rate", *(["momentum"] if settings.momenta else []), "accuracy"], rows)
-    typer.echo(
-        f"\nBest of {settings.members}: validation accuracy "
-        f"{done.rounds[-1].scores[done.best]:.2%}, test {done.test_accuracy:.2%}."
+    table(
+        ["from step", "rate", *(["momentum"] if settings.momenta else []), name.split()[-1]], rows
     )
+    test = "" if trial.start else f", test {done.test_accuracy:.2%}"
+    best = told(side * done.rounds[-1].scores[done.best])
+    typer.echo(f"\nBest of {settings.members}: {name} {best}{test}.")
     typer.echo(
         f"Cost: {done.steps:,} steps of all members together, {done.seconds:.1f} s of training."
     )
@@ -199,6 +207,7 @@ def _methods(text: str) -> tuple[str, ...]:
 )
 def contest(
     folder: Folder,
+    own: ModelOptions,
     means: WorkerOptions,
     trainer: TrainerOptions,
     seeds: Count = 3,
@@ -221,6 +230,7 @@ def contest(
     Print what the picks are worth: how much longer they take than the best rate of the grid.
     """
     from study import figures, tables
+    from study.execution.own_model import own_trainer
     from study.experiments.contest import run_contest
     from study.experiments.methods import METHODS
     from study.tables import contests
@@ -236,7 +246,7 @@ def contest(
         workers=means.workers,
         memory=means.memory,
         silence=means.hang_limit,
-        factory=trainer.setup(),
+        factory=own_trainer(folder, own.given(), trainer.setup()),
     )
     found = contests.summary(rows)
     frame(found)

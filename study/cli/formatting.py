@@ -14,6 +14,8 @@ from typing import Any
 
 import typer
 
+from study.spec.trial import Trial
+
 LOG = logging.getLogger("study")
 """Its level is what the user wants to hear: errors alone, notes too, or every decision."""
 
@@ -175,4 +177,14 @@ def duration(seconds: float) -> str:
         else f"{seconds / 60:.1f} min"
         if seconds < 5400
         else f"{seconds / 3600:.1f} h"
+    )
+
+
+def what(trial: Trial) -> str:
+    """What a search trained, in words."""
+    if trial.start:
+        return f"{trial.optimizer}, your own model, width {trial.width:g}, batch {trial.batch}"
+    return (
+        f"{trial.optimizer}, {trial.network} network, width {trial.width:g}, "
+        f"{Path(trial.dataset).name}, batch {trial.batch}"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -279,8 +280,8 @@ class SearchOptions:
         whole(0, 2**31 - 1, metavar="S", help="The seed of the initial weights and the batches."),
     ] = 0
 
-    def trial(self, optimizer: str) -> Trial:
-        """The trial to train; its own rate is never used."""
+    def spec(self, optimizer: str, own: Mapping[str, Any]) -> StudySpec:
+        """A study of the trial to train, perhaps of the user's own model."""
         given: dict[str, Any] = {
             name: value
             for name in ("network", "dataset", "batch", "hyper")
@@ -288,5 +289,8 @@ class SearchOptions:
         }
         if self.width is not None:
             given["widths"] = (self.width,)
-        spec = StudySpec(rates=(1.0,), optimizers=(optimizer,), **given)
-        return replace(spec.trials()[0], seed=self.seed)
+        return StudySpec(rates=(1.0,), optimizers=(optimizer,), **given, **own)
+
+    def trial(self, optimizer: str) -> Trial:
+        """The trial of a built-in network to train; its own rate is never used."""
+        return replace(self.spec(optimizer, {}).trials()[0], seed=self.seed)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 from study.engines.choice import TENSORFLOW, EngineChoice
 from study.engines.own.choice import OwnChoice
 from study.engines.own.code import Code
+from study.errors import NoMetric, StudyError
 from study.execution.executors.base import EngineFactory
 from study.execution.executors.source import Source
 from study.execution.request import Request
 from study.spec.own import is_own
 from study.spec.study import StudySpec
+from study.spec.trial import Trial
+from study.storage.store import Store
 from study.training.stopwatch import Stopwatch
 
 
@@ -63,3 +69,55 @@ def trainer_of(spec: StudySpec, factory: EngineFactory) -> EngineFactory:
     if choice.engine or spec.own is None:
         return choice
     return replace(choice, engine=spec.own.engine, keras=spec.own.framework == "keras")
+
+
+def searched(spec: StudySpec, seed: int, factory: EngineFactory) -> tuple[Trial, Source]:
+    """The one trial that a search trains, and the source of its data and engine.
+
+    Args:
+        spec: a study of one optimizer; its rate is never used.
+        seed: of the trial.
+        factory: makes the engine.
+
+    Raises:
+        StudyError: the user's code cannot be used.
+    """
+    request = Request(spec, factory=factory)
+    try:
+        request, source = with_model(request, Stopwatch())
+    except NoMetric:  # a search reads the loss, and an accuracy where there is one
+        loss = spec.with_(metric="loss", goal=None)
+        request, source = with_model(replace(request, spec=loss), Stopwatch())
+    return replace(request.spec.trials()[0], seed=seed), source
+
+
+def epoch_of(trial: Trial, source: Source) -> int:
+    """Steps of an epoch of the trial's data; 1 where a stream does not tell."""
+    data = source.images()
+    if trial.start:
+        return data.train.steps(trial.batch) or 1
+    return len(data.y_train) // trial.batch
+
+
+def own_trainer(folder: Path, code: Mapping[str, Any], factory: EngineFactory) -> EngineFactory:
+    """What trains the trials of a stored study, by code that lies elsewhere now.
+
+    Args:
+        folder: of the study.
+        code: where the user's model, data and loss are; what it lacks is where the study says.
+        factory: the engine that was asked for.
+    """
+    if not code:
+        return factory
+    spec = Store(folder).spec()
+    if spec.own is None:
+        raise StudyError(f"{folder} holds a study of the built-in network {spec.network}")
+    return trainer_of(
+        replace(
+            spec,
+            model=code.get("model", spec.model),
+            data=code.get("data", spec.data),
+            own=replace(spec.own, loss=code.get("loss", spec.own.loss)),
+        ),
+        factory,
+    )

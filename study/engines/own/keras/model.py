@@ -13,7 +13,7 @@ from study.engines.own.data.trees import shapes
 from study.engines.own.optimizers import keras_optimizer
 from study.engines.own.program import Task
 from study.engines.own.structure import framework_of
-from study.errors import StudyError, first_line
+from study.errors import NoMetric, StudyError, first_line
 
 Arrays = tuple[NDArray[Any], ...]
 
@@ -98,7 +98,7 @@ def ready(task: Task, seed: int = 0) -> Ready:
     assign(state_of(model), start)
     sow(seed)
     if task.metric not in names:
-        raise StudyError(
+        raise NoMetric(
             f"the model tells no metric {task.metric!r}: it has {', '.join(names)}; compile it "
             "with the metric, or name another"
         )

@@ -12,7 +12,7 @@ from study.engines.own.data.trees import leaves, mapped, shapes
 from study.engines.own.optimizers import torch_optimizer
 from study.engines.own.program import Task
 from study.engines.own.structure import framework_of
-from study.errors import StudyError, first_line
+from study.errors import NoMetric, StudyError, first_line
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def tried(task: Task, start: Start) -> tuple[str, ...]:
         start.module.zero_grad()
         torch.set_rng_state(before)
     if task.metric not in metrics:
-        raise StudyError(
+        raise NoMetric(
             f"there is no metric {task.metric!r}: the loss and the outputs tell "
             f"{', '.join(metrics)}; let the loss return a pair of it and a dictionary"
         )
