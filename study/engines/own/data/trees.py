@@ -45,13 +45,16 @@ def stacked(trees: list[Any], join: Callable[[list[Any]], Any] = np.concatenate)
     return mapped(lambda _: next(parts), trees[0])
 
 
-def as_array(value: Any) -> np.ndarray[Any, Any]:
-    """An array of numbers of NumPy's, from a tensor of any framework, a list or a table."""
+def plain(value: Any) -> np.ndarray[Any, Any]:
+    """A tensor of any framework as an array of NumPy's."""
     if hasattr(value, "detach"):
         value = value.detach().cpu()
-    if hasattr(value, "to_numpy"):
-        value = value.to_numpy()
-    array = np.asarray(value.numpy() if hasattr(value, "numpy") else value)
+    return np.asarray(value.numpy() if hasattr(value, "numpy") else value)
+
+
+def as_array(value: Any) -> np.ndarray[Any, Any]:
+    """An array of numbers of NumPy's, from a tensor of any framework, a list or a table."""
+    array = plain(value.to_numpy() if hasattr(value, "to_numpy") else value)
     return array.astype(np.float32) if array.dtype == np.float64 else array
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.engines.own.code import sow
-from study.engines.own.data.trees import shapes
+from study.engines.own.data.trees import plain, shapes
 from study.engines.own.optimizers import keras_optimizer
 from study.engines.own.program import Task
 from study.engines.own.structure import framework_of
@@ -52,9 +52,7 @@ def state_of(model: Any) -> list[Any]:
 
 def values(variables: list[Any]) -> Arrays:
     """The values of variables, copied."""
-    import keras
-
-    return tuple(np.array(keras.ops.convert_to_numpy(one.value)) for one in variables)
+    return tuple(np.array(plain(one.value)) for one in variables)
 
 
 def built(task: Task, seed: int) -> Any:

@@ -15,7 +15,7 @@ import numpy as np
 
 from study.engines.learner import Floats
 from study.engines.own.data.feeds import Order
-from study.engines.own.data.trees import leaves, mapped, rows_of
+from study.engines.own.data.trees import leaves, mapped, plain, rows_of
 from study.engines.own.keras.model import (
     Arrays,
     Ready,
@@ -113,9 +113,7 @@ class KerasSteps:
 
 
 def _number(value: Any) -> float:
-    import keras
-
-    return float(keras.ops.convert_to_numpy(value))
+    return float(plain(value))
 
 
 def _tensorflow_loop(program: KerasSteps) -> Any:
