@@ -192,5 +192,6 @@ def search(
             )
             picks += found
             bar.update(1)
-    wanted = {trial.id: trial for pick in picks if (trial := contests.trial_of(pick, first))}
+    own = grid.spec.own
+    wanted = {trial.id: trial for pick in picks if (trial := contests.trial_of(pick, first, own))}
     return sorted(wanted.values(), key=lambda trial: trial.learning_rate)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from study.errors import StudyError
+from study.spec.own import Own
 from study.spec.presets import spec_from
 from study.spec.trial import Trial
 from study.storage.jsonl import Count, Positive, Row, convert, read_rows
@@ -47,12 +48,13 @@ class Pick:
     schedule: str = "constant"
 
 
-def trial_of(pick: Pick, base: Trial) -> Trial | None:
+def trial_of(pick: Pick, base: Trial, own: Own | None = None) -> Trial | None:
     """The trial at a pick; None if no rate was picked.
 
     Args:
         pick: the pick.
         base: a trial of the grid, for its protocol.
+        own: of a model of the user's own, what the grid knows of it.
 
     Returns:
         The trial.
@@ -66,6 +68,7 @@ def trial_of(pick: Pick, base: Trial) -> Trial | None:
         seed=pick.seed,
         schedule=pick.schedule,
         prune="none",
+        config=base.config if own is None else own.configs[pick.optimizer],
     )
 
 
@@ -113,10 +116,9 @@ def standing(folder: str | Path) -> Standing:
     settings = store.settings("contest.json")
     if settings is None:
         raise StudyError(f"{folder} holds no contest (no contest.json in it): run contest first")
-    base = spec_from({**settings["protocol"], "seeds": 1}).trials()[0]
-    base = replace(base, prune="none")
-    picks = read_picks(folder)
-    wanted = {trial.id for pick in picks if (trial := trial_of(pick, base))}
+    spec = spec_from({**settings["protocol"], "seeds": 1})
+    base, picks = replace(spec.trials()[0], prune="none"), read_picks(folder)
+    wanted = {trial.id for pick in picks if (trial := trial_of(pick, base, spec.own))}
     runs = store.runs()
     strays = [run for run in runs if run.id not in wanted]
     return Standing(len(picks), len(wanted), len(runs) - len(strays), strays)
@@ -146,7 +148,7 @@ def table(grid: Source, folder: str | Path) -> pd.DataFrame:
         StudyError: the grid is no study, or has no runs.
     """
     study = stored(grid)
-    base = study.spec.trials()[0]
+    base, own = study.spec.trials()[0], study.spec.own
     runs = comparable(study.runs, study.folder)
     trained = {run.id: run for run in Store(Path(folder)).runs()}
     reached = runs["outcome"] == Outcome.REACHED
@@ -162,7 +164,7 @@ def table(grid: Source, folder: str | Path) -> pd.DataFrame:
     )
     rows = []
     for pick in read_picks(folder):
-        trial, name = trial_of(pick, base), pick.optimizer
+        trial, name = trial_of(pick, base, own), pick.optimizer
         run = trained.get(trial.id) if trial else None
         if trial and run is None:
             continue  # picked, and still to be trained
