@@ -259,9 +259,11 @@ def _imported(folder: Path, spec: StudySpec, runs: list[Any], curves: int) -> No
 
 def _by_optimizer(spec: StudySpec, stored: list[Any]) -> dict[str, Counter[str]]:
     """Counts of outcomes."""
+    from study.tables.rows import in_order
+
     return {
         name: Counter(run.outcome.value for run in stored if run.trial.optimizer == name)
-        for name in spec.optimizers
+        for name in in_order(spec.optimizers)
     }
 
 
