@@ -71,7 +71,7 @@ def curves(table: pd.DataFrame, runs: pd.DataFrame | StudySpec) -> Figure:
         axes.plot(
             by_time.median().index,
             unit * by_time.median(),
-            color=look.colour,
+            **look.curve,
             linewidth=1.6,
             label=label,
         )

@@ -96,15 +96,16 @@ def _draw_arrivals(
     for name in trials["optimizer"].cat.categories:
         curve = cells[cells["optimizer"] == name]
         seconds = finite(curve["seconds"])  # the line breaks at a rate that did not arrive
-        style = looks[name].style | {"markersize": 6, "linewidth": 1.8}
-        label = looks[name].label if seconds.notna().any() else None
+        look = looks[name]
+        style = look.points | look.curve | {"markersize": 6, "linewidth": 1.8}
+        label = look.label if seconds.notna().any() else None
         axes.plot(curve["rate"], seconds, **style, label=label)
         if trials["seed"].nunique() > 1:
             low, high = (
                 curve[end].clip(upper=cap).where(seconds.notna())
                 for end in ("seconds_q25", "seconds_q75")
             )
-            band: dict[str, Any] = {"color": looks[name].colour, "linewidth": 0}
+            band: dict[str, Any] = {"color": look.colour, "linewidth": 0}
             axes.fill_between(curve["rate"], low, high, alpha=0.18, **band)
             dots = arrived[arrived["optimizer"] == name]
             dot = {"s": 10, "alpha": 0.5} if seconds.notna().any() else {"s": 30}  # no curve
@@ -182,7 +183,7 @@ def envelope(runs: pd.DataFrame) -> Figure:
         explain_emptiness(axes, runs)
     for name in dict.fromkeys(table["fastest_optimizer"].dropna()):
         mine = table[table["fastest_optimizer"] == name]
-        style = looks[name].style | {
+        style = looks[name].points | {
             "s": 52,
             "zorder": 3,
             "label": folded(f"fastest: {looks[name].label}"),
@@ -237,7 +238,9 @@ def profile(runs: pd.DataFrame) -> Figure:
             continue
         mine = table[table["optimizer"] == name]
         end = float(mine["share"].max()) if len(mine) else 0.0
-        style = look.style | {
+        style = {
+            **look.points,
+            **look.curve,
             "linewidth": 1.8,
             "markevery": [-1],
             "markersize": 6,

@@ -55,7 +55,7 @@ def _of_own(spec: StudySpec, own: Own) -> str:
     least, most = min(weights), max(weights)
     size = f"{least:,} to {most:,}" if least < most else f"{least:,}"
     loss = f"the loss {spec.loss}" if spec.loss else "its own loss"
-    return f" It is a {FRAMEWORKS[own.framework]} model of {size} weights with {loss}."
+    return f" It is a {FRAMEWORKS.get(own.framework, own.framework)} model of {size} weights with {loss}."
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,8 @@ NAMES = LABELS | {
 
 OTHER_COLOURS = ("#882255", "#999933", "#332288", "#56b4e9", "#00707a")
 OTHER_MARKERS = "<>p*hdX"
-"""Of optimizers beside the six. No two of 35 have both alike."""
+OTHER_LINES = ("-", "--", "-.")
+"""Of optimizers beside the six. No two of fifteen have curves alike."""
 
 
 WIDEST_LABEL = 32
@@ -64,18 +65,25 @@ class Look:
 
     Args:
         label: its name, in lines that fit a legend.
-        colour: of its curve.
+        colour: of its curve and points.
         marker: of its points.
+        line: the style of its curve.
     """
 
     label: str
     colour: Any
     marker: str
+    line: str = "-"
 
     @property
-    def style(self) -> dict[str, Any]:
-        """The colour and the marker, as matplotlib takes them."""
+    def points(self) -> dict[str, Any]:
+        """How points are drawn, as matplotlib takes it."""
         return {"color": self.colour, "marker": self.marker}
+
+    @property
+    def curve(self) -> dict[str, Any]:
+        """How a curve without points is drawn."""
+        return {"color": self.colour, "linestyle": self.line}
 
 
 def label_of(name: str) -> str:
@@ -98,8 +106,8 @@ def folded(label: str) -> str:
 def looks(names: Iterable[str]) -> dict[str, Look]:
     """How each of a study's optimizers looks, in the order of `in_order`.
 
-    The six of the built-in networks look the same in every study. The others' colours and markers
-    follow from their places among the others of their study.
+    The six of the built-in networks look the same in every study. How others look follows from
+    their places among the others of their study.
 
     Args:
         names: all optimizers of the study.
@@ -108,10 +116,11 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
         The looks by the optimizer.
     """
     ordered = in_order(names)
-    others = (name for name in ordered if name not in COLOURS)
-    beyond = zip(others, cycle(OTHER_COLOURS), cycle(OTHER_MARKERS))
-    drawn = {name: (COLOURS[name], MARKERS[name]) for name in COLOURS}
-    drawn |= {name: (colour, marker) for name, colour, marker in beyond}
+    others = [name for name in ordered if name not in COLOURS]
+    lines = cycle(line for line in OTHER_LINES for _ in OTHER_COLOURS)
+    beyond = zip(others, cycle(OTHER_COLOURS), cycle(OTHER_MARKERS), lines, strict=False)
+    drawn = {name: (COLOURS[name], MARKERS[name], "-") for name in COLOURS}
+    drawn |= {name: (colour, marker, line) for name, colour, marker, line in beyond}
     return {name: Look(folded(label_of(name)), *drawn[name]) for name in ordered}
 
 
