@@ -55,7 +55,8 @@ def _of_own(spec: StudySpec, own: Own) -> str:
     least, most = min(weights), max(weights)
     size = f"{least:,} to {most:,}" if least < most else f"{least:,}"
     loss = f"the loss {spec.loss}" if spec.loss else "its own loss"
-    return f" It is a {FRAMEWORKS.get(own.framework, own.framework)} model of {size} weights with {loss}."
+    framework = FRAMEWORKS.get(own.framework, own.framework)
+    return f" It is a {framework} model of {size} weights with {loss}."
 
 
 @dataclass(frozen=True)
