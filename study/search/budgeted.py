@@ -46,6 +46,10 @@ DIVERGED = -math.inf
 """The score of a candidate whose loss was not finite."""
 
 
+WORST = {1: -1.0, -1: -1e30}
+"""What Optuna is told of such a candidate, by the sign of the metric: it takes no infinity."""
+
+
 Make = Callable[[Sequence[float]], Learner]
 """A fresh learner with at least a lane for each rate."""
 
@@ -171,7 +175,7 @@ def optuna_search(make: Make, low: float, high: float, budget: int, seed: int) -
     done = [
         (trial.value, trial.params["rate"])
         for trial in study.trials
-        if trial.value is not None and trial.value > DIVERGED
+        if trial.value is not None and trial.value not in WORST.values()
     ]
     if not done:
         return Found(None, DIVERGED, steps)
@@ -186,10 +190,8 @@ def _train_candidate(
     score = DIVERGED
     for look in range(1, looks + 1):
         score = _train(learner, [rate], LOOK)[0]
-        if score == DIVERGED:
-            return score, look * LOOK, True
-        trial.report(score, look)
-        if trial.should_prune():
+        trial.report(score if score > DIVERGED else WORST[learner.sign], look)
+        if score == DIVERGED or trial.should_prune():
             return score, look * LOOK, True
     return score, looks * LOOK, False
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -252,6 +251,11 @@ def feed(recorder: SweepRecorder, losses: Iterable[Any], accuracy: Iterable[Any]
         losses: of each batch.
         accuracy: of each batch, in [0, 1]; None where the model tells none.
     """
-    for loss, right in zip(losses, repeat(None) if accuracy is None else accuracy, strict=False):
+    told = (
+        ((loss, None) for loss in losses)
+        if accuracy is None
+        else zip(losses, accuracy, strict=True)
+    )
+    for loss, right in told:
         if not recorder.add(float(loss), None if right is None else float(right)):
             return

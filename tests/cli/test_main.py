@@ -54,7 +54,7 @@ pytestmark = pytest.mark.slow
         (["run", "quick", "--out", ""], "empty text"),
         (["run", "quick", "--out", __file__], "is a file, where a folder is needed: give --out"),
         (["run", "quick", "--out", f"{__file__}/x"], "is a file, where a folder is needed"),
-        (["run"], "PRESET|FILE.toml"),
+        (["run"], "what is to be trained? Name a preset"),
         (["fly"], "fly"),
         (["status", "nowhere"], "holds no study"),
         (["tables", "nowhere"], "holds no study"),

@@ -173,8 +173,10 @@ def test_a_setup_makes_the_engine(name: str) -> None:
 
 def test_a_setup_refuses_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """In one sentence, each with what would be right."""
-    with pytest.raises(StudyError, match="unknown engine 'torch': one of tensorflow, jax"):
-        EngineChoice("torch")
+    with pytest.raises(StudyError, match="unknown engine 'theano': one of tensorflow, jax, torch"):
+        EngineChoice("theano")
+    with pytest.raises(StudyError, match="engine torch trains models of your own alone"):
+        EngineChoice("torch")(images())
     with pytest.raises(StudyError, match="unknown precision 'half'"):
         EngineChoice(precision="half")
     monkeypatch.setitem(ENGINES, "jax", "jax.nowhere")

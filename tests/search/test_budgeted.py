@@ -243,4 +243,4 @@ def test_optuna_is_asked_as_its_own_loop_would_ask(budget: int, high: float) -> 
         assert found.rate == best.params["rate"]
         assert found.score == pytest.approx(best.value)
     else:
-        assert found == Found(None, -1.0, found.steps)
+        assert found == Found(None, -math.inf, found.steps)

@@ -22,7 +22,7 @@ def test_a_lane_equals_the_frameworks_own_loop_over_200_steps(way: str) -> None:
     backend = {} if way == "torch-module" else {"KERAS_BACKEND": way}
     told = subprocess.run(
         [sys.executable, "-W", "ignore", str(ROOT / "scripts" / "equality.py"), way],
-        env={**os.environ, **backend, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, **backend, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         check=True,
     ).stdout

@@ -155,6 +155,9 @@ IN_ORDER: dict[str, Any] = {
 
 # Newer versions of Python warn of the workers of a loader.
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
+@pytest.mark.filterwarnings(
+    "ignore:os.fork.. was called", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
 @pytest.mark.parametrize("kind", IN_ORDER)
 def test_what_yields_batches_is_read_in_its_order(kind: str) -> None:
     """From its start again when it ends."""

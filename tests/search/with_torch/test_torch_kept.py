@@ -178,6 +178,9 @@ def test_recurrent_shared_and_normalised_parameters() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
+@pytest.mark.filterwarnings(
+    "ignore:os.fork.. was called", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
 def test_a_loader_whose_workers_stay_is_not_disturbed() -> None:
     """An epoch under way goes on where it was."""
     data = DataLoader(TensorDataset(XT, YT), 32, num_workers=1, persistent_workers=True)
