@@ -7,6 +7,7 @@ Each contender trains the same model on the same data with the same batch.
     .venv/bin/python scripts/benchmark.py --quick     # under 50 seconds on a CPU, Adam alone
     .venv/bin/python scripts/benchmark.py --engine jax --precision float32
     .venv/bin/python scripts/benchmark.py --json      # the numbers on standard output, too
+    .venv/bin/python scripts/benchmark.py --network own   # your own Keras and PyTorch models
 
 The whole benchmark writes benchmark.json and benchmark.png to results/<machine>/benchmark. The
 quick one writes nothing unless --out names a folder. Without --engine it takes tensorflow if that
@@ -546,6 +547,18 @@ def draw(answer: dict[str, Any], path: Path) -> None:
     figure.savefig(path, dpi=150)
 
 
+def measure_own(arguments: argparse.Namespace) -> None:
+    """Time models of one's own; write and print the table."""
+    import benchmark_own
+
+    rows = benchmark_own.measure(rounds=2 if arguments.quick else benchmark_own.ROUNDS)
+    out = arguments.out or Path("results") / this_machine().name / "benchmark"
+    if arguments.out or not arguments.quick:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "own.json").write_text(json.dumps(rows, indent=1) + "\n")
+    print(json.dumps(rows) if arguments.json else benchmark_own.printed(rows))
+
+
 def main() -> None:
     """Measure, write, print."""
     parser = argparse.ArgumentParser(
@@ -557,7 +570,9 @@ def main() -> None:
         help="under 50 seconds: Adam alone, few rounds; writes only where --out says",
     )
     parser.add_argument(
-        "--network", choices=("compact", "tutorial"), help="one network; both where not given"
+        "--network",
+        choices=("compact", "tutorial", "own"),
+        help="one network, both where not given; or models of one's own, see benchmark_own.py",
     )
     parser.add_argument(
         "--engine",
@@ -572,6 +587,9 @@ def main() -> None:
         "--out", type=Path, help="folder to write to; results/<machine>/benchmark where not given"
     )
     arguments = parser.parse_args()
+    if arguments.network == "own":
+        measure_own(arguments)
+        return
     try:
         if arguments.device:
             choose(arguments.device)

@@ -22,12 +22,12 @@ from study.claims.evidence import (
 from study.claims.frame import (
     DECADES,
     LONG_CAP,
-    NO_GRID,
     PER_DECADE,
     Grid,
     judged_study,
     grid_of,
     grid_study,
+    no_grid,
     ratio,
     states,
     times_in_words,
@@ -49,7 +49,14 @@ from study.claims.grids import (
     wide_union,
 )
 from study.claims.adam import DROP, LEARNT, adam_fastest, adam_stable, adam_wide, drop
-from study.claims.frame_sizes import FEWEST_WIDTHS, GOOD, NO_SIZES, SIZE_RANGE, Sizes, sizes_of
+from study.claims.frame_sizes import (
+    FEWEST_WIDTHS,
+    GOOD,
+    SIZE_RANGE,
+    Sizes,
+    no_sizes,
+    sizes_of,
+)
 from study.claims.sizes import (
     ABOVE_RATE,
     ENDS,
@@ -63,7 +70,7 @@ from study.claims.sizes import (
     variance_above,
 )
 from study.claims.methods import clr_gain, tenth_rule, windows_equal
-from study.claims.judge import judge, table
+from study.claims.judge import about, judge, table
 # isort: on
 
 __all__ = [
@@ -84,8 +91,6 @@ __all__ = [
     "LONG_CAP",
     "MAGNITUDE",
     "MAJORITY",
-    "NO_GRID",
-    "NO_SIZES",
     "PER_DECADE",
     "REASONABLE",
     "SIZE_RANGE",
@@ -102,6 +107,7 @@ __all__ = [
     "Rows",
     "Sizes",
     "Verdict",
+    "about",
     "adam_fastest",
     "adam_stable",
     "adam_wide",
@@ -128,6 +134,8 @@ __all__ = [
     "majority_fails",
     "miss",
     "no_evidence",
+    "no_grid",
+    "no_sizes",
     "no_universal_rate",
     "order_of_magnitude",
     "pooled",

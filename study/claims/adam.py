@@ -16,13 +16,14 @@ from study.claims.evidence import (
     confirmed_of,
     decide,
     largest,
+    meant_by,
     no_evidence,
     studies_in,
 )
-from study.claims.frame import grid_of, judged_study, no_grid
+from study.claims.frame import grid_of, judged_study, without
 from study.claims.leasts import leasts_of
 from study.claims.verdict import FAILS, HOLDS, UNDECIDED, Verdict, claim, miss
-from study.spec.trial import OPTIMIZERS
+from study.spec.goals import high_share, label, of_curves
 from study.storage.records import Outcome
 from study.tables import intervals
 from study.tables.best_rates import Scatter, least_margins
@@ -53,8 +54,9 @@ LEVELS = (0.8, 0.85, 0.9, 0.93, 0.95)
 def adam_fastest(id: str, studies: Known) -> Verdict:
     """Adam's best time over the best of all others', below one."""
     grid = grid_of(studies)
-    if grid is None or not grid.all_six:
-        return no_evidence(id, 1.0, no_grid(grid))
+    why = without(studies, grid, "adam")
+    if grid is None or why:
+        return no_evidence(id, 1.0, why)
     adam = grid.optimizers.index("adam")
     rest = [i for i in range(len(grid.optimizers)) if i != adam]
     if not np.isfinite(grid.high).any():
@@ -69,16 +71,17 @@ def adam_fastest(id: str, studies: Known) -> Verdict:
         f"({leasts.room}){leasts.words}"
     )
     found = decide(id, value, low, high, 1.0, reason, above=False)
-    return replace(found, reason=f"{reason}{_first(largest(studies_in(studies)).curves)}")
+    return replace(found, reason=f"{reason}{_first(largest(studies_in(studies)))}")
 
 
-def _first(curves: pd.DataFrame) -> str:
+def _first(study: Evidence) -> str:
     """To which validation accuracies Adam is first, as the end of a sentence.
 
     The published words are read off that figure. It is one curve an optimizer, so that it decides
     nothing.
     """
-    if curves.empty or "adam" not in set(curves["optimizer"]):
+    curves = study.curves
+    if curves.empty or "adam" not in set(curves["optimizer"]) or not _of_accuracy(study):
         return ""
     first = {
         level: curves[curves["accuracy"] >= level]
@@ -92,6 +95,11 @@ def _first(curves: pd.DataFrame) -> str:
     met = [f"{100 * level:g}" for level, times in first.items() if len(times)]
     said = f"{', '.join(won)} %" if won else "none of them"
     return f"; of {', '.join(met)} % validation accuracy Adam's curve is first to {said}"
+
+
+def _of_accuracy(study: Evidence) -> bool:
+    """Whether its validation curves are of an accuracy, as those that were published."""
+    return high_share(study.spec.metric, study.spec.goal)
 
 
 def _wins(times: pd.Series) -> bool:
@@ -142,6 +150,9 @@ def adam_stable(id: str, studies: Known) -> Verdict:
     study = largest(candidates)
     if study.curves.empty:
         return no_evidence(id, DROP, f"no validation curves are stored (study {study.spec.name})")
+    if not _of_accuracy(study):
+        what = label(of_curves(study.spec.metric))
+        return no_evidence(id, DROP, f"the claim is about accuracy, and the curves show {what}")
     drops = {name: values for name, values in _drops(study).items() if not np.isnan(values).any()}
     if "adam" not in drops:
         return no_evidence(id, DROP, "Adam has no curve, or one that never learnt")
@@ -149,7 +160,7 @@ def adam_stable(id: str, studies: Known) -> Verdict:
     shown = ", ".join(f"{name} {100 * np.median(values):.1f}" for name, values in drops.items())
     seeds = counted(min(map(len, drops.values())), "seed")
     low, high = ends.pop("adam")
-    others = len(OPTIMIZERS) - 1
+    others = len(meant_by(study.spec)) - 1
     dropping = sum(end > DROP for end, _ in ends.values())
     steady = sum(end < DROP for _, end in ends.values())
     if high < DROP and dropping > others / 2:
@@ -208,8 +219,9 @@ def adam_wide(id: str, studies: Known) -> Verdict:
     Each end of a band is known to one step of the grid.
     """
     grid = grid_of(studies)
-    if grid is None or not grid.all_six:
-        return no_evidence(id, 0.0, no_grid(grid))
+    why = without(studies, grid, "adam")
+    if grid is None or why:
+        return no_evidence(id, 0.0, why)
     span = intervals.spans(grid.rates)
     sure, possible = surely_works(grid.state) @ span, possibly_works(grid.state) @ span
     works = (grid.state == 1) @ span

@@ -14,9 +14,12 @@ import pandas as pd
 from study import tables
 from study.claims.verdict import CLAIMS, FAILS, HOLDS, UNDECIDED, Verdict
 from study.errors import StudyError
+from study.spec.own import is_own
 from study.spec.study import StudySpec
+from study.spec.trial import OPTIMIZERS
 from study.storage.store import Store
 from study.tables import case_study, contests
+from study.tables.rows import in_order
 
 
 @dataclass(frozen=True)
@@ -50,9 +53,32 @@ class Rows:
     table: pd.DataFrame
     runs: pd.DataFrame = field(default_factory=pd.DataFrame)
 
+    @property
+    def meant(self) -> tuple[str, ...]:
+        """The optimizers that the claims are about, of a contest; see `meant_by`."""
+        own = len(self.runs) and is_own(self.runs["network"].iloc[0])
+        return tuple(in_order(self.table["optimizer"])) if own else OPTIMIZERS
+
 
 Known = Sequence[Evidence | Rows]
 """All that the claims are judged on."""
+
+
+def meant_by(spec: StudySpec) -> tuple[str, ...]:
+    """The optimizers that claims are about: the published six, or all of a model of one's own."""
+    return tuple(spec.optimizers) if is_own(spec.network) else OPTIMIZERS
+
+
+def meant_in(known: Known) -> tuple[str, ...]:
+    """The same of the largest study; the published six if there is none."""
+    studies = studies_in(known)
+    return meant_by(largest(studies).spec) if studies else OPTIMIZERS
+
+
+def such_as(known: Known, command: str, options: str) -> str:
+    """What would be evidence, as a sentence's end: a command, or options for one's own model."""
+    own = any(is_own(study.spec.network) for study in studies_in(known))
+    return f": such as {options if own else f'`{command}`'}"
 
 
 def studies_in(known: Known) -> list[Evidence]:
@@ -116,7 +142,8 @@ def beyond(study: Evidence, studies: Known, optimizer: str, width: float) -> pd.
 def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Several tables of runs as one, each trial once."""
     table = pd.concat(parts, ignore_index=True).drop_duplicates("id", ignore_index=True)
-    return table.assign(optimizer=table["optimizer"].astype("category"))
+    names = in_order(table["optimizer"].astype(str))
+    return table.assign(optimizer=pd.Categorical(table["optimizer"], names))
 
 
 def confirmed_of(studies: Known) -> pd.DataFrame:
@@ -138,18 +165,18 @@ def largest(studies: Sequence[Evidence]) -> Evidence:
     )
 
 
-def rows_of(known: Known, kind: str) -> pd.DataFrame | None:
-    """The table of an experiment.
+def rows_of(known: Known, kind: str) -> Rows | None:
+    """The results of an experiment.
 
     Args:
         known: what the claims are judged on.
         kind: `contest` or `cycles`.
 
     Returns:
-        The table with the most seeds; None if there is none of this kind.
+        Those of the most seeds; None if there are none of this kind.
     """
-    found = [one.table for one in known if isinstance(one, Rows) and one.kind == kind]
-    return max(found, key=lambda table: (table["seed"].nunique(), len(table))) if found else None
+    found = [one for one in known if isinstance(one, Rows) and one.kind == kind]
+    return max(found, key=lambda one: (one.table["seed"].nunique(), len(one.table)), default=None)
 
 
 def evidence(folder: tables.Source, machine: str | None = None) -> Evidence | Rows:
@@ -215,8 +242,13 @@ def evidence_of(spec: StudySpec, runs: pd.DataFrame, curves: pd.DataFrame) -> Ev
 def verdicts(studies: Known) -> list[Verdict]:
     """Judge every claim on these studies together.
 
-    A claim about rates takes the largest grid, one about sizes the study of the most widths.
+    A claim about rates takes the largest grid, one about sizes the study of the most widths. Models
+    of the user's own count only where there is no study of another network.
     """
+    own = [study for study in studies_in(studies) if is_own(study.spec.network)]
+    if len(own) < len(studies_in(studies)):
+        left_out = set(map(id, own))
+        studies = [one for one in studies if id(one) not in left_out]
     return [CLAIMS[id_].judge(studies) for id_ in CLAIMS]
 
 

@@ -12,8 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from study import tables
-from study.claims.evidence import Evidence, Known, largest, pooled, studies_in
-from study.spec.trial import OPTIMIZERS
+from study.claims.evidence import Evidence, Known, largest, meant_by, pooled, studies_in, such_as
 from study.storage.records import Outcome
 from study.tables.best_rates import ONE_DRAW, Scatter
 from study.tables.intervals import Floats
@@ -44,6 +43,7 @@ class Grid:
     Args:
         name: the study's name.
         optimizers: along the first axis of the arrays.
+        meant: those that the claims are about.
         rates: along the second axis.
         low: (optimizers, rates, seeds), the least that it may be. It is the seconds of an
             arrival, and infinite for a trial that diverged or is stuck. A capped trial lies above
@@ -60,6 +60,7 @@ class Grid:
 
     name: str
     optimizers: tuple[str, ...]
+    meant: tuple[str, ...]
     rates: Floats
     low: Floats
     high: Floats
@@ -110,9 +111,9 @@ class Grid:
         )
 
     @property
-    def all_six(self) -> bool:
-        """Whether the study has every optimizer of the published study."""
-        return set(self.optimizers) == set(OPTIMIZERS)
+    def complete(self) -> bool:
+        """Whether the study has every optimizer that the claims are about."""
+        return set(self.optimizers) == set(self.meant)
 
 
 def _median(times: Floats) -> Floats:
@@ -170,6 +171,7 @@ def grid_of(studies: Known) -> Grid | None:
     if study is None:
         return None
     spec, rates = study.spec, np.array(sorted(study.spec.rates), float)
+    head = spec.name, tuple(spec.optimizers), meant_by(spec)
     width = 1.0 if 1.0 in spec.widths else spec.widths[0]
     runs = pooled(study, studies)
     runs = runs[runs["width"] == width] if len(runs) else runs
@@ -178,7 +180,7 @@ def grid_of(studies: Known) -> Grid | None:
     if runs.empty:
         low, high = np.zeros(shape), np.full(shape, math.inf)
         outcomes = np.full(shape, "")
-        return Grid(spec.name, spec.optimizers, rates, low, high, outcomes, False, 0, ONE_DRAW)
+        return Grid(*head, rates, low, high, outcomes, False, 0, ONE_DRAW)
     axes = ([width], spec.optimizers, list(rates), seeds)
     low, high = _bounds(runs, axes)
     outcomes = tables.on_axes(runs, runs["outcome"].astype(str).to_numpy(str), *axes, missing="")[0]
@@ -193,7 +195,7 @@ def grid_of(studies: Known) -> Grid | None:
     low[:, 1:-1][gaps] = np.minimum(low[:, :-2], low[:, 2:])[gaps]
     outcomes[:, 1:-1][gaps] = outcomes[:, :-2][gaps]
     noise, count = tables.scatter(runs), int(gaps.sum())
-    return Grid(spec.name, spec.optimizers, rates, low, high, outcomes, long, budget, noise, count)
+    return Grid(*head, rates, low, high, outcomes, long, budget, noise, count)
 
 
 def _between_failures(low: Floats, outcomes: NDArray[np.str_], long: bool) -> NDArray[np.bool_]:
@@ -219,15 +221,28 @@ def _bounds(
     )
 
 
-NO_GRID = (
-    f"no study tries several optimizers at rates over {DECADES:g} decades, {PER_DECADE:g} "
-    "in each: such as `run article`"
-)
+def no_grid(studies: Known) -> str:
+    """Why there is no grid to judge."""
+    return (
+        f"no study tries several optimizers at rates over {DECADES:g} decades, {PER_DECADE:g} "
+        f"in each{such_as(studies, 'run article', '--rates 1e-5:1:11')}"
+    )
 
 
-def no_grid(grid: Grid | None) -> str:
-    """Why there is no grid of all six optimizers to judge."""
-    return NO_GRID if grid is None else "not all six optimizers were tried"
+def without(studies: Known, grid: Grid | None, optimizer: str) -> str:
+    """Why an optimizer cannot be judged among all that the claims are about; empty if it can.
+
+    Args:
+        studies: all that is known.
+        grid: the grid to judge, if there is one.
+        optimizer: the optimizer that the claim names.
+    """
+    if grid is None:
+        return no_grid(studies)
+    if not grid.complete:
+        return "not all six optimizers were tried"
+    absent = optimizer not in grid.optimizers
+    return f"the claim is about {optimizer}, which is none of the study's" if absent else ""
 
 
 def ratio(a: Any, b: Any) -> Floats:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from study import tables
-from study.claims.evidence import Known, studies_in
+from study.claims.evidence import Known, studies_in, such_as
 from study.claims.frame import ratio
 from study.storage.records import Outcome
 from study.tables import intervals
@@ -105,10 +105,12 @@ def sizes_of(studies: Known) -> Sizes | None:
     return Sizes(spec.name, optimizer, widths, rates, seconds, runs, capped)
 
 
-NO_SIZES = (
-    f"no study has {FEWEST_WIDTHS} widths, the largest {SIZE_RANGE:g} times the "
-    "smallest: such as `run sizes`"
-)
+def no_sizes(studies: Known) -> str:
+    """Why there is no study of sizes to judge."""
+    return (
+        f"no study has {FEWEST_WIDTHS} widths, the largest {SIZE_RANGE:g} times the smallest"
+        f"{such_as(studies, 'run sizes', '--widths 1,1.5,2,3,4')}"
+    )
 
 
 def middles(sizes: Sizes, widths: NDArray[np.bool_]) -> Floats:
@@ -216,14 +218,15 @@ def compared(sizes: Sizes, first: int, last: int, miss: float) -> Compared:
         miss: the share of cases that the interval may miss.
     """
     n = sizes.runs.groupby("width")["weights"].first().reindex(sizes.widths).to_numpy(float)
-    x = np.repeat(n / np.nanmax(n), sizes.seconds.shape[2])
+    x = np.repeat(n / max(np.nanmax(n), 1.0), sizes.seconds.shape[2])
+    slope = int(np.nanmax(n) > np.nanmin(n))  # a model may be as large at every width
     times = [sizes.seconds[:, place].ravel() for place in (first, last)]
     both = np.isfinite(times[0]) & np.isfinite(times[1])
     logs = intervals.mean(np.log(times[1][both] / times[0][both]), miss)
     spreads, free = [], []
     for y in times:
         fine = np.isfinite(y)
-        left = y[fine] - np.polyval(np.polyfit(x[fine], y[fine], 1), x[fine])
+        left = y[fine] - np.polyval(np.polyfit(x[fine], y[fine], slope), x[fine])
         free.append(max(1, int(fine.sum()) - 2) / 2)
         spreads.append(math.sqrt(float((left**2).sum()) / (2 * free[-1])))
     wider = float(ratio(spreads[1], max(spreads[0], 1e-12)))

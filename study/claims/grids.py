@@ -14,19 +14,18 @@ from study.claims.bands import (
     possibly_works,
     surely_works,
 )
-from study.claims.evidence import Known, confirmed_of, decide, no_evidence
+from study.claims.evidence import Known, confirmed_of, decide, meant_in, no_evidence
 from study.claims.frame import (
-    NO_GRID,
     grid_of,
     grid_study,
     judged_study,
     no_grid,
     ratio,
     times_in_words,
+    without,
 )
 from study.claims.leasts import leasts_of, spreads
 from study.claims.verdict import FAILS, HOLDS, UNDECIDED, Verdict, claim
-from study.spec.trial import OPTIMIZERS
 from study.tables import intervals
 from study.words import counted
 
@@ -67,7 +66,7 @@ def majority_fails(id: str, studies: Known) -> Verdict:
     """
     grid = grid_of(studies)
     if grid is None:
-        return no_evidence(id, MAJORITY, NO_GRID)
+        return no_evidence(id, MAJORITY, no_grid(studies))
     count = len(grid.rates)
     failing = (grid.state == -1).sum(axis=1)
     ends = [counts(-row) for row in grid.state]
@@ -78,7 +77,7 @@ def majority_fails(id: str, studies: Known) -> Verdict:
     )
     lows, highs = [low / count for low, _ in ends], [high / count for _, high in ends]
     found = decide(id, failing[least] / count, min(lows), min(highs), MAJORITY, reason)
-    if found.verdict == HOLDS and not grid.all_six:
+    if found.verdict == HOLDS and not grid.complete:
         return decide(
             id,
             found.statistic,
@@ -100,7 +99,7 @@ def valley(id: str, studies: Known) -> Verdict:
     """The widest hole in any optimizer's band: at most one rate, and the band ends in the grid."""
     grid = grid_of(studies)
     if grid is None:
-        return no_evidence(id, HOLE, NO_GRID)
+        return no_evidence(id, HOLE, no_grid(studies))
     found = [holes(row) for row in grid.state]
     low, high = max(least for least, _ in found), max(most for _, most in found)
     rows = dict(zip(grid.optimizers, grid.state, strict=True))
@@ -133,7 +132,7 @@ def valley(id: str, studies: Known) -> Verdict:
             FAILS,
             f"above its band {wrong[0]} mostly runs out of time, or below it mostly breaks",
         )
-    elif not grid.all_six:
+    elif not grid.complete:
         verdict, reason = UNDECIDED, "not all six optimizers were tried"
     else:
         verdict, reason = (
@@ -164,12 +163,12 @@ def no_universal_rate(id: str, studies: Known) -> Verdict:
 
     An end of a band is known to one step of the grid.
     """
-    threshold = len(OPTIMIZERS) - 0.5
     grid = grid_of(studies)
     if grid is None:
-        return no_evidence(id, threshold, NO_GRID)
+        return no_evidence(id, len(meant_in(studies)) - 0.5, no_grid(studies))
+    threshold = len(grid.meant) - 0.5
     working, possible = (grid.state == 1).sum(axis=0), possibly_works(grid.state).sum(axis=0)
-    absent = len(OPTIMIZERS) - len(grid.optimizers)
+    absent = len(grid.meant) - len(grid.optimizers)
     # An optimizer that was not tried may work everywhere, unless another is known to fail there.
     high = (
         int((possible + absent).max())
@@ -198,7 +197,7 @@ def order_of_magnitude(id: str, studies: Known) -> Verdict:
     """
     grid = grid_of(studies)
     if grid is None:
-        return no_evidence(id, MAGNITUDE, NO_GRID)
+        return no_evidence(id, MAGNITUDE, no_grid(studies))
     works = (grid.state == 1) & np.isfinite(grid.medians[1])
     if not works.any():
         return no_evidence(id, MAGNITUDE, f"no cell that is known works{judged_study(grid)}")
@@ -237,7 +236,7 @@ def wide_union(id: str, studies: Known) -> Verdict:
         return no_evidence(
             id,
             UNION,
-            NO_GRID
+            no_grid(studies)
             if grid is None
             else f"the grid does not reach from {low_rate:g} to {high_rate:g}",
         )
@@ -251,7 +250,7 @@ def wide_union(id: str, studies: Known) -> Verdict:
     if len(without):
         more = " ..." if len(without) > 4 else ""
         reason += f"; not {', '.join(f'{rate:.3g}' for rate in without[:4])}{more}"
-    if not grid.all_six:
+    if not grid.complete:
         high, reason = 1.0, f"{reason}; not all six optimizers were tried"
     low = round(float(sure.mean()), 6)
     return decide(id, value, low, high, UNION, reason + judged_study(grid))
@@ -265,8 +264,9 @@ def wide_union(id: str, studies: Known) -> Verdict:
 def all_but_rmsprop(id: str, studies: Known) -> Verdict:
     """RMSProp's best time over that of the slowest other optimizer, above two."""
     grid = grid_of(studies)
-    if grid is None or not grid.all_six:
-        return no_evidence(id, REASONABLE, no_grid(grid))
+    why = without(studies, grid, "rmsprop")
+    if grid is None or why:
+        return no_evidence(id, REASONABLE, why)
     rmsprop = grid.optimizers.index("rmsprop")
     rest = [i for i in range(len(grid.optimizers)) if i != rmsprop]
     if not np.isfinite(grid.high).any():

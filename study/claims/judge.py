@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from study.claims.evidence import evidence, verdicts
+from study.claims.evidence import Known, evidence, studies_in, verdicts
 from study.claims.verdict import CLAIMS, Verdict
 from study.errors import StudyError
+from study.spec.own import is_own, model_in_words
 from study.tables import Source, StoredStudy
 
 
@@ -41,6 +42,25 @@ def table(found: Sequence[Verdict]) -> pd.DataFrame:
             for v in found
         ]
     ).drop(columns="id")
+
+
+def about(known: Known) -> list[str]:
+    """Sentences on what the verdicts say of models of the user's own; none if there are none.
+
+    Args:
+        known: what the claims are judged on, as `evidence` gives it.
+    """
+    specs = [study.spec for study in studies_in(known) if is_own(study.spec.network)]
+    models = ", ".join(dict.fromkeys(model_in_words(s.network, s.model) for s in specs))
+    if not models:
+        return []
+    if len(specs) < len(studies_in(known)):
+        return [f"the claims are judged on the other studies, without the {models}"]
+    return [
+        "the claims are about the article's network and its six optimizers. Here they are judged "
+        f"on the {models}, with the optimizers of its study: a verdict tells whether the same is "
+        "true of it, and nothing of the article"
+    ]
 
 
 def judge(folders: Source | Sequence[Source], machine: str | None = None) -> list[Verdict]:

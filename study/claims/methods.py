@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from study.claims.evidence import Known, decide, no_evidence, rows_of
+from study.claims.evidence import Known, decide, meant_in, no_evidence, rows_of
 from study.claims.verdict import Verdict, claim, miss
-from study.spec.trial import OPTIMIZERS
 from study.storage.records import Outcome
 from study.tables import case_study, intervals
 from study.words import counted
@@ -20,13 +19,11 @@ from study.words import counted
 )
 def tenth_rule(id: str, studies: Known) -> Verdict:
     """The optimizers at which most seeds' picks train to the target, all six."""
-    threshold = len(OPTIMIZERS) - 0.5
-    rows = rows_of(studies, "contest")
-    mine = (
-        rows[(rows["method"] == "finder") & (rows["rule"] == "tenth")]
-        if rows is not None
-        else pd.DataFrame()
-    )
+    contest = rows_of(studies, "contest")
+    meant = meant_in(studies) if contest is None else contest.meant
+    threshold = len(meant) - 0.5
+    rows = pd.DataFrame() if contest is None else contest.table
+    mine = rows[(rows["method"] == "finder") & (rows["rule"] == "tenth")] if len(rows) else rows
     if mine.empty:
         return no_evidence(
             id, threshold, "no contest has the finder's tenth rule: such as `contest DIR`"
@@ -39,13 +36,13 @@ def tenth_rule(id: str, studies: Known) -> Verdict:
         for name in reached.index
     }
     works = sum(value == 1 for value in state.values())
-    possible = len(OPTIMIZERS) - sum(value == -1 for value in state.values())
+    possible = len(meant) - sum(value == -1 for value in state.values())
     if seeds < intervals.FEWEST_SEEDS:
         return no_evidence(
             id, threshold, f"{counted(seeds, 'seed')}: whether a pick works may be luck"
         )
     counts = ", ".join(
-        f"{name} {reached[name]} of {seeds}" for name in OPTIMIZERS if name in reached.index
+        f"{name} {reached[name]} of {seeds}" for name in meant if name in reached.index
     )
     return decide(
         id, works, works, possible, threshold, f"picks that train to the target: {counts}"
@@ -59,11 +56,12 @@ def tenth_rule(id: str, studies: Known) -> Verdict:
 )
 def clr_gain(id: str, studies: Known) -> Verdict:
     """The cycle's gain less half of the second run's gain over the first, in points: above zero."""
-    rows = rows_of(studies, "cycles")
-    if rows is None or rows["seed"].nunique() < intervals.FEWEST_SEEDS:
+    found = rows_of(studies, "cycles")
+    if found is None or found.table["seed"].nunique() < intervals.FEWEST_SEEDS:
         return no_evidence(
             id, 0.0, f"no case study of {intervals.FEWEST_SEEDS} seeds: such as `cycles --out DIR`"
         )
+    rows = found.table
     whole, cycle = (
         case_study.gain(rows, case_study.PUBLISHED, case_study.FIRST),
         case_study.gain(rows, case_study.PUBLISHED, case_study.CONTROL_ON),
@@ -80,14 +78,14 @@ def clr_gain(id: str, studies: Known) -> Verdict:
 @claim("windows-equal", "triangular, Welch and Hann windows do equally well", "said, not measured")
 def windows_equal(id: str, studies: Known) -> Verdict:
     """The largest difference of two windows' test errors in points, below a tenth of a point."""
-    rows = rows_of(studies, "cycles")
-    if rows is None or rows["seed"].nunique() < intervals.FEWEST_SEEDS:
+    found = rows_of(studies, "cycles")
+    if found is None or found.table["seed"].nunique() < intervals.FEWEST_SEEDS:
         return no_evidence(
             id,
             case_study.EQUAL,
             f"no case study of {intervals.FEWEST_SEEDS} seeds: such as `cycles --out DIR`",
         )
-    pairs = case_study.windows(rows, miss())
+    pairs = case_study.windows(found.table, miss())
     most = max(pairs, key=lambda pair: abs(pair.mean))
     low = max(max(pair.low, -pair.high, 0.0) for pair in pairs)
     high = max(max(abs(pair.low), abs(pair.high)) for pair in pairs)

@@ -12,10 +12,10 @@ from study.claims.evidence import Known, decide, no_evidence
 from study.claims.frame import LONG_CAP, states
 from study.claims.frame_sizes import (
     GOOD,
-    NO_SIZES,
     best_overall,
     compared,
     middles,
+    no_sizes,
     over_least,
     sizes_of,
 )
@@ -59,7 +59,7 @@ def linear_size(id: str, studies: Known) -> Verdict:
     """
     sizes = sizes_of(studies)
     if sizes is None:
-        return no_evidence(id, MAJORITY, NO_SIZES)
+        return no_evidence(id, MAJORITY, no_sizes(studies))
     from study.tables import fits  # scipy takes a second to import
 
     by_rate: dict[float, Any] = {}
@@ -122,7 +122,7 @@ def rate_survives_scaling(id: str, studies: Known) -> Verdict:
     """
     sizes = sizes_of(studies)
     if sizes is None:
-        return no_evidence(id, SURVIVES, NO_SIZES)
+        return no_evidence(id, SURVIVES, no_sizes(studies))
     budget = float(tables.budget(sizes.runs).max()) if len(sizes.runs) else 0.0
     fastest = np.where(np.isnan(sizes.seconds), math.inf, sizes.seconds).min(axis=(1, 2))
     long = np.isfinite(fastest) & (budget >= LONG_CAP * fastest)
@@ -171,7 +171,7 @@ def best_rate_transfers(id: str, studies: Known) -> Verdict:
     """
     sizes = sizes_of(studies)
     if sizes is None or len(sizes.rates) < 2:
-        return no_evidence(id, TRANSFERS, NO_SIZES if sizes is None else "only one rate")
+        return no_evidence(id, TRANSFERS, no_sizes(studies) if sizes is None else "only one rate")
     ends = [sizes.widths <= ENDS * sizes.widths[0], sizes.widths * ENDS >= sizes.widths[-1]]
     known = [np.isfinite(sizes.seconds[end]).sum(axis=(0, 2)) for end in ends]
     if min(int(count.max()) for count in known) < intervals.FEWEST_SEEDS:
@@ -204,7 +204,7 @@ def variance_above(id: str, studies: Known) -> Verdict:
     """
     sizes = sizes_of(studies)
     if sizes is None:
-        return no_evidence(id, 1.0, NO_SIZES)
+        return no_evidence(id, 1.0, no_sizes(studies))
     # At the largest rate at which most sizes train there is still a time to compare.
     working = [
         j

@@ -104,10 +104,13 @@ def claims(folders: Folders, machine: Of = None, in_json: AsJson = False) -> Non
     """Check the claims of the published study against stored studies."""
     from study import claims
 
-    found = claims.judge(folders, machine)
+    known = [claims.evidence(folder, machine) for folder in folders]
+    found, said = claims.verdicts(known), claims.about(known)
     if in_json:
         as_json([verdict.to_json() for verdict in found])
+        note_aside(said)
         return
+    note(said)
     rows = []
     for verdict in found:
         ends = "" if math.isnan(verdict.low) else f"{verdict.low:.3g} to {verdict.high:.3g}"

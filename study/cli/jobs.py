@@ -26,7 +26,8 @@ from study.cli.option_sets import RunOptions, SpecOptions, StepOptions, TrainerO
 from study.cli.options import ModelOptions
 from study.engines.choice import EngineChoice
 from study.errors import StudyError
-from study.spec.own import OWN
+from study.spec.goals import aim
+from study.spec.own import OWN, model_in_words, reference
 from study.spec.presets import ON_GPU, PRESETS, named_after, preset, read_spec
 from study.spec.study import StudySpec
 from study.spec.trial import DATASETS
@@ -180,15 +181,16 @@ def _described(spec: StudySpec) -> Iterator[str]:
     yield f"Trials: {len(spec)} = {' x '.join(counted(n, name) for name, n in product.items())}"
     yield f"  optimizers: {', '.join(spec.optimizers)}"
     yield f"  rates: {', '.join(f'{rate:g}' for rate in spec.rates)}"
+    data = reference(spec.data or spec.dataset)
     yield (
-        f"  {spec.network} network, width {', '.join(f'{width:g}' for width in spec.widths)}, "
-        f"{spec.dataset}, batch {spec.batch}"
+        f"  {model_in_words(spec.network, spec.model)}, "
+        f"width {', '.join(f'{width:g}' for width in spec.widths)}, {data}, batch {spec.batch}"
     )
     yield (
-        f"  each to {100 * spec.target:g} % {spec.metric} accuracy, given up after "
+        f"  each to {aim(spec.metric, spec.target, spec.goal)}, given up after "
         f"{budget(spec.cap, spec.max_steps)}, mode {spec.mode}"
     )
-    if spec.hyper != "published":
+    if spec.hyper not in ("published", OWN):
         yield f"  hyper-parameters {spec.hyper}"
     if spec.schedule != "constant":
         yield f"  schedule {spec.schedule}"

@@ -263,9 +263,11 @@ def _imported(folder: Path, spec: StudySpec, runs: list[Any], curves: int) -> No
 
 def _by_optimizer(spec: StudySpec, stored: list[Any]) -> dict[str, Counter[str]]:
     """Counts of outcomes."""
+    from study.tables.rows import in_order
+
     return {
         name: Counter(run.outcome.value for run in stored if run.trial.optimizer == name)
-        for name in spec.optimizers
+        for name in in_order(spec.optimizers)
     }
 
 
@@ -284,10 +286,8 @@ def _progress(spec: StudySpec, stored: list[Any], imported: bool) -> dict[str, A
 
 def _cost(costs: dict[str, Any]) -> str:
     """What the trials would have cost one by one, in words."""
-    whole, stopping, spent = (
-        costs[name]
-        for name in ("one_by_one_seconds", "one_by_one_stopping_seconds", "spent_seconds")
-    )
+    names = ("one_by_one_seconds", "one_by_one_stopping_seconds", "spent_seconds")
+    whole, stopping, spent = (costs[name] for name in names)
     told = (
         f"The study took {duration(spent)}. One by one, each to its arrival or its whole budget, "
         f"these trials take {duration(whole)}, {times(whole / spent)} as long."

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from study.execution.planning.array_sizes import lane_seconds, most_seconds
 from study.execution.planning.portions import Portion, jobs_of, told
+from study.spec.goals import aim, seen, sign
 from study.spec.trial import Trial
 from study.storage.records import Outcome, Run
 from study.training.loop import Progress
@@ -61,7 +62,7 @@ class Bar:
         self.training, self.jobs = "training", 1
         self.counts: Counter[str] = Counter()
         self.best: Run | None = None
-        self.nearest: Run | None = None  # the best accuracy of the trials that did not arrive
+        self.nearest: Run | None = None  # the trial that came nearest to the target
         self.most: dict[
             str, tuple[int, float]
         ] = {}  # the portion of each pending trial, and the longest that it can take
@@ -166,12 +167,10 @@ class Bar:
                 f"fastest: {trial.optimizer} {trial.learning_rate:g} in {self.best.seconds:.2f} s"
             )
         elif self.nearest is not None:
-            trial = self.nearest.trial
-            seen = (
-                f"nearest: {trial.optimizer} {trial.learning_rate:g} with "
-                f"{100 * (self.nearest.best_accuracy or 0):.1f} %"
-            )
-            parts.append(f"none reached {100 * trial.target:g} % yet, {seen}")
+            trial, value = self.nearest.trial, self.nearest.best_accuracy or 0.0
+            target = aim(trial.metric, trial.target, trial.goal, short=True)
+            nearest = f"{trial.optimizer} {trial.learning_rate:g} with {seen(trial.metric, value)}"
+            parts.append(f"none reached {target} yet, nearest: {nearest}")
         self.bar.set_postfix_str(", ".join(parts), refresh=False)
         self.bar.update(0)
 
@@ -191,9 +190,15 @@ class Bar:
         ):
             self.best = run
         if run.best_accuracy is not None and (
-            self.nearest is None or run.best_accuracy > (self.nearest.best_accuracy or 0)
+            self.nearest is None or _better(run.best_accuracy, self.nearest)
         ):
             self.nearest = run
+
+
+def _better(value: float, run: Run) -> bool:
+    """Whether a value of the metric is better than the best of a run."""
+    side = sign(run.trial.goal)
+    return side * value > side * (run.best_accuracy or 0.0)
 
 
 class StepTimesBar:

@@ -178,12 +178,13 @@ def search(
     picks = contests.read_picks(out)
     have = {(pick.seed, pick.method) for pick in picks}
     todo = [task for task in tasks if task not in have]
-    bases = contests.bases_of(grid.spec)
+    first = grid.spec.trials()[0]
+    bases = {trial.optimizer: trial for trial in reversed(grid.spec.trials())}
     with tqdm(total=len(todo), desc="searches", disable=not todo) as bar:
         for seed, name in todo:
             bar.set_postfix_str(f"{name}, seed {seed}")
             trials = {
-                name: replace(bases[name], seed=seed, learning_rate=grid.low)
+                name: replace(bases[name], seed=seed, prune="none", learning_rate=grid.low)
                 for name in grid.spec.optimizers
             }
             found = list(
@@ -194,9 +195,6 @@ def search(
             )
             picks += found
             bar.update(1)
-    wanted = {
-        trial.id: trial
-        for pick in picks
-        if (trial := contests.trial_of(pick, bases[pick.optimizer]))
-    }
+    own = grid.spec.own
+    wanted = {trial.id: trial for pick in picks if (trial := contests.trial_of(pick, first, own))}
     return sorted(wanted.values(), key=lambda trial: trial.learning_rate)

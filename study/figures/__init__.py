@@ -9,7 +9,7 @@ from study.figures.population import HERE, NEVER, THERE, lineage
 from study.figures.schedules import DECAYS, RISES, decay, every_schedule, schedules
 from study.figures.search import OF_ACCURACY, RULE_MARKERS, SWEEP_ENDS, staircase, sweep
 from study.figures.sizes import MOST_NAMED, size, size_parts, size_valley, sizes, slopes
-from study.figures.style import COLOURS, LABELS, MARKERS, Drawing
+from study.figures.style import COLOURS, LABELS, MARKERS, Drawing, Look, label_of, looks
 from study.figures.valley import ENDS, envelope, profile, valley
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "SWEEP_ENDS",
     "THERE",
     "Drawing",
+    "Look",
     "costs",
     "curves",
     "cycles",
@@ -35,7 +36,9 @@ __all__ = [
     "draw",
     "envelope",
     "every_schedule",
+    "label_of",
     "lineage",
+    "looks",
     "overlay",
     "picks",
     "profile",

@@ -13,18 +13,19 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from study import tables
 from study.figures.sizes.drawing import draw_censored
 from study.figures.style import (
-    LABELS,
     Drawing,
     budget_of,
     check_one_width,
     finite,
+    folded,
     grid_shape,
     headline,
+    label_of,
     own_settings,
     panels,
 )
 from study.figures.ticks import Exact
-from study.spec.trial import OPTIMIZERS
+from study.tables.rows import in_order
 from study.validation import choice
 
 if TYPE_CHECKING:
@@ -52,11 +53,7 @@ def overlay(studies: Mapping[str, pd.DataFrame], measure: str = "seconds") -> Fi
     for study, runs in studies.items():
         check_one_width(runs)
         cells[study] = tables.cells(runs)
-    names = [
-        name
-        for name in OPTIMIZERS
-        if any(name in set(table["optimizer"]) for table in cells.values())
-    ]
+    names = in_order(name for table in cells.values() for name in table["optimizer"])
     rows, columns = grid_shape(len(names))
     room = ConstrainedLayoutEngine(wspace=0.06)  # for the numbers at the ends of the axes
     figure = Drawing(figsize=(3.6 * columns + 1.2, 2.9 * rows + 1.1), layout=room)
@@ -80,7 +77,7 @@ def overlay(studies: Mapping[str, pd.DataFrame], measure: str = "seconds") -> Fi
                 axes.fill_between(
                     mine["rate"], low, high, color=colours[study], alpha=0.18, linewidth=0
                 )
-        axes.set_title(LABELS[name], fontsize=10)
+        axes.set_title(folded(label_of(name)), fontsize=10)
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))

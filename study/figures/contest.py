@@ -14,11 +14,11 @@ from matplotlib.lines import Line2D
 from study import tables
 from study.figures.population import HERE, NEVER, THERE, method_and_rule
 from study.figures.style import (
-    COLOURS,
-    LABELS,
     Drawing,
+    folded,
     grid_shape,
     headline,
+    label_of,
     own_settings,
     panels,
     styled_axes,
@@ -26,6 +26,7 @@ from study.figures.style import (
 from study.figures.ticks import Exact
 from study.storage.records import Outcome
 from study.tables import intervals
+from study.tables.rows import in_order
 from study.words import counted
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def picks(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     Returns:
         The figure.
     """
-    names = [name for name in COLOURS if name in set(table["optimizer"])]
+    names = in_order(table["optimizer"])
     rows = list(dict.fromkeys(zip(table["method"], table["rule"], strict=True)))
     height, columns = grid_shape(len(names))
     figure = Drawing(
@@ -87,7 +88,7 @@ def picks(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
                 )
         axes.set_xscale("log")
         axes.set_xlim(edges[0], edges[-1])
-        axes.set_title(LABELS[name], fontsize=10)
+        axes.set_title(folded(label_of(name)), fontsize=10)
         axes.set_yticks(range(len(rows)), [method_and_rule(*row) for row in rows[::-1]], fontsize=8)
         axes.xaxis.set_minor_locator(ticker.NullLocator())
     handles: list[Any] = [

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pandas as pd
+
+
+LONGEST = 80
+"""Letters of an optimizer in the name of a file, which no system lets grow for ever."""
 
 
 MOST_WIDTHS = 2
@@ -52,7 +58,7 @@ def draw(runs: pd.DataFrame, stored: pd.DataFrame) -> dict[str, Figure]:
         mine = runs[runs["optimizer"] == name]
         if mine["width"].nunique() < intervals.FEWEST_SIZES:
             continue
-        suffix = "" if runs["optimizer"].nunique() == 1 else f"-{name}"
+        suffix = "" if runs["optimizer"].nunique() == 1 else f"-{_in_file(name)}"
         kinds = {"sizes": sizes, "size-valley": size_valley}
         if runs["optimizer"].nunique() == 1:
             kinds = {"size": size, **kinds, "slopes": slopes}
@@ -63,6 +69,16 @@ def draw(runs: pd.DataFrame, stored: pd.DataFrame) -> dict[str, Figure]:
     if len(mine):
         drawn["curves"] = curves(stored, mine)
     return drawn
+
+
+def _in_file(optimizer: str) -> str:
+    """An optimizer in the name of a file.
+
+    >>> _in_file("sgd(momentum=0.9,nesterov=true)")
+    'sgd-momentum=0.9-nesterov=true'
+    """
+    plain = re.sub(r"[^\w.=+-]+", "-", optimizer).strip("-")
+    return plain if len(plain) <= LONGEST else f"{plain[:LONGEST]}-{crc32(optimizer.encode()):08x}"
 
 
 def write(

@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 
 from study.figures.style import headline, own_settings, stacked_panels
 from study.figures.ticks import Exact
+from study.spec.goals import is_share, label
 
 if TYPE_CHECKING:
     from study.search.population import Population
@@ -19,16 +20,18 @@ HERE, THERE, NEVER = "#1b7837", "0.75", "#b2182b"
 
 
 @own_settings()
-def lineage(done: Population, title: str) -> Figure:
+def lineage(done: Population, title: str, metric: str = "validation") -> Figure:
     """Rate against step, a line a member with branches at copies; the best member's line is thick.
 
     Args:
         done: a finished population.
         title: what was trained, for the line under the headline.
+        metric: what its scores are.
 
     Returns:
         The figure.
     """
+    unit = 100 if is_share(metric) else 1
     figure, (above, below) = stacked_panels(2, size=(10, 6.4), height_ratios=(1.6, 1))
     for k, round_ in enumerate(done.rounds):
         begin, end = round_.step - done.ready, round_.step
@@ -62,7 +65,7 @@ def lineage(done: Population, title: str) -> Figure:
     for k in range(1, len(at)):  # from the parent's accuracy, so that no copy looks like learning
         below.plot(
             at[k - 1 : k + 1],
-            100 * np.stack([scores[k - 1][parents[k]], scores[k]]),
+            unit * np.stack([scores[k - 1][parents[k]], scores[k]]),
             color="0.7",
             linewidth=0.8,
         )
@@ -70,10 +73,10 @@ def lineage(done: Population, title: str) -> Figure:
         round_.scores[place] for round_, place in zip(done.rounds, done.places(), strict=True)
     ]
     below.plot(
-        at, 100 * np.array(line_scores), color="#2166ac", linewidth=2.4, marker="o", markersize=3
+        at, unit * np.array(line_scores), color="#2166ac", linewidth=2.4, marker="o", markersize=3
     )
-    below.yaxis.set_major_formatter(Exact(" %"))
-    below.set_ylabel("validation accuracy")
+    below.yaxis.set_major_formatter(Exact(" %" if unit == 100 else ""))
+    below.set_ylabel(label(metric))
     below.set_xlabel("steps of each member")
     below.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
     headline(

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from matplotlib import ticker
 from matplotlib.figure import Figure
 
 from study import tables
 from study.figures.style import (
-    COLOURS,
-    LABELS,
-    MARKERS,
+    Look,
     budget_of,
     check_one_width,
     explain_emptiness,
     finite,
+    folded,
     headline,
     legend_beside,
+    looks_of,
     note_on_line,
     own_settings,
     rate_and_seconds_axes,
@@ -62,20 +64,31 @@ def valley(runs: pd.DataFrame) -> Figure:
     """
     check_one_width(runs)
     trials = tables.valley(runs)
-    names = list(trials["optimizer"].cat.categories)
+    looks = looks_of(runs)
+    names = [str(name) for name in trials["optimizer"].cat.categories]
+    rows = sum(_lines(looks[name]) for name in names)
     figure, (above, axes) = stacked_panels(
-        2, height_ratios=(0.12 + 0.045 * len(names), 1), size=(9.5, 6.4)
+        2,
+        height_ratios=(0.12 + 0.045 * rows, 1),
+        size=(9.5, 6.4 + 0.2 * max(0, rows - len(OPTIMIZERS))),
     )
-    _draw_arrivals(axes, runs, trials)
+    _draw_arrivals(axes, runs, trials, looks)
     axes.set_xlabel("learning rate")
     axes.set_ylabel(seconds_label(runs))
-    _draw_other_ends(above, trials)
+    _draw_other_ends(above, trials, {name: looks[name] for name in names})
     above.set_title(f"Did not arrive within {budget_of(runs)}", fontsize=10, loc="left")
     headline(figure, f"The valley: training time against learning rate\n{subtitle_of(runs)}")
     return figure
 
 
-def _draw_arrivals(axes: Axes, runs: pd.DataFrame, trials: pd.DataFrame) -> None:
+def _lines(look: Look) -> int:
+    """The lines of a label."""
+    return look.label.count("\n") + 1
+
+
+def _draw_arrivals(
+    axes: Axes, runs: pd.DataFrame, trials: pd.DataFrame, looks: Mapping[str, Look]
+) -> None:
     """Draw a curve an optimizer, with quartiles and trials over several seeds."""
     cells = tables.cells(runs)
     cap = float(tables.budget(runs).max())
@@ -83,20 +96,20 @@ def _draw_arrivals(axes: Axes, runs: pd.DataFrame, trials: pd.DataFrame) -> None
     for name in trials["optimizer"].cat.categories:
         curve = cells[cells["optimizer"] == name]
         seconds = finite(curve["seconds"])  # the line breaks at a rate that did not arrive
-        style = {"color": COLOURS[name], "marker": MARKERS[name], "markersize": 6, "linewidth": 1.8}
-        label = LABELS[name] if seconds.notna().any() else None
+        look = looks[name]
+        style = look.points | look.curve | {"markersize": 6, "linewidth": 1.8}
+        label = look.label if seconds.notna().any() else None
         axes.plot(curve["rate"], seconds, **style, label=label)
         if trials["seed"].nunique() > 1:
             low, high = (
                 curve[end].clip(upper=cap).where(seconds.notna())
                 for end in ("seconds_q25", "seconds_q75")
             )
-            axes.fill_between(
-                curve["rate"], low, high, color=COLOURS[name], alpha=0.18, linewidth=0
-            )
+            band: dict[str, Any] = {"color": look.colour, "linewidth": 0}
+            axes.fill_between(curve["rate"], low, high, alpha=0.18, **band)
             dots = arrived[arrived["optimizer"] == name]
-            looks = {"s": 10, "alpha": 0.5} if seconds.notna().any() else {"s": 30}  # no curve
-            axes.scatter(dots["rate"], dots["seconds"], color=COLOURS[name], linewidths=0, **looks)
+            dot = {"s": 10, "alpha": 0.5} if seconds.notna().any() else {"s": 30}  # no curve
+            axes.scatter(dots["rate"], dots["seconds"], **band, **dot)
     _ring_unstable(axes, cells)
     rate_and_seconds_axes(axes, arrived["seconds"], cap)
     if axes.get_legend_handles_labels()[0]:
@@ -114,11 +127,12 @@ def _ring_unstable(axes: Axes, cells: pd.DataFrame) -> None:
         axes.scatter(those["rate"], those["seconds"], label=words, **style)
 
 
-def _draw_other_ends(axes: Axes, trials: pd.DataFrame) -> None:
+def _draw_other_ends(axes: Axes, trials: pd.DataFrame, looks: Mapping[str, Look]) -> None:
     """Draw a row an optimizer: how its trials ended that did not arrive."""
-    names = list(trials["optimizer"].cat.categories)
+    lines = np.array([_lines(look) for look in looks.values()])
+    rows = np.cumsum(lines) - (lines + 1) / 2  # a label of several lines has a higher row
     shown: dict[str, Any] = {}
-    for row, name in enumerate(names):
+    for row, (name, look) in zip(rows, looks.items(), strict=True):
         mine = trials[trials["optimizer"] == name]
         for end, (marker, words) in ENDS.items():
             those = mine[mine["outcome"] == end]
@@ -129,10 +143,10 @@ def _draw_other_ends(axes: Axes, trials: pd.DataFrame) -> None:
                     "markersize": 5.5,
                     "markerfacecolor": "none",
                 }
-                axes.plot(those["rate"], [row] * len(those), markeredgecolor=COLOURS[name], **style)
+                axes.plot(those["rate"], [row] * len(those), markeredgecolor=look.colour, **style)
                 (shown[words],) = axes.plot([], [], markeredgecolor="0.3", **style)
-    axes.set_yticks(range(len(names)), [LABELS[name] for name in names], fontsize=8)
-    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_yticks(rows, [look.label for look in looks.values()], fontsize=8)
+    axes.set_ylim(lines.sum() - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="x", labelbottom=False)
     if shown:
@@ -151,7 +165,7 @@ def envelope(runs: pd.DataFrame) -> Figure:
         The figure.
     """
     check_one_width(runs)
-    table = tables.envelope(runs)
+    table, looks = tables.envelope(runs), looks_of(runs)
     cap = float(tables.budget(runs).max())
     figure, (axes,) = stacked_panels(1, size=(9.5, 5))
     _draw_band(axes, table)
@@ -169,10 +183,12 @@ def envelope(runs: pd.DataFrame) -> Figure:
         explain_emptiness(axes, runs)
     for name in dict.fromkeys(table["fastest_optimizer"].dropna()):
         mine = table[table["fastest_optimizer"] == name]
-        style = {"color": COLOURS[name], "marker": MARKERS[name], "s": 52, "zorder": 3}
-        axes.scatter(
-            mine["rate"], mine["fastest_seconds"], **style, label=f"fastest: {LABELS[name]}"
-        )
+        style = looks[name].points | {
+            "s": 52,
+            "zorder": 3,
+            "label": folded(f"fastest: {looks[name].label}"),
+        }
+        axes.scatter(mine["rate"], mine["fastest_seconds"], **style)
     rate_and_seconds_axes(axes, fastest.dropna(), cap)
     axes.axhline(cap, color="0.5", linestyle=":", linewidth=1)
     note_on_line(axes, cap, "given up")
@@ -216,13 +232,16 @@ def profile(runs: pd.DataFrame) -> Figure:
     table = tables.profile(runs)
     figure, (axes,) = stacked_panels(1, size=(9.5, 5))
     most = max(10.0, float(table["ratio"].max())) if len(table) else 10.0
-    for name in [name for name in OPTIMIZERS if name in set(runs["optimizer"])]:
+    there = set(runs["optimizer"])
+    for name, look in looks_of(runs).items():
+        if name not in there:
+            continue
         mine = table[table["optimizer"] == name]
         end = float(mine["share"].max()) if len(mine) else 0.0
         style = {
-            "color": COLOURS[name],
+            **look.points,
+            **look.curve,
             "linewidth": 1.8,
-            "marker": MARKERS[name],
             "markevery": [-1],
             "markersize": 6,
             "clip_on": False,
@@ -232,7 +251,7 @@ def profile(runs: pd.DataFrame) -> Figure:
             [0, *(100 * mine["share"]), 100 * end],
             where="post",
             **style,
-            label=LABELS[name],
+            label=look.label,
         )
     axes.set_xscale("log")
     axes.set_xlim(1, most)

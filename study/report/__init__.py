@@ -2,6 +2,7 @@
 
 from study.report.page import DATA, LONGEST_NUMBER, TEMPLATE, numeric, page, rebuild, write
 from study.report.pictures import ALT, DPI, Picture, drawings, picture
+from study.report.protocol import Folded, folded, protocol
 from study.report.sections import (
     ENOUGH,
     Experiment,
@@ -12,7 +13,6 @@ from study.report.sections import (
     experiment,
     lines,
     notes,
-    protocol,
     read,
     summary,
     verdicts,
@@ -26,6 +26,7 @@ __all__ = [
     "LONGEST_NUMBER",
     "TEMPLATE",
     "Experiment",
+    "Folded",
     "Lines",
     "Picture",
     "Row",
@@ -33,6 +34,7 @@ __all__ = [
     "best_rates",
     "drawings",
     "experiment",
+    "folded",
     "lines",
     "notes",
     "numeric",

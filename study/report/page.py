@@ -81,6 +81,7 @@ def page(
     Returns:
         The text of the page.
     """
+    known = [*map(claims.evidence, studies), *ways]
     values: dict[str, Any] = {
         "studies": studies,
         "notes": [
@@ -93,7 +94,8 @@ def page(
         "drawings": [pictures.drawings(study) for study in studies],
         "lines": [found for study in studies if (found := sections.lines(study))],
         "ways": [sections.experiment(way) for way in ways],
-        "verdicts": sections.verdicts([*map(claims.evidence, studies), *ways]),
+        "about": claims.about(known),
+        "verdicts": sections.verdicts(known),
         "commands": commands,
         "enough": sections.ENOUGH,
     }

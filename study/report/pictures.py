@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 
 from study import figures, tables
+from study.spec.goals import label as words_of
+from study.spec.goals import of_curves
 
 DPI = 150
 """Dots an inch, as the figures' own files have: a picture opened at its full size is larger than
@@ -27,7 +29,7 @@ ALT = {
     ),
     "envelope": "The fastest and the slowest optimizer's seconds at each learning rate",
     "profile": "Share of each optimizer's trials that arrive within a multiple of the fastest time",
-    "curves": (f"Validation accuracy against seconds of training, a curve an optimizer{AT_BEST}"),
+    "curves": f"Validation accuracy against seconds of training, a curve an optimizer{AT_BEST}",
     "size": (
         "Seconds of training against weights at one rate, a dot a trial, with its straight line"
     ),
@@ -72,8 +74,10 @@ def drawings(study: tables.StoredStudy) -> list[Picture]:
     found = []
     for name, figure in figures.draw(study.runs, study.curves).items():
         kind = max((kind for kind in ALT if name.startswith(kind)), key=len)
-        of = name[len(kind) + 1 :].replace("-", " ")
-        label = f"{name.replace('-', ' ')} of {study.spec.name}"
+        of = name[len(kind) + 1 :].replace("width-", "width ")
+        label = f"{kind.replace('-', ' ')}{of and f' {of}'} of {study.spec.name}"
         alt = ALT[kind] if study.published is None else ALT[kind].replace(AT_BEST, "")
+        shown = words_of(of_curves(study.spec.metric))
+        alt = alt.replace("Validation accuracy", shown[:1].upper() + shown[1:])
         found.append(picture(figure, label, f"{alt} ({of})" if of else alt))
     return found

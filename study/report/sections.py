@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from study import claims, figures, tables
 from study.report.pictures import Picture, picture
-from study.spec.study import StudySpec
+from study.report.protocol import Folded, folded, protocol
 from study.tables import case_study, contests, fits, intervals
 
 ENOUGH = f"{fits.ENOUGH:g}"
@@ -51,6 +50,7 @@ class Summary:
         machine: where they trained.
         software: engine, version and precision that trained them.
         clock: how seconds were measured.
+        folded: what is told of a model of the user's own to those who ask.
     """
 
     protocol: str
@@ -58,6 +58,7 @@ class Summary:
     machine: str
     software: str
     clock: str
+    folded: list[Folded]
 
 
 def summary(study: tables.StoredStudy) -> Summary:
@@ -69,37 +70,8 @@ def summary(study: tables.StoredStudy) -> Summary:
     reconstructed = runs["seconds_source"].iloc[0] == "reconstructed"
     clock = "steps x the time of a step measured alone" if reconstructed else "read off the clock"
     said = protocol(study.spec, looks_known=study.published is None)
-    return Summary(said, stored, str(runs["clock_machine"].iloc[0]), software, clock)
-
-
-def protocol(spec: StudySpec, looks_known: bool = True) -> str:
-    """What a study did, in sentences; an import does not tell how often it looked."""
-    caps = [f"{spec.cap:g} seconds of training"] if spec.cap else []
-    budget = " or ".join([*caps, *([f"{spec.max_steps:,} steps"] if spec.max_steps else [])])
-    kinds = {
-        "window": f"training accuracy over the last {spec.check_every} steps",
-        "cumulative": "training accuracy since the first step",
-        "validation": "validation accuracy",
-    }
-    widths = f"{len(spec.widths)} widths from {min(spec.widths):g} to {max(spec.widths):g}"
-    network = (
-        f"{spec.network} network ({widths})"
-        if len(spec.widths) > 1
-        else f"{spec.network} network (width {spec.widths[0]:g})"
-    )
-    rates = (
-        f"{len(spec.rates)} learning rates from {float(min(spec.rates)):g} to "
-        f"{float(max(spec.rates)):g}"
-    )
-    shape = "" if spec.schedule == "constant" else f" on the schedule {spec.schedule}"
-    names = ", ".join(figures.LABELS[name] for name in spec.optimizers)
-    looks = f", looked at every {spec.check_every} steps" if looks_known else ""
-    return (
-        f"The {network} was trained on {Path(spec.dataset).name} in batches of {spec.batch} "
-        f"with {names} at {rates}{shape}, "
-        f"{_count(spec.seeds, 'seed')} each, until its {kinds[spec.metric]} reached "
-        f"{100 * spec.target:g} %{looks}; it was given up after {budget}."
-    )
+    machine = str(runs["clock_machine"].iloc[0])
+    return Summary(said, stored, machine, software, clock, folded(study.spec))
 
 
 def notes(study: tables.StoredStudy) -> list[str]:
@@ -119,7 +91,7 @@ def best_rates(study: tables.StoredStudy) -> list[Row]:
     draw = ", one draw" if set(table["seeds"]) == {1} else ""
     return [
         {
-            "optimizer": figures.LABELS[str(row.optimizer)],
+            "optimizer": figures.label_of(str(row.optimizer)),
             "width": f"{row.width:g}",
             "rates that work": f"{row.arrived} of {row.rates}",
             "from": _number(row.lowest),
@@ -158,7 +130,7 @@ def lines(study: tables.StoredStudy) -> Lines | None:
     table = tables.sizes(runs)
     rows = [
         {
-            "optimizer": figures.LABELS[str(row.optimizer)],
+            "optimizer": figures.label_of(str(row.optimizer)),
             "rate": f"{row.rate:g}",
             "arrived": f"{row.arrived} of {row.trials}",
             "c, s": _number(row.c),
@@ -257,10 +229,6 @@ def _rows(table: pd.DataFrame) -> Iterator[Any]:
 
 def _cell(value: object) -> str:
     return _number(float(value)) if isinstance(value, (int, float)) else str(value)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _number(value: float) -> str:

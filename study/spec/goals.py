@@ -32,7 +32,7 @@ def goal_of(metric: str) -> str:
     return GOALS[metric not in METRICS and SMALL.search(metric.lower()) is not None]
 
 
-def sign(goal: str) -> int:
+def sign(goal: str | None) -> int:
     """1 where a larger value is better, -1 where a smaller one is."""
     return -1 if goal == "at-most" else 1
 
@@ -74,6 +74,51 @@ def value_of(metric: str, value: float, digits: int = 4) -> str:
     ('97 %', '0.03123')
     """
     return f"{100 * value:.{digits}g} %" if is_share(metric) else f"{value:.{digits}g}"
+
+
+def seen(metric: str, value: float) -> str:
+    """A value that a trial came to, with the metric's name unless it is an accuracy.
+
+    >>> seen("window", 0.42), seen("val_loss", 0.351234)
+    ('42.0 %', 'validation loss 0.3512')
+    """
+    return (
+        f"{100 * value:.1f} %" if is_share(metric) else f"{label(metric)} {value_of(metric, value)}"
+    )
+
+
+def aim(metric: str, target: float, goal: str | None, short: bool = False) -> str:
+    """What a trial trains for, in words.
+
+    Args:
+        metric: the metric.
+        target: its value to reach.
+        goal: `at-least` or `at-most`.
+        short: whether to leave out the name of an accuracy.
+
+    >>> aim("window", 0.97, "at-least"), aim("window", 0.97, "at-least", short=True)
+    ('97 % training accuracy', '97 %')
+    >>> aim("val_loss", 0.3, "at-most"), aim("auc", 0.9, "at-least")
+    ('validation loss 0.3 or less', 'training auc 0.9 or more')
+    """
+    value = value_of(metric, target, digits=6)
+    if high_share(metric, goal):
+        return value if short else f"{value} {label(metric)}"
+    return f"{label(metric)} {value} or {'more' if sign(goal) > 0 else 'less'}"
+
+
+def high_share(metric: str, goal: str | None) -> bool:
+    """Whether the metric is an accuracy that is to be high, which rules on accuracies mean."""
+    return is_share(metric) and sign(goal) > 0
+
+
+def of_curves(metric: str) -> str:
+    """The metric of the validation curves of trials that train for this one.
+
+    >>> of_curves("window"), of_curves("loss"), of_curves("val_auc")
+    ('validation', 'val_loss', 'val_auc')
+    """
+    return "validation" if metric in METRICS else f"val_{metric.removeprefix('val_')}"
 
 
 def label(metric: str) -> str:

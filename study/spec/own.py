@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from study.errors import StudyError
@@ -133,6 +134,28 @@ def reference(code: Any) -> str:
         return code
     name = getattr(code, "__qualname__", type(code).__qualname__)
     return f"{getattr(code, '__module__', type(code).__module__)}.{name}"
+
+
+def model_in_words(network: str, model: Any = None) -> str:
+    """A network of this program, or the user's own model.
+
+    Args:
+        network: its name.
+        model: the function that builds the user's own model, or where it is, if that is known.
+
+    >>> model_in_words("compact"), model_in_words("own:0123abcd", "my_model.py:build")
+    ('compact network', 'model my_model.py:build')
+    """
+    return f"model {reference(model or network)}" if is_own(network) else f"{network} network"
+
+
+def data_in_words(dataset: str, data: Any = None) -> str:
+    """The images of this program or of a file, or the user's own data; see `model_in_words`.
+
+    >>> data_in_words("/home/me/mine.npz"), data_in_words("own:0123abcd", "my_model.py:data")
+    ('mine.npz', 'my_model.py:data')
+    """
+    return reference(data or dataset) if is_own(dataset) else Path(dataset).name
 
 
 def split_labels(text: str) -> tuple[str, ...]:

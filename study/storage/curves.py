@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from study.errors import StudyError
+from study.spec.goals import high_share
 from study.storage.jsonl import Count, Number, Seconds
 from study.storage.records import Outcome, same_number
 
 COLLAPSE = 0.2
-"""A curve collapsed if it diverged, or ends this far below the target."""
+"""A curve of accuracies collapsed if it diverged, or ends this far below the target."""
+
+
+def floor_of(metric: str, target: float, goal: str | None) -> float:
+    """The value below which the end of a validation curve tells that its training collapsed.
+
+    Only an accuracy that is to be high has one. Of another metric nobody knows what is far off, so
+    that its curves collapse by diverging alone.
+    """
+    return target - COLLAPSE if high_share(metric, goal) else -math.inf
 
 
 @dataclass(frozen=True)
@@ -21,7 +32,8 @@ class Curve:
     Args:
         id: the trial's identity.
         check_every: steps between two checks.
-        accuracy: validation accuracy at checks 1, 2, ...
+        accuracy: validation accuracy at checks 1, 2, ...; of a model of the user's own the metric
+            that `goals.of_curves` names.
         loss: the loss at the same checks; empty if `seconds` are told.
         optimizer, learning_rate, width, seed: what was trained.
         step_seconds: seconds of one step.
@@ -53,7 +65,7 @@ class Curve:
         else:
             same_number("seconds", self.accuracy, self.seconds)
 
-    def collapsed(self, target: float) -> bool:
-        """Whether the training did not last to the curve's end."""
-        ends_low = bool(self.accuracy) and self.accuracy[-1] < target - COLLAPSE
+    def collapsed(self, floor: float) -> bool:
+        """Whether the training did not last to the curve's end; see `floor_of`."""
+        ends_low = bool(self.accuracy) and self.accuracy[-1] < floor
         return ends_low or self.outcome == Outcome.DIVERGED

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from study.errors import StudyError
 from study.spec.budget import last_check
+from study.spec.own import model_in_words
 from study.storage.records import Run
 from study.storage.reference import Clock, Reference
 from study.storage.step_times import read
@@ -82,9 +83,9 @@ def _converted(runs: Iterable[Run], clock: Clock) -> list[Run]:
         if seconds is None or run.steps is None:
             trial = run.trial
             raise StudyError(
-                f"the step time of {trial.optimizer} on the {trial.network} network at width "
-                f"{trial.width:g} is not known of {whose.machine}: run calibrate there with this "
-                "--out"
+                f"the step time of {trial.optimizer} on the {model_in_words(trial.network)} at "
+                f"width {trial.width:g} is not known of {whose.machine}: run calibrate there with "
+                "this --out"
             )
         found.append(
             replace(

@@ -75,7 +75,7 @@ def sides(folders: Sequence[Source], anyway: bool = False) -> tuple[list[Side], 
     fields = _differing_fields(studies)
     apart = [field for field in fields if field in ONE_MEASUREMENT]
     if apart and not anyway:
-        values = " and ".join(str(getattr(spec, apart[0])) for spec in specs)
+        values = " and ".join(_value(study, apart[0]) for study in studies)
         raise StudyError(
             f"the studies differ in {', '.join(apart)} ({apart[0]}: {values}), so their seconds "
             "are of different things; --anyway compares them"
@@ -109,7 +109,9 @@ def _value(study: StoredStudy, field: str) -> str:
     """The value of a field of the spec; an import does not tell how often it looked."""
     if field == "check_every" and study.published is not None:
         return "not known"
-    return str(getattr(study.spec, field))
+    value = str(getattr(study.spec, field))
+    code = {"network": study.spec.model, "dataset": study.spec.data}.get(field)
+    return value if code is None else f"{code} ({value})"
 
 
 def _names(studies: Sequence[StoredStudy], machines: Sequence[str]) -> list[str]:

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from study.errors import StudyError
+from study.spec.own import Own
 from study.spec.presets import spec_from
-from study.spec.study import StudySpec
 from study.spec.trial import Trial
 from study.storage.jsonl import Count, Positive, Row, convert, read_rows
 from study.storage.records import Outcome, Run
@@ -48,12 +48,13 @@ class Pick:
     schedule: str = "constant"
 
 
-def trial_of(pick: Pick, base: Trial) -> Trial | None:
+def trial_of(pick: Pick, base: Trial, own: Own | None = None) -> Trial | None:
     """The trial at a pick; None if no rate was picked.
 
     Args:
         pick: the pick.
         base: a trial of the grid, for its protocol.
+        own: of a model of the user's own, what the grid knows of it.
 
     Returns:
         The trial.
@@ -67,12 +68,8 @@ def trial_of(pick: Pick, base: Trial) -> Trial | None:
         seed=pick.seed,
         schedule=pick.schedule,
         prune="none",
+        config=base.config if own is None else own.configs[pick.optimizer],
     )
-
-
-def bases_of(spec: StudySpec) -> dict[str, Trial]:
-    """A trial of each optimizer of a grid, of its first seed, that is not given up early."""
-    return {trial.optimizer: replace(trial, prune="none") for trial in reversed(spec.trials())}
 
 
 def read_picks(folder: str | Path) -> list[Pick]:
@@ -119,9 +116,9 @@ def standing(folder: str | Path) -> Standing:
     settings = store.settings("contest.json")
     if settings is None:
         raise StudyError(f"{folder} holds no contest (no contest.json in it): run contest first")
-    bases = bases_of(spec_from({**settings["protocol"], "seeds": 1}))
-    picks = read_picks(folder)
-    wanted = {trial.id for pick in picks if (trial := trial_of(pick, bases[pick.optimizer]))}
+    spec = spec_from({**settings["protocol"], "seeds": 1})
+    base, picks = replace(spec.trials()[0], prune="none"), read_picks(folder)
+    wanted = {trial.id for pick in picks if (trial := trial_of(pick, base, spec.own))}
     runs = store.runs()
     strays = [run for run in runs if run.id not in wanted]
     return Standing(len(picks), len(wanted), len(runs) - len(strays), strays)
@@ -151,7 +148,7 @@ def table(grid: Source, folder: str | Path) -> pd.DataFrame:
         StudyError: the grid is no study, or has no runs.
     """
     study = stored(grid)
-    bases = bases_of(study.spec)
+    base, own = study.spec.trials()[0], study.spec.own
     runs = comparable(study.runs, study.folder)
     trained = {run.id: run for run in Store(Path(folder)).runs()}
     reached = runs["outcome"] == Outcome.REACHED
@@ -167,7 +164,7 @@ def table(grid: Source, folder: str | Path) -> pd.DataFrame:
     )
     rows = []
     for pick in read_picks(folder):
-        trial, name = trial_of(pick, bases[pick.optimizer]), pick.optimizer
+        trial, name = trial_of(pick, base, own), pick.optimizer
         run = trained.get(trial.id) if trial else None
         if trial and run is None:
             continue  # picked, and still to be trained

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from study.errors import StudyError
+from study.spec.goals import high_share, label
 from study.spec.pruning import hopeless
 from study.storage.records import Checks, Outcome, Spent
 from study.tables.rows import budget
@@ -59,7 +60,16 @@ def hindsight(runs: pd.DataFrame, checks: Mapping[str, Checks]) -> pd.DataFrame:
         - pruned: trials that would have been given up early
         - saved: steps that these would not have taken
         - lost: pruned trials that in fact reached the target
+
+    Raises:
+        StudyError: the metric is not an accuracy that is to be high.
     """
+    if len(runs) and not high_share(runs["metric"].iloc[0], runs["goal"].iloc[0]):
+        what = label(runs["metric"].iloc[0])
+        raise StudyError(
+            f"prune hopeless extrapolates an accuracy, and these trials train for {what}: there "
+            "is no looking back on it"
+        )
     looked = runs[
         runs["outcome"].isin([Outcome.REACHED, Outcome.CAPPED]) & runs["id"].isin(list(checks))
     ]

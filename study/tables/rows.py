@@ -42,11 +42,12 @@ COLUMNS = (
 """The fields of `Run.to_json`, in their order."""
 
 
-def frame(runs: Iterable[Run]) -> pd.DataFrame:
+def frame(runs: Iterable[Run], optimizers: Iterable[str] = ()) -> pd.DataFrame:
     """Runs as a table, one row a run, sorted by width, optimizer, rate and seed.
 
     Args:
         runs: the runs.
+        optimizers: those of their study, in its order, whether or not they have runs.
 
     Returns:
         A table with the fields of `Trial` and `Run` as columns, but `cap_seconds` for `cap` and
@@ -69,7 +70,8 @@ def frame(runs: Iterable[Run]) -> pd.DataFrame:
     table = table.drop(columns=["versions", "schema"])
     for name in ("steps", "step_seconds"):  # not known of every source
         table[name] = pd.to_numeric(table[name])
-    table["optimizer"] = pd.Categorical(table["optimizer"], in_order(table["optimizer"]))
+    names = in_order([*optimizers, *table["optimizer"]])
+    table["optimizer"] = pd.Categorical(table["optimizer"], names)
     return table.sort_values(["width", "optimizer", "learning_rate", "seed"], ignore_index=True)
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 from study.errors import StudyError
 from study.spec.study import StudySpec
 from study.storage.across import Across, checks_of, pooled_engines
-from study.storage.curves import Curve
+from study.storage.curves import Curve, floor_of
 from study.storage.jsonl import Row
 from study.storage.published.protocol import Protocol, protocol_in
 from study.storage.records import Checks, Outcome, Run, Spent
@@ -73,10 +73,14 @@ class StoredStudy:
     @cached_property
     def runs(self) -> pd.DataFrame:
         """Those runs as a table, one row a trial; see `frame`."""
-        table = frame(self.records)
+        table = frame(self.records, self.spec.optimizers)
         if table.empty:
             return table
-        died = {row.id for row in self.curve_rows if row.collapsed(self.spec.target)}
+        spec = self.spec
+        if spec.model is not None:
+            table = table.assign(model=spec.model, data=spec.data)
+        floor = floor_of(spec.metric, spec.target, spec.goal)
+        died = {row.id for row in self.curve_rows if row.collapsed(floor)}
         table["unstable"] = table["id"].isin(died) & (table["outcome"] == Outcome.REACHED)
         before = {run.id: run.clock for run in self.all_records}
         if any(before[run.id] != run.clock for run in self.records):
@@ -226,12 +230,12 @@ def load(folder: Source, machine: str | None = None) -> pd.DataFrame:
 
 
 def checks(folder: Source) -> pd.DataFrame:
-    """Accuracy and loss at every check of every stored trial, one row a check.
+    """Metric and loss at every check of every stored trial, one row a check.
 
     Columns:
         id: the trial's identity.
         step: the training step of the check.
-        accuracy: the study's metric, in [0, 1].
+        accuracy: the study's metric; an accuracy is in [0, 1].
         loss: the loss.
     """
     parts = []
@@ -250,7 +254,8 @@ def curves(folder: Source) -> pd.DataFrame:
         outcome: how the training ended; empty in older studies.
         step: the training step of the check; NaN if it is not known.
         seconds: seconds of training, step x step time alone or as the source told them.
-        accuracy: validation accuracy, in [0, 1].
+        accuracy: validation accuracy, in [0, 1]; of a model of the user's own its metric on the
+            validation data, see `goals.of_curves`.
         fingerprint: the machine that the step time is of; empty if it is not known.
     """
     return stored(folder).all_curves

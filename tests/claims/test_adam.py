@@ -13,7 +13,7 @@ import pytest
 from scipy import stats
 
 from study.claims.adam import DROP, LEARNT, ONE_DROP, drop
-from study.claims.frame import NO_GRID
+from study.claims.frame import no_grid
 from study.claims.verdict import CLAIMS, FAILS, HOLDS, UNDECIDED, Verdict
 from study.spec.study import StudySpec
 from study.tables.best_rates import ONE_DRAW, best_margin
@@ -119,7 +119,7 @@ def test_adam_that_never_arrives_takes_for_ever() -> None:
     ):
         nothing = judge("adam-fastest", lines)
         assert (nothing.verdict, nothing.threshold, nothing.reason) == (UNDECIDED, 1, said)
-    assert CLAIMS["adam-fastest"].judge([]).reason == NO_GRID
+    assert CLAIMS["adam-fastest"].judge([]).reason == no_grid([])
 
 
 @pytest.mark.parametrize(
@@ -297,4 +297,4 @@ def test_adams_width_is_judged_among_all_six() -> None:
     few = judge("adam-wide", {"sgd": "4" * 11, "adam": "4" * 11})
     assert (few.verdict, few.threshold) == (UNDECIDED, 0)
     assert few.reason == "not all six optimizers were tried"
-    assert CLAIMS["adam-wide"].judge([]).reason == NO_GRID
+    assert CLAIMS["adam-wide"].judge([]).reason == no_grid([])

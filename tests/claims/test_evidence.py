@@ -29,7 +29,7 @@ from study.claims.evidence import (
     studies_in,
     verdicts,
 )
-from study.claims.frame_sizes import NO_SIZES, Sizes, sizes_of
+from study.claims.frame_sizes import Sizes, no_sizes, sizes_of
 from study.claims.judge import judge, table
 from study.claims.verdict import CLAIMS, FAILS, HOLDS, UNDECIDED
 from study.errors import StudyError
@@ -118,7 +118,9 @@ def test_rows_are_of_their_kind_and_of_most_seeds() -> None:
     study = Evidence(SPEC, pd.DataFrame(), pd.DataFrame())
     for order in ([few, two, more], [more, two, few]):
         known: list[Evidence | Rows] = [study, *(Rows("cycles", each) for each in order)]
-        assert rows_of(known, "cycles") is more
+        found = rows_of(known, "cycles")
+        assert found is not None
+        assert found.table is more
         assert rows_of(known, "contest") is None
         assert studies_in(known) == [study]
 
@@ -199,7 +201,7 @@ def test_sizes_are_five_widths_over_a_factor_of_four(widths: tuple[float, ...], 
     found = sizes_of([sized(widths=widths)])
     assert (found is not None) == wide
     assert sizes_of([]) is None
-    assert NO_SIZES == (
+    assert no_sizes([]) == (
         "no study has 5 widths, the largest 4 times the smallest: such as `run sizes`"
     )
     if found:

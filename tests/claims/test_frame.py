@@ -11,7 +11,6 @@ import pytest
 
 from study.claims.evidence import Evidence
 from study.claims.frame import (
-    NO_GRID,
     Grid,
     grid_of,
     judged_study,
@@ -19,6 +18,7 @@ from study.claims.frame import (
     ratio,
     states,
     times_in_words,
+    without,
 )
 from support.claims.boards import RATES, board, six
 
@@ -63,8 +63,8 @@ def test_a_grid_holds_the_least_and_the_most_that_each_trial_may_take() -> None:
     assert (found.seeds, found.missing, found.short, found.long) == (2, 12, 0, True)
     assert found.optimizers == ("sgd", "adam")
     assert found.rates.tolist() == list(RATES)
-    assert not found.all_six
-    assert grid(board(six())).all_six
+    assert not found.complete
+    assert grid(board(six())).complete
 
 
 @pytest.mark.parametrize(("cap", "long"), [(60.0, True), (59.9, False), (61.0, True)])
@@ -202,9 +202,10 @@ def test_what_was_judged_is_said() -> None:
     )
     many = grid(board({"sgd": "4" * 11, "adam": "4444444xxxx"}, seeds=5))
     assert judged_study(many) == " (study board)"
-    assert no_grid(None) == NO_GRID
-    assert no_grid(some) == "not all six optimizers were tried"
-    assert NO_GRID == (
+    assert without([], None, "sgd") == no_grid([])
+    assert without([], some, "sgd") == "not all six optimizers were tried"
+    assert without([], grid(board(six())), "sgd") == ""
+    assert no_grid([]) == (
         "no study tries several optimizers at rates over 5 decades, 2 in each: such as "
         "`run article`"
     )

@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 from study.claims import grids
-from study.claims.frame import NO_GRID
+from study.claims.frame import no_grid
 from study.claims.verdict import CLAIMS, FAILS, HOLDS, UNDECIDED, Verdict
 from study.spec.trial import OPTIMIZERS
 from support.claims.boards import RATES, board, six
@@ -36,7 +36,7 @@ def test_without_a_grid_no_claim_on_it_is_judged(id_: str) -> None:
     """Its threshold is said all the same."""
     found = CLAIMS[id_].judge([])
     thresholds = [0.5, 1.0, 5.5, 10.0, 0.95, 2.0]
-    assert (found.verdict, found.reason) == (UNDECIDED, NO_GRID)
+    assert (found.verdict, found.reason) == (UNDECIDED, no_grid([]))
     assert found.threshold == thresholds[list(CLAIMS).index(id_)]
 
 

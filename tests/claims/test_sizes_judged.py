@@ -11,7 +11,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from study.claims import sizes
 from study.claims.evidence import Evidence
-from study.claims.frame_sizes import NO_SIZES
+from study.claims.frame_sizes import no_sizes
 from study.claims.verdict import CLAIMS, FAILS, HOLDS, UNDECIDED, Verdict
 from study.spec.trial import Trial
 from study.tables.best_rates import Scatter, best_margin
@@ -29,7 +29,7 @@ END = " (study sizes)"
 def test_without_sizes_no_claim_on_them_is_judged(id_: str, threshold: float) -> None:
     """Its threshold is said all the same; of a study that has only begun too."""
     found = CLAIMS[id_].judge([])
-    assert (found.verdict, found.threshold, found.reason) == (UNDECIDED, threshold, NO_SIZES)
+    assert (found.verdict, found.threshold, found.reason) == (UNDECIDED, threshold, no_sizes([]))
     begun = study(lambda trial: "missing", (0.001, 0.01))
     assert CLAIMS[id_].judge([begun]).verdict == UNDECIDED
 

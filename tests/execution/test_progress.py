@@ -61,6 +61,27 @@ def test_it_tells_at_once_that_trials_miss_the_target(bar: Bar) -> None:
     bar.close()
 
 
+@pytest.mark.parametrize(
+    ("goal", "values", "said"),
+    [
+        ("at-most", (0.9, 0.42, 0.6), "validation loss 0.3 or less yet, nearest: sgd 0.2 with "
+         "validation loss 0.42"),
+        ("at-least", (0.1, 0.2, 0.05), "validation loss 0.3 or more yet, nearest: sgd 0.2 with "
+         "validation loss 0.2"),
+    ],
+)  # fmt: skip
+def test_the_nearest_is_so_in_the_goals_direction(
+    bar: Bar, goal: str, values: tuple[float, ...], said: str
+) -> None:
+    """Of a loss it is the least; it is told by the metric's name."""
+    for trial, value in zip(SPEC.trials(), values, strict=True):
+        own = replace(trial, metric="val_loss", target=0.3, goal=goal)
+        bar.ended(replace(RUN, trial=own, outcome=Outcome.CAPPED, best_accuracy=value))
+    bar.note("training")
+    assert str(bar.bar.postfix).endswith(f"none reached {said}")
+    bar.close()
+
+
 def test_the_time_left_has_at_most_59_seconds_beside_its_minutes(bar: Bar) -> None:
     """It is rounded before it is split; and it is an estimate, no bound."""
     for left, told in ((179.7, "3:00"), (59.4, "0:59"), (0.2, "0:00")):

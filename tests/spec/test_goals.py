@@ -1,39 +1,58 @@
-"""The goal of a study follows its metric, however the metric comes into the spec."""
+"""Metrics and their values in words."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from study.spec.presets import read_spec
-from study.spec.study import StudySpec
-
-MINE = StudySpec(model="mine.py:build", data="mine.py:load", metric="val_loss", target=0.1)
-
-
-def test_a_file_with_a_loss_as_metric_is_to_fall(tmp_path: Path) -> None:
-    """As in Python, though the file's values replace defaults, whose metric is to rise."""
-    path = tmp_path / "mine.toml"
-    code = 'model = "mine.py:build"\ndata = "mine.py:load"\n'
-    path.write_text(f'{code}metric = "val_loss"\ntarget = 0.1\n')
-    assert read_spec(path).goal == MINE.goal == "at-most"
-    path.write_text(f'{code}metric = "val_loss"\ngoal = "at-least"\n')
-    assert read_spec(path).goal == "at-least"
+from study.spec.goals import GOALS, aim, high_share, of_curves, seen, value_of
+from study.spec.own import data_in_words, model_in_words
 
 
 @pytest.mark.parametrize(
-    ("first", "changes", "goal"),
+    ("metric", "target", "goal", "long", "short"),
     [
-        ({}, {"metric": "val_auc"}, "at-least"),
-        ({}, {"target": 0.2}, "at-most"),
-        ({"metric": "distance", "goal": "at-most"}, {"metric": "val_distance"}, "at-most"),
-        ({"metric": "distance", "goal": "at-most"}, {"target": 0.2}, "at-most"),
-        ({}, {"metric": "val_auc", "goal": "at-most"}, "at-most"),
+        ("window", 0.97, "at-least", "97 % training accuracy", "97 %"),
+        ("cumulative", 0.975, "at-least", "97.5 % cumulative training accuracy", "97.5 %"),
+        ("val_accuracy", 0.99999, "at-least", "99.999 % validation accuracy", "99.999 %"),
+        ("val_loss", 0.3, "at-most", "validation loss 0.3 or less", None),
+        ("auc", 0.9, "at-least", "training auc 0.9 or more", None),
+        ("val_mean_absolute_error", 12.5, "at-most",
+         "validation mean absolute error 12.5 or less", None),
+        ("accuracy", 0.05, "at-most", "training accuracy 5 % or less", None),
     ],
-)
-def test_a_changed_metric_brings_its_goal(
-    first: dict[str, str], changes: dict[str, str], goal: str
+)  # fmt: skip
+def test_an_aim_names_its_metric(
+    metric: str, target: float, goal: str, long: str, short: str | None
 ) -> None:
-    """Unless the goal was, or is, another than the metric's own."""
-    assert MINE.with_(**first).with_(**changes).goal == goal
+    """An accuracy that is to be high may go without."""
+    assert aim(metric, target, goal) == long
+    assert aim(metric, target, goal, short=True) == (short or long)
+    assert high_share(metric, goal) == (short is not None)
+
+
+def test_a_value_is_told_as_its_metric_is() -> None:
+    """Accuracies in percent; others after their names."""
+    assert seen("validation", 0.42) == "42.0 %"
+    assert seen("val_loss", 0.351234) == "validation loss 0.3512"
+    assert value_of("val_loss", 1234.5, digits=6) == "1234.5"
+
+
+@pytest.mark.parametrize(
+    ("metric", "shown"),
+    [("window", "validation"), ("validation", "validation"), ("accuracy", "val_accuracy"),
+     ("val_loss", "val_loss"), ("loss", "val_loss")],
+)  # fmt: skip
+def test_curves_show_the_metric_on_the_validation_data(metric: str, shown: str) -> None:
+    """Whatever the study trains for."""
+    assert of_curves(metric) == shown
+    assert set(GOALS) == {"at-least", "at-most"}
+
+
+def test_a_model_is_named_by_where_it_is() -> None:
+    """Its digest stands where nothing else is known; built-in networks have their names."""
+    assert model_in_words("mlp") == "mlp network"
+    assert model_in_words("own:0123abcd") == "model own:0123abcd"
+    assert model_in_words("own:0123abcd", len) == "model builtins.len"
+    assert data_in_words("own:0123abcd") == "own:0123abcd"
+    assert data_in_words("own:0123abcd", "data.py:load") == "data.py:load"
+    assert data_in_words("mnist") == "mnist"

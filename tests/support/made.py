@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from study import tables
-from study.spec.networks import network_of
+from study.spec.networks import size_of
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
 from study.storage.records import Outcome, Run
@@ -43,7 +43,7 @@ def made_runs(spec: StudySpec, truth: Truth) -> list[Run]:
             if value in ("capped", "pruned")
             else 0.5
         )
-        net = network_of(trial)
+        net = size_of(trial)
         runs.append(
             replace(
                 RUN,

@@ -17,11 +17,11 @@ from study.figures.sizes.drawing import (
     weights_axis,
 )
 from study.figures.style import (
-    COLOURS,
-    LABELS,
     MARKERS,
+    folded,
     headline,
     legend_beside,
+    looks_of,
     own_settings,
     seconds_label,
     stacked_panels,
@@ -49,6 +49,7 @@ def size(runs: pd.DataFrame, rate: float | None = None) -> Figure:
         StudyError: fewer than three widths, or no such rate.
     """
     lines, curves = shapes_of(runs)
+    looks = looks_of(runs)
     if rate is None:
         by_rate = runs.assign(arrived=runs["outcome"] == Outcome.REACHED).groupby("learning_rate")
         counted = by_rate.agg({"arrived": "sum", "seconds": "median"})
@@ -59,8 +60,8 @@ def size(runs: pd.DataFrame, rate: float | None = None) -> Figure:
         raise StudyError(f"the study has no trial at rate {rate:g}: one of {rates}")
     figure, (axes,) = stacked_panels(1, size=(9.5, 5))
     for row in lines[lines["rate"] == rate].itertuples():
-        name = str(row.optimizer)
-        colour = COLOURS[name]
+        look = looks[str(row.optimizer)]
+        colour = look.colour
         trials = mine[mine["optimizer"] == row.optimizer]
         arrived = trials["outcome"] == Outcome.REACHED
         axes.scatter(
@@ -68,7 +69,7 @@ def size(runs: pd.DataFrame, rate: float | None = None) -> Figure:
             trials["seconds"][arrived],
             color=colour,
             s=22,
-            label=f"{LABELS[name]}: a trial",
+            label=folded(f"{look.label}: a trial"),
         )
         curve = curves[(curves["rate"] == rate) & (curves["optimizer"] == row.optimizer)]
         draw_shape(axes, curve, colour, told(row))

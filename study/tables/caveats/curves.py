@@ -6,16 +6,21 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from study.storage.curves import COLLAPSE
+from study.spec.goals import GOALS
+from study.storage.curves import floor_of
 from study.storage.records import Outcome
 
 
-def collapsed(curves: pd.DataFrame, target: float) -> pd.Series:
+def collapsed(
+    curves: pd.DataFrame, target: float, metric: str = "validation", goal: str = GOALS[0]
+) -> pd.Series:
     """Whether each validation curve collapsed.
 
     Args:
         curves: validation curves, as `tables.curves` gives them.
-        target: the accuracy to reach.
+        target: the value to reach.
+        metric: the study's metric, see `storage.curves.floor_of`.
+        goal: whether it was to be at least the target, or at most.
 
     Returns:
         A truth value for each optimizer, learning_rate and seed. A rate that is not known is NaN.
@@ -27,7 +32,8 @@ def collapsed(curves: pd.DataFrame, target: float) -> pd.Series:
         .set_index(["optimizer", "learning_rate", "seed"])
         .sort_index()
     )
-    return (ends["accuracy"] < target - COLLAPSE) | (ends["outcome"] == Outcome.DIVERGED)
+    floor = floor_of(metric, target, goal)
+    return (ends["accuracy"] < floor) | (ends["outcome"] == Outcome.DIVERGED)
 
 
 def of_the_curves(runs: pd.DataFrame, trained: pd.DataFrame) -> Iterator[str]:
@@ -37,8 +43,9 @@ def of_the_curves(runs: pd.DataFrame, trained: pd.DataFrame) -> Iterator[str]:
         runs: a study's runs.
         trained: its validation curves.
     """
-    target = float(runs["target"].iloc[0])
-    lost = collapsed(trained, target)
+    first = runs.iloc[0]
+    target, floor = float(first.target), floor_of(first.metric, first.target, first.goal)
+    lost = collapsed(trained, target, first.metric, first.goal)
     for optimizer, rate, seed in lost[lost].index:
         key = {"optimizer": optimizer, "seed": seed}
         mine = _rows(trained, **key)
@@ -52,7 +59,7 @@ def of_the_curves(runs: pd.DataFrame, trained: pd.DataFrame) -> Iterator[str]:
         key["learning_rate"] = rate
         yield (
             f"{optimizer} at its best rate, {rate:.3g}, was trained again for the curves and "
-            f"collapsed {_when(_rows(trained, **key), _rows(runs, **key), target)} (seed "
+            f"collapsed {_when(_rows(trained, **key), _rows(runs, **key), floor)} (seed "
             f"{seed}): the rate is at the edge of what training survives, and another array "
             "rounds otherwise"
         )
@@ -65,10 +72,10 @@ def _rows(table: pd.DataFrame, **values: object) -> pd.DataFrame:
     return table
 
 
-def _when(curve: pd.DataFrame, runs: pd.DataFrame, target: float) -> str:
+def _when(curve: pd.DataFrame, runs: pd.DataFrame, floor: float) -> str:
     """From which step on a curve stays far below the target, and when its trial arrived."""
     curve = curve.sort_values("step")
-    fine = curve[curve["accuracy"] >= target - COLLAPSE]["step"]
+    fine = curve[curve["accuracy"] >= floor]["step"]
     after = curve[curve["step"] > (fine.max() if len(fine) else -1)]["step"]
     since = int(after.min()) if len(after) else int(curve["step"].max())
     arrived = runs.loc[runs["outcome"] == Outcome.REACHED, "steps"].dropna()

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
+from study.spec.goals import aim, seen, sign
 from study.spec.study import StudySpec
 from study.storage.across import Across, last_of
 from study.storage.published.protocol import Protocol
@@ -207,16 +208,18 @@ def unreached(runs: pd.DataFrame) -> list[str]:
     counts = ", ".join(
         f"{count} {name}" for name, count in sorted(runs["outcome"].value_counts().items())
     )
-    target = float(runs["target"].iloc[0])
+    first = runs.iloc[0]
+    target = aim(first.metric, float(first.target), first.goal, short=True)
     what = "rate" if reached.any() else "trial"
     middle = " in the median of its seeds" if reached.any() else ""
-    said = f"no {what} reached {100 * target:g} %{middle} ({counts})"
-    seen = runs["best_accuracy"].astype(float)
-    if seen.notna().any():
-        top = runs.iloc[int(seen.fillna(-1).to_numpy().argmax())]
+    said = f"no {what} reached {target}{middle} ({counts})"
+    known = runs.dropna(subset="best_accuracy")
+    if len(known):
+        values = known["best_accuracy"].to_numpy(float)
+        top = known.iloc[int((sign(first.goal) * values).argmax())]
         said += (
             f"; the best was {top['optimizer']} at {top['learning_rate']:.3g} with "
-            f"{100 * top['best_accuracy']:.1f} %"
+            f"{seen(top.metric, float(top.best_accuracy))}"
         )
     if imported(runs):  # nothing more can be run
         return [said]
@@ -231,7 +234,10 @@ def unreached(runs: pd.DataFrame) -> list[str]:
             if runs["max_steps"].notna().any()
             else f"--cap {2 * runs['cap_seconds'].max():g}"
         )
-        said += f": a larger one ({more}), or a lower --target, in another --out, would show more"
+        nearer = "lower" if sign(first.goal) > 0 else "higher"
+        said += (
+            f": a larger one ({more}), or a {nearer} --target, in another --out, would show more"
+        )
     else:
         said += ": other --rates would show more"
     return [said]

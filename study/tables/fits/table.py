@@ -59,10 +59,14 @@ def points(runs: pd.DataFrame, n: str = "weights", t: str = "seconds") -> pd.Dat
         - censored: whether it might have reached it later
 
     Raises:
-        StudyError: `n` or `t` is not one of `SIZES` or `MEASURES`.
+        StudyError: `n` or `t` is not one of `SIZES` or `MEASURES`, or n is not known.
     """
     choice("size", n, SIZES)
     choice("measure", t, MEASURES)
+    if n == "multiply_adds" and (runs[n] <= 1).any():
+        raise StudyError(
+            "the multiply-adds of this model are not known: take its size by weights or width"
+        )
     table = runs[["optimizer", "width", "seed"]].assign(
         rate=runs["learning_rate"], n=runs[n].astype(float), t=runs[t].astype(float)
     )

@@ -12,7 +12,7 @@ from study.engines.own.code import Code
 from study.engines.own.lanes import OwnLanes
 from study.engines.own.torch.arrays import ModuleArrays
 from study.errors import StudyError
-from support.engines.own_models import data, engine_of, keras_model, torch_module
+from support.engines.user_models import data, engine_of, keras_model, torch_module
 
 pytestmark = pytest.mark.slow
 

@@ -17,6 +17,7 @@ from study.tables import case_study, contests
 from support import sizes
 from support.known import made_up, sparse
 from support.made import made
+from support.own import studies
 from support.paths import ROOT
 from support.published import GRID, in_band
 from support.tables import imports
@@ -158,6 +159,50 @@ def picked(_: float) -> Data:
     return contests.read(STORED / "contest-again"), tables.load(STORED / "article")
 
 
+def own(number: float) -> Data:
+    """A study of the user's own model, its metric a loss or an accuracy; of one half of them."""
+    specs = (studies.LOSS, studies.ACCURACY)
+    runs = studies.frame(specs[int(number) % 2])
+    return (runs if number < 2 else runs[::2],)
+
+
+def own_nothing(number: float) -> Data:
+    """The same, of which nothing arrived."""
+    spec = (studies.LOSS, studies.ACCURACY)[int(number)]
+    return (tables.frame(studies.nothing(spec), spec.optimizers),)
+
+
+def own_sizes(_: float) -> Data:
+    """Five sizes of it."""
+    return (studies.frame(studies.SIZES),)
+
+
+def own_curves(number: float) -> Data:
+    """Its curves and runs."""
+    spec = (studies.LOSS, studies.ACCURACY, studies.SIZES)[int(number)]
+    return studies.curves(spec), studies.frame(spec.with_(widths=(1.0,)))
+
+
+def own_two(number: float) -> Data:
+    """Two studies of it, which differ in their optimizers."""
+    return ({"a": own(0)[0], "b": own(1)[0]}, ("seconds", "steps")[int(number)])
+
+
+def own_picked(_: float) -> Data:
+    """Picks for its optimizers, and its grid."""
+    return studies.picks(), own(0)[0]
+
+
+def own_contest(_: float) -> Data:
+    """What they are worth."""
+    return studies.picks(), contests.summary(studies.picks())
+
+
+def own_grown(score: float) -> Data:
+    """A population whose scores are losses."""
+    return (*grown(score), "val_loss")
+
+
 def of_every_schedule(_: float) -> Data:
     """Nothing: what is shown is fixed."""
     return ()
@@ -172,28 +217,34 @@ GRIDS: dict[Maker, tuple[float, ...]] = {
     published: (1,),
     imported: (1,),
     stored: (1,),
+    own: (0, 1, 2, 3),
+    own_nothing: (0, 1),
 }
-SIZES: dict[Maker, tuple[float, ...]] = {of_sizes: (0.1, 1, 1e5), imported_sizes: (1,)}
+SIZES: dict[Maker, tuple[float, ...]] = {
+    of_sizes: (0.1, 1, 1e5),
+    imported_sizes: (1,),
+    own_sizes: (1,),
+}
 DATA: dict[Callable[..., Figure | dict[str, Figure]], dict[Maker, tuple[float, ...]]] = {
     figures.valley: GRIDS,
     figures.envelope: GRIDS,
     figures.profile: GRIDS,
-    figures.overlay: {two: UNITS, two_by_steps: UNITS, against_imported: (1,)},
-    figures.curves: {near: (0.3, 0.97, 0.999), imported_curves: (1,)},
+    figures.overlay: {two: UNITS, two_by_steps: UNITS, against_imported: (1,), own_two: (0, 1)},
+    figures.curves: {near: (0.3, 0.97, 0.999), imported_curves: (1,), own_curves: (0, 1, 2)},
     figures.size: SIZES,
     figures.sizes: SIZES,
     figures.size_valley: SIZES,
     figures.slopes: SIZES,
-    figures.size_parts: {of_sizes: (0.1, 1, 1e5)},
+    figures.size_parts: {of_sizes: (0.1, 1, 1e5), own_sizes: (1,)},
     figures.schedules: {decays: (1, 25, 99_999)},
     figures.decay: {cosine: (1e-6, 0.1, 250_000)},
     figures.every_schedule: {of_every_schedule: (1,)},
     figures.sweep: {swept: (1e-5, 2.3, 20_000), swept_evenly: (1e-5, 0.125)},
     figures.staircase: {stairs: (1e-6, 2.3, 123_456)},
-    figures.lineage: {grown: (0.5, 0.97)},
+    figures.lineage: {grown: (0.5, 0.97), own_grown: (0.02, 1.7)},
     figures.cycles: {cyclical: (0.01, 1)},
-    figures.costs: {contest: (1e-4, 1, 1e6)},
-    figures.picks: {picked: (1,)},
+    figures.costs: {contest: (1e-4, 1, 1e6), own_contest: (1,)},
+    figures.picks: {picked: (1,), own_picked: (1,)},
 }
 """Every function that draws, the data that it is given, and what is varied in them."""
 

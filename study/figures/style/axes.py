@@ -1,4 +1,4 @@
-"""What all figures share: colours, markers, axes, titles."""
+"""Figures and their axes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import re
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import matplotlib
@@ -19,28 +18,10 @@ from matplotlib.figure import Figure
 from study import tables
 from study.errors import StudyError
 from study.figures.ticks import Exact
-from study.spec.trial import OPTIMIZERS
-from study.words import budget, counted
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-
-
-LABELS = {
-    "sgd": "SGD",
-    "momentum": "Momentum",
-    "adam": "Adam",
-    "adagrad": "Adagrad",
-    "adadelta": "Adadelta",
-    "rmsprop": "RMSProp",
-}
-
-
-COLOURS = dict(zip(OPTIMIZERS, sns.color_palette("colorblind", 6), strict=True))
-
-
-MARKERS = dict(zip(OPTIMIZERS, "osD^vP", strict=True))
 
 
 MOST_COLUMNS = 3
@@ -156,7 +137,9 @@ def rate_and_seconds_axes(axes: Axes, arrived: pd.Series, cap: float) -> None:
 
 def legend_beside(axes: Axes, title: str | None = None) -> None:
     """Put the legend beside the axes, where it hides no data."""
-    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, title=title)
+    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0)}
+    for text in axes.legend(**place, frameon=False, title=title).get_texts():
+        text.set_parse_math(False)
 
 
 def explain_emptiness(axes: Axes, runs: pd.DataFrame) -> None:
@@ -190,91 +173,3 @@ def note_on_line(axes: Axes, height: float, text: str) -> None:
         ha="right",
         fontsize=8,
     )
-
-
-def budget_of(runs: pd.DataFrame) -> str:
-    if "budget" in runs:  # by another machine's clock
-        return f"{tables.budget(runs).max():.3g} s"
-    return budget(runs["cap_seconds"].max(), runs["max_steps"].max())
-
-
-def target_of(runs: pd.DataFrame) -> str:
-    kind = {
-        "window": "training accuracy",
-        "cumulative": "cumulative training accuracy",
-        "validation": "validation accuracy",
-    }
-    return f"{100 * runs['target'].iloc[0]:g} % {kind[runs['metric'].iloc[0]]}"
-
-
-LONGEST_LABEL = 50
-"""Letters that fit beside the lower of two panels; a longer label has two lines."""
-
-
-def seconds_label(runs: pd.DataFrame) -> str:
-    """What an axis of seconds to the target is called."""
-    before, target = "seconds of training to", target_of(runs)
-    space = " " if len(before) + len(target) < LONGEST_LABEL else "\n"
-    return f"{before}{space}{target}"
-
-
-def subtitle_of(runs: pd.DataFrame) -> str:
-    first = runs.iloc[0]
-    how = "steps x step time alone" if first["mode"] == "array" else "read off the clock"
-    multiples = sorted(set(runs["width"]))
-    named = ", ".join(f"{width:g}" for width in multiples)
-    schedule = (
-        "" if first["schedule"] == "constant" else f"\nschedule of the rate: {first['schedule']}"
-    )
-    kind = " (kind of processor not known)" if tables.kind_unknown(runs) else ""
-    noise = tables.busy(runs)
-    kinds = len(runs[["fingerprint", "software"]].drop_duplicates())
-    trained = f" · trained on {kinds} kinds of machine" if kinds > 1 else ""
-    widths = (
-        ""
-        if multiples == [1]
-        else f", width {named}"
-        if len(multiples) < 5
-        else f", {len(multiples)} widths to {multiples[-1]:g}"
-    )
-    return (
-        f"{first['network']} network{widths}, {Path(first['dataset']).name}, batch "
-        f"{first['batch']}, {_counts(runs)} · {first['clock_machine']}{kind} · seconds: "
-        f"{how}{trained}{schedule}" + (f"\n{noise}" if noise else "")
-    )
-
-
-def _counts(runs: pd.DataFrame) -> str:
-    """How many trials and seeds; of an import how many were assumed, and how many are repeats."""
-    if not tables.imported(runs):
-        return f"{len(runs)} trials, {counted(runs['seed'].nunique(), 'seed')}"
-    assumed = int((runs["seconds_source"] == "assumed").sum())
-    repeats = int((runs["seed"] > 0).sum())
-    parts = [f"{assumed} assumed"] if assumed else []
-    parts += [counted(repeats, "repeat")] if repeats else []
-    return f"{len(runs)} trials" + (f" ({', '.join(parts)})" if parts else "")
-
-
-AN_INCH = 14.5
-"""Small letters in a line's inch."""
-
-
-def headline(figure: Figure, text: str) -> None:
-    """Write the first line of the text as the title, and the others below it in small letters.
-
-    A line that is longer than the figure is wide goes on in the next.
-    """
-    title, *lines = text.split("\n")
-    lines = [
-        part for line in lines for part in textwrap.wrap(line, int(AN_INCH * figure.get_figwidth()))
-    ]
-    figure.suptitle(title + "\n" * len(lines), fontsize=13, x=0.01, ha="left", parse_math=False)
-    for i, line in enumerate(lines):
-        figure.text(
-            0.01,
-            1 - (0.36 + 0.15 * i) / figure.get_figheight(),
-            line,
-            fontsize=8.5,
-            color="0.35",
-            parse_math=False,
-        )

@@ -1,0 +1,98 @@
+"""What stands over and beside a figure's axes, in words."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from study import tables
+from study.spec.goals import aim
+from study.spec.own import data_in_words, model_in_words
+from study.words import budget, counted
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+def budget_of(runs: pd.DataFrame) -> str:
+    if "budget" in runs:  # by another machine's clock
+        return f"{tables.budget(runs).max():.3g} s"
+    return budget(runs["cap_seconds"].max(), runs["max_steps"].max())
+
+
+LONGEST_LABEL = 50
+"""Letters that fit beside the lower of two panels; a longer label has two lines."""
+
+
+def seconds_label(runs: pd.DataFrame) -> str:
+    """What an axis of seconds to the target is called."""
+    first = runs.iloc[0]
+    before = "seconds of training to"
+    target = aim(first.metric, float(first.target), first.goal)
+    space = " " if len(before) + len(target) < LONGEST_LABEL else "\n"
+    return f"{before}{space}{target}"
+
+
+def subtitle_of(runs: pd.DataFrame) -> str:
+    first = runs.iloc[0]
+    how = "steps x step time alone" if first["mode"] == "array" else "read off the clock"
+    multiples = sorted(set(runs["width"]))
+    named = ", ".join(f"{width:g}" for width in multiples)
+    schedule = (
+        "" if first["schedule"] == "constant" else f"\nschedule of the rate: {first['schedule']}"
+    )
+    kind = " (kind of processor not known)" if tables.kind_unknown(runs) else ""
+    noise = tables.busy(runs)
+    kinds = len(runs[["fingerprint", "software"]].drop_duplicates())
+    trained = f" · trained on {kinds} kinds of machine" if kinds > 1 else ""
+    widths = (
+        ""
+        if multiples == [1]
+        else f", width {named}"
+        if len(multiples) < 5
+        else f", {len(multiples)} widths to {multiples[-1]:g}"
+    )
+    network = model_in_words(first["network"], first.get("model"))
+    data = data_in_words(first["dataset"], first.get("data"))
+    return (
+        f"{network}{widths}, {data}, batch {first['batch']}, {_counts(runs)} · "
+        f"{first['clock_machine']}{kind} · seconds: {how}{trained}{schedule}"
+        + (f"\n{noise}" if noise else "")
+    )
+
+
+def _counts(runs: pd.DataFrame) -> str:
+    """How many trials and seeds; of an import how many were assumed, and how many are repeats."""
+    if not tables.imported(runs):
+        return f"{len(runs)} trials, {counted(runs['seed'].nunique(), 'seed')}"
+    assumed = int((runs["seconds_source"] == "assumed").sum())
+    repeats = int((runs["seed"] > 0).sum())
+    parts = [f"{assumed} assumed"] if assumed else []
+    parts += [counted(repeats, "repeat")] if repeats else []
+    return f"{len(runs)} trials" + (f" ({', '.join(parts)})" if parts else "")
+
+
+AN_INCH = 14.5
+"""Small letters in a line's inch."""
+
+
+def headline(figure: Figure, text: str) -> None:
+    """Write the first line of the text as the title, and the others below it in small letters.
+
+    A line that is longer than the figure is wide goes on in the next.
+    """
+    title, *lines = text.split("\n")
+    lines = [
+        part for line in lines for part in textwrap.wrap(line, int(AN_INCH * figure.get_figwidth()))
+    ]
+    figure.suptitle(title + "\n" * len(lines), fontsize=13, x=0.01, ha="left", parse_math=False)
+    for i, line in enumerate(lines):
+        figure.text(
+            0.01,
+            1 - (0.36 + 0.15 * i) / figure.get_figheight(),
+            line,
+            fontsize=8.5,
+            color="0.35",
+            parse_math=False,
+        )

@@ -1,0 +1,1 @@
+"""Studies of a model of the user's own."""
