@@ -158,7 +158,7 @@ def _configured(framework: str, kind: Any, settings: Mapping[str, Any]) -> dict[
         return {key: value for key, value in config.items() if _plain(value)}
     import torch
 
-    made = kind([torch.nn.Parameter(torch.zeros(1))], lr=PLACEHOLDER, **settings)
+    made = kind([torch.nn.Parameter(torch.zeros(1, 1))], lr=PLACEHOLDER, **settings)
     config = {key: value for key, value in made.defaults.items() if key != "lr"}
     return {key: list(v) if isinstance(v, tuple) else v for key, v in config.items() if _plain(v)}
 
