@@ -6,7 +6,6 @@ import codecs
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +100,7 @@ def spec_from(values: Mapping[str, Any], name: str = "study") -> StudySpec:
     base = values.pop("preset", None)
     check_keys(values, extra=("preset",))
     start = preset(base) if base is not None else StudySpec()
-    return replace(start, **{"name": name, **values})
+    return start.with_(**{"name": name, **values})
 
 
 def read_spec(path: Path) -> StudySpec:

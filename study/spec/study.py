@@ -264,8 +264,10 @@ class StudySpec:
         return len(self.optimizers) * len(self.rates) * len(self.widths) * self.seeds
 
     def with_(self, **changes: Any) -> StudySpec:
-        """A copy with the given fields replaced. An unknown name raises `StudyError`."""
+        """A copy with the given fields replaced; an unknown name raises `StudyError`."""
         check_keys(changes)
+        if "metric" in changes and self.goal == goal_of(self.metric):  # it follows the new one
+            changes = {"goal": None, **changes}
         return replace(self, **changes)
 
     def to_json(self) -> dict[str, Any]:

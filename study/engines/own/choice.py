@@ -23,6 +23,14 @@ BACKEND = "KERAS_BACKEND"
 """The environment variable that names Keras's backend."""
 
 
+WAITING = "OMP_WAIT_POLICY"
+"""The environment variable that says how PyTorch's threads wait for each other.
+
+They spin by themselves. Where other programs take a core, a step of a small module then takes 25
+times as long.
+"""
+
+
 @dataclass(frozen=True)
 class OwnChoice:
     """Makes the engine of the user's own model, here or in a worker.
@@ -91,6 +99,7 @@ class OwnChoice:
                     f"Keras computes on {_backend()} in this process, and the study on "
                     f"{self.engine}: set {BACKEND}={self.engine} before Keras is imported"
                 )
+        os.environ.setdefault(WAITING, "passive")  # read when PyTorch is imported
         with silenced():
             loaded("model", self.code.model)
         if _computes_by("tensorflow"):

@@ -28,6 +28,7 @@ from study.execution.executors.base import (
     to_message,
 )
 from study.execution.executors.tasks import has_engine, work
+from study.machine.versions import THREADS
 from study.stopping import heed
 
 GRACE = 1.0
@@ -55,8 +56,9 @@ class Pool:
         key = secrets.token_bytes(32)
         with Listener(_address(), authkey=key) as listener:
             where = (listener.address, key)
+            threads = THREADS["torch"] in os.environ
             calls = [
-                delayed(_worker)(index, task, self.setting, where, os.getpid())
+                delayed(_worker)(index, task, self.setting, where, os.getpid(), threads)
                 for index, task in enumerate(tasks)
             ]
 
@@ -163,13 +165,23 @@ def _accept(listener: Listener, inbox: queue.Queue[Any], over: threading.Event) 
                 threading.Thread(target=read, args=(connection,), daemon=True).start()
 
 
-def _worker(index: int, task: Task, setting: Setting, inbox: tuple[Any, bytes], driver: int) -> int:
+def _worker(
+    index: int,
+    task: Task,
+    setting: Setting,
+    inbox: tuple[Any, bytes],
+    driver: int,
+    threads: bool,
+) -> int:
     """Do a task in a process of the driver's machine; return the number of events sent.
 
-    Each event is sent at once.
+    Each event is sent at once. `threads` says whether the user has set those of PyTorch; else the
+    number in this process's environment is joblib's, and no setting that its rows are to tell.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if not has_engine():
+        if not threads:
+            os.environ.pop(THREADS["torch"], None)
         threading.Thread(target=_die_with, args=(driver,), daemon=True).start()
     sent = 0
     with _connected(*inbox) as connection:

@@ -9,7 +9,9 @@ this kind can be in an array.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -42,6 +44,16 @@ class State:
     buffers: dict[str, Any]
     slots: list[dict[str, Any]]
     random: Any
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Leave out what `vmap` says of an operation that it does for one lane after another: whether
+    an array is worth it is measured.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "There is a performance drop")
+        yield
 
 
 class ModuleArrays:
@@ -86,6 +98,7 @@ class ModuleArrays:
         slots = [rows(slot) for slot in state.slots]
         return State(rows(state.weights), rows(state.buffers), slots, state.random)
 
+    @quietly()
     def steps(self, state: State, arrays: Any, order: Order, rates: Floats) -> Any:
         """See `Program.steps`."""
         import torch
@@ -125,6 +138,7 @@ class ModuleArrays:
         )
         return State(weights, buffers, slots, random), losses, found
 
+    @quietly()
     def measure(self, state: State, batches: Iterable[Any]) -> Floats:
         """See `Program.measure`."""
         import torch
