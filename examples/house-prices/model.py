@@ -4,8 +4,9 @@ Run it:    study run examples/house-prices/study.toml
 Look for:  the three valleys in results/house-prices. AdamW and RMSprop arrive over a hundredfold of
            rates, SGD only over a narrow range that lies higher. At the largest rates SGD diverges.
 
-No package of this project ships a table, so a formula with a seed makes one: log-normal areas, heavy
-tails in the noise, a discount for high floors without a lift. To use your own table, change `load`.
+No package of this project ships a table, so a formula with a seed makes one: log-normal areas,
+heavy tails in the noise, a discount for high floors without a lift. For your own table, change
+`load`.
 """
 
 import keras

@@ -5,8 +5,8 @@ Look for:  the loss that is compared with the target is the one that train_step 
            pixels alone. Lion is best at a tenth of Adam's rates; clipping lets SGD take high ones.
 
 The study calls train_step and test_step as `fit` does, so whatever is in them counts. They need
-TensorFlow, since a step of another backend is written otherwise. The study itself is at the end: here
-it is Python, and two of its optimizers are objects.
+TensorFlow, since a step of another backend is written otherwise. The study itself is at the end:
+here it is Python, and two of its optimizers are objects.
 """
 
 import keras

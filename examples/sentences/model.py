@@ -14,10 +14,23 @@ import keras
 import numpy as np
 from keras import layers
 
-NOUNS = "film book meal room song play hotel show phone lamp tea chair".split()
-GOOD = "good great lovely brilliant fine superb charming".split()
-BAD = "bad awful dull poor dreadful boring weak".split()
-PLAIN = "long short new old loud cheap red round".split()
+NOUNS = [
+    "film",
+    "book",
+    "meal",
+    "room",
+    "song",
+    "play",
+    "hotel",
+    "show",
+    "phone",
+    "lamp",
+    "tea",
+    "chair",
+]
+GOOD = ["good", "great", "lovely", "brilliant", "fine", "superb", "charming"]
+BAD = ["bad", "awful", "dull", "poor", "dreadful", "boring", "weak"]
+PLAIN = ["long", "short", "new", "old", "loud", "cheap", "red", "round"]
 DEGREES = ("", "", "very", "really", "quite")
 OPENINGS = ("", "", "i must say", "my friend thinks", "as far as i know", "frankly")
 CLASSES = ("complaint", "neither", "praise")

@@ -4,8 +4,8 @@ Run it:    study run examples/small-digits/study.toml
 Look for:  Lion is best at rates a tenth of Adam's or less, SGD at rates above both. The best rates
            of all three train equally fast; what differs is where they lie.
 
-The images are those that the package ships, so this runs everywhere. Where Fashion-MNIST is installed,
-put `fashion-mnist` for `mnist` below, and a target of 0.8 into study.toml.
+The images are those that the package ships, so this runs everywhere. Where Fashion-MNIST is
+installed, put `fashion-mnist` for `mnist` below, and a target of 0.8 into study.toml.
 """
 
 import keras
