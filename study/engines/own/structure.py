@@ -39,7 +39,7 @@ def lines(model: Any) -> tuple[str, ...]:
     if framework_of(model) == "torch":
         return tuple(line.rstrip() for line in repr(model).splitlines())
     told = [type(model).__name__]
-    for layer in model.layers:
+    for layer in model._flatten_layers(include_self=False):
         told.append(f"  {type(layer).__name__}({_settings(layer)})")
     return tuple(told)
 
@@ -52,13 +52,18 @@ def _settings(layer: Any) -> str:
         config = {}
     left_out = ("name", "trainable", "dtype", "seed")
     plain = {
-        key: value
-        for key, value in config.items()
-        if key not in left_out and isinstance(value, (bool, int, float, str, tuple, list))
+        key: value for key, value in config.items() if key not in left_out and _is_plain(value)
     }
     parts = [f"{key}={value}" for key, value in plain.items()]
     shapes = [tuple(weight.shape) for weight in layer.weights]
     return ", ".join([*parts, *([f"weights={shapes}"] if shapes else [])])
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a setting is a number, a word, or a list of such: parts have lines of their own."""
+    if isinstance(value, (tuple, list)):
+        return all(map(_is_plain, value))
+    return isinstance(value, (bool, int, float, str))
 
 
 def code_of(kinds: Iterable[type]) -> list[str]:
