@@ -69,7 +69,8 @@ def test_the_notebooks_are_there() -> None:
         "01-reproduce-the-valley 02-size-and-time 03-read-your-own-results "
         "04-find-a-rate-for-your-model 05-schedules-and-cycles"
     )
-    assert [path.stem for path in NOTEBOOKS] == [*names.split(), "06-population", "07-your-own-model"]
+    last = ("06-population", "07-your-own-model")
+    assert [path.stem for path in NOTEBOOKS] == [*names.split(), *last]
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert all(f"(notebooks/{path.name})" in readme for path in NOTEBOOKS)
 
