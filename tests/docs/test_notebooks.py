@@ -162,7 +162,7 @@ def test_one_notebook_trains_and_says_that_it_is_stored() -> None:
     for book in books:
         repeat(book)
     grown = [len(book.cells) - count for book, count in zip(books, counts, strict=True)]
-    assert grown == [1, 0, 0, 0, 0, 0]
+    assert grown == [1, 0, 0, 0, 0, 0, 0]
 
 
 def test_results_are_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
