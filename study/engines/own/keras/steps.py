@@ -89,6 +89,7 @@ class KerasSteps:
             for batch in given:
                 logs = self.test(batch)
             found.append(_number(logs[self.task.metric]))
+            self.loaded = None  # a test_step may draw random numbers, which moves their seeds on
         for metric in model.metrics:
             metric.reset_state()
         return np.array(found)

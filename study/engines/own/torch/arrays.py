@@ -183,7 +183,8 @@ class ModuleArrays:
             return loss, ((loss, torch.as_tensor(metrics[metric])), mine)
 
         def value(weights: Any, buffers: Any, x: Any, rest: Any) -> Any:
-            outputs = func.functional_call(self.module, (weights, buffers), *_arguments(x))
+            mine = {name: one.clone() for name, one in buffers.items()}
+            outputs = func.functional_call(self.module, (weights, mine), *_arguments(x))
             return self.loss(outputs, *rest)[1][metric]
 
         lanes = (0, 0, None, None)

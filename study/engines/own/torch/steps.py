@@ -92,6 +92,7 @@ class ModuleSteps:
         for lane in state:
             self._load(lane)
             found.append(measured(self.module, self.loss, self.task.metric, given))
+            self.loaded = None  # a module may change its buffers, in evaluation too
         return np.array(found)
 
     def weights(self, state: tuple[Lane, ...], lane: int) -> list[Any]:
