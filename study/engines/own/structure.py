@@ -50,7 +50,7 @@ def _settings(layer: Any) -> str:
         config = layer.get_config()
     except Exception:  # a user's own layer need not have one
         config = {}
-    left_out = ("name", "trainable", "dtype", "seed")
+    left_out = ("name", "trainable", "dtype", "seed", "input_layers", "output_layers")
     plain = {
         key: value for key, value in config.items() if key not in left_out and _is_plain(value)
     }

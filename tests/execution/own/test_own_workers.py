@@ -1,0 +1,84 @@
+"""Modules of PyTorch train in several processes, whose threads joblib and the study set."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import study
+from study.engines.own.choice import WAITING, OwnChoice
+from study.engines.own.code import Code
+from study.storage.store import Store
+from support.engines.user_models import data, torch_module
+from support.paths import environment
+
+pytestmark = pytest.mark.slow
+
+GRID: dict[str, Any] = {
+    "optimizers": ("adam",),
+    "rates": (0.003, 0.03),
+    "batch": 20,
+    "check_every": 10,
+}
+
+
+def test_modules_train_in_processes_with_threads_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The number that joblib gives a process is no setting of the user's."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    spec = study.StudySpec(
+        model=torch_module, data=data, loss="cross_entropy", max_steps=20, cap=None, **GRID
+    )
+    study.run(spec, tmp_path, workers=2, progress=False)
+    runs = Store(tmp_path).runs()
+    assert [run.jobs for run in runs] == [2, 2]
+    assert not any("threads" in run.versions for run in runs)
+
+
+@pytest.mark.parametrize("asked", [None, "active"])
+def test_threads_wait_without_spinning_unless_the_user_says_otherwise(
+    asked: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread that spins takes the core from the one that it waits for."""
+    monkeypatch.delenv(WAITING, raising=False)
+    if asked:
+        monkeypatch.setenv(WAITING, asked)
+    OwnChoice(Code(torch_module, data)).data()
+    assert os.environ[WAITING] == (asked or "passive")
+
+
+def test_an_array_is_silent_about_operations_that_it_does_lane_by_lane(tmp_path: Path) -> None:
+    """Attention is one; whether an array is worth it is measured."""
+    code = """
+import sys, warnings
+warnings.simplefilter("error")
+import numpy as np
+import torch
+from study.engines.own.code import Code
+from support.engines.user_models import data, engine_of
+
+class Attends(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = torch.nn.TransformerEncoderLayer(6, 2, 8, dropout=0.0, batch_first=True)
+        self.last = torch.nn.Linear(6, 3)
+    def forward(self, x):
+        return self.last(self.inner(x[:, None])[:, 0])
+
+spec, engine = engine_of(Code(Attends, data, "cross_entropy"), rates=(0.01, 0.1))
+learner = engine.learner(spec.trials()[:2])
+learner.advance(np.full((2, learner.lanes), 0.01))
+learner.evaluate()
+print(learner.program.together)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
+    assert "performance drop" not in done.stderr
