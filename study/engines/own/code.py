@@ -29,12 +29,14 @@ class Code:
         data: loads the data.
         loss: the loss, or empty.
         optimizers: what stands behind each label that is not just a name with settings.
+        sources: the code of classes that a worker gets without their file, by name.
     """
 
     model: Any
     data: Any
     loss: Any = ""
     optimizers: Mapping[str, Any] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     def build(self, width: float, seed: int) -> Any:
         """A fresh model, its weights drawn from the seed.

@@ -185,7 +185,7 @@ def view(code: Code, width: float, batch: Any) -> View:
         model,
         framework,
         structure,
-        digest(structure, code_of(kinds_of(model)), arrays),
+        digest(structure, code_of(kinds_of(model), code.sources), arrays),
         sum(math.prod(shape) for shape in trained),
     )
 

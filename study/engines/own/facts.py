@@ -17,7 +17,7 @@ from study.engines.own.engine import View, first_batch, program_of, view
 from study.engines.own.optimizers import groups_of, named, unique
 from study.engines.own.program import Task
 from study.engines.own.sizes import lane_bytes, multiply_adds
-from study.engines.own.structure import plain_code
+from study.engines.own.structure import kinds_of, plain_code, sources_of
 from study.errors import StudyError
 from study.spec.goals import held_out
 from study.spec.own import OWN, Own, Scale, reference
@@ -92,7 +92,8 @@ def settled(spec: StudySpec, samples: Samples) -> tuple[StudySpec, Code]:
         max_steps=_steps(spec, epoch),
         own=own,
     )
-    return known, replace(code, optimizers=templates)
+    kinds = {kind for one in views.values() for kind in kinds_of(one.model)}
+    return known, replace(code, optimizers=templates, sources=sources_of(kinds))
 
 
 def _engine(framework: str) -> str:

@@ -7,7 +7,7 @@ import hashlib
 import inspect
 import sys
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -66,14 +66,25 @@ def _is_plain(value: Any) -> bool:
     return isinstance(value, (bool, int, float, str))
 
 
-def code_of(kinds: Iterable[type]) -> list[str]:
-    """The code of the classes that are no library's, without comments and docstrings."""
+def code_of(kinds: Iterable[type], sources: Mapping[str, str]) -> list[str]:
+    """The code of the classes that are no library's, without comments and docstrings.
+
+    Args:
+        kinds: the classes.
+        sources: as `sources_of` gave them in the process that has the files.
+    """
     found = []
     for kind in sorted(set(kinds), key=lambda kind: f"{kind.__module__}.{kind.__qualname__}"):
         if kind.__module__.partition(".")[0] in LIBRARIES:
             continue
-        found.append(f"{kind.__qualname__}: {plain_code(kind)}")
+        given = sources.get(kind.__qualname__) if kind.__module__ == "__main__" else None
+        found.append(f"{kind.__qualname__}: {given or plain_code(kind)}")
     return found
+
+
+def sources_of(kinds: Iterable[type]) -> dict[str, str]:
+    """The code of the classes of a script or notebook, by name: a worker cannot read it."""
+    return {kind.__qualname__: plain_code(kind) for kind in kinds if kind.__module__ == "__main__"}
 
 
 def plain_code(thing: Any) -> str:

@@ -82,3 +82,41 @@ print(learner.program.together)
     )
     assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
     assert "performance drop" not in done.stderr
+
+
+SCRIPT = """
+import sys
+import torch
+import study
+from support.engines.user_models import data
+
+class Mine(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.last = torch.nn.Linear(6, 3)
+
+    def forward(self, x):
+        return self.last(x)
+
+if __name__ == "__main__":
+    spec = study.StudySpec(
+        model=Mine, data=data, loss="cross_entropy", optimizers=("adam",), rates=(0.003, 0.03),
+        batch=20, check_every=10, max_steps=20, cap=None,
+    )
+    print(len(study.run(spec, sys.argv[1], workers=2, progress=False)))
+"""
+
+
+@pytest.mark.parametrize("way", ["file", "text"])
+def test_a_class_of_a_script_is_known_to_its_workers(way: str, tmp_path: Path) -> None:
+    """They get it without the file that it is in, or there is none."""
+    (tmp_path / "mine.py").write_text(SCRIPT)
+    code = [str(tmp_path / "mine.py")] if way == "file" else ["-c", SCRIPT]
+    done = subprocess.run(
+        [sys.executable, *code, str(tmp_path / "out")],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "2\n"), done.stderr
