@@ -1,8 +1,8 @@
 """A Keras model with a train_step of its own: an autoencoder that must guess hidden pixels.
 
 Run it:    python examples/masked-digits/masked_digits.py
-Look for:  the loss that is compared with the target is the one that train_step returns, on hidden
-           pixels alone. Lion is best at a tenth of Adam's rates; clipping lets SGD take high ones.
+Look for:  a valley can have gaps. On an Intel Xeon, Lion arrives at 0.0003 and 0.003 with both
+           seeds, and at 0.001 with neither. Clipping lets SGD take rates above 1.
 
 The study calls train_step and test_step as `fit` does, so whatever is in them counts. They need
 TensorFlow, since a step of another backend is written otherwise. The study itself is at the end:
@@ -84,11 +84,12 @@ SPEC = study.StudySpec(
         optimizers.Lion(weight_decay=0.01),
         optimizers.SGD(momentum=0.9, clipnorm=1.0),
     ),
+    seeds=2,
     rates="1e-5:10:13",  # two in a factor of ten
     metric="val_loss",  # to fall to the target
-    target=0.04,
+    target=0.042,
     batch=64,
-    max_epochs=6,  # 750 steps
+    max_epochs=10,  # 1,250 steps
     check_every=25,
     cap=None,  # no limit of seconds beside that of epochs
 )
@@ -96,5 +97,6 @@ SPEC = study.StudySpec(
 if __name__ == "__main__":
     runs = study.run(SPEC, out="results/masked-digits")
     best = study.tables.best(runs)
-    print(best[["optimizer", "arrived", "lowest", "best_rate", "highest", "steps"]])
+    columns = ["optimizer", "arrived", "lowest", "best_rate", "highest", "steps"]
+    print(best[columns].to_string(index=False))
     study.figures.valley(runs).savefig("results/masked-digits/valley.png")

@@ -1,8 +1,8 @@
 """Text: an embedding and two convolutions tell praise from complaint, in sentences of a grammar.
 
 Run it:    study run examples/sentences/study.toml
-Look for:  Adam and RMSprop arrive within 100 steps at their best rates, SGD needs more, and arrives
-           over a range that is narrower. Above it an optimizer never learns, and does not diverge.
+Look for:  Adam and RMSprop arrive within 100 steps at their best rates. SGD needs more, and has a
+           narrower range. At higher rates no optimizer diverges; they just never learn.
 
 The grammar knows negation ("not really dull" is praise), and what follows a "but" counts. So the
 words alone do not tell the class, and the model must learn their order.

@@ -1,8 +1,8 @@
 """A small transformer of PyTorch learns to sort eight digits.
 
 Run it:    study run examples/sorting/study.toml
-Look for:  AdamW and SGD are equally good here, each at its own rates. A target on whole sequences
-           is hard: one wrong digit of eight, and a sequence does not count.
+Look for:  AdamW and SGD are about equally fast, at rates that differ by a factor of ten or more.
+           A target on whole sequences is hard: one wrong digit of eight, and it does not count.
 
 The data are a DataLoader, whose batch size the study takes. The loss is a function beside the
 model. It also tells the metric that the study is about.
