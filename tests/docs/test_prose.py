@@ -12,6 +12,7 @@ PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "study").glob("*/README.md")),
+    ROOT / "examples" / "README.md",
 ]
 LONGEST = 30
 """Words of a sentence; about twenty are the aim."""
