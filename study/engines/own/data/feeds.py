@@ -94,7 +94,9 @@ class Stream:
         self.random: Any = None
 
     def batches(self, seed: int, start: int, count: int, size: int) -> Iterator[tuple[Any, Order]]:
-        """As of `Arrays`: parts of equal batches, since the last of an epoch may be smaller."""
+        """As of `Arrays`: parts of batches of one shape. The last batch of an epoch may be smaller,
+        and texts may be padded to the longest of their batch.
+        """
         with self._random():
             if self.at != (seed, start):
                 self._open(seed, start)
@@ -102,9 +104,9 @@ class Stream:
             self.at = (seed, start + count)
         begin = 0
         for end in range(1, count + 1):
-            if end == count or _sizes(batches[end]) != _sizes(batches[begin]):
+            if end == count or _shapes(batches[end]) != _shapes(batches[begin]):
                 part = batches[begin:end]
-                rows = np.arange(len(part) * _sizes(part[0]), dtype=np.int32)
+                rows = np.arange(sum(len(next(leaves(one))) for one in part), dtype=np.int32)
                 yield stacked(part), rows.reshape(len(part), -1)
                 begin = end
 
@@ -159,8 +161,8 @@ class Stream:
 Feed = Arrays | Stream
 
 
-def _sizes(batch: Any) -> int:
-    return len(next(leaves(batch)))
+def _shapes(batch: Any) -> list[tuple[int, ...]]:
+    return [leaf.shape for leaf in leaves(batch)]
 
 
 def _batch(batch: Any) -> Any:
