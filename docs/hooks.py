@@ -26,6 +26,8 @@ SOURCES = (
     "docs/**/*.md",
     "docs/style.css",
     "study/*/README.md",
+    "examples/README.md",
+    "examples/*/*.py",
     "results/**/*.png",
     "results/*/report.html",
 )
