@@ -12,7 +12,7 @@ import typer
 
 from study.cli.options import Batch, Dataset, Hyper, NetworkName, WaitQuiet
 from study.cli.parameters import among, read_by, real, whole
-from study.engines.choice import ENGINES, PRECISIONS, EngineChoice
+from study.engines.choice import AUTO, CHOICES, PRECISIONS, EngineChoice, engine_choice
 from study.errors import StudyError
 from study.execution.request import BACKENDS, Shard
 from study.machine.device import choose
@@ -29,7 +29,7 @@ def setup_of(engine: str, device: str | None, precision: str) -> EngineChoice:
     """The engine asked for; the device is settled for this process."""
     if device is not None:
         choose(device)
-    return EngineChoice(engine, precision)
+    return engine_choice(engine, precision)
 
 
 def _workers(text: str) -> int | None:
@@ -239,8 +239,12 @@ class TrainerOptions:
 
     panel: ClassVar[str] = "The engine"
     engine: Annotated[
-        str, among(tuple(ENGINES), help=f"The framework that trains: {', '.join(ENGINES)}.")
-    ] = "tensorflow"
+        str,
+        among(
+            CHOICES,
+            help="tensorflow, jax, native (arrays compiled for this processor), or the faster.",
+        ),
+    ] = AUTO
     device: Annotated[
         str | None,
         among(

@@ -8,6 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from study.data.images import Images, load
+from study.engines.native import engine as native
+from study.engines.native.engine import NATIVE, Engines
 from study.engines.own.choice import OwnChoice
 from study.errors import StudyError, first_line
 from study.machine.facts import Site
@@ -16,11 +18,20 @@ from study.machine.nvidia import gpus, resolved
 from study.validation import choice
 
 if TYPE_CHECKING:
+    from study.engines.lanes_engine import LanesEngine
     from study.engines.learner import Engine
 
 
 ENGINES = {"tensorflow": "study.engines.tensorflow", "jax": "study.engines.jax"}
 """The engines by name, and the module that holds all of the framework that each needs."""
+
+
+AUTO = "auto"
+"""TensorFlow, and for arrays the native engine where it is faster."""
+
+
+CHOICES = (AUTO, *ENGINES, NATIVE)
+"""What a user may ask for."""
 
 
 TORCH = "torch"
@@ -38,17 +49,26 @@ class EngineChoice:
     Args:
         engine: `tensorflow` or `jax`.
         precision: `float32`, `tf32`, or `default`, the default of both frameworks.
+        arrays: what trains arrays: `native`, `auto` for the faster of both, or empty for the
+            engine itself. Step times are the engine's in any case.
 
     Raises:
-        StudyError: another name.
+        StudyError: another name, or no Halide for the native engine.
     """
 
     engine: str = "tensorflow"
     precision: str = "default"
+    arrays: str = ""
 
     def __post_init__(self) -> None:
         choice("engine", self.engine, (*ENGINES, TORCH))
         choice("precision", self.precision, PRECISIONS)
+        choice("arrays", self.arrays, ("", AUTO, NATIVE))
+        if self.arrays == NATIVE and not native.is_installed():
+            raise StudyError(
+                "the engine native is not installed: pip install halide, or in the repository "
+                ".venv/bin/pip install -r requirements.txt"
+            )
 
     def site(self) -> Site:
         """The site of this process with the engine."""
@@ -66,6 +86,12 @@ class EngineChoice:
                 f"the engine {self.engine} trains models of your own alone: the built-in networks "
                 f"take {' or '.join(ENGINES)}"
             )
+        if self.arrays and native.is_installed() and not gpus():
+            return Engines(images, lambda: self._framework(images))
+        return self._framework(images)
+
+    def _framework(self, images: Images) -> LanesEngine:
+        """The framework's engine; raises as `__call__`."""
         try:
             framework = import_module(ENGINES[self.engine])
         except ImportError as error:
@@ -101,6 +127,14 @@ class EngineChoice:
 
 
 TENSORFLOW = EngineChoice()
+
+
+def engine_choice(name: str, precision: str = "default") -> EngineChoice:
+    """The engine that a user asks for by a name of `CHOICES`."""
+    choice("engine", name, CHOICES)
+    if name in (AUTO, NATIVE):
+        return EngineChoice(TENSORFLOW.engine, precision, name)
+    return EngineChoice(name, precision)
 
 
 def site_of(factory: Callable[[Any], Engine]) -> Site:

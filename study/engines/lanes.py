@@ -29,20 +29,13 @@ from study.engines.framework import Framework, Tensor
 from study.engines.learner import Bools, Floats, array_size, padded
 from study.engines.programs import evaluation_program, training_program
 from study.engines.rules import coefficient, mixed, rule_of, slots_of, starts
+from study.engines.rules.proof import has_common_class, proved
 from study.errors import StudyError
 from study.spec.networks import SIDE, network_of
 from study.spec.trial import OPTIMIZERS, Trial
 
 EVALUATION_BATCH = 500
 """Images that are evaluated at once, if memory allows."""
-
-
-COMMONEST = 0.4
-"""Largest share of one class in images on which a lane may be called stuck.
-
-A lane is examined only if its target is at least 0.5. A network with one answer for all images
-could come near it by luck where one class is more common than this.
-"""
 
 
 @dataclass(frozen=True)
@@ -215,27 +208,17 @@ class Lanes:
         return accuracy
 
     def stuck(self, lanes: Sequence[int]) -> Bools:
-        """See `Learner.stuck`.
-
-        The proof has two parts. Some ReLU layer gives zero for every training and validation image.
-        So the network answers the same for all of them, and every gradient at or below that layer
-        is exactly zero. And an update with that gradient changes none of those weights, bit for
-        bit; no later update will, where what is left in the slots only fades (`Rule.fades`). The
-        layers above see a constant, and learn at most the commonest class.
-        """
+        """See `Learner.stuck`, and the proof in `study.engines.rules.proof`."""
         xp = self.images.framework.xp
         sets = (
             (self.images.x_train, self.images.y_train),
             (self.images.x_validation, self.images.y_validation),
         )
-        if any(float(np.bincount(np.asarray(y)).max()) > COMMONEST * len(y) for _, y in sets):
-            # One answer for all images would already be a good score.
+        if any(has_common_class(np.asarray(y)) for _, y in sets):
             return np.zeros(len(lanes), bool)
         places = padded(lanes, array_size(len(lanes), self.sizes))
         w, *slots = (xp.gather(slot, places) for slot in self.state.slots)
-        # The number of weights up to each hidden layer, its bias included.
-        ends = np.cumsum(self.network.sizes)[1:-1:2]
-        dead = np.ones((len(ends), len(places)), bool)
+        dead = np.ones((len(self.network.sizes) // 2 - 1, len(places)), bool)
         for _, greatest, _ in chain.from_iterable(self._read(x, y, w) for x, y in sets):
             dead &= np.asarray(greatest) <= 0
             if not dead.any():
@@ -244,11 +227,9 @@ class Lanes:
         rates, m = (xp.gather(last, places)[:, None] for last in (state.rates, state.momenta))
         kind = xp.gather(state.kind, places)
         moved, *_ = mixed(self.rules)(xp, kind, w, *slots, xp.zeros_like(w), rates, t, m)
-        still = np.asarray(moved) == np.asarray(w)
-        frozen = np.array([still[:, :end].all(axis=1) for end in ends])
-        fades = np.array([rule.fades(state.step) for rule in self.rules])
-        sound = fades[self._kinds()[places]]
-        return np.asarray((dead & frozen).any(axis=0) & sound, bool)[: len(lanes)]
+        still = (np.asarray(moved) == np.asarray(w)).T
+        fades = np.array([rule.fades(state.step) for rule in self.rules])[self._kinds()[places]]
+        return proved(dead, still, self.network.sizes, fades)[: len(lanes)]
 
     def _kinds(self) -> NDArray[Any]:
         """The index of each lane's rule, (K,)."""

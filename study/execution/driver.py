@@ -13,6 +13,7 @@ from study.execution.executors.opening import open_executor
 from study.execution.measuring import add_sizes, measure_missing, probe
 from study.execution.notes import busy, changes, mixture, unreached
 from study.execution.own_model import with_model
+from study.execution.planning.array_engine import Probe, with_arrays
 from study.execution.planning.plan import Plan
 from study.execution.planning.portions import Portion, jobs_of, labels, together
 from study.execution.planning.resources import Crew
@@ -27,6 +28,7 @@ from study.execution.study_folder import (
     open_study,
 )
 from study.execution.train import train_pending
+from study.spec.trial import Trial
 from study.stopping import stoppable
 from study.storage.calibration import Calibration
 from study.storage.records import Run
@@ -91,7 +93,7 @@ def outlook(request: Request, warn: Warn = lambda sentences: None) -> Outlook:
     with closing(open_executor(request, source, stopwatch, warn)) as executor:
         study = open_study(request, executor.sites)
         warn(unreached(study.trials, study.times))
-        crews = executor.crews(study.spec, study.pending)
+        crews = _by_engine(request, study, executor.crews(study.spec, study.pending))
         plans, folder = study.plan(crews), study.store.folder
         return Outlook(plans, study.times, study.stored, folder, len(study.trials))
 
@@ -153,18 +155,23 @@ def run(request: Request, *, warn: Warn = lambda sentences: None, progress: bool
             warn(measure_missing(study.times, todo.uncalibrated, executor, request.patience, bar))
             warn(busy(study.times, todo.pending))
             warn(unreached(study.trials, study.times))
+
+            def measure(trial: Trial, sizes: Sequence[int], crew: Crew) -> None:
+                bar.note(f"measuring arrays of {crew.use.arrays or crew.site.engine}")
+                found = probe(executor, trial, sizes, crew)
+                add_sizes(study.times_of(crew.site), trial, found, crew.use)
+
+            crews = _by_engine(request, study, crews, measure)
             for portion in study.plan(crews):
                 for trial, sizes in portion.plan.unprobed.items():
-                    bar.note("measuring array sizes")
-                    found = probe(executor, trial, sizes, portion.crew)
-                    add_sizes(portion.times, trial, found, portion.crew.use.jobs)
+                    measure(trial, sizes, portion.crew)
 
         def ended(run: Run) -> None:
             study.stored.append(run)
             spending.write(least=SPENT_EVERY)
 
         def replan() -> list[Portion]:
-            return study.plan(executor.crews(study.spec, study.pending))
+            return study.plan(_by_engine(request, study, executor.crews(study.spec, study.pending)))
 
         context = Context(
             study.spec.name,
@@ -181,6 +188,15 @@ def run(request: Request, *, warn: Warn = lambda sentences: None, progress: bool
         ):  # the best rates are those of the whole study
             _draw_curves(study, executor, bar)
     return store.folder
+
+
+def _by_engine(
+    request: Request, study: OpenStudy, crews: Sequence[Crew], measure: Probe | None = None
+) -> list[Crew]:
+    """The crews with the engine that trains their arrays, see `with_arrays`."""
+    asked = getattr(request.factory, "arrays", "")
+    left = study.left
+    return with_arrays(asked, study.spec, study.stored, left, study.times, crews, measure)
 
 
 def _draw_curves(study: OpenStudy, executor: Executor, bar: Bar) -> None:

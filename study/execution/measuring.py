@@ -19,7 +19,7 @@ from study.execution.executors.local import Local
 from study.execution.executors.source import Source
 from study.execution.notes import busy
 from study.execution.planning.estimates import measuring_seconds
-from study.execution.planning.resources import Crew
+from study.execution.planning.resources import Crew, Resources
 from study.execution.progress import StepTimesBar
 from study.execution.request import Request
 from study.spec.trial import Trial
@@ -124,7 +124,8 @@ def probe(
                 found.setdefault(size, []).append(rounds)
 
     kind, jobs = (crew.site.kind, crew.use.jobs) if crew else (None, runner.jobs)
-    runner.run([ProbeSizes(trial, tuple(sizes), kind)] * jobs, receive)
+    arrays = crew.use.arrays if crew else ""
+    runner.run([ProbeSizes(trial, tuple(sizes), kind, arrays)] * jobs, receive)
     return {
         size: Rounds(
             [value for one in some for value in one.seconds],
@@ -136,6 +137,9 @@ def probe(
     }
 
 
-def add_sizes(times: Calibration, trial: Trial, found: dict[int, Rounds], jobs: int) -> None:
-    """Add what `probe` found to `times`, for `jobs` processes at once."""
-    times.add(times.entry(array_key(trial, size, jobs), one) for size, one in found.items())
+def add_sizes(times: Calibration, trial: Trial, found: dict[int, Rounds], use: Resources) -> None:
+    """Add what `probe` found to `times`, for the processes and the engine of `use`."""
+    times.add(
+        times.entry(array_key(trial, size, use.jobs, use.arrays), one)
+        for size, one in found.items()
+    )

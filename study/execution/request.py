@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -108,5 +108,5 @@ class Request:
     def engine(self) -> EngineFactory:
         """The engine's factory, at one precision whatever GPU a worker pins."""
         if self.backend == "loky" and isinstance(self.factory, EngineChoice):
-            return EngineChoice(self.factory.engine, site_of(self.factory).precision)
+            return replace(self.factory, precision=site_of(self.factory).precision)
         return self.factory

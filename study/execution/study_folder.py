@@ -88,9 +88,7 @@ class OpenStudy:
 
     def plan(self, crews: Sequence[Crew]) -> list[Portion]:
         """What is still to train, and how: a portion for the workers of each kind."""
-        stored = {run.id for run in self.stored}
-        pending = [trial for trial in self.trials if trial.id not in stored]
-        return portioned(pending, [(crew, self.times_of(crew.site)) for crew in crews])
+        return portioned(self.left, [(crew, self.times_of(crew.site)) for crew in crews])
 
     def times_of(self, site: Site) -> Calibration:
         """The step times of the kind of a site, and those by which its trials' seconds count."""
@@ -100,10 +98,15 @@ class OpenStudy:
         return Calibration(self.times.paths, site.machine, site.software, clock=clock)
 
     @property
+    def left(self) -> list[Trial]:
+        """The trials that are still to train."""
+        ids = {run.id for run in self.stored}
+        return [trial for trial in self.trials if trial.id not in ids]
+
+    @property
     def pending(self) -> int:
         """The number of trials that are still to train."""
-        ids = {run.id for run in self.stored}
-        return sum(trial.id not in ids for trial in self.trials)
+        return len(self.left)
 
     @property
     def ended(self) -> list[Run]:

@@ -81,7 +81,8 @@ def train_pending(
 
 def _tasks(portion: Portion, context: Context) -> list[TrainGroup]:
     """A portion's groups, as tasks for workers of its kind."""
-    here = replace(context, site=portion.crew.site, jobs=portion.crew.use.jobs)
+    use = portion.crew.use
+    here = replace(context, site=portion.crew.site, jobs=use.jobs, arrays=use.arrays)
     return [
         TrainGroup(group, step_times_of(group, portion.times), here)
         for group in portion.plan.groups

@@ -47,7 +47,7 @@ def settle_onednn() -> str | None:
 
 
 PACKAGES = {
-    "tensorflow": ("tensorflow", "keras", "numpy"),
+    "tensorflow": ("tensorflow", "keras", "numpy", "halide"),
     "jax": ("jax", "jaxlib", "numpy"),
     "torch": ("torch", "numpy"),
 }

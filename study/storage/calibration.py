@@ -87,32 +87,34 @@ class Calibration:
         """Whether that step time was measured on a quiet machine."""
         return self.clock.quiet(trial) if self.clock else self.quiet(trial)
 
-    def arrays(self, trial: Trial, jobs: int) -> dict[int, StepTime]:
+    def arrays(self, trial: Trial, jobs: int, engine: str = "") -> dict[int, StepTime]:
         """The step times of the trial's network in arrays.
 
         Args:
             trial: a trial.
             jobs: the number of processes that train at once.
+            engine: what trains the arrays, as in `array_key`.
 
         Returns:
             The step time of a lane, by the number of lanes; empty if nothing was measured.
         """
-        kind = array_key(trial, 0, jobs)
+        kind = array_key(trial, 0, jobs, engine)
         return {
             key[-2]: time_ for key, time_ in self.times.items() if (*key[:-2], 0, key[-1]) == kind
         }
 
-    def widths(self, trial: Trial, jobs: int) -> list[float]:
+    def widths(self, trial: Trial, jobs: int, engine: str = "") -> list[float]:
         """The widths of the trial's network at which arrays were measured.
 
         Args:
             trial: a trial.
             jobs: the number of processes that train at once.
+            engine: what trains the arrays, as in `array_key`.
 
         Returns:
             The widths, sorted.
         """
-        kind = array_key(trial, 0, jobs)
+        kind = array_key(trial, 0, jobs, engine)
         return sorted(
             {key[1] for key in self.times if (key[0], kind[1], *key[2:-2], 0, key[-1]) == kind}
         )
@@ -136,7 +138,11 @@ class Calibration:
     def forget_arrays(self, trials: Iterable[Trial]) -> None:
         """Drop the step times of these trials' networks in arrays, to measure them again."""
         gone = {array_key(trial, 0, 0)[:6] for trial in trials}
-        self.readings = [time_ for time_ in self.readings if time_.key[:6] not in gone]
+        self.readings = [
+            time_
+            for time_ in self.readings
+            if (*time_.key[:3], time_.optimizer.partition(" ")[0], *time_.key[4:6]) not in gone
+        ]
         self._keep(())
 
     def add(self, times: Iterable[StepTime]) -> list[str]:

@@ -97,6 +97,8 @@ class Run:
             rows.
         reference, reference_machine, reference_software: fingerprint, name and software of the
             machine whose step time `step_seconds` is, where that is not the one that trained.
+        arrays: what trained the array, where it is another than `engine`: `native`. The step time
+            is that of `engine` all the same.
     """
 
     trial: Trial
@@ -126,6 +128,7 @@ class Run:
     reference: str | None = None
     reference_machine: str | None = None
     reference_software: str | None = None
+    arrays: str | None = None
 
     @property
     def kind(self) -> tuple[str, str]:

@@ -103,13 +103,14 @@ def key_of(trial: Trial) -> Key:
     )
 
 
-def array_key(trial: Trial, lanes: int, jobs: int) -> Key:
+def array_key(trial: Trial, lanes: int, jobs: int, arrays: str = "") -> Key:
     """The key of the trial's step time in an array.
 
     Args:
         trial: one of the array's trials.
         lanes: the number of trials in the array.
         jobs: the number of processes that train at once.
+        arrays: the engine that trains the array, where it is another one than counts.
 
     Returns:
         The key.
@@ -118,7 +119,7 @@ def array_key(trial: Trial, lanes: int, jobs: int) -> Key:
         trial.network,
         trial.width,
         trial.scale_dense,
-        MIXED,
+        f"{MIXED} {arrays}".strip(),
         trial.hyper,
         trial.batch,
         lanes,

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from study.engines.learner import Engine
+from study.engines.native.engine import for_arrays
 from study.errors import StudyError
 from study.machine import device
 from study.machine.facts import Site
@@ -42,6 +43,7 @@ class Context:
         device: the device, where there are several.
         silence: seconds without a check after which a group counts as hung, see `train`.
         reference: whose step times the trials are given; rows name it where it is of another kind.
+        arrays: what trains arrays, where it is not the site's engine.
     """
 
     study: str
@@ -50,6 +52,7 @@ class Context:
     device: str | None = None
     silence: float | None = None
     reference: Reference | None = None
+    arrays: str = ""
 
     def record(
         self,
@@ -98,6 +101,7 @@ class Context:
             started_at=started,
             device=self.device,
             engine=self.site.engine,
+            arrays=self.arrays or None,
             precision=self.site.precision,
             processor=self.site.machine.model or None,
             **{**blank, **values},
@@ -146,7 +150,7 @@ def train(
             supervised(context.silence, ends.hung) as beat,
         ):
             with stopwatch.part("build"):
-                learner = engine.learner(trials)
+                learner = for_arrays(engine, context.arrays).learner(trials)
                 ends.form = learner.form
             for finish in train_lanes(
                 learner,

@@ -16,12 +16,13 @@ from study.engines import jax as tensors_jax
 from study.engines import tensorflow as tensors
 from study.engines.lanes import DeviceImages, Lanes
 from study.engines.learner import Learner, array_size, padded
-from study.engines.programs import training_program
+from study.engines.native.lanes import NativeLanes
 from study.spec.study import StudySpec
 from study.spec.trial import HYPERS, OPTIMIZERS, Trial
 from support.engines import keras_model
 from support.engines.images import images
 from support.engines.lanes import COMPACT, DROPOUT
+from support.engines.lanes import RATES as SMALL_RATES
 from support.parabola import CURVATURE, Parabola, ParabolaEngine
 
 pytestmark = pytest.mark.slow
@@ -29,14 +30,7 @@ pytestmark = pytest.mark.slow
 Floats = NDArray[Any]
 
 RATES = {
-    "compact": {
-        "sgd": 0.05,
-        "momentum": 0.05,
-        "adam": 0.001,
-        "adagrad": 0.02,
-        "adadelta": 0.5,
-        "rmsprop": 0.001,
-    },
+    **SMALL_RATES,
     "tutorial": {
         "sgd": 0.02,
         "momentum": 0.01,
@@ -94,6 +88,14 @@ def lanes_of(framework: ModuleType, trials: Sequence[Trial]) -> Learner:
     return Lanes(trials, on(framework))
 
 
+def native_lanes(trials: Sequence[Trial]) -> Learner:
+    """Fresh lanes in registers."""
+    return NativeLanes(trials, images())
+
+
+PERCEPTRON = COMPACT.with_(network="mlp", widths=(0.03125,))
+
+
 COMPACT_ROUNDING = 1e-3
 """Programs for different processors and numbers of threads round to 4e-4 of each other in twenty
 steps of that network.
@@ -105,6 +107,11 @@ KINDS = {
         partial(lanes_of, tensors), keras_losses, COMPACT, tolerance=COMPACT_ROUNDING
     ),
     "tensorflow-dropout": Kind(partial(lanes_of, tensors), keras_losses, DROPOUT),
+    "native": Kind(native_lanes, keras_losses, COMPACT, tolerance=COMPACT_ROUNDING),
+    "native-narrow": Kind(
+        native_lanes, keras_losses, COMPACT.with_(widths=(1.25,)), tolerance=COMPACT_ROUNDING
+    ),
+    "native-perceptron": Kind(native_lanes, keras_losses, PERCEPTRON, tolerance=COMPACT_ROUNDING),
     "jax": Kind(partial(lanes_of, tensors_jax), keras_losses, COMPACT, tolerance=COMPACT_ROUNDING),
     "jax-dropout": Kind(
         partial(lanes_of, tensors_jax), keras_losses, DROPOUT.with_(widths=(0.0625,))
@@ -121,7 +128,9 @@ def kind(request: pytest.FixtureRequest) -> Kind:
     return KINDS[request.param]
 
 
-WITHOUT_DROPOUT = pytest.mark.parametrize("kind", ["parabola", "tensorflow", "jax"], indirect=True)
+WITHOUT_DROPOUT = pytest.mark.parametrize(
+    "kind", ["parabola", "tensorflow", "jax", "native"], indirect=True
+)
 """Where what a lane owes is the same with dropout."""
 WITHOUT_JAX_DROPOUT = pytest.mark.parametrize("kind", EACH[:-1], indirect=True)
 """The same batches and masks in both frameworks are the test of losses."""
@@ -137,6 +146,8 @@ def parts(learner: Learner) -> list[Floats]:
     """All that a step changes in each lane: arrays of K rows."""
     if isinstance(learner, Parabola):
         return [learner.w.copy()]
+    if isinstance(learner, NativeLanes):
+        return [np.array(slot.T[: learner.lanes]) for slot in learner.state.slots]
     assert isinstance(learner, Lanes)
     return [np.array(slot) for slot in learner.state.slots]
 
@@ -150,6 +161,9 @@ def spoil(learner: Learner, lane: int) -> None:
     """Make one lane's weights no numbers."""
     if isinstance(learner, Parabola):
         learner.w[lane] = np.nan
+        return
+    if isinstance(learner, NativeLanes):
+        learner.state.slots[0][:7, lane] = np.nan
         return
     assert isinstance(learner, Lanes)
     w, *slots = parts(learner)
@@ -281,20 +295,3 @@ def test_rates_may_change_within_a_call_and_calls_may_be_cut_anywhere(kind: Kind
                 learner.stuck([2, 0])
         assert same([np.concatenate(losses)], [expected])
         assert same(parts(learner), parts(whole))
-
-
-def test_jax_compiles_one_program_for_all_lengths() -> None:
-    """Longer calls are taken in pieces, so that nothing is compiled while the clock runs; bit for
-    bit.
-    """
-    array = KINDS["jax"].trials()[:1]
-    first, second = lanes_of(tensors_jax, array), lanes_of(tensors_jax, array)
-    first.prepare()
-    assert isinstance(first, Lanes)
-    program = training_program(tensors_jax, first.network, 1, 50, "published", ("sgd",), first.form)
-    compiled = program._cache_size()
-    whole, _ = first.advance(rates(array, 150))
-    assert program._cache_size() == compiled == 1
-    assert np.array_equal(
-        whole, np.concatenate([second.advance(rates(array, 75))[0] for _ in range(2)])
-    )

@@ -97,10 +97,11 @@ def test_the_wheel_asks_for_what_the_package_imports_alone(built: tuple[Path, Pa
         "keras",
         "jax",
         "torch",
+        "halide",
         "ray",
     }
     assert all(">=" in line for line in wanted)
-    extras = {"tensorflow", "jax", "torch", "dask", "ray", "optuna", "notebook", "dev"}
+    extras = {"tensorflow", "jax", "torch", "native", "dask", "ray", "optuna", "notebook", "dev"}
     assert set(told.get_all("Provides-Extra", [])) == extras
     assert told["Description-Content-Type"] == "text/markdown"
     assert "Which learning rate" in told.get_payload()
@@ -150,7 +151,7 @@ def test_the_bounds_admit_what_is_locked() -> None:
         return tuple(map(int, text.split(".")))
 
     pinned = dict(
-        line.split("==")
+        line.partition(" ;")[0].split("==")
         for line in (ROOT / "requirements.txt").read_text().splitlines()
         if "==" in line
     )
@@ -168,7 +169,7 @@ def test_the_bounds_admit_what_is_locked() -> None:
 def test_every_lock_holds_what_requirements_name(lock: str) -> None:
     """At the same versions, each with its hash (`test_security` has the one for Python 3.11)."""
     pinned = [
-        line.lower()
+        line.partition(" ;")[0].lower()
         for line in (ROOT / "requirements.txt").read_text().splitlines()
         if "==" in line
     ]

@@ -134,7 +134,7 @@ def test_every_package_is_locked_by_its_hash() -> None:
         assert found, line
         locked[re.sub(r"[-_.]+", "-", found[1]).lower()] = found[2]
     wanted = dict(
-        line.split("==")
+        line.partition(" ;")[0].split("==")
         for line in (ROOT / "requirements.txt").read_text().splitlines()
         if not line.startswith("#")
     )

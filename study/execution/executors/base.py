@@ -42,11 +42,12 @@ class TimeSteps:
 
 @dataclass(frozen=True)
 class ProbeSizes:
-    """Time a lane's step in an array of each size."""
+    """Time a lane's step in an array of each size, of this engine for arrays."""
 
     trial: Trial
     sizes: tuple[int, ...]
     kind: Kind | None = None
+    arrays: str = ""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from study.engines.choice import data_of, site_of
 from study.engines.learner import Engine
+from study.engines.native.engine import for_arrays
 from study.errors import StudyError, Terminated
 from study.execution.executors.base import (
     Checked,
@@ -70,7 +71,8 @@ def perform(
             )
             send(Timed(dict(enumerate(found))))
         case ProbeSizes(trial, sizes):
-            send(Timed(timing.probe(trial, sizes, engine(), stopwatch.clock, family)))
+            trainer = for_arrays(engine(), task.arrays)
+            send(Timed(timing.probe(trial, sizes, trainer, stopwatch.clock, family)))
         case TrainCurves(trials, step_seconds, span):
             rows = curves.train(
                 trials,

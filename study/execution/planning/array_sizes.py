@@ -47,7 +47,7 @@ def lanes_for(trial: Trial, times: Calibration, use: Resources) -> int:
     quiet machine was measured to train faster by more than noise.
     """
     most = most_lanes(trial, times, use)
-    usual = max(size for size in use.sizes if size <= min(most, usual_lanes(trial)))
+    usual = max(size for size in use.sizes if size <= min(most, use.usual or usual_lanes(trial)))
     known = {
         size: time
         for size, time in array_readings(trial, times, use).items()
@@ -112,14 +112,14 @@ def unprobed(
     for widths in kinds.values():
         order = sorted(widths)
         first = widths[order[0]][0]
-        if len(times.widths(first, use.jobs)) >= 3:
+        if len(times.widths(first, use.jobs, use.arrays)) >= 3:
             continue
         for width in dict.fromkeys((order[0], order[len(order) // 2], order[-1])):
             trials = widths[width]
             sizes = probes(
                 trials[0], min(len(trials), math.ceil(len(pending) / use.jobs)), times, use
             )
-            if len(sizes) > 1 and not times.arrays(trials[0], use.jobs):
+            if len(sizes) > 1 and not times.arrays(trials[0], use.jobs, use.arrays):
                 chosen[trials[0]] = sizes
     return chosen
 

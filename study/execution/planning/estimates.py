@@ -92,10 +92,10 @@ def array_readings(trial: Trial, times: Calibration, use: Resources) -> dict[int
     """The step time of a lane by the size of the array: as measured, else that of the measured
     width that is nearest in arithmetic, in proportion; empty if none was measured.
     """
-    known = times.arrays(trial, use.jobs)
+    known = times.arrays(trial, use.jobs, use.arrays)
     if known:
         return known
-    others = [replace(trial, width=width) for width in times.widths(trial, use.jobs)]
+    others = [replace(trial, width=width) for width in times.widths(trial, use.jobs, use.arrays)]
     if not others:
         return {}
     work = size_of(trial).multiply_adds
@@ -105,7 +105,7 @@ def array_readings(trial: Trial, times: Calibration, use: Resources) -> dict[int
         size: replace(
             time, seconds=factor * time.seconds, low=factor * time.low, high=factor * time.high
         )
-        for size, time in times.arrays(near, use.jobs).items()
+        for size, time in times.arrays(near, use.jobs, use.arrays).items()
     }
 
 

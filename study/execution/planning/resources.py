@@ -6,6 +6,7 @@ import math
 import multiprocessing
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from study.engines.learner import FEW_SIZES, LANE_SIZES
 from study.errors import StudyError
@@ -29,6 +30,16 @@ multiply-adds: 16 for the compact network and its like, 4 for the tutorial netwo
 """
 
 
+USUAL_NATIVE = 48
+"""Lanes of an array of the native engine. A register takes as long with one lane as with all, so
+that an array of several registers closes up as its lanes end.
+"""
+
+
+NATIVE_SIZES = (1, *range(16, 289, 16))
+"""The sizes of its arrays: registers of AVX-512, filled."""
+
+
 MEMORY_SHARE = 0.5
 """Share of the free memory that a study may fill unless told otherwise."""
 
@@ -45,7 +56,8 @@ ADDRESSES = 3.5e9
 class Resources:
     """What a run may use: processes that train at the same time, bytes of memory for all of them
     together, and the seconds that an array may be expected to take; whether GPUs train; whether the
-    model is the user's own, and whether its lanes train one after another.
+    model is the user's own, and whether its lanes train one after another; and what trains arrays,
+    where it is not the engine whose step times count.
     """
 
     jobs: int
@@ -54,12 +66,20 @@ class Resources:
     gpu: bool = False
     own: bool = False
     apart: bool = False
+    arrays: str = ""
+
+    @property
+    def usual(self) -> int | None:
+        """The usual size of an array, where it is the same for all networks."""
+        return USUAL_NATIVE if self.arrays else None
 
     @property
     def probes(self) -> tuple[int, ...]:
         """The array sizes to measure."""
         if self.own:
             return (1, *PROBES)
+        if self.arrays:
+            return (USUAL_NATIVE,)
         return GPU_PROBES if self.gpu else PROBES
 
     @property
@@ -67,6 +87,8 @@ class Resources:
         """The sizes that arrays may have."""
         if self.apart:
             return (1,)
+        if self.arrays:
+            return NATIVE_SIZES
         return FEW_SIZES if self.gpu else LANE_SIZES
 
 
@@ -136,7 +158,7 @@ def resources(
     return Resources(jobs, budget, **own)
 
 
-def own_of(spec: StudySpec) -> dict[str, bool]:
+def own_of(spec: StudySpec) -> dict[str, Any]:
     """What `Resources` say of the user's own model; nothing for a built-in network."""
     return {} if spec.own is None else {"own": True, "apart": not spec.own.together}
 

@@ -1,0 +1,1 @@
+"""Lanes on a processor, the lane as the innermost axis, compiled by Halide."""
