@@ -18,7 +18,7 @@ from study.data.images import Images
 from study.engines.batches import batch_order
 from study.engines.learner import LANE_SIZES, Bools, Floats, array_size, padded
 from study.engines.native.program import Program, buffers, program_of
-from study.engines.native.registers import registers
+from study.engines.native.registers import placed, registers, zeros
 from study.engines.native.update import bounded, update_of
 from study.engines.rules import Rule, coefficient, rule_of, slots_of, starts
 from study.engines.rules.proof import has_common_class, proved
@@ -183,7 +183,7 @@ class NativeLanes:
         """The weights (n, lanes) of these lanes after one more step, if their gradient is zero."""
         state, filled = self.state, np.array(in_registers(places))
         slots = taken(state.slots, places)
-        zero = np.zeros((slots.shape[1], registers().lanes), np.float32)
+        zero = zeros(slots.shape[1], registers().lanes)
         for group in groups(len(filled)):
             chosen = filled[group]
             step = _Step([state.rules[place] for place in chosen], slots[:, :, group], zero)
@@ -197,7 +197,7 @@ class NativeLanes:
 
     def restore(self, state: State) -> None:
         """See `Learner.restore`."""
-        self.state, self.lanes = replace(state, slots=state.slots.copy()), len(state.rules)
+        self.state, self.lanes = replace(state, slots=placed(state.slots)), len(state.rules)
 
     def keep(self, lanes: Sequence[int]) -> None:
         """See `Learner.keep`."""
@@ -237,8 +237,8 @@ class _Step:
 
     def __init__(self, rules: Sequence[Rule], slots: Array, gradient: Array) -> None:
         self.rules = tuple(dict.fromkeys(rules))
-        self.kind = np.array([self.rules.index(rule) for rule in rules], np.int32)
-        self.now = np.zeros((2, len(rules)), np.float32)
+        self.kind = placed(np.array([self.rules.index(rule) for rule in rules], np.int32))
+        self.now = zeros(2, len(rules))
         self.update = update_of(self.rules)
         kept = [hl.Buffer(slot) for slot in slots[: 1 + slots_of(self.rules)]]
         self.kept, self.gradient, self.kinds = kept, hl.Buffer(gradient), hl.Buffer(self.kind)
@@ -263,7 +263,7 @@ def in_registers(lanes: Sequence[int]) -> list[int]:
 
 def taken(slots: Array, lanes: Sequence[int]) -> Array:
     """The weights and slots of these lanes, in registers; a copy whose lanes are innermost."""
-    return np.ascontiguousarray(slots[:, :, in_registers(lanes)])
+    return placed(slots[:, :, in_registers(lanes)])
 
 
 def groups(places: int) -> list[slice]:

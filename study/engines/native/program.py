@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from study.engines.native import convolutions, dense
 from study.engines.native.convolutions import BORDER, HALF, QUARTER
-from study.engines.native.registers import registers, target
+from study.engines.native.registers import registers, target, zeros
 from study.engines.native.variables import Pipeline
 from study.spec.networks import CLASSES, SIDE, Network
 
@@ -23,7 +23,7 @@ class Kept:
     """An array between layers, and the same memory as Halide's buffer."""
 
     def __init__(self, *shape: int, dtype: Any = np.float32) -> None:
-        self.values: Array = np.zeros(shape, dtype)
+        self.values = zeros(*shape, dtype=dtype)
         self.buffer = hl.Buffer(self.values)
 
 
@@ -40,7 +40,7 @@ class Program:
         lanes, units, shared = registers().lanes, network.dense, not network.filters
         self.hidden, self.of_hidden = Kept(batch, units, lanes), Kept(batch, units, lanes)
         self.z, self.of_z = Kept(batch, CLASSES, lanes), Kept(batch, CLASSES, lanes)
-        self.gradient: Array = np.zeros((network.weights, lanes), np.float32)
+        self.gradient = zeros(network.weights, lanes)
         self.gradients = buffers(network, self.gradient)
         if network.filters:
             one, two = network.filters
@@ -145,11 +145,12 @@ def compiled(pipeline: Pipeline) -> Any:
 def buffers(network: Network, weights: Array) -> list[Any]:
     """The kernels and biases in weights (n, lanes) as buffers, which share their memory."""
     parts = np.split(weights, np.cumsum(network.sizes)[:-1])
-    shapes = [shape[:2] + shape[3:] if shape[2:3] == (1,) else shape for shape in network.shapes]
+    shapes = list(network.shapes)
+    if network.filters:
+        shapes[0] = (*shapes[0][:2], shapes[0][3])  # an image has one channel
     lanes = weights.shape[1]
     views = [part.reshape(*shape, lanes) for part, shape in zip(parts, shapes, strict=True)]
-    # Halide is told that lanes are innermost, and looks no more.
-    assert all(np.shares_memory(view, weights) and view.strides[-1] == 4 for view in views)
+    assert all(np.shares_memory(view, weights) for view in views)
     return [hl.Buffer(view) for view in views]
 
 

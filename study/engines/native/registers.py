@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import halide as hl
+import numpy as np
+from numpy.typing import NDArray
+
+ALIGNMENT = 64
+"""Bytes of a register of AVX-512, and of a line of the cache."""
+
 
 FLOAT, BYTE = hl.Float(32), hl.UInt(8)
 
@@ -28,7 +35,7 @@ class Registers:
 @cache
 def target() -> Any:
     """The processor as Halide sees it; `HL_JIT_TARGET` names another that this one can run."""
-    return hl.get_jit_target_from_environment().with_feature(hl.TargetFeature.NoAsserts)
+    return hl.get_jit_target_from_environment()
 
 
 @cache
@@ -37,6 +44,26 @@ def registers() -> Registers:
     lanes = target().natural_vector_size(FLOAT)
     many = lanes == 16 or target().arch == hl.TargetArch.ARM
     return Registers(lanes, 20 if many else 10)
+
+
+def zeros(*shape: int, dtype: Any = np.float32) -> NDArray[Any]:
+    """Zeros at an address where a register begins.
+
+    Halide relies on it where an index is constant; and a load that crosses two lines of the cache
+    is slower.
+    """
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    raw = np.zeros(size + ALIGNMENT, np.uint8)
+    begin = -raw.ctypes.data % ALIGNMENT
+    found: NDArray[Any] = raw[begin : begin + size].view(dtype).reshape(shape)
+    return found
+
+
+def placed(array: NDArray[Any]) -> NDArray[Any]:
+    """A copy of an array at such an address, its last axis innermost."""
+    copy = zeros(*array.shape, dtype=array.dtype)
+    copy[...] = array
+    return copy
 
 
 def tile(count: int, most: int) -> int:
