@@ -21,10 +21,12 @@ Every contender trains the same network at batch 100 from MNIST's first images; 
 then all are timed in turn, round by round, so that a slow spell of the machine falls on all; the
 median counts. A ratio above 1 means that this engine is faster. Seconds are of one training step of
 one model ("lane step"): an array's step divided by its lanes, and by the processes that train
-arrays at once. The floor is the arithmetic alone, forward and back (2 operations a multiply-add, no
-gradient of the images), at the rate of a large matrix product, measured in the same rounds; the
-share of the memory's bandwidth counts each weight, slot and gradient, and each activation, once for
-every time that a step cannot but read or write it, against a large copy.
+arrays at once. Native arrays are those of lanes in registers, see `study.engines.native`; they are
+timed as the engine's arrays are, in as many processes. The floor is the arithmetic alone, forward
+and back (2 operations a multiply-add, no gradient of the images), at the rate of a large matrix
+product, measured in the same rounds; the share of the memory's bandwidth counts each weight, slot
+and gradient, and each activation, once for every time that a step cannot but read or write it,
+against a large copy.
 
 What was tried (compact network, batch 100; two cores of an AMD EPYC with AVX-512, 1 MiB of L2 a
 core; ms a lane step unless said):
@@ -53,20 +55,26 @@ core; ms a lane step unless said):
   wider networks                               widths 2, 4, 10: 3.0, 5.5, 19 alone; 1.7, 4.2, 18.7
                                                in arrays: the gain is gone where one model fills the
                                                cores by itself
+  lanes innermost, compiled by Halide          predicted twice the arrays; the five convolutions of
+                                               a step run at 75 to 107 GFLOP/s of 103 on one core,
+                                               the dense layers at 77 to 97 (arrays of 16); kept,
+                                               see `study.engines.native`
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -76,9 +84,11 @@ import numpy as np
 from scripts.busy import profile
 from study import data
 from study.engines.choice import ENGINES, PRECISIONS, EngineChoice
+from study.engines.native.engine import NATIVE, is_installed, trains
 from study.errors import StudyError
 from study.execution.executors.pool import Pool
 from study.execution.measuring import probe
+from study.execution.planning.resources import Crew, Resources
 from study.machine.device import choose
 from study.machine.here import this_machine
 from study.machine.nvidia import resolved
@@ -388,7 +398,10 @@ def measure(
     backend = engine.images.framework  # type: ignore[attr-defined]
     gpu = bool(this_machine().gpus)
     jobs = 1 if gpu else this_machine().cores
-    crew = Pool(jobs, "mnist", setup) if jobs > 1 else None
+    both = setup.engine == "tensorflow" and is_installed() and not gpu
+    pool = replace(setup, arrays=NATIVE) if both else setup
+    crew = Pool(jobs, "mnist", pool) if jobs > 1 else None
+    natives = Crew(setup.site(), Resources(jobs, math.inf, arrays=NATIVE)) if both else None
     beside = "tensorflow" in installed()
     if beside:
         from study.engines import tensorflow
@@ -433,6 +446,7 @@ def measure(
         )
         contenders = [contender for contender in contenders if ready(contender, seconds)]
         found: dict[int, list[float]] = {size: [] for size in sizes}
+        native: dict[int, list[float]] = {size: [] for size in ((48,) if quick else (16, 48))}
         rates: list[tuple[float, float]] = []
         for _ in range(2 if quick and large else rounds):
             rates.append(rates_of(backend, 3))
@@ -443,9 +457,12 @@ def measure(
             if crew and (not quick or not found[sizes[0]]):
                 for size, timed in probe(crew, adam, sizes).items():
                     found[size].append(1e3 * statistics.median(timed.seconds) / jobs)
+            if crew and natives and trains(name):
+                for size, timed in probe(crew, adam, list(native), natives).items():
+                    native[size].append(1e3 * statistics.median(timed.seconds) / jobs)
         rate, bandwidth = (statistics.median(values) for values in zip(*rates, strict=True))
         answer[name] = {
-            **summary(contenders, found, jobs, rate, bandwidth, network_of(adam)),
+            **summary(contenders, found, jobs, rate, bandwidth, network_of(adam), native),
             "convolution": {c.name: c.form for c in contenders if c.form},
         }
         if gpu and setup.engine == "jax":
@@ -464,6 +481,7 @@ def summary(
     rate: float,
     bandwidth: float,
     network: Network,
+    native: Mapping[int, list[float]] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Medians and ratios of one network."""
     times = {contender.name: contender.median for contender in contenders}
@@ -482,7 +500,18 @@ def summary(
         (value for name, value in times.items() if name.startswith("PyTorch vmap")), None
     )
     floor = floor_milliseconds(network, rate)
+    registers = {size: statistics.median(values) for size, values in native.items() if values}
+    best = min(registers.values(), default=None)
     return {
+        **{
+            f"native_vs_{key}": value and best and round(value / best, 3)
+            for key, value in {**other, "alone": alone, "array": array}.items()
+        },
+        "native_share_of_matrix_rate": best and round(floor / best, 3),
+        "native_milliseconds": {
+            f"native, {size} lanes, {jobs} processes": round(value, 4)
+            for size, value in registers.items()
+        },
         **{f"array_vs_{key}": value and round(value / array, 3) for key, value in other.items()},
         **{f"alone_vs_{key}": value and round(value / alone, 3) for key, value in other.items()},
         "array_vs_alone": round(alone / array, 3),
@@ -518,6 +547,7 @@ def draw(answer: dict[str, Any], path: Path) -> None:
         mine = {
             **{k: v for k, v in found["milliseconds"].items() if k.startswith("alone")},
             **found["array_milliseconds"],
+            **found["native_milliseconds"],
         }
         others = {
             k: v for k, v in found["milliseconds"].items() if not k.startswith(("alone", "array"))
@@ -614,7 +644,11 @@ def main() -> None:
         found = answer[name]
         print(f"{name}: milliseconds of one training step of one model")
         for label, value in sorted(
-            {**found["milliseconds"], **found["array_milliseconds"]}.items(),
+            {
+                **found["milliseconds"],
+                **found["array_milliseconds"],
+                **found["native_milliseconds"],
+            }.items(),
             key=lambda item: item[1],
         ):
             print(f"  {label:28} {value:9.3f}")

@@ -29,7 +29,7 @@ PAGE = ROOT / "docs" / "how-to" / "use-many-machines.md"
 
 def test_shards_of_a_real_study_are_the_rows_of_one_run(tmp_path: Path) -> None:
     """Bit for bit, with TensorFlow: the same arrays trained, in folders that were then merged."""
-    small = ["--network", "mlp", "--widths", "0.1"]
+    small = ["--network", "mlp", "--widths", "0.1", "--engine", "tensorflow"]
     options = ["smoke", *small, "--seeds", "2", "--max-steps", "50", "--workers", "1"]
     whole = Store(tmp_path / "whole")
     assert call("run", *options, "--out", whole.folder).returncode == 0

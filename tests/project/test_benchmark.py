@@ -59,7 +59,14 @@ def test_ratios_above_one_mean_that_this_engine_is_faster(benchmark: ModuleType)
         contender("array of 16", 0.8, 16),
         contender("Keras fit", 4.0),
     ]
-    found = benchmark.summary(timed, {16: [0.5, 0.4, 0.6]}, 2, 100e9, 10e9, BASE["compact"])
+    native = {48: [0.2, 0.25, 0.3], 16: []}
+    found = benchmark.summary(timed, {16: [0.5, 0.4, 0.6]}, 2, 1e11, 1e10, BASE["compact"], native)
+    assert (found["native_vs_keras_fit"], found["native_vs_array"]) == (16, 2)
+    assert found["native_vs_torch_eager"] is None
+    assert found["native_milliseconds"] == {"native, 48 lanes, 2 processes": 0.25}
+    assert found["native_share_of_matrix_rate"] == pytest.approx(
+        2 * found["share_of_matrix_rate"], abs=2e-3
+    )
     assert found["array_vs_keras_fit"] == 8
     assert found["alone_vs_keras_fit"] == 2
     assert found["array_vs_torch_eager"] is found["array_vs_torch_vmap"] is None
