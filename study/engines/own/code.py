@@ -29,7 +29,7 @@ class Code:
         data: loads the data.
         loss: the loss, or empty.
         optimizers: what stands behind each label that is not just a name with settings.
-        sources: the code of classes that a worker gets without their file, by name.
+        sources: the code of what a worker may get without its file; see `Reader`.
     """
 
     model: Any

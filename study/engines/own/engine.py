@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +15,11 @@ from study.engines.own.code import Code
 from study.engines.own.data.feeds import Arrays
 from study.engines.own.data.samples import Samples
 from study.engines.own.data.trees import mapped
+from study.engines.own.identity.reader import Reader, code_of
+from study.engines.own.identity.structure import digest, framework_of, kinds_of, lines
 from study.engines.own.lanes import OwnLanes
 from study.engines.own.optimizers import default_rate, named
 from study.engines.own.program import Program, Task
-from study.engines.own.structure import code_of, digest, framework_of, kinds_of, lines
 from study.errors import StudyError
 from study.spec.goals import sign
 from study.spec.own import reference
@@ -150,6 +151,7 @@ class View:
         structure: a line a part.
         digest: of structure, code and weights.
         weights: the number of trainable weights.
+        sources: the code that was read.
     """
 
     model: Any
@@ -157,6 +159,7 @@ class View:
     structure: tuple[str, ...]
     digest: str
     weights: int
+    sources: Mapping[str, str]
 
 
 def view(code: Code, width: float, batch: Any) -> View:
@@ -180,14 +183,22 @@ def view(code: Code, width: float, batch: Any) -> View:
         model = module.built(task, 0).module
         arrays = [one.detach().numpy() for one in model.state_dict().values()]
         trained = [tuple(one.shape) for one in model.parameters() if one.requires_grad]
-    structure = lines(model)
+    reader = Reader(code.sources)
+    structure = lines(model, reader, _keys(model, batch))
     return View(
         model,
         framework,
         structure,
-        digest(structure, code_of(kinds_of(model), code.sources), arrays),
+        digest(structure, code_of(kinds_of(model), reader), arrays),
         sum(math.prod(shape) for shape in trained),
+        reader.read,
     )
+
+
+def _keys(model: Any, batch: Any) -> set[str]:
+    """The names by which a batch and the loss find inputs and outputs."""
+    named = [*batch, getattr(model, "loss", None)]
+    return {str(key) for one in named if isinstance(one, Mapping) for key in one}
 
 
 def first_batch(samples: Samples, size: int) -> Any:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
+import inspect
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,10 +15,11 @@ from study.engines.own.data.feeds import Stream
 from study.engines.own.data.samples import Samples
 from study.engines.own.data.trees import leaves
 from study.engines.own.engine import View, first_batch, program_of, view
+from study.engines.own.identity.reader import Reader, is_plain, setting, users
+from study.engines.own.identity.source import short
 from study.engines.own.optimizers import groups_of, named, unique
 from study.engines.own.program import Task
 from study.engines.own.sizes import lane_bytes, multiply_adds
-from study.engines.own.structure import kinds_of, plain_code, sources_of
 from study.errors import StudyError
 from study.spec.goals import held_out
 from study.spec.own import OWN, Own, Scale, reference
@@ -92,8 +94,8 @@ def settled(spec: StudySpec, samples: Samples) -> tuple[StudySpec, Code]:
         max_steps=_steps(spec, epoch),
         own=own,
     )
-    kinds = {kind for one in views.values() for kind in kinds_of(one.model)}
-    return known, replace(code, optimizers=templates, sources=sources_of(kinds))
+    read = {key: text for one in views.values() for key, text in one.sources.items()}
+    return known, replace(code, optimizers=templates, sources=read)
 
 
 def _engine(framework: str) -> str:
@@ -140,23 +142,51 @@ def _together(tasks: list[Task], framework: str) -> bool:
 
 def _loss(given: Any, model: Any) -> str:
     """The loss by a name that stays the same: its own, with a digest of its code where needed."""
-    given = given or getattr(model, "loss", None)
+    reader = Reader()
+    weights = getattr(getattr(model, "_compile_loss", None), "_user_loss_weights", None)
+    told = _named_loss(given or getattr(model, "loss", None), reader)
+    return f"{told} weighted {reader.told(weights)}" if weights else told
+
+
+def _named_loss(given: Any, reader: Reader) -> str:
     if not given:
         return ""
     if isinstance(given, str) and ":" not in given:
         return given
     if isinstance(given, str):
         given = loaded("loss", given)
-    if hasattr(given, "get_config"):
-        config = {key: value for key, value in given.get_config().items() if key != "name"}
-        return f"{type(given).__name__}({', '.join(f'{k}={v}' for k, v in config.items())})"
-    if not callable(given):
-        return str(given)
+    if isinstance(given, (list, tuple)):
+        return str([_named_loss(one, reader) for one in given])
+    if isinstance(given, Mapping):
+        return str({key: _named_loss(given[key], reader) for key in sorted(given)})
+    if hasattr(given, "get_config") and not users(type(given)):
+        config = {key: setting(given, key, value) for key, value in given.get_config().items()}
+        words = [f"{k}={reader.told(v)}" for k, v in config.items() if k != "name"]
+        return f"{type(given).__name__}({', '.join(words)})"
+    if hasattr(given, "parameters") and not users(type(given)):
+        return _torch_loss(given, reader)
     name = getattr(given, "__name__", type(given).__name__)
     if (getattr(given, "__module__", "") or "").partition(".")[0] in ("keras", "torch"):
-        return str(given) if hasattr(given, "parameters") else name
-    code = plain_code(given if hasattr(given, "__code__") else type(given))
-    return f"{name}@{hashlib.sha256(code.encode()).hexdigest()[:8]}"
+        return name
+    if hasattr(given, "__code__"):
+        return f"{name}@{short(reader.whole(given))}"
+    fields = reader.settings(given)
+    return f"{name}@{short(reader.code(type(given)) + (str(fields) if fields else ''))}"
+
+
+def _torch_loss(given: Any, reader: Reader) -> str:
+    """A loss of PyTorch's as it shows itself, with the settings that it does not show."""
+    usual = inspect.signature(type(given)).parameters
+    fields = {**vars(given), **dict(given.named_buffers())}
+    words = [
+        f"{key}={reader.told(value)}"
+        for key, value in fields.items()
+        if key in usual
+        and value is not None
+        and (not is_plain(value) or value != usual[key].default)
+        and f"{key}=" not in str(given)
+    ]
+    return str(given) + (f" {', '.join(words)}" if words else "")
 
 
 def _steps(spec: StudySpec, epoch: int | None) -> int | None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from study.engines.own.code import Code
-from study.engines.own.structure import plain_code
+from study.engines.own.identity.source import source
 from study.errors import StudyError
 from study.spec.own import other_model
 from support.engines.user_models import KERAS, data, engine_of, keras_model, torch_module, written
@@ -138,6 +138,6 @@ def one(x: int) -> int:
     return x + 1
 
 
-def test_plain_code_is_without_comments_and_docstrings() -> None:
+def test_code_is_without_comments_and_docstrings() -> None:
     """So that editing one changes no trial."""
-    assert plain_code(one) == "def one(x: int) -> int:\n    return x + 1"
+    assert source(one) == "def one(x: int) -> int:\n    return x + 1"

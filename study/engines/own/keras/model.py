@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from study.engines.own.code import sow
 from study.engines.own.data.trees import plain, shapes
+from study.engines.own.identity.structure import framework_of
 from study.engines.own.optimizers import keras_optimizer
 from study.engines.own.program import Task
-from study.engines.own.structure import framework_of
 from study.errors import NoMetric, StudyError, first_line
 
 Arrays = tuple[NDArray[Any], ...]

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from study.engines.own.data.trees import leaves, mapped, shapes
+from study.engines.own.identity.structure import framework_of
 from study.engines.own.optimizers import torch_optimizer
 from study.engines.own.program import Task
-from study.engines.own.structure import framework_of
 from study.errors import NoMetric, StudyError, first_line
 
 
