@@ -4,9 +4,10 @@
     .venv/bin/python scripts/equality.py                 # Keras on each backend, and PyTorch alone
     .venv/bin/python scripts/equality.py torch-module    # one of them, as JSON
 
-A small convolutional network with BatchNorm and dropout trains for 200 steps at two rates: as lanes
-of a study, and by Keras's `fit` or PyTorch's plain loop, from the same weights, batches and random
-numbers. The table has the largest difference of a loss, and of a weight or statistic at the end.
+A small convolutional network with BatchNorm and dropout trains for 200 steps at two rates, and on
+JAX also one of dense layers, whose lanes train in one array. Each trains as lanes of a study, and
+by Keras's `fit` or PyTorch's plain loop, from the same weights, batches and random numbers. The
+table has the largest difference of a loss, and of a weight or statistic at the end.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-WAYS = ("tensorflow", "jax", "torch", "torch-module")
+WAYS = ("tensorflow", "jax", "jax-dense", "torch", "torch-module")
 STEPS, BATCH, CLASSES = 200, 32, 4
 RATES = (0.001, 0.01)
 OPTIMIZERS = {
@@ -42,7 +43,7 @@ def torch_data() -> tuple[tuple[Any, Any], tuple[Any, Any]]:
     return (x.transpose(0, 3, 1, 2), y), (xv.transpose(0, 3, 1, 2), yv)
 
 
-def keras_model() -> Any:
+def keras_model(first: str = "convolution") -> Any:
     """A small network of Keras, compiled with its loss."""
     import keras
     from keras import layers
@@ -50,7 +51,7 @@ def keras_model() -> Any:
     model = keras.Sequential(
         [
             keras.Input((8, 8, 1)),
-            layers.Conv2D(8, 3, use_bias=False),
+            layers.Dense(8) if first == "dense" else layers.Conv2D(8, 3, use_bias=False),
             layers.BatchNormalization(),
             layers.ReLU(),
             layers.Flatten(),
@@ -80,7 +81,7 @@ def lanes(way: str, optimizer: str) -> tuple[Any, Any, Any]:
     from study.engines.own.code import Code
 
     own = (torch_module, torch_data, "cross_entropy") if way == "torch-module" else None
-    code = Code(*(own or (keras_model, data, "")))
+    code = Code(*(own or (lambda: keras_model(way.partition("-")[2]), data, "")))
     spec = study.StudySpec(
         model=code.model,
         data=code.data,
@@ -100,7 +101,7 @@ def lanes(way: str, optimizer: str) -> tuple[Any, Any, Any]:
     return losses, learner, spec
 
 
-def by_fit(optimizer: str, rate: float, order: Any) -> tuple[Any, Any]:
+def by_fit(way: str, optimizer: str, rate: float, order: Any) -> tuple[Any, Any]:
     """Losses and weights of Keras's own `fit` on the same batches."""
     import keras
 
@@ -128,7 +129,7 @@ def by_fit(optimizer: str, rate: float, order: Any) -> tuple[Any, Any]:
             losses.append(float(logs["loss"]))
 
     keras.utils.set_random_seed(0)
-    model = keras_model()
+    model = keras_model(way.partition("-")[2])
     if keras.backend.backend() == "torch":
         import torch
 
@@ -143,7 +144,7 @@ def weights(model: Any) -> list[Any]:
     return [*model.trainable_variables, *model.non_trainable_variables]
 
 
-def by_loop(optimizer: str, rate: float, order: Any) -> tuple[Any, Any]:
+def by_loop(way: str, optimizer: str, rate: float, order: Any) -> tuple[Any, Any]:
     """Losses and weights of PyTorch's plain loop."""
     import torch
 
@@ -173,7 +174,7 @@ def differences(way: str) -> list[dict[str, Any]]:
     for optimizer in OPTIMIZERS[family]:
         losses, learner, _ = lanes(way, optimizer)
         for lane, rate in enumerate(RATES):
-            own = (by_loop if family == "torch" else by_fit)(optimizer, rate, order)
+            own = (by_loop if family == "torch" else by_fit)(way, optimizer, rate, order)
             mine = learner.program.weights(learner.state, lane)
             rows.append(
                 {
@@ -198,7 +199,7 @@ def main() -> None:
         return
     print("| trained by | optimizer | rate | loss | weight |\n|---|---|---|---|---|")
     for way in WAYS:
-        backend = {} if way == "torch-module" else {"KERAS_BACKEND": way}
+        backend = {} if way == "torch-module" else {"KERAS_BACKEND": way.partition("-")[0]}
         told = subprocess.run(
             [sys.executable, "-W", "ignore", __file__, way],
             env={**os.environ, **backend, "TF_CPP_MIN_LOG_LEVEL": "3"},
@@ -206,7 +207,9 @@ def main() -> None:
             check=True,
         ).stdout
         for row in json.loads(told.splitlines()[-1]):
-            name = "PyTorch module" if way == "torch-module" else f"Keras on {way}"
+            name = (
+                "PyTorch module" if way == "torch-module" else f"Keras on {way.replace('-', ', ')}"
+            )
             print(
                 f"| {name} | {row['optimizer']} | {row['rate']:g} | {row['loss']:.0e} | "
                 f"{row['weight']:.0e} |"

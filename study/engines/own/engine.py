@@ -127,9 +127,9 @@ def program_of(task: Task, framework: str, together: bool) -> Program:
         import keras
 
         if keras.backend.backend() == "jax":
-            from study.engines.own.keras.arrays import KerasArrays
+            from study.engines.own.keras.calls import jax_program
 
-            return KerasArrays(task)
+            return jax_program(task)
         from study.engines.own.keras.steps import KerasSteps
 
         return KerasSteps(task)

@@ -18,7 +18,7 @@ from study.engines.own.engine import View, first_batch, program_of, view
 from study.engines.own.identity.reader import Reader, is_plain, setting, users
 from study.engines.own.identity.source import short
 from study.engines.own.optimizers import groups_of, named, unique
-from study.engines.own.program import Task
+from study.engines.own.program import Program, Task
 from study.engines.own.sizes import lane_bytes, multiply_adds
 from study.errors import StudyError
 from study.spec.goals import held_out
@@ -54,8 +54,8 @@ def settled(spec: StudySpec, samples: Samples) -> tuple[StudySpec, Code]:
             "return a pair (training, validation)"
         )
     tasks = [Task(code, 1.0, one, metric, batch) for one in found]
-    program_of(tasks[0], first.framework, together=False)
-    together = _together(tasks, first.framework)
+    alone = program_of(tasks[0], first.framework, together=False)
+    together = alone.together or _together(tasks[0], alone, first.framework)
     scales = tuple(
         Scale(
             width,
@@ -115,22 +115,19 @@ def _repeatable(code: Code, first: View, batch: Any) -> None:
         )
 
 
-def _together(tasks: list[Task], framework: str) -> bool:
-    """Whether lanes can train in one array: on JAX always, of PyTorch where `vmap` takes the model
-    and a step in an array is that of a lane alone.
+def _together(task: Task, alone: Program, framework: str) -> bool:
+    """Whether lanes of PyTorch can train in one array: where `vmap` takes the model, and a step in
+    an array is that of a lane alone.
     """
     if framework == "keras":
-        import keras
-
-        return bool(keras.backend.backend() == "jax")
+        return False
     from study.engines.own.torch.arrays import ModuleArrays
 
     try:
-        array = program_of(tasks[0], framework, together=True)
+        array = program_of(task, framework, together=True)
         if not isinstance(array, ModuleArrays):
             return False
-        alone = program_of(tasks[0], framework, together=False)
-        arrays, size = tasks[0].batch, len(next(leaves(tasks[0].batch)))
+        arrays, size = task.batch, len(next(leaves(task.batch)))
         order = np.tile(np.arange(size, dtype=np.int32), (3, 1))
         rates = np.full((3, 2), 1e-3)
         _, losses, _ = array.steps(array.begin(0, 2), arrays, order, rates)

@@ -13,7 +13,7 @@ import numpy as np
 
 from study.engines.learner import Floats
 from study.engines.own.data.feeds import Order
-from study.engines.own.keras.model import Arrays, ready, tensors
+from study.engines.own.keras.model import Arrays, Ready, ready, tensors
 from study.engines.own.program import Task
 
 CALL = 50
@@ -27,14 +27,15 @@ class KerasArrays:
 
     Args:
         task: what to train.
+        prepared: its model.
     """
 
     together = True
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, prepared: Ready) -> None:
         import jax
 
-        self.task, self.ready = task, ready(task)
+        self.task, self.ready = task, prepared
         self.starts: dict[int, Arrays] = {0: self.ready.start}
         model = self.ready.model
         self.cuts = np.cumsum([len(model.trainable_variables), len(model.non_trainable_variables)])
@@ -58,20 +59,25 @@ class KerasArrays:
 
     def steps(self, state: Any, arrays: Any, order: Order, rates: Floats) -> Any:
         """See `Program.steps`."""
-        if self.data[0] is not arrays:  # they stay on the device from call to call
-            self.data = (arrays, tensors(arrays))
+        data = self.placed(arrays)
         losses, found = [], []
         for begin in range(0, len(order), CALL):
             part = slice(begin, begin + CALL)
             count = len(order[part])
             rows = np.pad(order[part], ((0, CALL - count), (0, 0)), mode="edge")
             led = np.pad(np.asarray(rates[part], np.float32), ((0, CALL - count), (0, 0)), "edge")
-            state, one, other = self.program(state, self.data[1], rows, led, count)
+            state, one, other = self.program(state, data, rows, led, count)
             losses.append(np.asarray(one)[:count])
             found.append(np.asarray(other)[:count])
         for one in state[:1]:
             one.block_until_ready()
         return state, np.concatenate(losses), np.concatenate(found)
+
+    def placed(self, arrays: Any) -> Any:
+        """The data on the device, where they stay from call to call."""
+        if self.data[0] is not arrays:
+            self.data = (arrays, tensors(arrays))
+        return self.data[1]
 
     def measure(self, state: Any, batches: Iterable[Any]) -> Floats:
         """See `Program.measure`."""
@@ -93,7 +99,7 @@ class KerasArrays:
         first, second = self.cuts
         return state[:first], state[first:second], state[second:]
 
-    def _one(self, state: Any, rate: Any, batch: Any) -> Any:
+    def one(self, state: Any, rate: Any, batch: Any) -> Any:
         """A step of one lane."""
         place = self.ready.rate
         state = [*state[:place], rate.astype(state[place].dtype), *state[place + 1 :]]
@@ -107,7 +113,7 @@ class KerasArrays:
         import jax
         import jax.numpy as jnp
 
-        step = jax.vmap(self._one, in_axes=(0, 0, None))
+        step = jax.vmap(self.one, in_axes=(0, 0, None))
         lanes = rates.shape[1]
         stacks = (jnp.zeros((CALL, lanes)), jnp.zeros((CALL, lanes)))
 
