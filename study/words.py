@@ -28,3 +28,14 @@ def budget(cap: float | None, max_steps: float | None) -> str:
     if max_steps is not None and max_steps > 0:
         parts.append(f"{int(max_steps):,} steps")
     return " and ".join(parts)
+
+
+def per_weights(k: float) -> tuple[float, str]:
+    """What a quantity for each weight is multiplied by to read well, and for how many that is.
+
+    >>> per_weights(2e-5), per_weights(1.8e-3)
+    ((1000000.0, 'per million weights'), (1000.0, 'per thousand weights'))
+    """
+    if abs(k) < 1e-3:
+        return 1e6, "per million weights"
+    return 1e3, "per thousand weights"

@@ -14,7 +14,7 @@ from study.execution.planning.shards import share
 from study.execution.request import Request
 from study.machine.facts import Site
 from study.machine.here import this_site
-from study.spec.own import is_own, other_model
+from study.spec.own import is_own, model_in_words, other_model
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
 from study.storage.across import checks_of, pooled_engines
@@ -178,8 +178,9 @@ def _knows(study: OpenStudy) -> None:
         trial = missing[0]
         raise StudyError(
             f"{study.store.folder} counts seconds by {study.reference}, and the step time of "
-            f"{trial.optimizer} on the {trial.network} network at width {trial.width:g} is not "
-            "known there: run calibrate on that machine with the same --out, or give another --out"
+            f"{trial.optimizer} on the {model_in_words(trial.network)} at width {trial.width:g} "
+            "is not known there: run calibrate on that machine with the same --out, or give another "
+            "--out"
         )
 
 

@@ -13,6 +13,7 @@ from study import claims, figures, tables
 from study.report.pictures import Picture, picture
 from study.report.protocol import Folded, folded, protocol
 from study.tables import case_study, contests, fits, intervals
+from study.words import per_weights
 
 ENOUGH = f"{fits.ENOUGH:g}"
 
@@ -158,13 +159,11 @@ def lines(study: tables.StoredStudy) -> Lines | None:
 
 def _shapes(runs: pd.DataFrame, measure: str) -> str:
     """The shape of a measure against size at each rate."""
-    found = [
-        (
-            f"{'' if math.isnan(row.rate) else f'at {row.rate:g} '}{row.shape} ({1e6 * row.k:.3g} "
-            f"per million, R² {row.r2:.2f})"
-        )
-        for row in _rows(tables.sizes(runs, t=measure).dropna(subset="k"))
-    ]
+    found = []
+    for row in _rows(tables.sizes(runs, t=measure).dropna(subset="k")):
+        by, unit = per_weights(row.k)
+        at = "" if math.isnan(row.rate) else f"at {row.rate:g} "
+        found.append(f"{at}{row.shape} ({by * row.k:.3g} {unit}, R² {row.r2:.2f})")
     return ", ".join(found) or "too few arrived"
 
 

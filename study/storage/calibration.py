@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from study.machine.facts import Kind, Machine
+from study.spec.own import model_in_words
 from study.spec.trial import Trial
 from study.storage import jsonl
 from study.storage.reference import Clock
@@ -250,7 +251,7 @@ def _far(before: StepTime, now: StepTime) -> bool:
 
 
 def _differs(before: StepTime, now: StepTime) -> str:
-    what = f"{now.optimizer} on the {now.network} network" + (
+    what = f"{now.optimizer} on the {model_in_words(now.network)}" + (
         f" in arrays of {now.lanes}" if now.lanes > 1 else ""
     )
     busy = {True: ", on a quiet machine", False: ", on a busy machine", None: ""}

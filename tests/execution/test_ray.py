@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import secrets
 import signal
 import socket
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 import psutil
 import pytest
@@ -31,57 +26,16 @@ from study.storage.store import Store
 from support.driving import SPEC, Results, engine, slow
 from support.execution.clusters import after_lines, stored_once, timed
 from support.execution.kinds import HERE, THERE, Fate, Open, Workers
-from support.paths import environment
+from support.execution.ray_head import Head, head
 
 pytestmark = pytest.mark.slow
 
 
-class Head(NamedTuple):
-    """The head of a Ray cluster."""
-
-    process: subprocess.Popen[bytes]
-    address: str
-
-
 @pytest.fixture
 def ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Head]:
-    """The head of a Ray cluster of this machine with two processors; a token of its own keeps
-    others out.
-    """
-    if importlib.util.find_spec("ray") is None:
-        pytest.skip("Ray is not installed")
-    monkeypatch.setenv("RAY_AUTH_MODE", "token")
-    monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    with (
-        socket.create_server(("127.0.0.1", 0)) as first,
-        socket.create_server(("127.0.0.1", 0)) as second,
-    ):
-        port, other = first.getsockname()[1], second.getsockname()[1]
-    options = [
-        "--num-cpus=2",
-        "--include-dashboard=false",
-        f"--ray-client-server-port={port}",
-        f"--port={other}",
-        "--disable-usage-stats",
-    ]
-    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", *options]
-    process = subprocess.Popen(
-        command,
-        cwd=tmp_path,
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    while True:
-        assert process.poll() is None
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-            break
-        time.sleep(0.2)
-    yield Head(process, f"ray://127.0.0.1:{port}")
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-    process.wait()
+    """The head of a Ray cluster of this machine."""
+    with head(tmp_path, monkeypatch) as found:
+        yield found
 
 
 def test_ray_gives_what_one_process_gives_and_its_end_is_told(

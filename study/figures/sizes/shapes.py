@@ -28,6 +28,7 @@ from study.figures.style import (
     subtitle_of,
 )
 from study.storage.records import Outcome
+from study.words import per_weights
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -201,9 +202,9 @@ def told(row: Any) -> str:
     from study.tables import fits
 
     if row.shape == "line":
-        ends = f"{1e6 * row.tobit_k_low:.3g} to {1e6 * row.tobit_k_high:.3g}"
-        k = f"{1e6 * row.tobit_k:.3g} s ({ends})"
-        return f"c + k n: {row.tobit_c:.2g} s and {k}\nper million weights"
+        by, unit = per_weights(row.tobit_k)
+        ends = f"{by * row.tobit_k_low:.3g} to {by * row.tobit_k_high:.3g}"
+        return f"c + k n: {row.tobit_c:.2g} s and {by * row.tobit_k:.3g} s ({ends})\n{unit}"
     if row.shape == "jump":
         return f"{fits.NAMES['jump']} of {fits.jump(row)}".replace(" between", "\nbetween")
     known = isinstance(row.shape, str)
