@@ -11,7 +11,7 @@ from typing import Any
 from study.execution.executors.base import Checked, Drawn, Event, Executor, TrainCurves
 from study.execution.executors.opening import open_executor
 from study.execution.measuring import add_sizes, measure_missing, probe
-from study.execution.notes import busy, changes, mixture, unreached
+from study.execution.notes import busy, changes, mixture, unplaced, unreached
 from study.execution.own_model import with_model
 from study.execution.planning.plan import Plan
 from study.execution.planning.portions import Portion, jobs_of, labels, together
@@ -90,7 +90,7 @@ def outlook(request: Request, warn: Warn = lambda sentences: None) -> Outlook:
     request, source = with_model(request, stopwatch)
     with closing(open_executor(request, source, stopwatch, warn)) as executor:
         study = open_study(request, executor.sites)
-        warn(unreached(study.trials, study.times))
+        warn([*unreached(study.trials, study.times), *unplaced(study.spec)])
         crews = executor.crews(study.spec, study.pending)
         plans, folder = study.plan(crews), study.store.folder
         return Outlook(plans, study.times, study.stored, folder, len(study.trials))
@@ -152,7 +152,7 @@ def run(request: Request, *, warn: Warn = lambda sentences: None, progress: bool
         with stopwatch.part("calibrate"):
             warn(measure_missing(study.times, todo.uncalibrated, executor, request.patience, bar))
             warn(busy(study.times, todo.pending))
-            warn(unreached(study.trials, study.times))
+            warn([*unreached(study.trials, study.times), *unplaced(study.spec)])
             for portion in study.plan(crews):
                 for trial, sizes in portion.plan.unprobed.items():
                     bar.note("measuring array sizes")
@@ -172,6 +172,7 @@ def run(request: Request, *, warn: Warn = lambda sentences: None, progress: bool
             jobs_of(crews),
             silence=request.silence,
             reference=study.reference,
+            folder=store.folder,
         )
         portions = study.plan(crews)
         parts = train_pending(store, portions, executor, context, bar, ended, replan)
