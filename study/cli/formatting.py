@@ -8,13 +8,18 @@ import math
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from study.spec.goals import aim
+from study.spec.own import OWN, trained_in_words
+from study.spec.program import names_itself
+from study.spec.study import StudySpec
 from study.spec.trial import Trial
+from study.words import budget, counted
 
 LOG = logging.getLogger("study")
 """Its level is what the user wants to hear: errors alone, notes too, or every decision."""
@@ -188,3 +193,43 @@ def what(trial: Trial) -> str:
         f"{trial.optimizer}, {trial.network} network, width {trial.width:g}, "
         f"{Path(trial.dataset).name}, batch {trial.batch}"
     )
+
+
+def described(spec: StudySpec) -> Iterator[str]:
+    """The protocol, line by line."""
+    product = {
+        "optimizer": len(spec.optimizers),
+        "rate": len(spec.rates),
+        "width": len(spec.widths),
+        "seed": spec.seeds,
+    }
+    yield f"Trials: {len(spec)} = {' x '.join(counted(n, name) for name, n in product.items())}"
+    yield f"  optimizers: {', '.join(spec.optimizers)}"
+    yield f"  rates: {', '.join(f'{rate:g}' for rate in spec.rates)}"
+    widths, own = ", ".join(f"{width:g}" for width in spec.widths), names_itself(spec.network)
+    if spec.command:
+        yield f"  command: {spec.command}"
+    yield f"  {trained_in_words(vars(spec), f'width {widths}')}"
+    yield (
+        f"  each to {aim(spec.metric, spec.target, spec.goal, own=own)}, given up after "
+        f"{budget(spec.cap, spec.max_steps)}, mode {spec.mode}"
+    )
+    if spec.hyper not in ("published", OWN):
+        yield f"  hyper-parameters {spec.hyper}"
+    if spec.schedule != "constant":
+        yield f"  schedule {spec.schedule}"
+
+
+def cost(costs: dict[str, Any]) -> str:
+    """What the trials would have cost one by one, in words."""
+    names = ("one_by_one_seconds", "one_by_one_stopping_seconds", "spent_seconds")
+    whole, stopping, spent = (costs[name] for name in names)
+    told = (
+        f"The study took {duration(spent)}. One by one, each to its arrival or its whole budget, "
+        f"these trials take {duration(whole)}, {times(whole / spent)} as long."
+    )
+    early = (
+        f"\nIf diverged and stuck ones end early, one by one they take {duration(stopping)}, "
+        f"{times(stopping / spent)} as long."
+    )
+    return told + early if stopping < whole else told

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from study.cli.formatting import (
     LOG,
     as_json,
     best,
+    described,
     duration,
     note,
     note_aside,
@@ -23,16 +25,15 @@ from study.cli.formatting import (
     written,
 )
 from study.cli.option_sets import RunOptions, SpecOptions, StepOptions, TrainerOptions
-from study.cli.options import ModelOptions
 from study.engines.choice import EngineChoice
 from study.errors import StudyError
-from study.spec.goals import aim
-from study.spec.own import OWN, model_in_words, reference
+from study.spec.own import OWN
 from study.spec.presets import ON_GPU, PRESETS, named_after, preset, read_spec
+from study.spec.program import PROGRAM, short
 from study.spec.study import StudySpec
 from study.spec.trial import DATASETS
 from study.validation import home
-from study.words import budget, counted
+from study.words import counted
 
 if TYPE_CHECKING:
     from study.execution.driver import Outlook
@@ -74,16 +75,26 @@ class Job:
         )
 
 
-def spec_of(what: str | None, asked: StepOptions, own: ModelOptions, out: str | None) -> StudySpec:
-    """The spec of a preset or file, changed by the options; `out` may hold the study already."""
-    mine = own.given()
+def spec_of(
+    what: str | None, asked: StepOptions, mine: Mapping[str, Any], out: str | None
+) -> StudySpec:
+    """The spec of a preset or file, changed by the options; `out` may hold the study already.
+
+    Args:
+        what: the preset or the file.
+        asked: the options.
+        mine: those on a model or program of the user's own.
+        out: the study's folder.
+    """
     if what is None:
-        if "model" not in mine:
+        name = mine.get("model") or mine.get("command")
+        if name is None:
             raise StudyError(
                 f"what is to be trained? Name a preset ({', '.join(PRESETS)}) or a TOML file, or "
-                "give --model and --data"
+                "give --model and --data, or --command"
             )
-        spec = StudySpec(name=named_after(mine["model"]), cap=StudySpec().cap)
+        name = short(name).partition(".")[0] if "command" in mine else name
+        spec = StudySpec(name=named_after(name))
     elif what.lower().endswith(".toml"):
         spec = read_spec(home(what))
     else:
@@ -109,14 +120,14 @@ def spec_of(what: str | None, asked: StepOptions, own: ModelOptions, out: str | 
 def job_of(
     what: str | None,
     asked: SpecOptions,
-    own: ModelOptions,
+    mine: Mapping[str, Any],
     means: RunOptions,
     trainer: TrainerOptions,
     out: str | None,
 ) -> Job:
     """The job that the options of run and plan describe."""
     setup = trainer.setup()  # first: presets and `auto` depend on what the device leaves
-    spec = spec_of(what, asked, own, out)
+    spec = spec_of(what, asked, mine, out)
     if trainer.device is not None and means.backend != "loky":
         raise StudyError(
             f"the device {trainer.device} is for the backend loky: each worker of {means.backend} "
@@ -133,14 +144,14 @@ def foretell(job: Job, in_json: bool) -> None:
 
     if job.means.repair:
         raise StudyError("--repair moves lines, and a dry run changes nothing: give it to run")
-    if job.spec.dataset not in (*DATASETS, OWN):
+    if job.spec.dataset not in (*DATASETS, OWN, PROGRAM):
         data.load(job.spec.dataset)  # what cannot be read is refused as run does
     look = driver.outlook(job.request(), note_aside if in_json else note)
     if in_json:
         as_json(_facts(job, look))
         return
     typer.echo(f"Study {job.spec.name} in {look.folder}")
-    for line in (*_described(job.spec), *_planned(job, look)):
+    for line in (*described(job.spec), *_planned(job, look)):
         typer.echo(line)
 
 
@@ -164,45 +175,19 @@ def _facts(job: Job, look: Outlook) -> dict[str, Any]:
             for portion in look.portions
         ],
         "uncalibrated": len(todo.uncalibrated),
-        "seconds": todo.seconds,
-        "at_most_seconds": todo.most_seconds,
+        "seconds": todo.seconds if todo.seconds < math.inf else None,
+        "at_most_seconds": todo.most_seconds if todo.most_seconds < math.inf else None,
         "guessed": bool(todo.uncalibrated),
     }
 
 
-def _described(spec: StudySpec) -> Iterator[str]:
-    """The protocol, line by line."""
-    product = {
-        "optimizer": len(spec.optimizers),
-        "rate": len(spec.rates),
-        "width": len(spec.widths),
-        "seed": spec.seeds,
-    }
-    yield f"Trials: {len(spec)} = {' x '.join(counted(n, name) for name, n in product.items())}"
-    yield f"  optimizers: {', '.join(spec.optimizers)}"
-    yield f"  rates: {', '.join(f'{rate:g}' for rate in spec.rates)}"
-    data = reference(spec.data or spec.dataset)
-    yield (
-        f"  {model_in_words(spec.network, spec.model)}, "
-        f"width {', '.join(f'{width:g}' for width in spec.widths)}, {data}, batch {spec.batch}"
-    )
-    yield (
-        f"  each to {aim(spec.metric, spec.target, spec.goal)}, given up after "
-        f"{budget(spec.cap, spec.max_steps)}, mode {spec.mode}"
-    )
-    if spec.hyper not in ("published", OWN):
-        yield f"  hyper-parameters {spec.hyper}"
-    if spec.schedule != "constant":
-        yield f"  schedule {spec.schedule}"
-
-
 def _planned(job: Job, look: Outlook) -> Iterator[str]:
     """What is left to do, and how long it takes, line by line."""
-    from study.execution.planning.shards import described
+    from study.execution.planning import shards
 
     todo, jobs = look.plan, look.jobs
     if job.means.shard:
-        yield described(job.spec, job.means.shard)
+        yield shards.described(job.spec, job.means.shard)
     yield f"Stored: {look.trials - len(todo.pending)}, to run: {len(todo.pending)}"
     sizes = Counter(len(group) for group in todo.groups)
     groups = ", ".join(
@@ -217,6 +202,9 @@ def _planned(job: Job, look: Outlook) -> Iterator[str]:
             yield f"  {trials} by {counted(portion.crew.use.jobs, 'worker')} on {name}"
     if todo.uncalibrated:
         yield f"Step times to measure first: {len(todo.uncalibrated)} (a few seconds each)"
+    if todo.most_seconds == math.inf:
+        yield "Predicted time: not known before a trial of the program has ended"
+        return
     guess = (
         " (a guess: step times have not been measured here, see calibrate)"
         if todo.uncalibrated or todo.unprobed
@@ -232,7 +220,7 @@ def train(job: Job, in_json: bool) -> None:
 
     request = job.request()
     if LOG.isEnabledFor(logging.INFO) and request.backend == "loky":
-        for line in (*_described(job.spec), *_planned(job, driver.outlook(request))):
+        for line in (*described(job.spec), *_planned(job, driver.outlook(request))):
             LOG.info(line)
     folder = driver.run(request, warn=note_aside if in_json else note)
     if request.whole:
@@ -273,11 +261,11 @@ def _show(folder: Path, in_json: bool) -> None:
 
 def _show_share(folder: Path, request: Request, in_json: bool) -> None:
     """Print how the trials of a share ended; tables and figures are of the whole study."""
-    from study.execution.planning.shards import described, share
+    from study.execution.planning import shards
     from study.storage.store import Store
 
     assert request.shard is not None
-    ids = {trial.id for trial in share(request.spec, request.shard)}
+    ids = {trial.id for trial in shards.share(request.spec, request.shard)}
     ends = [run.outcome.value for run in Store(folder).runs() if run.id in ids]
     if in_json:
         found = {"trials": len(ends), "outcomes": dict(Counter(ends))}
@@ -285,7 +273,7 @@ def _show_share(folder: Path, request: Request, in_json: bool) -> None:
         return
     told = f": {outcomes(ends)}" if ends else ""
     typer.echo(f"Study {request.spec.name} in {folder}")
-    typer.echo(f"{described(request.spec, request.shard)}{told}")
+    typer.echo(f"{shards.described(request.spec, request.shard)}{told}")
     typer.echo("merge joins the folders of all shards; tables and figures are of the whole study")
 
 

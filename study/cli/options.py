@@ -21,7 +21,7 @@ What = Annotated[
     typer.Argument(
         metavar="[PRESET|FILE.toml]",
         help=f"A preset ({', '.join(PRESETS)}), or a TOML file with the same keys as the options. "
-        "Not needed with --model.",
+        "Not needed with --model or --command.",
         autocompletion=lambda: list(PRESETS),
     ),
 ]
@@ -118,3 +118,47 @@ class ModelOptions:
     def given(self) -> dict[str, Any]:
         """The options that were given, as fields of a spec."""
         return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+@dataclass(frozen=True)
+class ProgramOptions:
+    """A program of the user's own, in place of a network: it trains, and reports."""
+
+    panel: ClassVar[str] = "Your own program (no shell sees its command line)"
+    command: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LINE",
+            help="The command line of a trial, with {rate}, {optimizer}, {width}, {seed}, {trial} "
+            "and {out}, a folder of its own. They are variables such as STUDY_RATE, too.",
+        ),
+    ] = None
+    report: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="The file in which the program reports, such as {out}/log.csv. Not given: it "
+            "prints its reports.",
+        ),
+    ] = None
+    read: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATTERN",
+            help="A regular expression of a report, such as 'step (?P<step>\\d+) .*acc "
+            "(?P<accuracy>[\\d.]+)'. Not given: JSON lines, or CSV with a header.",
+        ),
+    ] = None
+    track: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE", help="A file whose content is part of the study; may be given often."
+        ),
+    ] = None
+    percent: Annotated[
+        bool, typer.Option("--percent", help="The program tells accuracies in percent.")
+    ] = False
+
+    def given(self) -> dict[str, Any]:
+        """The options that were given, as fields of a spec."""
+        return {name: value for name, value in asdict(self).items() if value}

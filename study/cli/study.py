@@ -12,11 +12,10 @@ from study.cli.formatting import (
     LOG,
     as_json,
     contest_status,
-    duration,
+    cost,
     note,
     note_aside,
     table,
-    times,
 )
 from study.cli.jobs import foretell, job_of, spec_of, train
 from study.cli.option_sets import (
@@ -25,7 +24,16 @@ from study.cli.option_sets import (
     StepOptions,
     TrainerOptions,
 )
-from study.cli.options import AsJson, Folder, ModelOptions, Out, SeedOf, WaitQuiet, What
+from study.cli.options import (
+    AsJson,
+    Folder,
+    ModelOptions,
+    Out,
+    ProgramOptions,
+    SeedOf,
+    WaitQuiet,
+    What,
+)
 from study.cli.parameters import Family, whole
 from study.spec.study import StudySpec
 from study.words import counted
@@ -38,11 +46,13 @@ commands = Family("Study")
     "study run mine.toml --workers 2 --wait-quiet 600",
     "study run quick --optimizers adam,sgd --rates 1e-3:1:12 --seeds 3 --out results/mine",
     "study run --model my_model.py:build --data my_model.py:load --rates 1e-5:1:13 --target 0.9",
+    "study run --command 'python train.py --lr {rate}' --rates 1e-5:1:13 --target 0.9 --cap 300",
     "study run article --backend dask --scheduler tcp://10.0.0.1:8786 --dry-run",
 )
 def run(
     asked: SpecOptions,
     own: ModelOptions,
+    program: ProgramOptions,
     means: RunOptions,
     trainer: TrainerOptions,
     what: What = None,
@@ -56,7 +66,7 @@ def run(
 
     Every finished trial is stored at once. After a stop, the same command goes on from there.
     """
-    job = job_of(what, asked, own, means, trainer, out)
+    job = job_of(what, asked, own.given() | program.given(), means, trainer, out)
     if dry_run:
         foretell(job, in_json)
     else:
@@ -71,6 +81,7 @@ def run(
 def plan(
     asked: SpecOptions,
     own: ModelOptions,
+    program: ProgramOptions,
     means: RunOptions,
     trainer: TrainerOptions,
     what: What = None,
@@ -78,7 +89,7 @@ def plan(
     in_json: AsJson = False,
 ) -> None:
     """Print the trials, their groups and the predicted time; the same as run --dry-run."""
-    foretell(job_of(what, asked, own, means, trainer, out), in_json)
+    foretell(job_of(what, asked, own.given() | program.given(), means, trainer, out), in_json)
 
 
 @commands.command(
@@ -98,7 +109,7 @@ def calibrate(
 ) -> None:
     """Measure how long a step of each optimizer takes on this machine; store it with the study."""
     setup = trainer.setup()  # first: the machine is what the device leaves of it
-    spec = spec_of(what or (None if own.model else "quick"), asked, own, out)
+    spec = spec_of(what or (None if own.model else "quick"), asked, own.given(), out)
     from study.execution import calibrate
     from study.storage.step_times import key_of
 
@@ -154,7 +165,7 @@ def status(folder: Folder, in_json: AsJson = False) -> None:
     )
     _outcomes(spec, stored)
     if costs and costs["spent_seconds"]:
-        typer.echo(f"\n{_cost(costs)}")
+        typer.echo(f"\n{cost(costs)}")
     if runs:
         told = tables.frame(runs)
         late = tables.of_the_readings(tables.stored(folder))
@@ -282,18 +293,3 @@ def _progress(spec: StudySpec, stored: list[Any], imported: bool) -> dict[str, A
         "busy": sum(run.quiet is False for run in stored),
         "imported": imported,
     }
-
-
-def _cost(costs: dict[str, Any]) -> str:
-    """What the trials would have cost one by one, in words."""
-    names = ("one_by_one_seconds", "one_by_one_stopping_seconds", "spent_seconds")
-    whole, stopping, spent = (costs[name] for name in names)
-    told = (
-        f"The study took {duration(spent)}. One by one, each to its arrival or its whole budget, "
-        f"these trials take {duration(whole)}, {times(whole / spent)} as long."
-    )
-    early = (
-        f"\nIf diverged and stuck ones end early, one by one they take {duration(stopping)}, "
-        f"{times(stopping / spent)} as long."
-    )
-    return told + early if stopping < whole else told

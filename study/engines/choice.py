@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from study.data.images import Images, load
+from study.engines.command.choice import ProgramChoice
 from study.engines.native import engine as native
 from study.engines.native.engine import NATIVE, Engines
 from study.engines.own.choice import OwnChoice
@@ -139,13 +140,17 @@ def engine_choice(name: str, precision: str = "default") -> EngineChoice:
 
 def site_of(factory: Callable[[Any], Engine]) -> Site:
     """The site of this process with the engine that `factory` makes."""
-    return factory.site() if isinstance(factory, EngineChoice | OwnChoice) else this_site()
+    known = EngineChoice | OwnChoice | ProgramChoice
+    return factory.site() if isinstance(factory, known) else this_site()
 
 
 def data_of(factory: Callable[[Any], Engine], dataset: str) -> Any:
-    """The data that the engine trains on: `dataset`, or what the user's own code loads.
+    """The data that the engine trains on: `dataset`, or what the user's own code loads; of a
+    program what stands for them.
 
     Raises:
         StudyError: they cannot be loaded.
     """
-    return factory.data() if isinstance(factory, OwnChoice) else load(dataset)
+    if isinstance(factory, OwnChoice | ProgramChoice):
+        return factory.data()
+    return load(dataset)

@@ -13,8 +13,10 @@ from study.execution.planning.resources import Crew
 from study.execution.study_folder import OpenStudy
 from study.machine.versions import ONEDNN
 from study.spec.hyper import parse_hyper
+from study.spec.program import is_program, program_in, unnamed
 from study.spec.schedules.base import Schedule
 from study.spec.schedules.parse import parse
+from study.spec.study import StudySpec
 from study.spec.trial import Trial
 from study.storage.calibration import Calibration
 from study.storage.step_times import key_of
@@ -75,6 +77,11 @@ def _idle_from(schedule: Schedule, last: int) -> int | None:
     awake = np.flatnonzero(schedule.factor(steps, np) > IDLE)
     idle = int(steps[awake[-1]]) + 1 if len(awake) else 0
     return idle if last - idle > LONG_IDLE * last else None
+
+
+def unplaced(spec: StudySpec) -> list[str]:
+    """Sentences on what differs between trials and stands in no place of a command line."""
+    return unnamed(program_in(spec), spec) if is_program(spec.network) else []
 
 
 def busy(times: Calibration, trials: Sequence[Trial]) -> list[str]:

@@ -8,36 +8,47 @@ from pathlib import Path
 from typing import Any
 
 from study.engines.choice import TENSORFLOW, EngineChoice
+from study.engines.command.choice import ProgramChoice
 from study.engines.own.choice import OwnChoice
 from study.engines.own.code import Code
 from study.errors import NoMetric, StudyError
 from study.execution.executors.base import EngineFactory
 from study.execution.executors.source import Source
 from study.execution.request import Request
-from study.spec.own import is_own
+from study.spec.own import is_own, other_model
+from study.spec.program import is_program, program_in
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
 from study.storage.store import Store
 from study.training.stopwatch import Stopwatch
 
 
-def own_choice(spec: StudySpec, factory: EngineFactory = TENSORFLOW) -> OwnChoice:
-    """What trains the user's own model, by its code or by where a stored study says that it is.
+def own_choice(spec: StudySpec, factory: EngineFactory = TENSORFLOW) -> OwnChoice | ProgramChoice:
+    """What trains the user's own model, by its code or by where a stored study says that it is; or
+    the user's program.
 
     Args:
         spec: as the user gave it, or as a study stores it.
         factory: the engine that the user asked for; TensorFlow leaves it to Keras.
+
+    Raises:
+        StudyError: an engine is asked for to train a program.
     """
-    if isinstance(factory, OwnChoice):
+    if isinstance(factory, OwnChoice | ProgramChoice):
         return factory
     asked = factory.engine if isinstance(factory, EngineChoice) else ""
+    if is_program(spec.network):
+        if asked not in ("", TENSORFLOW.engine):
+            raise StudyError(f"engine {asked} trains networks, and a program itself: leave it out")
+        return ProgramChoice(program_in(spec))
     loss = spec.loss if spec.own is None else spec.own.loss
     engine = "" if asked == TENSORFLOW.engine else asked
     return OwnChoice(Code(spec.model, spec.data, loss), engine)
 
 
 def with_model(request: Request, stopwatch: Stopwatch) -> tuple[Request, Source]:
-    """The request with the facts of the user's model, and the source of its data and engine.
+    """The request with the facts of the user's model or program, and the source of its data and
+    engine.
 
     A request on a built-in network stays as it is.
 
@@ -53,19 +64,29 @@ def with_model(request: Request, stopwatch: Stopwatch) -> tuple[Request, Source]
     first = Source(request.spec.dataset, own_choice(request.spec, request.factory), stopwatch)
     samples = first.images()
     with stopwatch.part("import"):
-        assert isinstance(first.factory, OwnChoice)
+        assert isinstance(first.factory, OwnChoice | ProgramChoice)
         spec, choice = first.factory.settled(request.spec, samples)
     request = replace(request, spec=spec, factory=choice)
     source = Source(spec.dataset, choice, stopwatch)
-    source.take(samples)
+    if isinstance(choice, OwnChoice):
+        source.take(samples)
     return request, source
 
 
 def trainer_of(spec: StudySpec, factory: EngineFactory) -> EngineFactory:
-    """What trains the trials of a stored study: the user's own model where it is of one."""
+    """What trains the trials of a stored study: the user's own model or program where it is of one.
+
+    Raises:
+        StudyError: the program is another by now.
+    """
     if not is_own(spec.network):
         return factory
     choice = own_choice(spec, factory)
+    if isinstance(choice, ProgramChoice):
+        known, choice = choice.settled(spec, None)
+        if known.network != spec.network:
+            raise StudyError(f"the program has changed since ({other_model(spec, known)})")
+        return choice
     if choice.engine or spec.own is None:
         return choice
     return replace(choice, engine=spec.own.engine, keras=spec.own.framework == "keras")

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from study.execution.planning.array_sizes import lane_seconds, most_seconds
 from study.execution.planning.portions import Portion, jobs_of, told
 from study.spec.goals import aim, seen, sign
+from study.spec.program import is_program, names_itself
 from study.spec.trial import Trial
 from study.storage.records import Outcome, Run
 from study.training.loop import Progress
@@ -110,6 +111,9 @@ class Bar:
         if self.distant:
             by = f" by {told(crews)}" if len(crews) > 1 else ""
             self.training = f"training{by}, told when an array ends"
+        programs = any(
+            is_program(trial.network) for portion in portions for trial in portion.plan.pending[:1]
+        )
         self.arrays = {}
         self.most, self.lane, self.lefts = {}, {}, []
         for i, portion in enumerate(portions):
@@ -121,7 +125,8 @@ class Bar:
                 trials[0].id: lane_seconds(trials[0], times, use) for trials in portion.plan.groups
             }
         if self.most:
-            self.note(self.training if self.distant else "compiling", self.left)
+            start = "starting" if programs else "compiling"
+            self.note(self.training if self.distant else start, self.left)
 
     def step(self, array: int, progress: Progress, trials: Sequence[Trial]) -> None:
         """An array of the study has come to a check."""
@@ -147,7 +152,8 @@ class Bar:
     def ended(self, run: Run) -> None:
         """A trial has ended."""
         i, seconds = self.most.pop(run.id, (0, 0.0))
-        self.lefts[i] -= seconds
+        if seconds < math.inf:
+            self.lefts[i] -= seconds
         self._count(run)
         self.bar.update(1)
         if not self.arrays:
@@ -168,8 +174,10 @@ class Bar:
             )
         elif self.nearest is not None:
             trial, value = self.nearest.trial, self.nearest.best_accuracy or 0.0
-            target = aim(trial.metric, trial.target, trial.goal, short=True)
-            nearest = f"{trial.optimizer} {trial.learning_rate:g} with {seen(trial.metric, value)}"
+            own = names_itself(trial.network)
+            target = aim(trial.metric, trial.target, trial.goal, short=True, own=own)
+            shown = seen(trial.metric, value, own=own)
+            nearest = f"{trial.optimizer} {trial.learning_rate:g} with {shown}"
             parts.append(f"none reached {target} yet, nearest: {nearest}")
         self.bar.set_postfix_str(", ".join(parts), refresh=False)
         self.bar.update(0)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from study.engines.choice import TENSORFLOW, EngineChoice, site_of
 from study.errors import StudyError
 from study.execution.executors.base import EngineFactory
+from study.spec.program import is_program
 from study.spec.study import StudySpec
 from study.validation import choice
 
@@ -68,7 +69,7 @@ class Request:
         if self.shard is not None:
             self._check_shard(*self.shard)
         if self.backend != "loky":
-            if self.silence is not None:
+            if self.silence is not None and not is_program(self.spec.network):
                 raise StudyError(
                     f"a hang is ended with its worker process, which belongs to {self.backend}: "
                     "--hang-limit needs the backend loky"
@@ -79,7 +80,10 @@ class Request:
                 f"the scheduler {self.scheduler} is for the backends dask and ray: loky works on "
                 "this machine"
             )
-        alone, workers = self.spec.mode == "alone", self.workers
+        workers = self.workers
+        if is_program(self.spec.network) and (workers is None or workers > 0):
+            return  # it is a process of its own, which can be ended
+        alone = self.spec.mode == "alone"
         if workers is not None and workers < 1:
             raise StudyError(f"workers {workers} must be at least 1")
         if alone and workers is not None and workers > 1:

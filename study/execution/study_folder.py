@@ -9,12 +9,14 @@ from pathlib import Path
 from study import data
 from study.errors import StudyError
 from study.execution.planning.portions import Portion, portioned
+from study.execution.planning.programs import learn
 from study.execution.planning.resources import Crew
 from study.execution.planning.shards import share
 from study.execution.request import Request
 from study.machine.facts import Site
 from study.machine.here import this_site
 from study.spec.own import is_own, model_in_words, other_model
+from study.spec.program import is_program
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
 from study.storage.across import checks_of, pooled_engines
@@ -153,6 +155,8 @@ def open_study(request: Request, sites: Sequence[Site]) -> OpenStudy:
     if request.retry:
         stored = [run for run in stored if run.outcome is not Outcome.FAILED]
     trials = share(spec, request.shard)
+    if is_program(spec.network):
+        learn(times, trials, stored)
     study = OpenStudy(store, spec, trials, site, stored, times, reference)
     if clock:
         _knows(study)
@@ -179,8 +183,8 @@ def _knows(study: OpenStudy) -> None:
         raise StudyError(
             f"{study.store.folder} counts seconds by {study.reference}, and the step time of "
             f"{trial.optimizer} on the {model_in_words(trial.network)} at width {trial.width:g} "
-            "is not known there: run calibrate on that machine with the same --out, or give another "
-            "--out"
+            "is not known there: run calibrate on that machine with the same --out, or give "
+            "another --out"
         )
 
 
@@ -232,8 +236,9 @@ def _belongs(store: Store, stored: Sequence[Run], spec: StudySpec, site: Site) -
         there = store.spec()
         different = there.differences(spec)
         if there.own and spec.own and (what := other_model(there, spec)):
+            kind = "program" if is_program(spec.network) else "model"
             raise StudyError(
-                f"{store.folder} holds a study of another model ({what}): give another --out"
+                f"{store.folder} holds a study of another {kind} ({what}): give another --out"
             )
         if different:
             listed = "; ".join(

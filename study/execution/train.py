@@ -21,7 +21,8 @@ from study.execution.planning.portions import Portion
 from study.execution.progress import Bar
 from study.spec.trial import Trial
 from study.storage.calibration import Calibration
-from study.storage.records import Finish, Run
+from study.storage.checks import Finish
+from study.storage.records import Run
 from study.storage.store import Store
 from study.training.group import Context
 

@@ -57,7 +57,12 @@ def train_picked(
         (crew,) = executor.crews(request.spec, len(pending))
         portions = portioned(pending, [(crew, times)])
         context = Context(
-            request.spec.name, site, crew.use.jobs, silence=request.silence, reference=reference
+            request.spec.name,
+            site,
+            crew.use.jobs,
+            silence=request.silence,
+            reference=reference,
+            folder=store.folder,
         )
         with closing(Bar(len(wanted), stored, portions, enabled=bool(pending))) as bar:
             train_pending(store, portions, executor, context, bar)

@@ -153,6 +153,8 @@ def software(engine: str, versions: Mapping[str, str], precision: str) -> str:
     >>> software("tensorflow", {"tensorflow": "2.21.0", "onednn": "on"}, "float32")
     'tensorflow 2.21.0 float32 (oneDNN on)'
     """
+    if engine == "program":  # of which nothing is known
+        return engine
     told = [
         f"{words} {versions[name]}"
         for name, words in (("onednn", "oneDNN"), ("threads", "threads"))

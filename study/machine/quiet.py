@@ -92,7 +92,7 @@ def _busy() -> float:
 
 
 def _taken_by(family: int) -> float:
-    """Seconds of processor time of a process and its living descendants."""
+    """Seconds of processor time of a process and its descendants, living or awaited."""
     taken = 0.0
     with suppress(psutil.Error):
         parent = psutil.Process(family)
@@ -100,6 +100,7 @@ def _taken_by(family: int) -> float:
             with suppress(psutil.Error):
                 times = process.cpu_times()
                 taken += times.user + times.system
+                taken += getattr(times, "children_user", 0) + getattr(times, "children_system", 0)
     return taken
 
 

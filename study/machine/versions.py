@@ -50,6 +50,7 @@ PACKAGES = {
     "tensorflow": ("tensorflow", "keras", "numpy", "halide"),
     "jax": ("jax", "jaxlib", "numpy"),
     "torch": ("torch", "numpy"),
+    "program": (),
 }
 
 
@@ -65,7 +66,7 @@ def versions_of(engine: str) -> tuple[tuple[str, str], ...]:
     found += [("driver", gpu.driver) for gpu in gpus()[:1]]
     settings = {
         "onednn": settle_onednn() if engine == "tensorflow" else None,
-        "threads": os.environ.get(THREADS[engine]),
+        "threads": os.environ.get(THREADS.get(engine, "")),
     }
     found += [(name, value) for name, value in settings.items() if value]
     return (*found, ("study", project_version()))

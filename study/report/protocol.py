@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from study import figures
 from study.spec.goals import held_out, label, sign, value_of
 from study.spec.own import Own, data_in_words, model_in_words
+from study.spec.program import is_program, names_itself
 from study.spec.study import StudySpec
 from study.tables.rows import in_order
 from study.words import counted
@@ -29,10 +30,15 @@ def protocol(spec: StudySpec, looks_known: bool = True) -> str:
     )
     shape = "" if spec.schedule == "constant" else f" on the schedule {spec.schedule}"
     names = ", ".join(figures.label_of(name) for name in in_order(spec.optimizers))
-    looks = f", looked at every {spec.check_every} steps" if looks_known else ""
+    program = is_program(spec.network)
+    looks = f", looked at every {spec.check_every} steps" if looks_known and not program else ""
+    on = (
+        "ran"
+        if program
+        else f"was trained on {data_in_words(spec.dataset, spec.data)} in batches of {spec.batch}"
+    )
     return (
-        f"The {model_in_words(spec.network, spec.model)} ({widths}) was trained on "
-        f"{data_in_words(spec.dataset, spec.data)} in batches of {spec.batch} "
+        f"The {model_in_words(spec.network, spec.model or spec.command)} ({widths}) {on} "
         f"with {names} at {rates}{shape}, "
         f"{counted(spec.seeds, 'seed')} each, until its {_metric(spec)} "
         f"{'reached' if sign(spec.goal) > 0 else 'fell to'} "
@@ -43,6 +49,8 @@ def protocol(spec: StudySpec, looks_known: bool = True) -> str:
 
 def _metric(spec: StudySpec) -> str:
     """The metric, and when it was taken."""
+    if names_itself(spec.network):
+        return label(spec.metric, own=True)
     if spec.metric == "cumulative":
         return "training accuracy since the first step"
     over = "" if held_out(spec.metric) else f" over the last {spec.check_every} steps"
@@ -50,7 +58,9 @@ def _metric(spec: StudySpec) -> str:
 
 
 def _of_own(spec: StudySpec, own: Own) -> str:
-    """What a model of the user's own is, as one more sentence."""
+    """What a model or program of the user's own is, as one more sentence."""
+    if is_program(spec.network):
+        return f" Its command line is: {spec.command}"
     weights = [own.scale(width).weights for width in spec.widths]
     least, most = min(weights), max(weights)
     size = f"{least:,} to {most:,}" if least < most else f"{least:,}"
@@ -72,6 +82,13 @@ def folded(spec: StudySpec) -> list[Folded]:
     own = spec.own
     if own is None:
         return []
+    if is_program(spec.network):
+        return [
+            Folded(
+                "The command line, word by word, and the files that are tracked",
+                list(own.structure),
+            )
+        ]
     settings = [f"{name}: {own.configs[name]}" for name in in_order(spec.optimizers)]
     return [
         Folded("The model at width 1, layer by layer", list(own.structure)),

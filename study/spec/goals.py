@@ -76,18 +76,22 @@ def value_of(metric: str, value: float, digits: int = 4) -> str:
     return f"{100 * value:.{digits}g} %" if is_share(metric) else f"{value:.{digits}g}"
 
 
-def seen(metric: str, value: float) -> str:
-    """A value that a trial came to, with the metric's name unless it is an accuracy.
+def seen(metric: str, value: float, own: bool = False) -> str:
+    """A value that a trial came to, with the metric's name unless it is an accuracy; see `label`.
 
     >>> seen("window", 0.42), seen("val_loss", 0.351234)
     ('42.0 %', 'validation loss 0.3512')
     """
     return (
-        f"{100 * value:.1f} %" if is_share(metric) else f"{label(metric)} {value_of(metric, value)}"
+        f"{100 * value:.1f} %"
+        if is_share(metric)
+        else f"{label(metric, own)} {value_of(metric, value)}"
     )
 
 
-def aim(metric: str, target: float, goal: str | None, short: bool = False) -> str:
+def aim(
+    metric: str, target: float, goal: str | None, short: bool = False, own: bool = False
+) -> str:
     """What a trial trains for, in words.
 
     Args:
@@ -95,6 +99,7 @@ def aim(metric: str, target: float, goal: str | None, short: bool = False) -> st
         target: its value to reach.
         goal: `at-least` or `at-most`.
         short: whether to leave out the name of an accuracy.
+        own: see `label`.
 
     >>> aim("window", 0.97, "at-least"), aim("window", 0.97, "at-least", short=True)
     ('97 % training accuracy', '97 %')
@@ -103,8 +108,8 @@ def aim(metric: str, target: float, goal: str | None, short: bool = False) -> st
     """
     value = value_of(metric, target, digits=6)
     if high_share(metric, goal):
-        return value if short else f"{value} {label(metric)}"
-    return f"{label(metric)} {value} or {'more' if sign(goal) > 0 else 'less'}"
+        return value if short else f"{value} {label(metric, own)}"
+    return f"{label(metric, own)} {value} or {'more' if sign(goal) > 0 else 'less'}"
 
 
 def high_share(metric: str, goal: str | None) -> bool:
@@ -121,12 +126,18 @@ def of_curves(metric: str) -> str:
     return "validation" if metric in METRICS else f"val_{metric.removeprefix('val_')}"
 
 
-def label(metric: str) -> str:
+def label(metric: str, own: bool = False) -> str:
     """The metric in words.
 
-    >>> label("window"), label("val_loss"), label("accuracy")
-    ('training accuracy', 'validation loss', 'training accuracy')
+    Args:
+        metric: its name.
+        own: whether its own name is all that is known of it.
+
+    >>> label("window"), label("val_loss"), label("accuracy"), label("accuracy", own=True)
+    ('training accuracy', 'validation loss', 'training accuracy', 'accuracy')
     """
+    if own:
+        return metric.replace("_", " ")
     if metric in LABELS:
         return LABELS[metric]
     held = metric.startswith("val_")

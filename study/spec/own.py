@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from study.errors import StudyError
+from study.spec.program import PROGRAM, is_program, short
 
 OWN = "own"
 """The network and the data set of a study of the user's own model, before they are known."""
 
 
-KNOWN = re.compile(r"own:[0-9a-f]{8}")
-"""Their names once they are known: the first digits of their digests."""
+KNOWN = re.compile(rf"({OWN}|{PROGRAM}):[0-9a-f]{{8}}")
+"""Their names once they are known: the first digits of their digests; those of programs, too."""
 
 
 LABEL = re.compile(r"[a-z_][a-z0-9_]*(\(.*\))?")
@@ -46,13 +47,14 @@ class Own:
     """A user's own model and data.
 
     Args:
-        framework: `keras` or `torch`.
-        engine: what computes: Keras's backend, or `torch`.
+        framework: `keras` or `torch`, or `program`, of which the program alone is known.
+        engine: what computes: Keras's backend, `torch`, or the program itself.
         loss: the loss as the user named it, or where it is; empty where the model brings its own.
         together: whether its lanes can train in one array.
         epoch: steps of an epoch; None if the data do not tell.
         validation: whether there are validation data.
-        structure: the model at width 1, a line a layer.
+        structure: the model at width 1, a line a layer; of a program its words, and what it
+            tracks.
         scales: the model at each width.
         configs: the whole configuration of each optimizer but its rate, as JSON text, by label.
     """
@@ -116,12 +118,13 @@ def other_model(there: Any, here: Any) -> str:
 
 
 def is_own(network: object) -> bool:
-    """Whether this is the network of a study of the user's own model.
+    """Whether this is the network of a study of the user's own model or program.
 
-    >>> is_own("own:0123abcd"), is_own("compact")
-    (True, False)
+    >>> is_own("own:0123abcd"), is_own("program:0123abcd"), is_own("compact")
+    (True, True, False)
     """
-    return network == OWN or bool(isinstance(network, str) and KNOWN.fullmatch(network))
+    known = isinstance(network, str) and KNOWN.fullmatch(network)
+    return network in (OWN, PROGRAM) or bool(known)
 
 
 def reference(code: Any) -> str:
@@ -137,15 +140,18 @@ def reference(code: Any) -> str:
 
 
 def model_in_words(network: str, model: Any = None) -> str:
-    """A network of this program, or the user's own model.
+    """A network of this program, or the user's own model or program.
 
     Args:
         network: its name.
-        model: the function that builds the user's own model, or where it is, if that is known.
+        model: the function that builds the user's own model, or where it is, or the command line of
+            a program, if that is known.
 
     >>> model_in_words("compact"), model_in_words("own:0123abcd", "my_model.py:build")
     ('compact network', 'model my_model.py:build')
     """
+    if is_program(network):
+        return f"program {short(model) if model else network.removeprefix(f'{PROGRAM}:')}"
     return f"model {reference(model or network)}" if is_own(network) else f"{network} network"
 
 
@@ -172,6 +178,23 @@ def split_labels(text: str) -> tuple[str, ...]:
         else:
             parts[-1] += char
     return tuple(part.strip() for part in parts)
+
+
+def trained_in_words(facts: Mapping[Any, Any], widths: str = "") -> str:
+    """What trained on what: network, data and batch; of a program, itself alone.
+
+    Args:
+        facts: network, dataset and batch; model, data and command where they are known.
+        widths: what to say of the widths, if anything.
+
+    >>> trained_in_words({"network": "compact", "dataset": "mnist", "batch": 100}, "width 2")
+    'compact network, width 2, mnist, batch 100'
+    """
+    model = facts.get("model") or facts.get("command")
+    parts = [model_in_words(facts["network"], model), widths]
+    if not is_program(facts["network"]):
+        parts += [data_in_words(facts["dataset"], facts.get("data")), f"batch {facts['batch']}"]
+    return ", ".join(filter(None, parts))
 
 
 OWN_FIELDS = ("model", "data", "network", "dataset", "hyper", "optimizers", "own")
@@ -234,7 +257,11 @@ def metric_of(metric: object) -> str:
     ('accuracy', 'val_loss')
     """
     name = {"window": "accuracy", "validation": "val_accuracy"}.get(str(metric), metric)
-    if not isinstance(name, str) or name == "cumulative" or not re.fullmatch(r"[A-Za-z]\w*", name):
+    if (
+        not isinstance(name, str)
+        or name == "cumulative"
+        or not re.fullmatch(r"[A-Za-z][\w./-]*", name)
+    ):
         raise StudyError(
             f"metric {metric!r} must be the name of one of the model's, such as accuracy, loss or "
             "val_loss"

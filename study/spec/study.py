@@ -2,39 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from typing import Any, cast
 
 from study.errors import StudyError
-from study.spec.budget import BUDGETS, budgets
-from study.spec.goals import GOALS, goal_of, is_share
-from study.spec.hyper import parse_hyper
-from study.spec.own import (
-    LABEL,
-    OWN_FIELDS,
-    Own,
-    is_own,
-    metric_of,
-    of_own,
-    reference,
-)
-from study.spec.rates import parse_rates
-from study.spec.schedules.parse import parse
-from study.spec.trial import (
-    DATASETS,
-    METRICS,
-    MODES,
-    MOST_SEEDS,
-    NETWORKS,
-    OPTIMIZERS,
-    PRUNES,
-    WIDEST,
-    Trial,
-)
-from study.validation import choice, home, integer, number, sequence
+from study.spec import checks
+from study.spec.goals import goal_of
+from study.spec.own import Own, reference
+from study.spec.trial import OPTIMIZERS, Trial
+from study.validation import choice
 
 GRID = ("optimizers", "rates", "widths", "seeds")
 """The fields of a spec that may change between two runs of one study.
@@ -43,12 +21,11 @@ They add or drop trials, and change none.
 """
 
 
-TOLD = ("name", "model", "data", "max_epochs", "own")
+TOLD = (
+    *("name", "model", "data", "max_epochs", "own"),
+    *("command", "report", "read", "track", "percent"),
+)
 """Fields that tell where things come from, or follow from others: they change no trial."""
-
-
-LARGEST = 1e30
-"""The largest target of a model of the user's own, either way."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +66,17 @@ class StudySpec:
         data: the function that loads the model's data, or where it is; `dataset` is not given then.
         loss: the model's loss, a name, a function or where it is, unless the model brings its own.
         max_epochs: as `max_steps`, in epochs of the model's data.
-        own: what is known of the model and its data; `study.run` finds it out.
+        command: of a study of programs, the command line of one, split once and never given to a
+            shell. `{rate}`, `{optimizer}`, `{width}`, `{seed}`, `{trial}` and `{out}`, a folder of
+            the trial's own, stand for a trial's values. The metric is any that the program
+            reports, and a step is what it counts.
+        report: the file that the program reports in, with places as in `command`; where empty, it
+            prints its reports.
+        read: a regular expression of a report, with a group `step`, as `(?P<step>\\d+)`, and one
+            for each metric; where empty, reports are JSON lines or CSV with a header.
+        track: files whose content is part of the study, as the command line is.
+        percent: whether the program tells accuracies in percent.
+        own: what is known of the model or program; `study.run` finds it out.
 
     Raises:
         StudyError: a value is out of its range.
@@ -122,113 +109,27 @@ class StudySpec:
     data: Any = None
     loss: Any = ""
     max_epochs: float | None = None
+    command: Any = None
+    report: str = ""
+    read: str = ""
+    track: Any = ()
+    percent: bool = False
     own: Own | None = None
 
     def __post_init__(self) -> None:
-        self._check_own()
-        self._check_grid()
-        self._check_choices()
-        self._check_protocol()
-
-    def _put(self, field: str, value: object) -> None:
-        """Set a field of this frozen object while it is made."""
-        object.__setattr__(self, field, value)
-
-    def _check_own(self) -> None:
-        given = {name: getattr(self, name) for name in OWN_FIELDS}
-        for field, value in of_own({f.name: f.default for f in fields(self)}, given).items():
-            self._put(field, value)
-
-    def _check_grid(self) -> None:
-        if not isinstance(self.name, str) or not re.fullmatch(
-            r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", self.name
-        ):
-            raise StudyError(
-                f"name {self.name!r} must be 1 to 64 letters, digits, '.', '_' or '-', and "
-                "begin with a letter or digit"
-            )
-        self._put(
-            "optimizers",
-            tuple(self._optimizer(value) for value in sequence("optimizers", self.optimizers)),
-        )
-        self._put("rates", parse_rates(self.rates))
-        self._put(
-            "widths",
-            tuple(number("width", w, low=0, high=WIDEST) for w in sequence("widths", self.widths)),
-        )
-        for field in ("optimizers", "rates", "widths"):
-            values = getattr(self, field)
-            if not values:
-                raise StudyError(f"{field} is empty: name at least one")
-            if len(set(values)) < len(values):
-                twice = next(v for v in values if values.count(v) > 1)
-                raise StudyError(f"{field} names {twice} twice: each once")
-
-    def _optimizer(self, value: Any) -> Any:
-        """An optimizer that may stand in the grid."""
-        if not is_own(self.network):
-            return choice("optimizer", value, OPTIMIZERS)
-        if isinstance(value, str) and not LABEL.fullmatch(value):
-            raise StudyError(
-                f"optimizer {value!r} must be a name in small letters, with settings or without, "
-                "as in sgd(momentum=0.9)"
-            )
-        return value
-
-    def _check_choices(self) -> None:
-        self._put("seeds", integer("seeds", self.seeds, low=1, high=MOST_SEEDS))
-        if not is_own(self.network):
-            choice("network", self.network, NETWORKS)
-            choice("metric", self.metric, METRICS)
-            if not isinstance(self.hyper, str):
-                raise StudyError(f"hyper {self.hyper!r} must be text, such as keras,adam.beta1=0.8")
-            self._put("hyper", str(parse_hyper(self.hyper)))
-        else:
-            self._put("metric", metric_of(self.metric))
-        self._put("goal", choice("goal", self.goal or goal_of(self.metric), GOALS))
-        if self.goal != GOALS[0] and not is_own(self.network):
-            raise StudyError(f"goal {self.goal}: the accuracy of a built-in network is to be high")
-        choice("mode", self.mode, MODES)
-        choice("prune", self.prune, PRUNES)
-        if self.prune == "hopeless" and not (self.goal == GOALS[0] and is_share(self.metric)):
-            raise StudyError(
-                f"prune hopeless extrapolates an accuracy, and the metric is {self.metric}: "
-                "plateau takes any metric"
-            )
-        if not isinstance(self.schedule, str):
-            raise StudyError(f"schedule {self.schedule!r} must be text, such as cosine:steps=2000")
-        self._put("schedule", str(parse(self.schedule)))
-        if not isinstance(self.scale_dense, bool):
-            raise StudyError(f"scale_dense {self.scale_dense!r} must be true or false")
-        if self.dataset not in DATASETS and not is_own(self.dataset):
-            if not str(self.dataset).endswith(".npz"):
-                raise StudyError(
-                    f"unknown dataset {self.dataset!r}: one of {', '.join(DATASETS)}, or the path "
-                    "of an .npz file"
-                )
-            self._put("dataset", str(home(self.dataset)))
-
-    def _check_protocol(self) -> None:
-        low, high = (-LARGEST, LARGEST) if is_own(self.network) else (0, 1)
-        self._put("target", number("target", self.target, low=low, high=high))
-        self._put("batch", integer("batch", self.batch, low=1, high=10_000))
-        self._put("check_every", integer("check_every", self.check_every, low=1, high=100_000))
-        if self.max_epochs is not None and not is_own(self.network):
-            raise StudyError("max_epochs is of a model of your own: give max_steps")
-        given = {name: getattr(self, name) for name in BUDGETS}
-        for field, value in budgets(given, self.check_every).items():
-            self._put(field, value)
+        for check in (checks.kind, checks.grid, checks.choices, checks.protocol):
+            for field, value in check(self).items():
+                object.__setattr__(self, field, value)
 
     def trials(self) -> list[Trial]:
         """All trials in a fixed order: width, seed, optimizer, rate.
 
         Raises:
-            StudyError: nothing is known yet of the user's own model.
+            StudyError: nothing is known yet of the user's own model or program.
         """
-        if self.model is not None and self.own is None:
-            raise StudyError(
-                "the trials of your own model are known once it was built, as by study.run"
-            )
+        if self.own is None and (self.model, self.command) != (None, None):
+            what = "model are known once it was built" if self.model else "program are known later"
+            raise StudyError(f"the trials of your own {what}, as by study.run")
         return list(self._trials)
 
     @cached_property

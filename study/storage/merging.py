@@ -15,9 +15,10 @@ from study.errors import StudyError
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
 from study.storage.across import add_check
+from study.storage.checks import Checks
 from study.storage.jsonl import append, whole_lines
 from study.storage.parts import STEP_TIMES, Part, alike, part_of
-from study.storage.records import Checks, Outcome
+from study.storage.records import Outcome
 from study.storage.step_times import StepTime, read
 from study.storage.store import Store
 

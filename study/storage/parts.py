@@ -9,9 +9,9 @@ from study.errors import StudyError
 from study.spec.study import StudySpec
 from study.spec.trial import TRIAL_FIELDS
 from study.storage.across import Across, checks_of
-from study.storage.curves import Curve
+from study.storage.checks import Checks, Curve
 from study.storage.jsonl import Row, read_rows, whole_lines
-from study.storage.records import Checks, Run
+from study.storage.records import Run
 from study.storage.reference import Reference
 from study.storage.step_times import StepTime, read
 from study.storage.store import Store

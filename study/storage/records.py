@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import cache
@@ -35,6 +35,10 @@ what the older rows are taken to hold.
 
 OF_OWN = ("start", "config", "loss", "goal", "size")
 """The fields of a trial that only a model of the user's own needs."""
+
+
+OF_PROGRAMS = ("startup", "first_step")
+"""The fields of a run that only a program has."""
 
 
 PROTOCOL = tuple(f.name for f in fields(Trial) if f.name in SPEC_FIELDS)
@@ -95,6 +99,8 @@ class Run:
             trial trained in mode alone; None if this was not looked at.
         form: the form of the second convolution, see `study.engines.convolutions`; None in older
             rows.
+        startup: seconds that a program took to its first report, which are off the clock.
+        first_step: the step of that report, from which `seconds` count.
         reference, reference_machine, reference_software: fingerprint, name and software of the
             machine whose step time `step_seconds` is, where that is not the one that trained.
         arrays: what trained the array, where it is another than `engine`: `native`. The step time
@@ -129,6 +135,8 @@ class Run:
     reference_machine: str | None = None
     reference_software: str | None = None
     arrays: str | None = None
+    startup: Seconds | None = None
+    first_step: Count | None = None
 
     @property
     def kind(self) -> tuple[str, str]:
@@ -168,6 +176,9 @@ class Run:
                 del trial[name]
         trial["cap_seconds"] = trial.pop("cap")
         rest = {f.name: getattr(self, f.name) for f in fields(Run) if f.name != "trial"}
+        for name in OF_PROGRAMS:
+            if rest[name] is None:
+                del rest[name]
         return {
             "schema": SCHEMA,
             "id": self.id,
@@ -232,56 +243,6 @@ def _check_trial(trial: Trial) -> None:
 def _check_protocol(values: tuple[tuple[str, Any], ...]) -> None:
     """Raise `StudyError` unless a spec could have that protocol; a study's rows share one."""
     StudySpec(**dict(values))
-
-
-@dataclass(frozen=True)
-class Finish:
-    """The end of one lane.
-
-    Args:
-        lane: the lane's place among the rates that were given to `train_lanes`.
-        outcome: how the trial ended.
-        steps: training steps.
-        seconds: training time.
-        accuracies: the metric at each check.
-        losses: the loss at each check.
-    """
-
-    lane: int
-    outcome: Outcome
-    steps: int
-    seconds: float
-    accuracies: tuple[float, ...]
-    losses: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Checks:
-    """A row of `checks.jsonl`: what every check of a trial saw.
-
-    Args:
-        id: the trial's identity.
-        check_every: steps between two checks.
-        accuracy: the metric at checks 1, 2, ...
-        loss: the loss at the same checks.
-    """
-
-    id: str
-    check_every: Count
-    accuracy: tuple[Number, ...]
-    loss: tuple[Number, ...]
-
-    def __post_init__(self) -> None:
-        same_number("loss", self.accuracy, self.loss)
-
-
-def same_number(what: str, accuracy: Sequence[float], others: Sequence[float]) -> None:
-    """Raise `StudyError` unless each check has one value of both."""
-    if len(accuracy) != len(others):
-        raise StudyError(
-            f"there are {len(accuracy)} values of accuracy and {len(others)} of {what}, "
-            "expected one of each a check"
-        )
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,7 @@
 Lines are only appended, each flushed to the disk before the next trial is awaited; the few curves
 are replaced as a whole. A process killed in the middle of a line leaves it torn: the next writer
 cuts it off. A row of a newer version is said to be one. Any other bad line is named, and moved
-aside on request. One process writes at a time,
-under a lock that the system drops when the process dies.
+aside on request. One process writes at a time, under a lock that ends with it.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,7 +31,7 @@ from study.spec.goals import is_share
 from study.spec.presets import spec_from
 from study.spec.study import SPEC_FIELDS, TOLD, StudySpec
 from study.spec.trial import FIELDS_ADDED_LATER
-from study.storage.curves import Curve
+from study.storage.checks import Checks, Curve, Finish, Watched
 from study.storage.jsonl import (
     Row,
     append,
@@ -48,7 +46,7 @@ from study.storage.jsonl import (
     whole_lines,
 )
 from study.storage.links import refuse_links
-from study.storage.records import SCHEMA, Checks, Finish, Outcome, Run, Spent
+from study.storage.records import SCHEMA, Outcome, Run, Spent
 from study.storage.reference import Reference
 from study.validation import home
 
@@ -111,12 +109,15 @@ class Store:
                 round(value, 4) if share else float(f"{value:.5g}") for value in finish.accuracies
             )
             loss = tuple(float(f"{value:.5g}") for value in finish.losses)
-            self.append_checks(Checks(run.id, run.trial.check_every, accuracy, loss))
+            told = finish.watched or Watched()
+            seconds = tuple(round(value, 3) for value in told.seconds)
+            seen = (accuracy, loss, told.steps, seconds)
+            self.append_checks(Checks(run.id, run.trial.check_every, *seen))
         append_line(self.runs_path, run.to_json())
 
     def append_checks(self, checks: Checks) -> None:
         """Append what the checks of a trial saw; its run is to follow."""
-        append_line(self.checks_path, asdict(checks))
+        append_line(self.checks_path, checks.to_json())
 
     def runs(self) -> list[Run]:
         """The stored runs in the order in which they ended, one a trial.

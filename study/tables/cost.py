@@ -10,7 +10,8 @@ import pandas as pd
 from study.errors import StudyError
 from study.spec.goals import high_share, label
 from study.spec.pruning import hopeless
-from study.storage.records import Checks, Outcome, Spent
+from study.storage.checks import Checks
+from study.storage.records import Outcome, Spent
 from study.tables.rows import budget
 
 

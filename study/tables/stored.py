@@ -14,10 +14,10 @@ import pandas as pd
 from study.errors import StudyError
 from study.spec.study import StudySpec
 from study.storage.across import Across, checks_of, pooled_engines
-from study.storage.curves import Curve, floor_of
+from study.storage.checks import Checks, Curve, floor_of
 from study.storage.jsonl import Row
 from study.storage.published.protocol import Protocol, protocol_in
-from study.storage.records import Checks, Outcome, Run, Spent
+from study.storage.records import Outcome, Run, Spent
 from study.storage.store import Store
 from study.tables.best_rates.fresh import CONFIRM
 from study.tables.clocks import budgets, counted_by
@@ -77,8 +77,8 @@ class StoredStudy:
         if table.empty:
             return table
         spec = self.spec
-        if spec.model is not None:
-            table = table.assign(model=spec.model, data=spec.data)
+        if spec.model or spec.command:
+            table = table.assign(model=spec.model or spec.command, data=spec.data)
         floor = floor_of(spec.metric, spec.target, spec.goal)
         died = {row.id for row in self.curve_rows if row.collapsed(floor)}
         table["unstable"] = table["id"].isin(died) & (table["outcome"] == Outcome.REACHED)

@@ -10,7 +10,7 @@ from study.engines.learner import Engine
 from study.spec.goals import held_out_metric, sign
 from study.spec.schedules.parse import parse
 from study.spec.trial import Trial
-from study.storage.records import Finish
+from study.storage.checks import Finish
 from study.training.loop import Progress, train_lanes
 from study.training.stopwatch import Stopwatch
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+from study.engines.command.choice import Programs
 from study.engines.learner import Engine
 from study.engines.native.engine import for_arrays
 from study.errors import StudyError
@@ -19,17 +21,15 @@ from study.spec.networks import size_of
 from study.spec.schedules.parse import parse
 from study.spec.trial import Trial
 from study.stopping import heed
-from study.storage.records import Finish, Outcome, Run
+from study.storage.checks import Finish
+from study.storage.records import Outcome, Run
 from study.storage.reference import Reference
 from study.training.loop import Progress, train_lanes
+from study.training.programs import HUNG, train_program
 from study.training.stopwatch import Stopwatch
 from study.training.watchdog import supervised
 
 Emit = Callable[[Run, Finish | None], None]
-
-
-HUNG = "hung"
-"""First word of the error of a trial that did not reach a check in time."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class Context:
         silence: seconds without a check after which a group counts as hung, see `train`.
         reference: whose step times the trials are given; rows name it where it is of another kind.
         arrays: what trains arrays, where it is not the site's engine.
+        folder: of the study, in which programs have folders of their own.
     """
 
     study: str
@@ -53,6 +54,7 @@ class Context:
     silence: float | None = None
     reference: Reference | None = None
     arrays: str = ""
+    folder: Path | None = None
 
     def record(
         self,
@@ -77,8 +79,9 @@ class Context:
         net = size_of(trial)
         blank = {"steps": 0, "seconds": 0.0, "accuracy": None, "best_accuracy": None, "error": None}
         measured = step_seconds is None
-        if measured and values.get("steps"):
-            step_seconds = values["seconds"] / values["steps"]
+        steps = (values.get("steps") or 0) - (values.get("first_step") or 0)
+        if measured and steps > 0:
+            step_seconds = values["seconds"] / steps
         if self.reference and self.reference.kind != self.site.kind and not measured:
             values |= {
                 "reference": self.reference.fingerprint,
@@ -116,6 +119,7 @@ def train(
     emit: Emit,
     stopwatch: Stopwatch,
     watch: Callable[[Progress], None] = lambda progress: None,
+    family: int | None = None,
 ) -> None:
     """Train one group, and emit the run of each trial as it ends.
 
@@ -132,41 +136,28 @@ def train(
         emit: takes each run with its end, or None where the trial did not come to one.
         stopwatch: counts the time by name; its clock is the one read.
         watch: called after every check.
+        family: a process whose children's load is not that of other programs, see `Meter`; for
+            trials that are programs, which may train beside each other.
 
     Raises:
         StudyError: bad input, which is not the fault of a trial.
         OSError: the disk failed.
     """
-    ends = _Ends(trials, step_seconds, context, emit)
-    first = trials[0]
+    program = isinstance(engine, Programs)
+    ends = _Ends(trials, step_seconds, context, emit, family if program else None)
 
     def look(progress: Progress) -> None:
         beat()
         watch(progress)
 
     try:
+        beside = step_seconds or (program and context.jobs > 1)
         with (
-            nullcontext() if step_seconds else device.exclusive(),
-            supervised(context.silence, ends.hung) as beat,
+            nullcontext() if beside else device.exclusive(),
+            supervised(None if program else context.silence, ends.hung) as beat,
         ):
-            with stopwatch.part("build"):
-                learner = for_arrays(engine, context.arrays).learner(trials)
-                ends.form = learner.form
-            for finish in train_lanes(
-                learner,
-                [trial.learning_rate for trial in trials],
-                target=first.target,
-                metric=first.metric,
-                goal=first.goal,
-                check_every=first.check_every,
-                cap=first.cap,
-                max_steps=first.max_steps,
-                prune=first.prune,
-                schedule=parse(first.schedule),
-                step_seconds=step_seconds,
-                stopwatch=stopwatch,
-                watch=look,
-            ):
+            trainer = for_arrays(engine, context.arrays)
+            for finish in _finishes(trials, step_seconds, trainer, ends, stopwatch, look):
                 with stopwatch.part("store"):
                     ends.finished(finish)
     except (StudyError, OSError):
@@ -183,6 +174,47 @@ def train(
                 train([trials[i] for i in half], times, engine, context, emit, stopwatch, watch)
 
 
+def _finishes(
+    trials: Sequence[Trial],
+    step_seconds: Sequence[float] | None,
+    engine: Engine,
+    ends: _Ends,
+    stopwatch: Stopwatch,
+    watch: Callable[[Progress], None],
+) -> Iterator[Finish]:
+    """The ends of a group's trials, of programs or of lanes; arguments as of `train`."""
+    first, context = trials[0], ends.context
+    if isinstance(engine, Programs):
+        assert context.folder is not None
+        yield from train_program(
+            engine,
+            first,
+            context.folder,
+            silence=context.silence,
+            stopwatch=stopwatch,
+            watch=watch,
+        )
+        return
+    with stopwatch.part("build"):
+        learner = engine.learner(trials)
+        ends.form = learner.form
+    yield from train_lanes(
+        learner,
+        [trial.learning_rate for trial in trials],
+        target=first.target,
+        metric=first.metric,
+        goal=first.goal,
+        check_every=first.check_every,
+        cap=first.cap,
+        max_steps=first.max_steps,
+        prune=first.prune,
+        schedule=parse(first.schedule),
+        step_seconds=step_seconds,
+        stopwatch=stopwatch,
+        watch=watch,
+    )
+
+
 class _Ends:
     """Records the ends of a group's trials; arguments as of `train`."""
 
@@ -192,6 +224,7 @@ class _Ends:
         step_seconds: Sequence[float] | None,
         context: Context,
         emit: Emit,
+        family: int | None = None,
     ) -> None:
         self.trials, self.step_seconds, self.context, self.emit = (
             trials,
@@ -202,20 +235,21 @@ class _Ends:
         self.left = set(range(len(trials)))
         self.form: str | None = None
         self.started = datetime.now(UTC).isoformat(timespec="seconds")
-        self.meter = Meter()
+        self.meter = Meter(family)
 
     def finished(self, finish: Finish) -> None:
         """A trial has come to its end."""
-        seen = finish.accuracies
-        self._record(
-            finish.lane,
-            finish.outcome,
-            finish,
-            steps=finish.steps,
-            seconds=finish.seconds,
-            accuracy=seen[-1] if seen else None,
-            best_accuracy=best_of(seen, self.trials[finish.lane].goal) if seen else None,
-        )
+        seen, told = finish.accuracies, finish.watched
+        values: dict[str, Any] = {
+            "steps": finish.steps,
+            "seconds": finish.seconds,
+            "accuracy": seen[-1] if seen else None,
+            "best_accuracy": best_of(seen, self.trials[finish.lane].goal) if seen else None,
+        }
+        if told is not None:
+            values |= {"startup": told.startup, "first_step": told.first_step}
+            values |= {"best_accuracy": told.best, "error": told.error and told.error[:2000]}
+        self._record(finish.lane, finish.outcome, finish, **values)
 
     def failed(self, lane: int, error: str) -> None:
         """A trial cannot be trained."""

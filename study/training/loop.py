@@ -18,7 +18,8 @@ from study.spec.schedules.parse import rates as scheduled
 from study.spec.schedules.plateau import Pace
 from study.spec.trial import METRICS
 from study.stopping import heed
-from study.storage.records import Finish, Outcome
+from study.storage.checks import Finish
+from study.storage.records import Outcome
 from study.training.stopwatch import Stopwatch
 
 CHANCE = 0.2

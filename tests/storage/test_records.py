@@ -18,9 +18,9 @@ from study.machine import device
 from study.machine.here import this_site
 from study.spec.study import StudySpec
 from study.storage import records
-from study.storage.curves import Curve
+from study.storage.checks import Checks, Curve, Finish
 from study.storage.jsonl import LARGEST, Newer, convert
-from study.storage.records import OF_OWN, PROTOCOL, SCHEMA, Checks, Finish, Outcome, Run, Spent
+from study.storage.records import OF_OWN, OF_PROGRAMS, PROTOCOL, SCHEMA, Outcome, Run, Spent
 from study.training.group import Context, train
 from study.training.stopwatch import Stopwatch
 from support.driving import SPEC
@@ -193,7 +193,7 @@ def test_a_row_is_flat_and_has_each_field_once() -> None:
     """Of the trial and of the run."""
     row = RUN.to_json()
     expected = {field.name for field in (*fields(Run), *fields(RUN.trial))} - {"trial", "cap"}
-    expected -= set(OF_OWN)
+    expected -= {*OF_OWN, *OF_PROGRAMS}
     assert set(row) == expected | {"schema", "id", "cap_seconds"}
     assert row["schema"] == SCHEMA == 1
     assert (row["outcome"], row["versions"]) == ("reached", {"python": "3.11"})

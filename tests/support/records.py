@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from study.spec.study import StudySpec
-from study.storage.records import Finish, Outcome, Run
+from study.storage.checks import Finish
+from study.storage.records import Outcome, Run
 
 TRIALS = StudySpec(rates="1e-3:10:5", max_steps=500).trials()
 

@@ -14,7 +14,8 @@ import pytest
 from study import tables
 from study.errors import StudyError
 from study.spec.study import StudySpec
-from study.storage.records import Checks, Outcome, Spent
+from study.storage.checks import Checks
+from study.storage.records import Outcome, Spent
 from support.known import FRAME, SPEC, made_up, stored
 from support.records import RUN
 from support.tables import by_hand

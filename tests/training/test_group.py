@@ -16,7 +16,8 @@ from study.machine.quiet import Load
 from study.spec.networks import network_of
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
-from study.storage.records import Finish, Outcome, Run
+from study.storage.checks import Finish
+from study.storage.records import Outcome, Run
 from study.storage.reference import Reference
 from study.training import group
 from study.training.group import Context, train
@@ -173,6 +174,9 @@ def test_the_clock_is_read_on_a_device_of_ones_own(
         yield
 
     class Busy:
+        def __init__(self, family: int | None) -> None:
+            assert family is None
+
         def read(self) -> Load:
             return Load(2, 0.5, 1.6, 0.9)
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from study.engines.learner import LANE_SIZES, array_size
 from study.spec.budget import last_check
-from study.storage.records import Finish, Outcome
+from study.storage.checks import Finish
+from study.storage.records import Outcome
 from study.training.loop import CHECKS_AT_CHANCE, Progress, train_lanes
 from study.training.stopwatch import Stopwatch
 from support.parabola import DEAD_ABOVE, Parabola

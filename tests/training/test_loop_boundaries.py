@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from study.spec.schedules.parse import parse
-from study.storage.records import Finish, Outcome
+from study.storage.checks import Finish
+from study.storage.records import Outcome
 from study.training.loop import Goal, Progress, proved_stuck, train_lanes
 from study.training.stopwatch import Stopwatch
 from support.training.told import Told

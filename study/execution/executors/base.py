@@ -20,7 +20,8 @@ from study.execution.planning.resources import Crew
 from study.machine.facts import Kind, Site
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
-from study.storage.records import Finish, Run
+from study.storage.checks import Finish
+from study.storage.records import Run
 from study.storage.rounds import Rounds
 from study.training.group import Context
 from study.training.loop import Progress

@@ -25,6 +25,7 @@ from study.execution.planning.portions import told
 from study.execution.planning.resources import MEMORY_SHARE, Crew, Resources, own_of
 from study.execution.request import Request
 from study.machine.facts import Kind, Site
+from study.spec.program import is_program
 from study.spec.study import StudySpec
 from study.training.stopwatch import Stopwatch
 
@@ -73,7 +74,8 @@ class Cluster:
             self._met(request.workers or 1)
             if request.spec.mode == "alone":
                 self._must_be_of_one_kind()
-                self._must_have_a_machine(self.sites[0].kind, "trials alone")
+                if not is_program(request.spec.network):  # they are marked as read beside others
+                    self._must_have_a_machine(self.sites[0].kind, "trials alone")
         except BaseException:
             self.close()
             raise

@@ -18,6 +18,7 @@ from study.execution.request import Request
 from study.machine import device
 from study.machine.facts import Site
 from study.machine.quiet import wait_until_quiet
+from study.spec.program import is_program
 from study.spec.study import StudySpec
 from study.training.stopwatch import Stopwatch
 
@@ -46,7 +47,8 @@ class Local:
 
     def crews(self, spec: StudySpec, pending: int) -> Sequence[Crew]:
         """See `Executor.crews`; two workers at least where hangs are watched for."""
-        machine, watched = self.site.machine, self.request.silence is not None
+        machine = self.site.machine
+        watched = self.request.silence is not None and not is_program(spec.network)
         use = resources(spec, pending, machine, self.request.workers, self.request.memory)
         if watched and machine.gpus and len(machine.gpus) < 2:
             raise StudyError(

@@ -33,9 +33,11 @@ from study.machine import device
 from study.machine.here import this_site
 from study.machine.quiet import wait_until_quiet
 from study.machine.versions import THREADS
-from study.storage.records import Finish, Run
+from study.storage.checks import Finish
+from study.storage.records import Run
 from study.training import curves, timing
-from study.training.group import HUNG, train
+from study.training.group import train
+from study.training.programs import HUNG
 from study.training.stopwatch import Stopwatch
 
 Send = Callable[[Event], None]
@@ -86,7 +88,7 @@ def perform(
         case TrainGroup(trials, step_seconds, context):
 
             def emit(run: Run, finish: Finish | None) -> None:
-                hung = run.error is not None and run.error.startswith(HUNG)
+                hung = run.error is not None and run.error.startswith(HUNG) and finish is None
                 send(Hung(run) if hung else Ended(run, finish))
 
             train(
@@ -97,6 +99,7 @@ def perform(
                 emit,
                 stopwatch,
                 lambda progress: send(Checked(progress)),
+                family,
             )
 
 

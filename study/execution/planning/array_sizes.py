@@ -15,8 +15,10 @@ from study.execution.planning.estimates import (
     guess,
     step_seconds,
 )
+from study.execution.planning.programs import longest
 from study.execution.planning.resources import PROCESS_BYTES, USUAL_LANES, Resources
 from study.spec.networks import SIDE, network_of, size_of
+from study.spec.program import is_program
 from study.spec.trial import Trial
 from study.storage.calibration import Calibration
 
@@ -172,6 +174,8 @@ def most_seconds(trial: Trial, times: Calibration, use: Resources) -> float:
     """The longest that the trial can hold the machine, its share of an array's time where it trains
     in one.
     """
+    if is_program(trial.network):
+        return longest(trial, times)
     if trial.mode == "alone" and trial.cap is not None:
         return trial.cap
     return budget_steps(trial, times) * lane_seconds(trial, times, use)

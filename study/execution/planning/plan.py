@@ -9,8 +9,16 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from study.execution.planning.array_sizes import _together, array_seconds, lanes_for, unprobed
-from study.execution.planning.estimates import OVERHEAD, budget_steps, busiest, expected_steps
+from study.execution.planning.estimates import (
+    OVERHEAD,
+    OWN_SHARE,
+    budget_steps,
+    busiest,
+    expected_steps,
+)
+from study.execution.planning.programs import longest
 from study.execution.planning.resources import Resources
+from study.spec.program import is_program
 from study.spec.trial import Trial
 from study.storage.calibration import Calibration
 
@@ -41,6 +49,12 @@ def plan(
     nothing.
     """
     pending = [trial for trial in trials if trial.id not in stored]
+    if pending and is_program(pending[0].network):
+        most = [longest(trial, times) for trial in pending]
+        least = [OWN_SHARE * seconds for seconds in most]
+        groups = group(pending, times, use)
+        ends = busiest(least, use.jobs), busiest(most, use.jobs)
+        return Plan(tuple(pending), tuple(groups), (), {}, *ends)
     array = bool(pending) and pending[0].mode == "array"
     groups = group(pending, times, use)
     uncalibrated = times.missing(pending) if array else []

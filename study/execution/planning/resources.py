@@ -12,6 +12,7 @@ from study.engines.learner import FEW_SIZES, LANE_SIZES
 from study.errors import StudyError
 from study.machine.facts import Machine, Site
 from study.machine.memory import addresses, free_memory
+from study.spec.program import is_program
 from study.spec.study import StudySpec
 
 PROBES = (4, 16, 64)
@@ -116,7 +117,8 @@ def resources(
     apart = own.get("apart", False)
     budget = memory if memory is not None else MEMORY_SHARE * free_memory()
     beyond = addresses() - ADDRESSES
-    if beyond < 0:
+    program = is_program(spec.network)
+    if beyond < 0 and not program:
         raise StudyError(
             f"a process may address {addresses() / 1e9:.2g} GB here (ulimit -v), and a framework "
             f"takes {ADDRESSES / 1e9:g} GB before its first array: raise the limit"
@@ -136,7 +138,7 @@ def resources(
             else "joblib may start no processes here (JOBLIB_MULTIPROCESSING=0, or no semaphores)"
         )
         raise StudyError(f"workers {jobs}: {why}, so it must be 1")
-    if memory is not None and memory < PROCESS_BYTES and not machine.gpus:
+    if memory is not None and memory < PROCESS_BYTES and not machine.gpus and not program:
         least = PROCESS_BYTES / 1e9
         raise StudyError(
             f"memory {memory / 1e9:g}GB is less than the {least:g}GB that one process takes "

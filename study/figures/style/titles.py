@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from study import tables
 from study.spec.goals import aim
-from study.spec.own import data_in_words, model_in_words
+from study.spec.own import trained_in_words
+from study.spec.program import names_itself
 from study.words import budget, counted
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ def seconds_label(runs: pd.DataFrame) -> str:
     """What an axis of seconds to the target is called."""
     first = runs.iloc[0]
     before = "seconds of training to"
-    target = aim(first.metric, float(first.target), first.goal)
+    own = names_itself(first.network)
+    target = aim(first.metric, float(first.target), first.goal, own=own)
     space = " " if len(before) + len(target) < LONGEST_LABEL else "\n"
     return f"{before}{space}{target}"
 
@@ -37,6 +39,8 @@ def seconds_label(runs: pd.DataFrame) -> str:
 def subtitle_of(runs: pd.DataFrame) -> str:
     first = runs.iloc[0]
     how = "steps x step time alone" if first["mode"] == "array" else "read off the clock"
+    if first["mode"] == "alone" and (beside := runs["jobs"].max() - 1) > 0:
+        how += f", beside {counted(int(beside), 'other')}"
     multiples = sorted(set(runs["width"]))
     named = ", ".join(f"{width:g}" for width in multiples)
     schedule = (
@@ -49,14 +53,12 @@ def subtitle_of(runs: pd.DataFrame) -> str:
     widths = (
         ""
         if multiples == [1]
-        else f", width {named}"
+        else f"width {named}"
         if len(multiples) < 5
-        else f", {len(multiples)} widths to {multiples[-1]:g}"
+        else f"{len(multiples)} widths to {multiples[-1]:g}"
     )
-    network = model_in_words(first["network"], first.get("model"))
-    data = data_in_words(first["dataset"], first.get("data"))
     return (
-        f"{network}{widths}, {data}, batch {first['batch']}, {_counts(runs)} · "
+        f"{trained_in_words(first.to_dict(), widths)}, {_counts(runs)} · "
         f"{first['clock_machine']}{kind} · seconds: {how}{trained}{schedule}"
         + (f"\n{noise}" if noise else "")
     )

@@ -13,7 +13,7 @@ from study.errors import StudyError
 from study.spec.networks import network_of
 from study.spec.study import StudySpec
 from study.spec.trial import OPTIMIZERS, Trial
-from study.storage.curves import Curve
+from study.storage.checks import Curve
 from study.storage.published.files import Point, Result, read
 from study.storage.published.looks import spacing
 from study.storage.published.protocol import (

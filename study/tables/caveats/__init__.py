@@ -1,6 +1,6 @@
 """What a table cannot say."""
 
-from study.storage.curves import COLLAPSE
+from study.storage.checks import COLLAPSE
 from study.tables.caveats.curves import collapsed
 from study.tables.caveats.imports import of_an_import
 from study.tables.caveats.of_study import busy, kind_unknown, unreached, warnings

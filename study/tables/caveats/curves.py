@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from study.spec.goals import GOALS
-from study.storage.curves import floor_of
+from study.storage.checks import floor_of
 from study.storage.records import Outcome
 
 

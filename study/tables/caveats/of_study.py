@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from study.spec.goals import aim, seen, sign
+from study.spec.program import names_itself
 from study.spec.study import StudySpec
 from study.storage.across import Across, last_of
 from study.storage.published.protocol import Protocol
@@ -17,6 +18,7 @@ from study.tables import intervals
 from study.tables.best_rates import best
 from study.tables.caveats.curves import of_the_curves
 from study.tables.caveats.imports import of_an_import
+from study.tables.caveats.programs import of_programs
 from study.tables.caveats.provenance import of_fresh_seeds, of_the_readings
 from study.tables.rows import imported
 from study.tables.stored import Source, stored
@@ -78,6 +80,7 @@ def warnings(
     sentences += [
         *_of_the_clock(runs, checks),
         *_of_the_machine(runs),
+        *of_programs(runs),
         *_of_the_seeds(runs, table, whole=not missing),
     ]
     failed = int((runs["outcome"] == Outcome.FAILED).sum())
@@ -209,7 +212,8 @@ def unreached(runs: pd.DataFrame) -> list[str]:
         f"{count} {name}" for name, count in sorted(runs["outcome"].value_counts().items())
     )
     first = runs.iloc[0]
-    target = aim(first.metric, float(first.target), first.goal, short=True)
+    own = names_itself(first.network)
+    target = aim(first.metric, float(first.target), first.goal, short=True, own=own)
     what = "rate" if reached.any() else "trial"
     middle = " in the median of its seeds" if reached.any() else ""
     said = f"no {what} reached {target}{middle} ({counts})"
@@ -219,7 +223,7 @@ def unreached(runs: pd.DataFrame) -> list[str]:
         top = known.iloc[int((sign(first.goal) * values).argmax())]
         said += (
             f"; the best was {top['optimizer']} at {top['learning_rate']:.3g} with "
-            f"{seen(top.metric, float(top.best_accuracy))}"
+            f"{seen(top.metric, float(top.best_accuracy), own)}"
         )
     if imported(runs):  # nothing more can be run
         return [said]

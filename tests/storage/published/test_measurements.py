@@ -13,7 +13,7 @@ import pytest
 
 from study import tables
 from study.errors import StudyError
-from study.storage.curves import Curve
+from study.storage.checks import Curve
 from study.storage.merging import merge
 from study.storage.published.importing import import_published
 from study.storage.published.protocol import Protocol, is_import, protocol_in

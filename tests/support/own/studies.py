@@ -16,7 +16,8 @@ from study.spec.goals import sign
 from study.spec.own import Own, Scale
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
-from study.storage.records import Finish, Outcome, Run
+from study.storage.checks import Finish
+from study.storage.records import Outcome, Run
 from study.storage.store import Store
 from support.made import STEP_SECONDS, made_runs
 

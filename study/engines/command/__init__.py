@@ -1,0 +1,1 @@
+"""Programs of the user's own that are started, read and ended."""
