@@ -24,7 +24,7 @@ from study.spec.study import StudySpec
 from study.spec.trial import Trial
 
 LINE = "python train.py --lr {rate} --opt {optimizer} --seed {seed}"
-SPEC = StudySpec(command=LINE, optimizers="SGD,AdamW(weight_decay=0.1)", rates="1e-3:1:3")
+SPEC = StudySpec(command=LINE, optimizers=("SGD", "AdamW(weight_decay=0.1)"), rates="1e-3:1:3")
 
 
 def known(spec: StudySpec) -> StudySpec:
