@@ -143,8 +143,10 @@ def advance_finite(
         them, and which lanes have had finite losses alone so far, (K,).
     """
     finite: Bools = np.ones(learner.lanes, bool)
-    for begin in range(0, len(rates), CHUNK):
-        chunk = slice(begin, begin + CHUNK)
+    # One whose lanes start again at each call is called once.
+    size = max(1, len(rates)) if getattr(learner, "again", False) else CHUNK
+    for begin in range(0, len(rates), size):
+        chunk = slice(begin, begin + size)
         losses, correct = learner.advance(rates[chunk], None if momenta is None else momenta[chunk])
         heed()
         finite = finite & np.isfinite(losses).all(axis=0)

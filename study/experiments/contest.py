@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tqdm import tqdm
 
 from study import tables
 from study.engines.choice import TENSORFLOW, site_of
+from study.engines.command.choice import Programs
 from study.engines.learner import Engine
 from study.errors import StudyError
 from study.execution.executors.base import EngineFactory
@@ -19,7 +21,9 @@ from study.execution.own_model import trainer_of
 from study.execution.request import Request
 from study.experiments.methods import BUDGET, METHODS, Problem
 from study.experiments.picked import train_picked
+from study.experiments.programs import SEARCHES, ProgramSearch
 from study.machine.facts import Site
+from study.spec.program import is_program
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
 from study.stopping import stoppable
@@ -29,6 +33,9 @@ from study.storage.records import Outcome
 from study.storage.store import Store
 from study.tables import contests
 from study.training.stopwatch import Stopwatch
+
+SEARCHED = "searches"
+"""The folder of a contest in which the programs of searches have folders of their own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +71,12 @@ def read_grid(folder: Path, site: Site) -> Grid:
     runs = tables.comparable(tables.load(folder), folder)
     if len(spec.widths) > 1:
         raise StudyError(f"{folder} has {len(spec.widths)} widths: a contest needs a grid of one")
-    if runs["step_seconds"].isna().any() or runs["steps"].isna().any():
+    if is_program(spec.network):  # of one that reported once no step time is known
+        known = runs.groupby(runs["optimizer"].astype(str))["step_seconds"].count()
+        lacks = runs["steps"].isna().any() or (known == 0).any()
+    else:
+        lacks = runs["step_seconds"].isna().any() or runs["steps"].isna().any()
+    if lacks:
         raise StudyError(
             f"{folder} does not tell steps and step times: a contest needs a grid that was "
             "trained by this program"
@@ -89,6 +101,51 @@ def read_grid(folder: Path, site: Site) -> Grid:
     medians = runs.groupby(runs["optimizer"].astype(str))["step_seconds"].median()
     seconds = {str(name): float(value) for name, value in medians.items()}
     return Grid(folder, spec, float(rates.min()), float(rates.max()), seconds)
+
+
+def methods_for(spec: StudySpec, methods: Sequence[str]) -> Sequence[str]:
+    """The methods that can be held on a study; of programs those that never go back.
+
+    Args:
+        spec: of the grid.
+        methods: those that are asked for; all of `METHODS` stands for all that can be.
+
+    Raises:
+        StudyError: one that takes no programs.
+    """
+    if not is_program(spec.network):
+        return methods
+    if tuple(methods) == tuple(METHODS):
+        return SEARCHES
+    for name in methods:
+        if name not in SEARCHES:
+            raise StudyError(
+                f"the method {name} changes a rate or goes back while it trains, which no program "
+                f"lets it: one of {', '.join(SEARCHES)}"
+            )
+    return methods
+
+
+class _Searched:
+    """The engine of the searches, made when it is first asked for."""
+
+    def __init__(self, source: Source, folder: Path) -> None:
+        self.source, self.folder = source, folder
+        self.programs: ProgramSearch | None = None
+
+    def __call__(self) -> Engine:
+        engine = self.source.engine()
+        if not isinstance(engine, Programs):
+            return engine
+        self.programs = self.programs or ProgramSearch(engine, self.folder)
+        return self.programs
+
+    def close(self) -> None:
+        """End what still runs."""
+        if self.programs:
+            self.programs.close()
+            with suppress(OSError):  # what holds something stays
+                self.folder.rmdir()
 
 
 @stoppable()
@@ -127,6 +184,7 @@ def run_contest(
         StudyError: the grid does not fit, see `read_grid`; or another process is on `out`.
     """
     spec = Store(grid).spec()
+    methods = methods_for(spec, methods)
     factory = trainer_of(spec, factory)
     request = Request(spec, workers=workers, memory=memory, silence=silence, factory=factory)
     site = site_of(request.engine)
@@ -142,7 +200,8 @@ def run_contest(
         store.settle("contest.json", asked, "contest")
         source = Source(spec.dataset, request.engine, stopwatch)
         tasks = [(seed, name) for seed in range(seeds) for name in methods]
-        wanted = search(out, truth, tasks, budget, source.engine)
+        with closing(_Searched(source, out / SEARCHED)) as engine:
+            wanted = search(out, truth, tasks, budget, engine)
         seconds = {
             (trial.optimizer, trial.width): truth.step_seconds[trial.optimizer] for trial in wanted
         }

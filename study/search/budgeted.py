@@ -114,11 +114,13 @@ def successive_halving(
     """
     rates = _drawn(low, high, candidates, random)
     rungs = max(1, math.ceil(math.log(candidates / KEEP, KEEP) - 1e-9) + 1)
-    learner, steps = make(rates), 0
+    learner, steps, before = make(rates), 0, 0
     for rung in range(rungs):
         each = _share(budget // rungs, len(rates))
         scores = _train(learner, rates, each)
-        steps += each * len(rates)
+        # A program takes the steps of the rungs before once more.
+        steps += (each + (before if getattr(learner, "again", False) else 0)) * len(rates)
+        before += each
         if rung + 1 < rungs:
             best = sorted(range(len(rates)), key=lambda i: -scores[i])[: len(rates) // KEEP]
             learner.keep(padded(best, array_size(len(best), learner.sizes)))

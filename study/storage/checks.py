@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
+from statistics import median
 from typing import Any
 
 from study.errors import StudyError
@@ -84,6 +86,14 @@ class Checks:
             same_number("steps", self.accuracy, self.steps)
         if self.seconds:
             same_number("seconds", self.accuracy, self.seconds)
+
+    @property
+    def look(self) -> float:
+        """Steps between two checks, the median where they differ; NaN of a single one."""
+        if not self.steps:
+            return float(self.check_every)
+        gaps = [after - before for before, after in pairwise(self.steps)]
+        return float(median(gaps)) if gaps else math.nan
 
     def to_json(self) -> dict[str, Any]:
         """The row, without the fields that only a program has where they are empty."""

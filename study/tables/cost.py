@@ -71,6 +71,11 @@ def hindsight(runs: pd.DataFrame, checks: Mapping[str, Checks]) -> pd.DataFrame:
             f"prune hopeless extrapolates an accuracy, and these trials train for {what}: there "
             "is no looking back on it"
         )
+    if any(row.steps for row in checks.values()):
+        raise StudyError(
+            "prune hopeless looks at equal steps, and programs report when they like: there is no "
+            "looking back on them"
+        )
     looked = runs[
         runs["outcome"].isin([Outcome.REACHED, Outcome.CAPPED]) & runs["id"].isin(list(checks))
     ]

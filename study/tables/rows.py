@@ -113,12 +113,12 @@ def look_seconds(runs: pd.DataFrame) -> pd.Series:
         runs: the runs, as `tables.load` gives them.
 
     Returns:
-        check_every x step_seconds; of an import the estimate that is stored with it; NaN where
-        neither is known. One value a run.
+        check_every x step_seconds; of an import the estimate that is stored with it; of a program
+        the median between its own reports; NaN where neither is known. One value a run.
     """
     known = runs["check_every"].astype(float) * runs["step_seconds"].astype(float)
     stored = runs["look_seconds"] if "look_seconds" in runs else float("nan")
-    return known.fillna(pd.Series(stored, index=runs.index, dtype=float)).rename("look_seconds")
+    return pd.Series(stored, index=runs.index, dtype=float).fillna(known).rename("look_seconds")
 
 
 def some(runs: pd.DataFrame, folder: str | Path = "") -> pd.DataFrame:

@@ -79,6 +79,9 @@ class StoredStudy:
         spec = self.spec
         if spec.model or spec.command:
             table = table.assign(model=spec.model or spec.command, data=spec.data)
+        if spec.command:
+            looks = {id_: row.look for id_, row in self.checks.items() if row.steps}
+            table["look_seconds"] = table["id"].map(looks) * table["step_seconds"].astype(float)
         floor = floor_of(spec.metric, spec.target, spec.goal)
         died = {row.id for row in self.curve_rows if row.collapsed(floor)}
         table["unstable"] = table["id"].isin(died) & (table["outcome"] == Outcome.REACHED)
@@ -193,7 +196,7 @@ CURVE_COLUMNS = (
 )
 
 
-CHECK_COLUMNS = ("id", "step", "accuracy", "loss")
+CHECK_COLUMNS = ("id", "step", "accuracy", "loss", "seconds")
 
 
 def stored(folder: Source, machine: str | None = None) -> StoredStudy:
@@ -236,12 +239,15 @@ def checks(folder: Source) -> pd.DataFrame:
         id: the trial's identity.
         step: the training step of the check.
         accuracy: the study's metric; an accuracy is in [0, 1].
-        loss: the loss.
+        loss: the loss; NaN where it is not told.
+        seconds: seconds of training, where the clock was read at each check; else NaN.
     """
     parts = []
     for id_, row in stored(folder).checks.items():
-        part = pd.DataFrame({"id": id_, "accuracy": row.accuracy, "loss": row.loss})
-        part["step"] = (part.index + 1) * row.check_every
+        part = pd.DataFrame({"id": id_, "accuracy": row.accuracy})
+        part["loss"] = row.loss or math.nan
+        part["step"] = row.steps or (part.index + 1) * row.check_every
+        part["seconds"] = row.seconds or math.nan
         parts.append(part)
     return _long(parts, CHECK_COLUMNS)
 

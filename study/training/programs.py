@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from study.engines.command.child import Child, Heard, in_words
 from study.engines.command.choice import Programs
 from study.engines.command.reports import BadReport, Lines, Reader, Report
 from study.engines.command.sources import Follower, Log
 from study.errors import StudyError
+from study.machine.clock import running
 from study.spec.program import fill, values_of
 from study.spec.trial import Trial
 from study.stopping import heed
@@ -76,8 +79,8 @@ def train_program(
         OSError: the trial's folder cannot be made.
     """
     stopwatch = stopwatch or Stopwatch()
-    run = _Run(programs, trial, _own_folder(folder, trial), stopwatch, silence)
-    with closing(run), ExitStack() as parts, run.child:
+    run = ProgramRun(programs, trial, folder, stopwatch.clock, silence)
+    with run, ExitStack() as parts:
         parts.enter_context(stopwatch.part("start"))
         told, step, begun = stopwatch.clock(), 0, False
         finish = None
@@ -106,19 +109,28 @@ def _own_folder(folder: Path, trial: Trial) -> Path:
     return out
 
 
-class _Run:
-    """A program that runs; arguments as of `train_program`."""
+class ProgramRun:
+    """A program that runs; as a context, it ends with it.
+
+    Args:
+        programs: what to start.
+        trial: fills its places.
+        folder: of the study.
+        clock: a monotonic clock, in seconds.
+        silence: as of `train_program`.
+    """
 
     def __init__(
         self,
         programs: Programs,
         trial: Trial,
-        out: Path,
-        stopwatch: Stopwatch,
-        silence: float | None,
+        folder: Path,
+        clock: Callable[[], float] = running,
+        silence: float | None = None,
     ) -> None:
+        out = _own_folder(folder, trial)
         program, values = programs.program, values_of(trial, out)
-        self.clock, self.silence = stopwatch.clock, silence
+        self.clock, self.silence = clock, silence
         self.seen = Seen(trial, program.percent)
         self.log = Log(out / "log.txt")
         self.streams = {name: (Lines(), Reader(program.read)) for name in ("out", "err")}
@@ -133,11 +145,21 @@ class _Run:
         self.child = Child([fill(word, values) for word in program.words], variables)
         self.begun = self.heard = self.clock()
 
-    def close(self) -> None:
-        """Write the end of the log; remove the trial's folder where nothing is in it."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End the program; write the end of its log, or remove its folder if that is empty."""
+        self.child.__exit__(kind, error, trace)
         self.log.close()
-        with suppress(OSError):
+        with suppress(OSError):  # what holds something stays
             self.log.path.parent.rmdir()
+            self.log.path.parent.parent.rmdir()
 
     def look(self) -> Finish | None:
         """Read what has come; the trial's end, if that is it."""
