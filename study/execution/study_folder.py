@@ -176,8 +176,8 @@ def _knows(study: OpenStudy) -> None:
         raise StudyError(
             f"{study.store.folder} counts seconds by {study.reference}, and the step time of "
             f"{trial.optimizer} on the {model_in_words(trial.network)} at width {trial.width:g} "
-            "is not known there: run calibrate on that machine with the same --out, or give another "
-            "--out"
+            "is not known there: run calibrate on that machine with the same --out, or give "
+            "another --out"
         )
 
 
