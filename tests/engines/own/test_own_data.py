@@ -121,8 +121,8 @@ NAN[7, 1] = np.nan
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ((NAN, Y), "the training data hold 1 values that are not finite"),
-        (((X, Y), (NAN, Y)), "the validation data hold 1 values"),
+        ((NAN, Y), "the training data hold 1 value that is not finite"),
+        (((X, Y), (NAN, Y)), "the validation data hold 1 value that"),
         ((X, Y[:50]), "x and y hold 50 and 60 samples: as many of each"),
         ((X[:0], Y[:0]), "x and y hold 0 samples"),
         (7, "the data are a int: give arrays"),

@@ -132,6 +132,15 @@ def test_a_loss_may_tell_metrics_of_its_own() -> None:
     assert spec.loss.startswith("loss@")
 
 
+def test_the_loss_may_be_the_metric() -> None:
+    """Of a module, whose metric is then a tensor that trains; no warning is given."""
+    code = Code(torch_module, data, "cross_entropy")
+    spec, engine = engine_of(code, metric="loss", goal="at-most", target=0.1, rates=(0.1,))
+    losses, found = engine.learner(spec.trials()[:1]).advance(np.full((4, 1), 0.1))
+    assert np.array_equal(found, losses)
+    assert spec.own.together  # it was tried, and failed where a warning is an error
+
+
 def one(x: int) -> int:
     """A docstring."""
     # A comment.

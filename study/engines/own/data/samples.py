@@ -14,6 +14,7 @@ from study.engines.own.code import Code
 from study.engines.own.data.feeds import Arrays, Feed, Stream, is_stream
 from study.engines.own.data.trees import as_array, leaves, mapped
 from study.errors import StudyError
+from study.words import counted
 
 SEEN = 4
 """Batches of a stream that its digest is made of."""
@@ -120,9 +121,9 @@ def _digest(hashed: Any, feed: Feed, what: str) -> None:
             array = np.ascontiguousarray(leaf)
             if np.issubdtype(array.dtype, np.inexact) and not np.isfinite(array).all():
                 bad = int(array.size - np.isfinite(array).sum())
+                told = counted(bad, "value that is not finite", "values that are not finite")
                 raise StudyError(
-                    f"{what} hold {bad} values that are not finite, in an array of shape "
-                    f"{array.shape}: mend or mask them"
+                    f"{what} hold {told}, in an array of shape {array.shape}: mend or mask them"
                 )
             hashed.update(f"{array.dtype.str} {array.shape}".encode())
             hashed.update(array.tobytes() if array.dtype.kind != "O" else repr(array).encode())

@@ -80,7 +80,7 @@ class Reader:
         if isinstance(value, FunctionType):
             return self._named(value, lambda one: self.whole(one, seen))
         if isinstance(value, (MethodType, BuiltinFunctionType)):
-            return value.__qualname__
+            return value.__name__
         if hasattr(value, "shape") and hasattr(value, "dtype"):
             return _array(value)
         return self._object(value, seen)

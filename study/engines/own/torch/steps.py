@@ -108,7 +108,8 @@ class ModuleSteps:
         loss, metrics = self.loss(call(self.module, x), *rest)
         loss.backward()
         self.optimizer.step()
-        return float(loss.detach()), float(metrics[self.task.metric])
+        found = metrics[self.task.metric]
+        return float(loss.detach()), float(found.detach() if hasattr(found, "detach") else found)
 
     def _values(self) -> dict[str, Any]:
         return {name: one.detach().clone() for name, one in self.module.state_dict().items()}
