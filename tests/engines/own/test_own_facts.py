@@ -138,6 +138,7 @@ def test_the_loss_may_be_the_metric() -> None:
     spec, engine = engine_of(code, metric="loss", goal="at-most", target=0.1, rates=(0.1,))
     losses, found = engine.learner(spec.trials()[:1]).advance(np.full((4, 1), 0.1))
     assert np.array_equal(found, losses)
+    assert spec.own is not None
     assert spec.own.together  # it was tried, and failed where a warning is an error
 
 
