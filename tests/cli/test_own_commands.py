@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from study.cli.jobs import _described
+from study.cli.formatting import described
 from study.spec.study import StudySpec
 from support.command import call
 from support.own.studies import ACCURACY, LION, LOSS, NESTEROV, SIZES, stored
@@ -82,10 +82,10 @@ def test_two_are_compared(tmp_path: Path) -> None:
 
 def test_a_plan_tells_the_model_and_its_aim() -> None:
     """And the built-in networks' in the same words as figures do."""
-    told = "\n".join(_described(LOSS))
+    told = "\n".join(described(LOSS))
     assert "  model my_model.py:build, width 1, my_model.py:data, batch 32\n" in told
     assert "  each to validation loss 0.3 or less, given up after 60 s, mode array" in told
     assert "hyper-parameters" not in told
-    told = "\n".join(_described(StudySpec(optimizers=("sgd",), rates=(0.1,))))
+    told = "\n".join(described(StudySpec(optimizers=("sgd",), rates=(0.1,))))
     assert "  compact network, width 1, mnist, batch 100\n" in told
     assert "  each to 97 % training accuracy, given up after 120 s, mode array" in told

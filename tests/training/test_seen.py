@@ -89,7 +89,7 @@ def test_a_metric_that_is_to_fall() -> None:
 
 def test_percents_are_told_and_not_guessed() -> None:
     """A share above 1 ends the study, with the option that says what it is."""
-    with pytest.raises(StudyError, match="reports accuracy 90, and the target .* is a share: give"):
+    with pytest.raises(StudyError, match=r"reports accuracy 90, and the target .* is a share"):
         told((0.0, 1, acc(90.0)))
     outcome, finish = told((0.0, 1, acc(0.5)), (1.0, 2, acc(90.0)), percent=True)
     assert outcome is Outcome.REACHED
