@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -23,8 +21,7 @@ from study.storage.records import Outcome
 from study.storage.store import Store
 from support.driving import results
 from support.execution.clusters import Dask
-from support.paths import environment
-from support.programs import line, ran, script, settled, spec_of
+from support.programs import begun, line, programs_of, ran, script, settled, spec_of
 
 GRID = """
 echo '{"step": 0}'
@@ -162,24 +159,6 @@ def test_a_plan_knows_caps_and_what_has_ended(tmp_path: Path) -> None:
     )
 
 
-def begun(spec: StudySpec, folder: Path, workers: int) -> subprocess.Popen[bytes]:
-    """A driver in a process of its own."""
-    code = f"""
-import json
-from pathlib import Path
-from study.cli.stop import terminable
-from study.execution import driver
-from study.execution.request import Request
-from study.spec.study import StudySpec
-spec = StudySpec(**json.loads({json.dumps(json.dumps(spec.to_json()))}))
-with terminable():
-    driver.run(Request(spec, Path({str(folder)!r}), workers={workers}), progress=False)
-"""
-    return subprocess.Popen(
-        [sys.executable, "-c", code], env=environment(), stderr=subprocess.DEVNULL
-    )
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -208,17 +187,6 @@ def test_a_study_that_is_stopped_leaves_no_program_and_goes_on(
     assert whole.runs_path.read_bytes().startswith(kept)
     assert set(results(whole).values()) == {("capped", 5)}
     assert len(results(whole)) == 8
-
-
-def programs_of(word: str) -> list[int]:
-    """The processes whose command line holds a word."""
-    found = []
-    for process in psutil.process_iter(["pid", "cmdline", "status"]):
-        if process.info["status"] != psutil.STATUS_ZOMBIE and word in (
-            process.info["cmdline"] or ()
-        ):
-            found.append(process.info["pid"])
-    return found
 
 
 @pytest.mark.slow

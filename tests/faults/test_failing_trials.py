@@ -19,7 +19,7 @@ from study.execution.request import Request
 from study.spec.trial import Trial
 from study.storage.records import Outcome
 from study.storage.store import Store
-from study.training.group import HUNG
+from study.training.programs import HUNG
 from support.driving import SMALL, TIMES, Tally, engine, results, run
 from support.parabola import Parabola, ParabolaEngine
 
