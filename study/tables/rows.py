@@ -163,8 +163,9 @@ def budget(runs: pd.DataFrame) -> pd.Series:
     """Seconds after which each run would have been given up.
 
     The cap, or the time of the last check within `max_steps`, whichever comes first. If neither is
-    known, the seconds that the run took. By another machine's clock, it is the time that the same
-    steps take there (the column `budget`).
+    known, the seconds that the run took. Of a run that ended before its step took a time, the
+    median of its optimizer and width counts. By another machine's clock, it is the time that the
+    same steps take there (the column `budget`).
 
     Args:
         runs: the runs.
@@ -176,7 +177,9 @@ def budget(runs: pd.DataFrame) -> pd.Series:
         known: pd.Series = runs["budget"].replace(float("inf"), float("nan"))
         return known.fillna(runs["seconds"])
     last = runs["max_steps"].astype(float) // runs["check_every"] * runs["check_every"]
-    by_steps = last * runs["step_seconds"].astype(float)
+    step = runs["step_seconds"].astype(float)
+    alike = step.groupby([runs["width"], runs["optimizer"].astype(str)]).transform("median")
+    by_steps = last * step.fillna(alike)
     return (
         pd.concat([runs["cap_seconds"].astype(float), by_steps], axis=1)
         .min(axis=1)
