@@ -209,7 +209,7 @@ def described(spec: StudySpec) -> Iterator[str]:
     widths, own = ", ".join(f"{width:g}" for width in spec.widths), names_itself(spec.network)
     if spec.command:
         yield f"  command: {spec.command}"
-    yield f"  {trained_in_words(vars(spec), f'width {widths}')}"
+    yield f"  {trained_in_words(spec.to_json(), f'width {widths}')}"
     yield (
         f"  each to {aim(spec.metric, spec.target, spec.goal, own=own)}, given up after "
         f"{budget(spec.cap, spec.max_steps)}, mode {spec.mode}"

@@ -11,7 +11,7 @@ import pandas as pd
 from study.errors import StudyError
 from study.spec.trial import FIELDS_ADDED_LATER, OPTIMIZERS, Trial
 from study.storage.published.protocol import is_import
-from study.storage.records import OF_OWN, PROTOCOL, Run
+from study.storage.records import OF_OWN, OF_PROGRAMS, PROTOCOL, Run
 
 CELL = ["width", "optimizer", "rate"]
 """What defines a cell. The trials of a cell differ only in the seed."""
@@ -55,7 +55,8 @@ def frame(runs: Iterable[Run], optimizers: Iterable[str] = ()) -> pd.DataFrame:
         order of `in_order`. `clock`, `clock_machine` and `clock_software` are
         fingerprint, name and software of the machine by whose step times the seconds are. `pool` is
         the engine with its precision. `unstable` is whether the same trial, trained again in
-        another array, did not end as it did; `StoredStudy.runs` knows.
+        another array, did not end as it did; `StoredStudy.runs` knows. `startup` and `first_step`
+        are there where a run is a program's.
     """
     runs = list(runs)
     usual = {name: FIELDS_ADDED_LATER[name] for name in OF_OWN}
@@ -67,7 +68,8 @@ def frame(runs: Iterable[Run], optimizers: Iterable[str] = ()) -> pd.DataFrame:
     table["clock_software"] = [run.clock_software for run in runs]
     table["pool"] = [f"{run.engine} {run.precision}" for run in runs]
     table["unstable"] = False
-    table = table.drop(columns=["versions", "schema"])
+    told = {name for row in rows for name in OF_PROGRAMS if name in row}
+    table = table.drop(columns=["versions", "schema", *({*OF_PROGRAMS} - told)])
     for name in ("steps", "step_seconds"):  # not known of every source
         table[name] = pd.to_numeric(table[name])
     names = in_order([*optimizers, *table["optimizer"]])

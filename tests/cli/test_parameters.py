@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from study.cli.option_sets import RunOptions, SearchOptions, SpecOptions, TrainerOptions
-from study.cli.options import ModelOptions
+from study.cli.options import ModelOptions, ProgramOptions
 from study.cli.parameters import Family, read_by, real, unfolded, whole
 from study.errors import StudyError
 from study.spec.study import SPEC_FIELDS, StudySpec
@@ -104,7 +104,8 @@ def _resolved(function: Any, kind: type) -> Any:
 
 def test_a_study_can_be_described_by_options_but_for_its_name() -> None:
     """A field that a spec gains is missed here."""
-    options = {field.name for kind in (SpecOptions, ModelOptions) for field in fields(kind)}
+    kinds = (SpecOptions, ModelOptions, ProgramOptions)
+    options = {field.name for kind in kinds for field in fields(kind)}
     assert options == set(SPEC_FIELDS) - {"name", "own"}
 
 
