@@ -28,6 +28,7 @@ SOURCES = (
     "study/*/README.md",
     "examples/README.md",
     "examples/*/*.py",
+    "examples/*/*.sh",
     "results/**/*.png",
     "results/*/report.html",
 )

@@ -9,7 +9,6 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -210,8 +209,7 @@ def described(spec: StudySpec) -> Iterator[str]:
     widths, own = ", ".join(f"{width:g}" for width in spec.widths), names_itself(spec.network)
     if spec.command:
         yield f"  command: {spec.command}"
-    told = {field.name: getattr(spec, field.name) for field in fields(spec)}
-    yield f"  {trained_in_words(told, f'width {widths}')}"
+    yield f"  {trained_in_words(spec.to_json(), f'width {widths}')}"
     yield (
         f"  each to {aim(spec.metric, spec.target, spec.goal, own=own)}, given up after "
         f"{budget(spec.cap, spec.max_steps)}, mode {spec.mode}"

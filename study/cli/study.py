@@ -46,7 +46,7 @@ commands = Family("Study")
     "study run mine.toml --workers 2 --wait-quiet 600",
     "study run quick --optimizers adam,sgd --rates 1e-3:1:12 --seeds 3 --out results/mine",
     "study run --model my_model.py:build --data my_model.py:load --rates 1e-5:1:13 --target 0.9",
-    "study run --command 'python train.py --lr {rate}' --rates 1e-5:1:13 --target 0.9 --cap 300",
+    "study run --command 'python train.py {rate}' --rates 1e-5:1:13 --target 0.9 --cap 300",
     "study run article --backend dask --scheduler tcp://10.0.0.1:8786 --dry-run",
 )
 def run(

@@ -15,6 +15,7 @@ from study.execution.own_model import trainer_of, with_model
 from study.execution.request import Request
 from study.execution.study_folder import calibration_of, folder_of
 from study.machine.quiet import Meter
+from study.spec.program import refuse
 from study.spec.study import StudySpec
 from study.storage.calibration import Calibration
 from study.storage.step_times import key_of
@@ -38,6 +39,7 @@ def calibrate(
     `patience` is how many seconds to wait for a quiet machine first; `warn` is told of readings
     that differ much from what was known, and of a machine that was busy.
     """
+    refuse(spec.network, "programs need no step times")
     asked = Request(spec, out, patience=patience, factory=factory)
     request, source = with_model(asked, Stopwatch())
     spec, site = request.spec, site_of(request.factory)
@@ -69,6 +71,7 @@ def verify(
     """
     store = Store(folder)
     spec = store.spec()
+    refuse(spec.network, "there is nothing to verify in a study of programs")
     factory = trainer_of(spec, factory)
     mine = site_of(factory)
     runs = [

@@ -21,6 +21,7 @@ from study.execution.planning.estimates import measuring_seconds, step_seconds
 from study.execution.request import Request
 from study.execution.study_folder import RESULTS
 from study.spec.budget import last_check
+from study.spec.program import refuse
 from study.spec.trial import Trial
 from study.storage.calibration import Calibration
 from study.storage.records import Run
@@ -56,6 +57,7 @@ def predict(
     """
     store = Store(folder)
     spec, runs = store.spec(), store.runs()
+    refuse(spec.network, "the step times of programs cannot be measured, so nothing is predicted")
     _ = tables.stored(folder).some_runs  # an import of curves alone says that it is one
     table = tables.comparable(tables.frame(runs))
     site = site_of(factory)

@@ -145,7 +145,16 @@ def _beside(values: dict[str, Any], folder: Path) -> dict[str, Any]:
         file, colon, name = str(values.get(key, "")).rpartition(":")
         if file.endswith(".py") and not home(file).exists() and (folder / file).exists():
             found[key] = f"{folder / file}{colon}{name}"
+    if isinstance(values.get("track"), list):
+        found["track"] = [_near(path, folder) for path in values["track"]]
     return found
+
+
+def _near(path: Any, folder: Path) -> Any:
+    """A path, in the folder where the file is there alone."""
+    if not isinstance(path, str) or home(path).exists() or not (folder / path).exists():
+        return path
+    return str(folder / path)
 
 
 def _decoded(text: bytes) -> str:

@@ -157,6 +157,17 @@ def is_program(network: object) -> bool:
     return str(network).partition(":")[0] == PROGRAM
 
 
+def refuse(network: object, why: str) -> None:
+    """Raise `StudyError` if this is the network of a study of programs.
+
+    Args:
+        network: of a study.
+        why: what cannot be done with programs, as a sentence.
+    """
+    if is_program(network):
+        raise StudyError(f"{why}: their seconds are read off the clock, and nothing else is known")
+
+
 def names_itself(network: object) -> bool:
     """Whether a metric is known by its own name alone: nobody knows on which data it is read."""
     return is_program(network)

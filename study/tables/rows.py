@@ -11,7 +11,7 @@ import pandas as pd
 from study.errors import StudyError
 from study.spec.trial import FIELDS_ADDED_LATER, OPTIMIZERS, Trial
 from study.storage.published.protocol import is_import
-from study.storage.records import OF_OWN, PROTOCOL, Run
+from study.storage.records import OF_OWN, OF_PROGRAMS, PROTOCOL, Run
 
 CELL = ["width", "optimizer", "rate"]
 """What defines a cell. The trials of a cell differ only in the seed."""
@@ -55,7 +55,8 @@ def frame(runs: Iterable[Run], optimizers: Iterable[str] = ()) -> pd.DataFrame:
         order of `in_order`. `clock`, `clock_machine` and `clock_software` are
         fingerprint, name and software of the machine by whose step times the seconds are. `pool` is
         the engine with its precision. `unstable` is whether the same trial, trained again in
-        another array, did not end as it did; `StoredStudy.runs` knows.
+        another array, did not end as it did; `StoredStudy.runs` knows. `startup` and `first_step`
+        are there where a run is a program's.
     """
     runs = list(runs)
     usual = {name: FIELDS_ADDED_LATER[name] for name in OF_OWN}
@@ -67,7 +68,8 @@ def frame(runs: Iterable[Run], optimizers: Iterable[str] = ()) -> pd.DataFrame:
     table["clock_software"] = [run.clock_software for run in runs]
     table["pool"] = [f"{run.engine} {run.precision}" for run in runs]
     table["unstable"] = False
-    table = table.drop(columns=["versions", "schema"])
+    told = {name for row in rows for name in OF_PROGRAMS if name in row}
+    table = table.drop(columns=["versions", "schema", *({*OF_PROGRAMS} - told)])
     for name in ("steps", "step_seconds"):  # not known of every source
         table[name] = pd.to_numeric(table[name])
     names = in_order([*optimizers, *table["optimizer"]])
@@ -163,8 +165,9 @@ def budget(runs: pd.DataFrame) -> pd.Series:
     """Seconds after which each run would have been given up.
 
     The cap, or the time of the last check within `max_steps`, whichever comes first. If neither is
-    known, the seconds that the run took. By another machine's clock, it is the time that the same
-    steps take there (the column `budget`).
+    known, the seconds that the run took. Of a run that ended before its step took a time, the
+    median of its optimizer and width counts. By another machine's clock, it is the time that the
+    same steps take there (the column `budget`).
 
     Args:
         runs: the runs.
@@ -176,7 +179,9 @@ def budget(runs: pd.DataFrame) -> pd.Series:
         known: pd.Series = runs["budget"].replace(float("inf"), float("nan"))
         return known.fillna(runs["seconds"])
     last = runs["max_steps"].astype(float) // runs["check_every"] * runs["check_every"]
-    by_steps = last * runs["step_seconds"].astype(float)
+    step = runs["step_seconds"].astype(float)
+    alike = step.groupby([runs["width"], runs["optimizer"].astype(str)]).transform("median")
+    by_steps = last * step.fillna(alike)
     return (
         pd.concat([runs["cap_seconds"].astype(float), by_steps], axis=1)
         .min(axis=1)

@@ -196,7 +196,7 @@ CURVE_COLUMNS = (
 )
 
 
-CHECK_COLUMNS = ("id", "step", "accuracy", "loss", "seconds")
+CHECK_COLUMNS = ("id", "step", "accuracy", "loss")
 
 
 def stored(folder: Source, machine: str | None = None) -> StoredStudy:
@@ -240,16 +240,18 @@ def checks(folder: Source) -> pd.DataFrame:
         step: the training step of the check.
         accuracy: the study's metric; an accuracy is in [0, 1].
         loss: the loss; NaN where it is not told.
-        seconds: seconds of training, where the clock was read at each check; else NaN.
+        seconds: seconds of training at each check of programs; absent of other trials.
     """
     parts = []
     for id_, row in stored(folder).checks.items():
         part = pd.DataFrame({"id": id_, "accuracy": row.accuracy})
         part["loss"] = row.loss or math.nan
         part["step"] = row.steps or (part.index + 1) * row.check_every
-        part["seconds"] = row.seconds or math.nan
+        if row.seconds:
+            part["seconds"] = row.seconds
         parts.append(part)
-    return _long(parts, CHECK_COLUMNS)
+    told = any("seconds" in part for part in parts)
+    return _long(parts, (*CHECK_COLUMNS, "seconds") if told else CHECK_COLUMNS)
 
 
 def curves(folder: Source) -> pd.DataFrame:

@@ -183,7 +183,8 @@ def _finishes(
     watch: Callable[[Progress], None],
 ) -> Iterator[Finish]:
     """The ends of a group's trials, of programs or of lanes; arguments as of `train`."""
-    first, context = trials[0], ends.context
+    first = trials[0]
+    context = ends.context
     if isinstance(engine, Programs):
         assert context.folder is not None
         yield from train_program(

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from study.engines.command.child import Child, Heard, in_words
+from study.engines.command.child import GRACE, Child, Heard, in_words
 from study.engines.command.choice import Programs
 from study.engines.command.reports import BadReport, Lines, Reader, Report
 from study.engines.command.sources import Follower, Log
@@ -142,7 +142,7 @@ class ProgramRun:
         variables = {f"STUDY_{name.upper()}": value for name, value in values.items()}
         # What Python prints into a pipe would come late.
         variables |= {"PYTHONUNBUFFERED": os.environ.get("PYTHONUNBUFFERED", "1")}
-        self.child = Child([fill(word, values) for word in program.words], variables)
+        self.child = Child([fill(word, values) for word in program.words], variables, GRACE)
         self.begun = self.heard = self.clock()
 
     def __enter__(self) -> Self:

@@ -18,6 +18,10 @@ MOST_CHECKS = 4000
 """Checks of a trial that are kept; of more, every second one."""
 
 
+RESOLUTION = 1e-3
+"""Seconds to which the time of a report is known; less is told of no arrival."""
+
+
 class Seen:
     """The reports of one trial.
 
@@ -106,11 +110,12 @@ class Seen:
         empty: tuple[tuple[Any, ...], ...] = ((), (), (), ())
         steps, seconds, values, losses = zip(*self.checks, strict=True) if self.checks else empty
         first = None if self.first is None else self.first.step
+        arrived = outcome is Outcome.REACHED
         return Finish(
             0,
             outcome,
             self.step,
-            self.elapsed,
+            max(self.elapsed, RESOLUTION) if arrived else self.elapsed,
             values,
             () if None in losses else losses,
             Watched(steps, seconds, startup, first, self.best, error),

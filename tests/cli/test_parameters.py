@@ -102,12 +102,10 @@ def _resolved(function: Any, kind: type) -> Any:
     return function
 
 
-KINDS = (SpecOptions, ModelOptions, ProgramOptions)
-
-
 def test_a_study_can_be_described_by_options_but_for_its_name() -> None:
     """A field that a spec gains is missed here."""
-    options = {field.name for kind in KINDS for field in fields(kind)}
+    kinds = (SpecOptions, ModelOptions, ProgramOptions)
+    options = {field.name for kind in kinds for field in fields(kind)}
     assert options == set(SPEC_FIELDS) - {"name", "own"}
 
 

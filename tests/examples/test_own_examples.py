@@ -17,7 +17,7 @@ from support.paths import ROOT
 pytestmark = pytest.mark.slow
 
 EXAMPLES = ROOT / "examples"
-FILES = sorted(path.parent.name for path in EXAMPLES.glob("*/study.toml"))
+FILES = sorted(path.parent.name for path in EXAMPLES.glob("*/model.py"))
 
 
 def small(spec: study.StudySpec, folder: Path) -> list[Any]:

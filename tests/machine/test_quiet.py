@@ -116,3 +116,11 @@ def test_this_machine_tells_its_load() -> None:
     assert read.processor >= 0
     assert read.others >= 0
     assert (quiet._waited() or 0.0) >= 0
+
+
+def test_a_child_that_has_ended_still_counts() -> None:
+    """Its processor time, once it was waited for: a program that trained is no other program."""
+    burn = "import time\nwhile time.process_time() < 0.3: pass"
+    before = quiet._taken_by(os.getpid())
+    subprocess.run([sys.executable, "-c", burn], check=True)
+    assert quiet._taken_by(os.getpid()) - before >= 0.29

@@ -41,6 +41,7 @@ def varied() -> list[Run]:
             reference=f"ref {i}" if i % 2 else None,
             reference_machine=f"other {i}" if i % 2 else None,
             reference_software=f"soft {i}" if i % 2 else None,
+            startup=i / 2 if i % 3 else None, first_step=i if i % 3 else None,
         )
         for i, trial in enumerate(trials)
     ]  # fmt: skip
@@ -84,7 +85,7 @@ def test_every_column_of_the_runs_is_a_field() -> None:
     same(table, [by_fields(run) for run in runs])
     assert list(table["optimizer"].cat.categories) == ["sgd", "adam", "rmsprop"]
     assert table.index.tolist() == list(range(len(runs)))
-    assert set(tables.frame([]).columns) == set(table.columns)
+    assert set(tables.frame([]).columns) == set(table.columns) - {"startup", "first_step"}
     unknown = tables.frame([replace(run, steps=None, step_seconds=None) for run in made_up()])
     assert unknown[["steps", "step_seconds"]].dtypes.tolist() == [float, float]
 

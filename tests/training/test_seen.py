@@ -72,6 +72,14 @@ def test_how_a_trial_ends(
     assert finish.steps == steps
 
 
+def test_an_arrival_takes_a_time() -> None:
+    """One that is met at the first report, or before the clock went on, has the least."""
+    for reports in (((3.0, 20, acc(0.95)),), ((3.0, 0, {}), (3.0, 20, acc(0.95)))):
+        outcome, finish = told(*reports)
+        assert outcome is Outcome.REACHED
+        assert finish.seconds == 1e-3
+
+
 def test_a_metric_that_is_to_fall() -> None:
     """Any name, its goal the other way; the loss of a check is the latest."""
     changes: dict[str, Any] = {"metric": "val_loss", "goal": "at-most", "target": 0.25}

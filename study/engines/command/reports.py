@@ -90,6 +90,9 @@ class Reader:
         return self._of_csv(text) if "," in text else None
 
     def _of_csv(self, text: str) -> Report | None:
+        # A quick look first: a program may print much that is no table.
+        if not self.header and not any(name in text for name in STEPS):
+            return None
         fields = [field.strip() for field in next(csv.reader([text]))]
         if all(map(NAME.fullmatch, fields)) and set(fields) & set(STEPS):
             self.header, self.rows = fields, 0

@@ -30,7 +30,7 @@ def of_programs(runs: pd.DataFrame) -> Iterator[str]:
             f"{beside[0]} programs ran at a time: seconds were read beside "
             f"{counted(beside[0] - 1, 'other')}, and are longer than those of a program alone"
         )
-    late = runs[pd.to_numeric(runs["first_step"]) > 0]
+    late = runs[pd.to_numeric(runs["first_step"]) > 0] if "first_step" in runs else runs[:0]
     if len(late):
         first = int(late["first_step"].median())
         yield (

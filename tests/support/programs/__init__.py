@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from study.engines.command.choice import ProgramChoice
 from study.execution import driver
@@ -12,6 +16,7 @@ from study.execution.request import Request
 from study.spec.program import program_in
 from study.spec.study import StudySpec
 from study.storage.store import Store
+from support.paths import environment
 
 
 def line(step: int, **values: Any) -> str:
@@ -48,3 +53,34 @@ def ran(spec: StudySpec, folder: Path, **how: Any) -> Store:
     """The store after a run."""
     driver.run(Request(spec, folder, **{"workers": 1, **how}), progress=False)
     return Store(folder)
+
+
+def begun(spec: StudySpec, folder: Path, workers: int) -> subprocess.Popen[bytes]:
+    """A driver in a process of its own."""
+    code = f"""
+import json
+import subprocess
+import sys
+from pathlib import Path
+from study.cli.stop import terminable
+from study.execution import driver
+from study.execution.request import Request
+from study.spec.study import StudySpec
+spec = StudySpec(**json.loads({json.dumps(json.dumps(spec.to_json()))}))
+with terminable():
+    driver.run(Request(spec, Path({str(folder)!r}), workers={workers}), progress=False)
+"""
+    return subprocess.Popen(
+        [sys.executable, "-c", code], env=environment(), stderr=subprocess.DEVNULL
+    )
+
+
+def programs_of(word: str) -> list[int]:
+    """The processes whose command line holds a word."""
+    found = []
+    for process in psutil.process_iter(["pid", "cmdline", "status"]):
+        if process.info["status"] != psutil.STATUS_ZOMBIE and word in (
+            process.info["cmdline"] or ()
+        ):
+            found.append(process.info["pid"])
+    return found
