@@ -74,7 +74,9 @@ def test_how_a_trial_ends(
 
 def test_an_arrival_takes_a_time() -> None:
     """One that is met at the first report, or before the clock went on, has the least."""
-    for reports in (((3.0, 20, acc(0.95)),), ((3.0, 0, {}), (3.0, 20, acc(0.95)))):
+    arrival = (3.0, 20, acc(0.95))
+    both: list[list[tuple[float, int, dict[str, float]]]] = [[arrival], [(3.0, 0, {}), arrival]]
+    for reports in both:
         outcome, finish = told(*reports)
         assert outcome is Outcome.REACHED
         assert finish.seconds == 1e-3
