@@ -105,7 +105,7 @@ RATE = 1e-3
 @dataclass
 class Contender:
     """Something to time: `run(steps)` takes so many steps of `lanes` models and returns when they
-    are done.
+    are done. A round has whole calls of `call` steps.
     """
 
     name: str
@@ -113,6 +113,7 @@ class Contender:
     run: Callable[[int], object]
     lanes: int = 1
     least: int = 1
+    call: int = 1
     steps: int = 1
     form: str | None = None
     milliseconds: list[float] = field(default_factory=list)
@@ -122,7 +123,8 @@ class Contender:
         self.run(1)
         begun = time.perf_counter()
         self.run(1)
-        self.steps = min(200, max(self.least, round(seconds / (time.perf_counter() - begun))))
+        steps = min(200, max(self.least, round(seconds / (time.perf_counter() - begun))))
+        self.steps = math.ceil(steps / self.call) * self.call
 
     def round(self) -> None:
         """Time a round, after a step that fills the caches."""
@@ -146,6 +148,7 @@ def ours(trial: Trial, lanes: int, engine: Any) -> Contender:
         trial.network,
         lambda steps: learner.advance(np.full((steps, learner.lanes), RATE)),
         lanes,
+        call=(learner.images.framework.MAX_STEPS_PER_CALL or 1) if this_machine().gpus else 1,
         form=learner.form,
     )
 

@@ -31,7 +31,7 @@ NAME = "jax"
 FAST_CONVOLUTIONS = False
 
 
-MAX_STEPS_PER_CALL: int | None = 50
+MAX_STEPS_PER_CALL: int | None = 25
 
 
 KINDS = {"float64": jnp.float32, "int64": jnp.int32}

@@ -151,15 +151,23 @@ class Lanes:
         given = np.nan if momenta is None else np.asarray(momenta, np.float32)
         momenta = np.broadcast_to(np.where(np.isnan(given), own, given), rates.shape)
         most = self.images.framework.MAX_STEPS_PER_CALL or len(rates)
-        parts = [
-            self._advance(rates[i : i + most], momenta[i : i + most])
-            for i in range(0, len(rates), most)
-        ]
-        losses, correct = (np.concatenate(values) for values in zip(*parts, strict=True))
+        begins = range(0, len(rates), most)
+        parts = [self._advance(rates[i : i + most], momenta[i : i + most]) for i in begins]
+        counts = [min(most, len(rates) - i) for i in begins]
+        np.asarray(self.state.slots[0][0, 0])  # waits for the last update, not just the last loss
+        losses, correct = (
+            np.concatenate(
+                [np.asarray(value)[:count] for value, count in zip(values, counts, strict=True)]
+            )
+            for values in zip(*parts, strict=True)
+        )
         return losses, correct
 
-    def _advance(self, rates: Floats, momenta: Floats) -> tuple[Floats, Floats]:
-        """Take at most `MAX_STEPS_PER_CALL` steps, in one call of the program."""
+    def _advance(self, rates: Floats, momenta: Floats) -> tuple[Tensor, Tensor]:
+        """Take at most `MAX_STEPS_PER_CALL` steps, in one call of the program.
+
+        The next call may begin before this one's results are read: a GPU does not wait.
+        """
         framework, xp = self.images.framework, self.images.framework.xp
         program = training_program(
             framework, self.network, self.lanes, self.batch, self.hyper, self.optimizers, self.form
@@ -191,8 +199,7 @@ class Lanes:
             momenta=xp.constant(momenta[-1], xp.float32),
             step=state.step + count,
         )
-        np.asarray(slots[0][0, 0])  # waits for the last update, not just for the last loss
-        return np.asarray(losses)[:count], np.asarray(correct)[:count]
+        return losses, correct
 
     def evaluate(self, test: bool = False) -> Floats:
         """See `Learner.evaluate`."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -96,7 +96,7 @@ class ProgramLearner:
         if self.again or self.run is None:
             self.search.close()
             self.run = ProgramRun(self.search.programs, free, self.search.folder)
-            self.search.running.enter_context(self.run)
+            self.search.running.enter_context(closing(self.run))
             self.end = None
         while self.end is None and (self.again or self.run.seen.step < self.step):
             self.end = self.run.look()

@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from study.engines.command.child import GRACE, Child, Heard, in_words
 from study.engines.command.choice import Programs
@@ -80,7 +78,7 @@ def train_program(
     """
     stopwatch = stopwatch or Stopwatch()
     run = ProgramRun(programs, trial, folder, stopwatch.clock, silence)
-    with run, ExitStack() as parts:
+    with closing(run), ExitStack() as parts:
         parts.enter_context(stopwatch.part("start"))
         told, step, begun = stopwatch.clock(), 0, False
         finish = None
@@ -110,7 +108,7 @@ def _own_folder(folder: Path, trial: Trial) -> Path:
 
 
 class ProgramRun:
-    """A program that runs; as a context, it ends with it.
+    """A program that runs; `close` ends it.
 
     Args:
         programs: what to start.
@@ -145,17 +143,9 @@ class ProgramRun:
         self.child = Child([fill(word, values) for word in program.words], variables, GRACE)
         self.begun = self.heard = self.clock()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         """End the program; write the end of its log, or remove its folder if that is empty."""
-        self.child.__exit__(kind, error, trace)
+        self.child.close()
         self.log.close()
         with suppress(OSError):  # what holds something stays
             self.log.path.parent.rmdir()

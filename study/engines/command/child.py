@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 """The script that starts the program, and ends it with all that it has started."""
@@ -39,7 +37,7 @@ class Heard:
 
 
 class Child:
-    """A program and all that it starts; as a context, they end with it.
+    """A program and all that it starts; `close` ends them.
 
     Args:
         words: the program and its arguments.
@@ -103,15 +101,8 @@ class Child:
         with suppress(OSError):
             self.process.stdin.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End the program, and wait until all of it is gone."""
         self.ask()
         while not self.over:
             self.hear(1.0)

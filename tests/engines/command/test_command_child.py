@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -24,7 +25,7 @@ def sh(text: str, grace: float = 5.0, **variables: str) -> Child:
 def all_of(child: Child) -> dict[str, bytes]:
     """What a program says until it has ended."""
     said = {"out": b"", "err": b""}
-    with child:
+    with closing(child):
         while not child.over:
             for heard in child.hear(1.0):
                 said[heard.stream] += heard.data
@@ -88,7 +89,7 @@ def test_a_program_that_is_not_there_is_no_error_of_this_process() -> None:
 def test_a_program_is_asked_and_may_answer() -> None:
     """SIGTERM comes first, and what is said then is still heard."""
     child = sh("trap 'echo saved; exit 0' TERM; echo $$; while :; do sleep 0.02; done")
-    with child:
+    with closing(child):
         pid = told(child)
         child.ask()
         said = b""
@@ -103,7 +104,7 @@ def test_a_program_that_does_not_listen_is_killed() -> None:
     """After the grace; so is one that was stopped."""
     for text in ("trap '' TERM; echo $$; while :; do sleep 0.02; done", "echo $$; kill -STOP $$"):
         child = sh(text, grace=0.2)
-        with child:
+        with closing(child):
             pid = told(child)
         assert child.end in ("signal 9", "signal 15")
         assert not alive(pid)
@@ -115,7 +116,7 @@ FORKS = "setsid sh -c 'trap \"\" TERM; sleep 300 & echo $!; wait' & wait"
 def test_its_children_end_with_it_wherever_they_went() -> None:
     """One in a session of its own that does not listen."""
     child = sh(FORKS, grace=0.2)
-    with child:
+    with closing(child):
         pid = told(child)
         assert alive(pid)
     assert gone(pid)
@@ -132,7 +133,7 @@ def test_what_it_left_behind_ends_too() -> None:
 def test_no_other_process_is_touched() -> None:
     """One that this process has started besides."""
     other = subprocess.Popen(["sleep", "300"])
-    with sh("sleep 300"):
+    with closing(sh("sleep 300")):
         pass
     assert other.poll() is None
     other.kill()
@@ -169,7 +170,7 @@ def test_nothing_outlives_the_process_that_started_it(number: int) -> None:
 def test_a_program_dies_with_its_supervisor() -> None:
     """Who is killed himself, and is told as the program's end."""
     child = sh("echo $$; exec sleep 300")
-    with child:
+    with closing(child):
         pid = told(child)
         child.process.kill()
         while not child.over:
