@@ -14,6 +14,7 @@ from support.paths import ROOT
 
 EPYC = ROOT / "results" / "amd-epyc-2-cores"
 H100 = ROOT / "results" / "nvidia-h100-80gb-hbm3-x1"
+H200 = ROOT / "results" / "nvidia-h200-x1"
 OPTIMIZERS = ("sgd", "momentum", "adam", "adagrad", "adadelta", "rmsprop")
 TITLES = ("SGD", "Momentum", "Adam", "Adagrad", "Adadelta", "RMSProp")
 NAMES = dict(zip(OPTIMIZERS, TITLES, strict=True))
@@ -183,6 +184,10 @@ def test_what_the_h100_took(told: str) -> None:
         "not measured",
     ]
     assert f"On one NVIDIA H100 the same grid took {minutes['article']:.1f} minutes" in told
+    other = json.loads((H200 / "benchmark" / "benchmark.json").read_text())["tutorial"]
+    loop = other["milliseconds"]["PyTorch eager"]
+    lane = other["milliseconds_per_lane_step"]
+    assert f"took {lane:.3f} ms, and that of PyTorch's loop {loop:.2f} ms" in told
     assert max(minutes.values()) < 4
     assert "both grids in less than four minutes each" in told
     assert {row["cap_seconds"] for row in numbers["article"]} == {12.0}

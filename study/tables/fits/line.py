@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -69,6 +70,7 @@ def _plain(n: Floats, t: Floats) -> tuple[float, float]:
 def _huber(n: Floats, t: Floats) -> tuple[float, float]:
     from statsmodels.robust.norms import HuberT  # a second to import
     from statsmodels.robust.robust_linear_model import RLM
+    from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
     scale_n, scale_t = float(np.max(np.abs(n))), float(np.max(np.abs(t))) or 1.0
     plain = np.polyfit(n / scale_n, t / scale_t, 1)
@@ -77,7 +79,10 @@ def _huber(n: Floats, t: Floats) -> tuple[float, float]:
         c, k = plain[1], plain[0]
     else:
         x = np.column_stack([np.ones_like(n), n / scale_n])
-        c, k = np.asarray(RLM(t / scale_t, x, M=HuberT()).fit().params)
+        with warnings.catch_warnings():
+            # Where more than half of the points lie on a line, it is the fit.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            c, k = np.asarray(RLM(t / scale_t, x, M=HuberT()).fit().params)
     return float(c * scale_t), float(k * scale_t / scale_n)
 
 

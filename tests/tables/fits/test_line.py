@@ -59,6 +59,16 @@ def test_an_exact_line_has_no_scatter_and_no_room() -> None:
     assert line == least_squares(X[X < 6], (2 + 3 * X)[X < 6])
 
 
+def test_the_line_of_most_points_is_the_robust_one() -> None:
+    """Steps of many sizes are equal; the least of scales is then zero, which is no warning."""
+    n = np.arange(1.0, 21.0)
+    t = np.full(20, 125.0)
+    t[[2, 9, 17]] = 150.0, 175.0, 100.0
+    line = robust(n, t)
+    assert line.c == pytest.approx(125, abs=1e-3)
+    assert line.k == pytest.approx(0, abs=1e-4)
+
+
 def test_without_censoring_the_likeliest_line_has_the_errors_of_least_squares() -> None:
     """Its scatter divides by the number of points; its errors do by that less three, with as many
     degrees of freedom. Scatter of hundreds of sizes, constant as it is, leaves no doubt of it.
