@@ -136,7 +136,9 @@ class Bar:
             del self.arrays[array]
         self.assumed += first.check_every * max(1, len(progress.alive)) * self.lane[first.id]
         self.seconds += progress.seconds / self.jobs
-        pace = self.seconds / self.assumed if first.mode == "array" else 1.0
+        # A budget of seconds by the clock is as long as it says.
+        paced = first.mode == "array" or (first.cap is None and not is_program(first.network))
+        pace = self.seconds / self.assumed if paced else 1.0
         done = sum(
             self.lane[of.id] * look.step * len(look.alive) for look, of in self.arrays.values()
         )

@@ -15,6 +15,7 @@ from study.machine.facts import Site
 from study.spec.study import StudySpec
 from study.storage.calibration import Calibration
 from study.storage.records import Outcome
+from study.training.loop import Progress
 from support.execution.kinds import GPU
 from support.parabola import MACHINE, calibrated
 from support.records import RUN
@@ -87,6 +88,27 @@ def test_the_time_left_has_at_most_59_seconds_beside_its_minutes(bar: Bar) -> No
     for left, told in ((179.7, "3:00"), (59.4, "0:59"), (0.2, "0:00")):
         bar.note("training", left)
         assert f"training, about {told} left" in str(bar.bar.postfix)
+    bar.close()
+
+
+@pytest.mark.parametrize(("cap", "told"), [(None, "0:06"), (60.0, "3:00")])
+def test_steps_that_are_faster_than_was_guessed_leave_less_time(
+    tmp_path: Path, cap: float | None, told: str
+) -> None:
+    """Alone, too; but a cap in seconds is as long as it says, whatever a step takes."""
+    spec = SPEC.with_(mode="alone", cap=cap, max_steps=None if cap else 500)
+    calibration = calibrated(
+        Calibration([tmp_path / "c.json"], MACHINE, SITE.software), spec.trials()
+    )
+    crew = Crew(SITE, Resources(1, 64e9))
+    todo = portioned(spec.trials(), [(crew, calibration)])
+    bar = Bar(len(spec), [], todo, enabled=True)
+    bar.start(todo)
+    trial = spec.trials()[0]
+    seconds = 4e-3 * trial.check_every
+    assert calibration.seconds(trial) not in (None, 4e-3)
+    bar.step(0, Progress(trial.check_every, (0,), 1, seconds), [trial])
+    assert f"about {told} left" in str(bar.bar.postfix)
     bar.close()
 
 
