@@ -563,7 +563,7 @@ def draw(answer: dict[str, Any], path: Path) -> None:
         axes.bar_label(drawn, fmt="%.3g", padding=3, fontsize=8)
         axes.axvline(found["floor_milliseconds"], color="black", linestyle=":", linewidth=1)
         axes.set_title(
-            f"{name} network (dotted: arithmetic alone, {found['floor_milliseconds']:.2g} ms)",
+            f"{name} (dotted: arithmetic alone, {found['floor_milliseconds']:.2g} ms)",
             fontsize=10,
             loc="left",
         )

@@ -138,6 +138,19 @@ def engine_choice(name: str, precision: str = "default") -> EngineChoice:
     return EngineChoice(name, precision)
 
 
+def one_by_one(factory: Callable[[Any], Engine]) -> Callable[[Any], Engine]:
+    """The factory, for what trains no arrays of a study.
+
+    Raises:
+        StudyError: the native engine is asked for, which trains nothing else.
+    """
+    if isinstance(factory, EngineChoice) and factory.arrays == NATIVE:
+        raise StudyError(
+            "engine native trains the arrays of a study's grid alone: give auto, tensorflow or jax"
+        )
+    return factory
+
+
 def site_of(factory: Callable[[Any], Engine]) -> Site:
     """The site of this process with the engine that `factory` makes."""
     known = EngineChoice | OwnChoice | ProgramChoice

@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from study.engines.choice import TENSORFLOW, EngineChoice
+from study.engines.choice import TENSORFLOW, EngineChoice, one_by_one
 from study.engines.command.choice import ProgramChoice
+from study.engines.native.engine import NATIVE
 from study.engines.own.choice import OwnChoice
 from study.engines.own.code import Code
 from study.errors import NoMetric, StudyError
@@ -32,10 +33,14 @@ def own_choice(spec: StudySpec, factory: EngineFactory = TENSORFLOW) -> OwnChoic
         factory: the engine that the user asked for; TensorFlow leaves it to Keras.
 
     Raises:
-        StudyError: an engine is asked for to train a program.
+        StudyError: an engine is asked for that does not train it.
     """
     if isinstance(factory, OwnChoice | ProgramChoice):
         return factory
+    if isinstance(factory, EngineChoice) and factory.arrays == NATIVE:
+        raise StudyError(
+            "engine native trains the built-in networks compact and mlp alone: leave it out"
+        )
     asked = factory.engine if isinstance(factory, EngineChoice) else ""
     if is_program(spec.network):
         if asked not in ("", TENSORFLOW.engine):
@@ -77,10 +82,10 @@ def trainer_of(spec: StudySpec, factory: EngineFactory) -> EngineFactory:
     """What trains the trials of a stored study: the user's own model or program where it is of one.
 
     Raises:
-        StudyError: the program is another by now.
+        StudyError: the program is another by now, or the engine is for arrays alone.
     """
     if not is_own(spec.network):
-        return factory
+        return one_by_one(factory)
     choice = own_choice(spec, factory)
     if isinstance(choice, ProgramChoice):
         known, choice = choice.settled(spec, None)
@@ -101,9 +106,9 @@ def searched(spec: StudySpec, seed: int, factory: EngineFactory) -> tuple[Trial,
         factory: makes the engine.
 
     Raises:
-        StudyError: the user's code cannot be used.
+        StudyError: the user's code cannot be used, or the engine is for arrays alone.
     """
-    request = Request(spec, factory=factory)
+    request = Request(spec, factory=one_by_one(factory))
     try:
         request, source = with_model(request, Stopwatch())
     except NoMetric:  # a search reads the loss, and an accuracy where there is one

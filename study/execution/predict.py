@@ -13,7 +13,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from study import tables
-from study.engines.choice import TENSORFLOW, site_of
+from study.engines.choice import TENSORFLOW, one_by_one, site_of
 from study.execution.executors.base import EngineFactory
 from study.execution.executors.source import Source
 from study.execution.measuring import measure_here
@@ -60,7 +60,7 @@ def predict(
     refuse(spec.network, "the step times of programs cannot be measured, so nothing is predicted")
     _ = tables.stored(folder).some_runs  # an import of curves alone says that it is one
     table = tables.comparable(tables.frame(runs))
-    site = site_of(factory)
+    site = site_of(one_by_one(factory))
     kinds = {(run.trial.width, run.trial.optimizer): run.trial for run in runs}
     shared = RESULTS / "calibration.json"
     times = Calibration([shared], site.machine, site.software, own=False)

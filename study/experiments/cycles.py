@@ -12,7 +12,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from study import tables
-from study.engines.choice import TENSORFLOW, site_of
+from study.engines.choice import TENSORFLOW, one_by_one, site_of
 from study.engines.learner import Engine, Floats, Learner
 from study.execution.executors.base import EngineFactory
 from study.execution.executors.source import Source
@@ -50,7 +50,7 @@ def run_cycles(
     Raises:
         StudyError: bad input, another process on the same folder, or a folder of another data set.
     """
-    store, site = Store(out), site_of(factory)
+    store, site = Store(out), site_of(one_by_one(factory))
     with store.writing():
         source = Source(dataset, factory, Stopwatch())
         asked: dict[str, Any] = {"dataset": dataset, "width": 1.0, "epochs": EPOCHS}

@@ -127,7 +127,8 @@ def choices(spec: Any) -> Fields:
 
 def protocol(spec: Any) -> Fields:
     """Target, batch, looks and budgets."""
-    low, high = (-LARGEST, LARGEST) if is_own(spec.network) else (0, 1)
+    share = is_share(spec.metric) and not is_program(spec.network)  # a program's has its own words
+    low, high = (0, 1) if share else (-LARGEST, LARGEST)
     target = number("target", spec.target, low=low, high=high)
     if is_program(spec.network):
         check_target(spec.metric, target)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from study.errors import StudyError
 from study.spec.presets import read_spec
 from study.spec.study import StudySpec
 
@@ -37,3 +38,10 @@ def test_a_changed_metric_brings_its_goal(
 ) -> None:
     """Unless the goal was, or is, another than the metric's own."""
     assert MINE.with_(**first).with_(**changes).goal == goal
+
+
+def test_the_target_of_an_accuracy_is_a_share() -> None:
+    """Also of a model of the user's own; that of a loss may be any number."""
+    assert MINE.with_(target=97).target == 97
+    with pytest.raises(StudyError, match="target 97"):
+        MINE.with_(metric="val_accuracy", goal=None, target=97)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from study.data.images import Images
 from study.engines.learner import Engine, Learner
+from study.errors import StudyError
 from study.spec.networks import BASE
 from study.spec.trial import Trial
 
@@ -78,5 +79,12 @@ def for_arrays(engine: Engine, arrays: str) -> Engine:
     Args:
         engine: what `EngineChoice` makes.
         arrays: `native`, or empty for the engine itself.
+
+    Raises:
+        StudyError: there is no native engine beside it.
     """
-    return engine.native if arrays == NATIVE and isinstance(engine, Engines) else engine
+    if arrays != NATIVE:
+        return engine
+    if not isinstance(engine, Engines):
+        raise StudyError("the engine native is not installed for this worker: pip install halide")
+    return engine.native

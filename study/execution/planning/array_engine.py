@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from study.engines.choice import AUTO
-from study.engines.native.engine import NATIVE, is_installed, trains
+from study.engines.native.engine import NATIVE, trains
 from study.errors import StudyError
+from study.execution.planning.estimates import expected_steps, step_seconds
 from study.execution.planning.resources import NATIVE_SIZES, Crew
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
@@ -17,6 +18,12 @@ from study.storage.records import Run
 
 COMPARED = 16
 """Lanes of the framework's array that is compared."""
+
+
+WORTH = 120.0
+"""Seconds that training one by one would take in each process, from which on the engines are
+compared. A comparison takes some ten seconds.
+"""
 
 
 Probe = Callable[[Trial, Sequence[int], Crew], None]
@@ -35,7 +42,7 @@ def with_arrays(
     """The crews with the engine that trains their arrays.
 
     A stored study goes on with the engine that it has. A new one takes the faster engine, by the
-    step time of a lane in arrays of both.
+    step time of a lane in arrays of both; a small one takes the framework.
 
     Args:
         asked: `native`, `auto`, or empty for the framework.
@@ -59,7 +66,7 @@ def with_arrays(
     chosen = ""
     if asked == NATIVE or before == {NATIVE}:
         chosen = NATIVE
-    elif asked == AUTO and not before and pending and len(crews) == 1 and is_installed():
+    elif asked == AUTO and not before and len(crews) == 1 and _worth(pending, times, crews[0]):
         # The network in the middle of several stands for all.
         order = sorted(pending, key=lambda trial: trial.width)
         trial, together = order[len(order) // 2], math.ceil(len(pending) / crews[0].use.jobs)
@@ -69,6 +76,12 @@ def with_arrays(
         }
         chosen = min(seconds, key=lambda arrays: seconds[arrays])
     return [_by(crew, chosen) for crew in crews]
+
+
+def _worth(pending: Sequence[Trial], times: Calibration, crew: Crew) -> bool:
+    """Whether there is so much to train that a comparison pays."""
+    alone = sum(expected_steps(trial, times) * step_seconds(trial, times) for trial in pending)
+    return alone / crew.use.jobs >= WORTH
 
 
 def _by(crew: Crew, arrays: str) -> Crew:
@@ -84,6 +97,8 @@ def _unfit(spec: StudySpec, crews: Sequence[Crew]) -> str:
         return f"does not train the network {spec.network}"
     if any(crew.use.gpu for crew in crews):
         return "trains on processors, and this machine has a GPU"
+    if any("halide" not in crew.site.versions for crew in crews):
+        return "is not installed for all who train (pip install halide)"
     return ""
 
 

@@ -89,6 +89,8 @@ def test_the_native_engine_stands_beside_the_framework(monkeypatch: pytest.Monke
     assert isinstance(made.learner(TRIALS[:1]), Lanes)
     assert isinstance(for_arrays(made, "native").learner(TRIALS), NativeLanes)
     assert for_arrays(made, "") is made
+    with pytest.raises(StudyError, match="the engine native is not installed for this worker"):
+        for_arrays(made.framework, "native")
     assert engine_choice("auto") == EngineChoice(arrays="auto")
     assert engine_choice("jax") == EngineChoice("jax")
     monkeypatch.setattr(engine, "find_spec", lambda name: None)

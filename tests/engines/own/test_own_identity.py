@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -74,8 +75,21 @@ def test_a_module_is_told_from_all_others() -> None:
     assert "act = lambda x: x * 2" in views[2].structure
     assert "by = 2.0" in views[4].structure
     assert views[5].structure[-1] == "frozen: body.bias"
-    # A module without such things is told as PyTorch shows it.
-    assert views[6].structure == tuple(repr(views[6].model).splitlines())
+    # A module without such things is told as PyTorch shows it, and then what it does not show.
+    shown = tuple(repr(views[6].model).splitlines())
+    assert views[6].structure == (*shown, "1.inplace = False")
+
+
+def test_settings_that_pytorch_does_not_print_count() -> None:
+    """The weights have the same shapes and values."""
+    layer = partial(nn.TransformerEncoderLayer, 4, dim_feedforward=8, batch_first=True)
+    one, heads, first = (
+        of(seen(partial(layer, **settings)))
+        for settings in ({"nhead": 1}, {"nhead": 2}, {"nhead": 1, "norm_first": True})
+    )
+    assert repr(one.model) == repr(heads.model) == repr(first.model)
+    assert len({one.digest, heads.digest, first.digest}) == 3
+    assert "0.self_attn.num_heads = 2" in heads.structure
 
 
 def test_what_a_module_looks_up_counts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,6 @@ import pytest
 
 from study.engines.native import engine
 from study.errors import StudyError
-from study.execution.planning import array_engine
 from study.execution.planning.array_engine import with_arrays
 from study.execution.planning.array_sizes import lanes_for, unprobed
 from study.execution.planning.resources import NATIVE_SIZES, Crew
@@ -24,15 +23,13 @@ from study.training.group import Context
 from support.execution.step_times import ONE, SPEC, TWO_JOBS, calibration
 from support.parabola import MACHINE, calibrated
 
-SITE = Site(MACHINE, {})
+SITE = Site(MACHINE, {"tensorflow": "2.21.0", "halide": "21.0.0"})
 CREW = Crew(SITE, TWO_JOBS)
+WITHOUT = Crew(Site(MACHINE, {"tensorflow": "2.21.0"}), TWO_JOBS)
+"""Workers that have no Halide."""
+
+
 MANY = list(ONE) * 16
-
-
-@pytest.fixture(autouse=True)
-def _halide(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is there, whatever machine this is."""
-    monkeypatch.setattr(array_engine, "is_installed", lambda: True)
 
 
 @pytest.fixture
@@ -82,10 +79,22 @@ def test_the_faster_engine_trains_the_arrays(
     assert set(crew.use.sizes) == set(NATIVE_SIZES) if best else 24 in crew.use.sizes
 
 
+@pytest.mark.parametrize(("steps", "measured"), [(3000, 2), (1000, 0)])
+def test_a_small_study_compares_nothing(times: Calibration, steps: int, measured: int) -> None:
+    """The comparison would take longer than what it saves."""
+    lab = Lab(times, {"": 1e-3, "native": 0.5e-3})
+    spec = SPEC.with_(cap=None, max_steps=steps)
+    few = [replace(trial, cap=None, max_steps=steps) for trial in MANY]
+    assert chosen(with_arrays("auto", spec, [], few, times, [CREW], lab)) == (
+        {"native"} if measured else {""}
+    )
+    assert len(lab.asked) == measured
+
+
 def test_few_lanes_do_not_pay_for_a_register(times: Calibration) -> None:
     """It takes as long with three lanes as with all."""
     lab = Lab(times, {"": 1e-3, "native": 0.5e-3})
-    few = list(ONE)[:6]
+    few = [replace(trial, cap=None, max_steps=60_000) for trial in ONE[:6]]
     assert chosen(with_arrays("auto", SPEC, [], few, times, [CREW], lab)) == {""}
     assert lab.asked == [("", [4]), ("native", [16])]
 
@@ -101,13 +110,12 @@ def test_a_stored_study_goes_on_with_its_own_engine(times: Calibration) -> None:
         assert chosen(with_arrays("auto", SPEC, [run], MANY, times, [CREW], lab)) == {expected}
     assert chosen(with_arrays("auto", SPEC, [old, new], MANY, times, [CREW], lab)) == {""}
     assert chosen(with_arrays("native", SPEC, [old], MANY, times, [CREW], lab)) == {"native"}
+    assert chosen(with_arrays("auto", SPEC, [new], MANY, times, [WITHOUT], lab)) == {""}
     assert chosen(with_arrays("", SPEC, [new], MANY, times, [CREW], lab)) == {""}
     assert lab.asked == []
 
 
-def test_where_there_is_no_choice_nothing_is_measured(
-    times: Calibration, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_there_is_no_choice_nothing_is_measured(times: Calibration) -> None:
     """Nothing to train, no Halide, workers of several kinds, a GPU, dropout, trials alone."""
     lab = Lab(times, {"": 1e-3, "native": 0.5e-3})
     gpu = Crew(SITE, replace(TWO_JOBS, gpu=True))
@@ -119,8 +127,7 @@ def test_where_there_is_no_choice_nothing_is_measured(
         (SPEC.with_(mode="alone"), MANY, [CREW]),
     ):
         assert chosen(with_arrays("auto", spec, [], pending, times, crews, lab)) == {""}
-    monkeypatch.setattr(array_engine, "is_installed", lambda: False)
-    assert chosen(with_arrays("auto", SPEC, [], MANY, times, [CREW], lab)) == {""}
+    assert chosen(with_arrays("auto", SPEC, [], MANY, times, [WITHOUT], lab)) == {""}
     assert with_arrays("auto", SPEC, [], MANY, times, [], lab) == []
     assert lab.asked == []
 
@@ -138,6 +145,8 @@ def test_native_is_refused_where_it_cannot_train(
     """In a sentence that says what to ask for."""
     with pytest.raises(StudyError, match=f"{why}: give --engine tensorflow"):
         with_arrays("native", SPEC.with_(**change), [], MANY, times, [CREW])
+    with pytest.raises(StudyError, match="the engine native is not installed for all who train"):
+        with_arrays("native", SPEC, [], MANY, times, [CREW, WITHOUT])
     assert engine.trains("compact")
     assert engine.trains("mlp")
     assert not engine.trains("own:abc")

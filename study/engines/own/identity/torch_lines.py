@@ -8,6 +8,9 @@ from typing import Any
 
 from study.engines.own.identity.reader import Reader, users
 
+SETTINGS = (bool, int, float, str, tuple, type(None))
+"""What the settings of a library's module are."""
+
 
 def lines(model: Any, reader: Reader) -> tuple[str, ...]:
     """The module and its parts, one a line; then fields, functions and frozen weights, if any."""
@@ -22,14 +25,15 @@ def lines(model: Any, reader: Reader) -> tuple[str, ...]:
 def _fields(part: Any) -> Iterator[tuple[str, Any]]:
     """What a module holds beside parts, weights and statistics.
 
-    Of the user's own class all that has no underscore counts; of a library's only the user's
-    functions.
+    Of the user's own class all that has no underscore counts; of a library's the settings that
+    PyTorch does not print, such as the number of heads, and the user's functions.
     """
     import torch
 
-    own = users(type(part))
+    own, printed = users(type(part)), part.extra_repr()
     for key, value in vars(part).items():
         if key.startswith("_") or key == "training" or isinstance(value, torch.nn.Module):
             continue
-        if own or (isinstance(value, FunctionType) and users(value)):
+        setting = isinstance(value, SETTINGS) and f"{key}=" not in printed
+        if own or setting or (isinstance(value, FunctionType) and users(value)):
             yield key, value
