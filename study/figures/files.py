@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 import matplotlib
@@ -122,15 +122,27 @@ def save(drawn: Mapping[str, Figure], out: Path) -> list[Path]:
     for name, figure in drawn.items():
         paths.append(out / f"{name}.png")
         with own_settings(), matplotlib.rc_context({"svg.hashsalt": name}):
-            replace(paths[-1], _drawn(figure, format="png", dpi=150))
+            replace(paths[-1], _png(figure))
             figure.set_layout_engine("none")  # laid out once is enough
-            # The same table draws the same file.
-            text = _drawn(figure, format="svg", metadata={"Date": None})
-            replace(out / f"{name}.svg", text)
+            replace(out / f"{name}.svg", _svg(figure))
     return paths
 
 
-def _drawn(figure: Figure, **options: Any) -> bytes:
+# `savefig` draws every figure twice, for layouts that these do not have.
+def _png(figure: Figure) -> bytes:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    before, buffer = figure.dpi, io.BytesIO()
+    figure.dpi = 150
+    FigureCanvasAgg(figure).print_png(buffer)
+    figure.dpi = before
+    return buffer.getvalue()
+
+
+def _svg(figure: Figure) -> bytes:
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
     buffer = io.BytesIO()
-    Figure.savefig(figure, buffer, **options)
+    # Without a date the same table draws the same file.
+    FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})
     return buffer.getvalue()
