@@ -163,6 +163,15 @@ def test_what_the_study_took_and_what_one_by_one_would_take(told: str, article: 
     assert f"it would cost {ratio:.1f} times as much" in told
 
 
+def test_how_fast_arrays_in_registers_are(told: str) -> None:
+    """By the benchmark of the processor that is named."""
+    path = ROOT / "results" / "amd-epyc-25-17-avx512-2-cores" / "benchmark" / "benchmark.json"
+    made = json.loads(path.read_text())["compact"]
+    best = min(made["native_milliseconds"].values())
+    assert f"takes {best:.2f} ms so, {made['native_vs_array']:.1f} times less than" in told
+    assert f"Keras `fit` takes {made['native_vs_keras_fit']:.0f} times as long" in told
+
+
 def test_what_the_h100_took(told: str) -> None:
     """The studies' times, and the steps of the benchmark and of the calibration."""
     numbers = {name: lines(H100 / name / "runs.jsonl") for name in ("article", "tutorial")}

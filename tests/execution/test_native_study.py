@@ -9,6 +9,7 @@ import pytest
 
 from study.engines.choice import engine_choice
 from study.execution.driver import run
+from study.execution.planning import array_engine
 from study.execution.request import Request
 from study.spec.study import StudySpec
 from study.storage.records import Run
@@ -60,8 +61,11 @@ def test_the_native_engine_trains_arrays_as_tensorflow_does(tmp_path: Path) -> N
         assert ("mixed native" in times.read_text()) is False
 
 
-def test_auto_measures_both_and_takes_the_faster(tmp_path: Path) -> None:
+def test_auto_measures_both_and_takes_the_faster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The readings of both stay in the folder; the rows say which was taken."""
+    monkeypatch.setattr(array_engine, "WORTH", 0.0)
     spec = replace(SPEC, rates=tuple(10 ** (k / 8 - 3) for k in range(8)), max_steps=100)
     found = rows(tmp_path, "auto", spec)
     times = (tmp_path / "calibration.json").read_text()

@@ -113,6 +113,10 @@ def group(pending: Sequence[Trial], times: Calibration, use: Resources) -> list[
 
     for trials in together:
         size = min(lanes_for(trials[0], times, use), math.ceil(len(trials) / share))
+        if use.arrays:
+            # In registers a larger array is as fast: every process has as many, of equal sizes.
+            each = max(1, round(len(trials) / share / size))
+            size = math.ceil(len(trials) / share / each)
         groups += [
             part
             for i in range(0, len(trials), size)

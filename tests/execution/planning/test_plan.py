@@ -68,6 +68,21 @@ def test_no_process_goes_without_a_group(
         assert [trial.learning_rate for trial in one] == rates[first : first + len(one)]
 
 
+@pytest.mark.parametrize(
+    ("trials", "jobs", "sizes"),
+    [(114, 2, [57, 57]), (130, 2, [65, 65]), (150, 2, [38, 38, 38, 36]), (20, 2, [10, 10])],
+)
+def test_arrays_in_registers_are_as_many_in_every_process(
+    trials: int, jobs: int, sizes: list[int], tmp_path: Path
+) -> None:
+    """None trains a last small one while the others wait."""
+    times = calibrated(calibration(tmp_path / "c.json"), ONE, 0.002)
+    rates = tuple(1e-4 + i / 1e6 for i in range(trials))
+    pending = SPEC.with_(optimizers=("sgd",), rates=rates).trials()
+    groups = group(pending, times, Resources(jobs, 64e9, arrays="native"))
+    assert sorted(map(len, groups), reverse=True) == sizes
+
+
 def test_little_memory_makes_small_groups(tmp_path: Path) -> None:
     """As small as its arrays."""
     times = calibrated(calibration(tmp_path / "c.json"), ONE, 0.002)
