@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 import matplotlib
@@ -134,7 +134,8 @@ def _png(figure: Figure) -> bytes:
 
     before, buffer = figure.dpi, io.BytesIO()
     figure.dpi = 150
-    FigureCanvasAgg(figure).print_png(buffer)
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.print_png(buffer)
     figure.dpi = before
     return buffer.getvalue()
 
@@ -144,5 +145,6 @@ def _svg(figure: Figure) -> bytes:
 
     buffer = io.BytesIO()
     # Without a date the same table draws the same file.
-    FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})
+    canvas: Any = FigureCanvasSVG(figure)
+    canvas.print_svg(buffer, metadata={"Date": None})
     return buffer.getvalue()
