@@ -174,6 +174,7 @@ def compare(
     for row in summary.itertuples():
         typer.echo(_ratio(row, studies[0].name))
     out.mkdir(parents=True, exist_ok=True)
+    _implied(studies, out)
     write_csv(out / "cells.csv", cells)
     write_csv(out / "summary.csv", summary)
     _overlay(studies, out)
@@ -195,6 +196,17 @@ def _ratio(row: Any, first: str) -> str:
         else f": step time {row.step_seconds:.3g} times, steps {row.steps:.3g} times"
     )
     return f"{told}\n  seconds {row.ratio:.3g} times{spread}, n = {row.both}{parts}"
+
+
+def _implied(studies: Any, out: Path) -> None:
+    """Tell the step times that the first study's seconds imply, where it does not tell its own."""
+    from study.tables import write_csv
+    from study.tables.implied import implied
+
+    if not (found := implied(studies)).empty:
+        typer.echo(f"\nStep times that follow from the seconds of {studies[0].name}:\n")
+        frame(found)
+        write_csv(out / "implied.csv", found)
 
 
 def _overlay(studies: Any, out: Path) -> None:
