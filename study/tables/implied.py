@@ -29,10 +29,9 @@ def implied(studies: Sequence[Side]) -> pd.DataFrame:
 
         - study, optimizer: whose steps
         - cells: cells that arrived in both
-        - step_seconds, low, high: median and quartiles of T over them, seconds; NaN for fewer than
-          `FEWEST` cells
-        - ratio: what the steps and the step time of the other optimizers predict, over what was
-          told: the median over the cells
+        - step_seconds: median of T over them; NaN for fewer than `FEWEST` cells
+        - low, high: its quartiles
+        - ratio: seconds by the step time of the other optimizers, over what was told; the median
     """
     columns = ["study", "optimizer", "cells", "step_seconds", "low", "high", "ratio"]
     keys = ["width", "optimizer", "rate"]
