@@ -9,8 +9,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -22,7 +20,7 @@ from study.storage.records import Outcome
 from study.storage.store import Store
 from study.training import programs
 from support.driving import TIMES, Tally, lost, results
-from support.paths import ROOT, environment
+from support.mounts import beside_mounts
 from support.programs import begun, line, programs_of, ran, script, spec_of
 
 pytestmark = pytest.mark.slow
@@ -205,18 +203,8 @@ def test_a_disk_that_a_program_fills(
     """A small tmpfs, in a mount namespace of its own: the program fails, and is a row where there
     is room for one; with more room the same command goes on.
     """
-    private = ["unshare", "--map-root-user", "--mount"]
-    if (
-        shutil.which("unshare") is None
-        or subprocess.run(
-            [*private, "mount", "-t", "tmpfs", "none", tmp_path], capture_output=True
-        ).returncode
-    ):
-        pytest.skip("this system lets nobody mount a tmpfs of their own")
     (tmp_path / "disk").mkdir()
-    command = [*private, sys.executable, "-c", FULL, str(tmp_path), str(TIMES), WELL]
-    answer = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
-    assert answer.returncode == 0, answer.stderr
+    answer = beside_mounts(FULL, tmp_path, TIMES, WELL, folder=tmp_path)
     gone = 0
     for full, lost_ones, ends in json.loads(answer.stdout.splitlines()[-1]):
         assert full in ("", "No space left on device")

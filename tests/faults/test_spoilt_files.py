@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import shutil
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +20,8 @@ from study.errors import StudyError
 from study.spec.trial import Trial
 from study.storage.store import Store
 from support.driving import SMALL, TIMES, Tally, engine, lost, run, toml
-from support.paths import ROOT, V1, environment
+from support.mounts import beside_mounts
+from support.paths import V1
 from support.records import FINISH, RUN, TRIALS
 
 pytestmark = pytest.mark.slow
@@ -71,19 +71,9 @@ def test_a_full_disk_and_one_that_cannot_be_written(
     """A small tmpfs, in a mount namespace of its own: a sentence and exit code 1, or 2 where
     nothing can be written at all; after room is made the study goes on.
     """
-    private = ["unshare", "--map-root-user", "--mount"]
-    if (
-        shutil.which("unshare") is None
-        or subprocess.run(
-            [*private, "mount", "-t", "tmpfs", "none", tmp_path], capture_output=True
-        ).returncode
-    ):
-        pytest.skip("this system lets nobody mount a tmpfs of their own")
     disk = tmp_path / "disk"
     disk.mkdir()
-    command = [*private, sys.executable, "-c", FULL, str(disk), str(whole.folder), str(TIMES)]
-    answer = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
-    assert answer.returncode == 0, answer.stderr
+    answer = beside_mounts(FULL, disk, whole.folder, TIMES, folder=tmp_path)
     gone, codes = json.loads(answer.stdout.splitlines()[-1])
     assert codes == [1, 2] * TIMES
     sentences = [line for line in answer.stderr.splitlines() if line.startswith("study: ")]
