@@ -139,6 +139,7 @@ def status(folder: Folder, in_json: AsJson = False) -> None:
     """Print how the trials of a study or contest ended, how many remain, and what they cost."""
     from study import tables
     from study.storage.published.protocol import protocol_in
+    from study.storage.step_times import drift, read
     from study.storage.store import Store
 
     store = Store(folder)
@@ -166,6 +167,9 @@ def status(folder: Folder, in_json: AsJson = False) -> None:
     _outcomes(spec, stored)
     if costs and costs["spent_seconds"]:
         typer.echo(f"\n{cost(costs)}")
+    readings = read(folder / "calibration.json") if runs else []
+    if drifted := drift(readings, min((run.started_at for run in runs), default="")):
+        typer.echo(f"\n{drifted}")
     if runs:
         told = tables.frame(runs)
         late = tables.of_the_readings(tables.stored(folder))

@@ -10,7 +10,7 @@ from typing import Any
 
 from study.execution.executors.base import Checked, Drawn, Event, Executor, TrainCurves
 from study.execution.executors.opening import open_executor
-from study.execution.measuring import add_sizes, measure_missing, probe
+from study.execution.measuring import AT_THE_END, EVERY, Again, add_sizes, measure_missing, probe
 from study.execution.notes import busy, changes, mixture, unplaced, unreached
 from study.execution.own_model import with_model
 from study.execution.planning.array_engine import Probe, with_arrays
@@ -182,7 +182,13 @@ def run(request: Request, *, warn: Warn = lambda sentences: None, progress: bool
             folder=store.folder,
         )
         portions = study.plan(crews)
-        parts = train_pending(store, portions, executor, context, bar, ended, replan)
+        again = Again(study.times, todo.pending, executor, bar.note)
+
+        def checked() -> None:
+            warn(again.look(EVERY))
+
+        parts = train_pending(store, portions, executor, context, bar, ended, replan, checked)
+        warn(again.look(AT_THE_END))
         spending.in_workers.update(parts)
         if request.whole and draws_curves(
             study.spec

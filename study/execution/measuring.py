@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import Protocol
 
@@ -22,12 +22,20 @@ from study.execution.planning.estimates import measuring_seconds
 from study.execution.planning.resources import Crew, Resources
 from study.execution.progress import StepTimesBar
 from study.execution.request import Request
+from study.machine.clock import running
 from study.spec.trial import Trial
 from study.storage.calibration import Calibration
 from study.storage.rounds import Rounds
-from study.storage.step_times import array_key
+from study.storage.step_times import array_key, one_of_each
 from study.training.stopwatch import Stopwatch
 from study.words import counted
+
+EVERY, AT_THE_END = 600.0, 300.0
+"""Seconds of training after which step times are measured again, and at the end."""
+
+
+AGAIN_ROUNDS, MOST_AGAIN = 3, 6
+"""Rounds in which that is done, and step times that are measured; a second each."""
 
 
 class Watch(Protocol):
@@ -76,6 +84,51 @@ def measure_missing(
     patience = patience if executor.distant else 0.0
     executor.exclusive(TimeSteps(tuple(trials), patience, times.kind), receive)
     return times.take(trials, [found[i] for i in range(len(trials))])
+
+
+class Again:
+    """Measures step times again while a study trains, since machines drift.
+
+    Args:
+        times: where the readings go. Where the step times of another machine count, none are made.
+        trials: those that train.
+        executor: who trains, and times meanwhile.
+        note: told what is happening.
+        clock: a monotonic clock, in seconds.
+    """
+
+    def __init__(
+        self,
+        times: Calibration,
+        trials: Sequence[Trial],
+        executor: Executor,
+        note: Callable[[str], None],
+        clock: Callable[[], float] = running,
+    ) -> None:
+        known = [] if times.clock else [one for one in one_of_each(trials) if times.seconds(one)]
+        step = max(1, -(-len(known) // MOST_AGAIN))
+        self.trials = tuple(known[::step]) if trials and trials[0].mode == "array" else ()
+        self.times, self.executor, self.note, self.clock = times, executor, note, clock
+        self.last = clock()
+
+    def look(self, least: float) -> list[str]:
+        """Measure if the last time is `least` seconds ago; return what differs much."""
+        if not self.trials or self.clock() - self.last < least:
+            return []
+        found: dict[int, Rounds] = {}
+
+        def receive(index: int, event: Event) -> None:
+            if isinstance(event, Timed):
+                found.update(event.rounds)
+
+        with self.executor.still() as still:
+            if still:
+                self.note("measuring step times again")
+                task = TimeSteps(self.trials, 0.0, self.times.kind, AGAIN_ROUNDS)
+                self.executor.exclusive(task, receive)
+        self.last = self.clock()
+        trials = [self.trials[i] for i in sorted(found)]
+        return self.times.take(trials, [found[i] for i in sorted(found)]) if found else []
 
 
 def measure_here(

@@ -35,6 +35,7 @@ def train_pending(
     bar: Bar,
     ended: Callable[[Run], None] = lambda run: None,
     replan: Callable[[], Sequence[Portion]] | None = None,
+    checked: Callable[[], None] = lambda: None,
 ) -> dict[str, float]:
     """Train what the portions hold into the store, each run on the disk before the next is awaited.
 
@@ -47,6 +48,7 @@ def train_pending(
         bar: shows how far it is.
         ended: called after each run is stored.
         replan: shares out what is left when the workers of a kind are gone.
+        checked: called after each check of a group.
 
     Returns:
         Seconds of other processes, by part.
@@ -54,7 +56,7 @@ def train_pending(
     Raises:
         StudyError: a step time is not known, or workers died.
     """
-    books = _Books(store, bar, ended)
+    books = _Books(store, bar, ended, checked)
     while any(portion.plan.groups for portion in portions):
         bar.start(portions)
         tasks = [task for portion in portions for task in _tasks(portion, context)]
@@ -93,8 +95,14 @@ def _tasks(portion: Portion, context: Context) -> list[TrainGroup]:
 class _Books:
     """Stores what the events of training groups tell, and remembers what hung."""
 
-    def __init__(self, store: Store, bar: Bar, ended: Callable[[Run], None]) -> None:
-        self.store, self.bar, self.ended = store, bar, ended
+    def __init__(
+        self,
+        store: Store,
+        bar: Bar,
+        ended: Callable[[Run], None],
+        checked: Callable[[], None],
+    ) -> None:
+        self.store, self.bar, self.ended, self.checked = store, bar, ended, checked
         self.groups: Sequence[tuple[tuple[Trial, ...], Portion]] = ()
         self.parts: dict[str, float] = {}
         self.done: set[str] = set()
@@ -106,6 +114,7 @@ class _Books:
         match event:
             case Checked(progress):
                 self.bar.step(index, progress, trials)
+                self.checked()
             case Ended(run, finish):
                 self._store(run, finish, portion.times)
             case Hung(run):

@@ -82,7 +82,7 @@ def pin() -> str:
         return CPU
     for gpu in seen:
         try:
-            _lock(gpu.uuid).acquire(timeout=0)
+            lock_of(gpu.uuid).acquire(timeout=0)
         except Timeout:
             continue
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu.uuid
@@ -100,7 +100,7 @@ def exclusive() -> Iterator[None]:
 
     Where another job has reserved it, this one says so and waits.
     """
-    lock = _lock(current())
+    lock = lock_of(current())
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -119,11 +119,11 @@ def exclusive() -> Iterator[None]:
 
 
 @cache
-def _lock(device: str) -> FileLock:
-    """The lock of a device.
+def lock_of(name: str) -> FileLock:
+    """The lock of a device, or another of this user's, by its name.
 
     There is one object a process: so a process that has pinned a device can also time on it.
     """
     folder = Path(tempfile.gettempdir()) / f"learning-rate-study-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    return FileLock(folder / f"{device}.lock", thread_local=False)
+    return FileLock(folder / f"{name}.lock", thread_local=False)

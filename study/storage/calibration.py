@@ -17,7 +17,15 @@ from study.spec.trial import Trial
 from study.storage import jsonl
 from study.storage.reference import Clock
 from study.storage.rounds import Rounds
-from study.storage.step_times import Key, StepTime, array_key, key_of, read, selected
+from study.storage.step_times import (
+    Key,
+    StepTime,
+    array_key,
+    key_of,
+    one_of_each,
+    read,
+    selected,
+)
 
 MUCH = 1.25
 """Two readings of one step time that differ by more than this factor are reported."""
@@ -127,10 +135,7 @@ class Calibration:
 
     def missing(self, trials: Iterable[Trial]) -> list[Trial]:
         """One trial for each step time that counts and is not known yet, in order."""
-        first: dict[Key, Trial] = {}
-        for trial in trials:
-            first.setdefault(key_of(trial), trial)
-        return [trial for trial in first.values() if self.counted(trial) is None]
+        return [trial for trial in one_of_each(trials) if self.counted(trial) is None]
 
     def pin(self, seconds: Iterable[tuple[Trial, float]]) -> None:
         """Use these step times alone, in memory only: another study's rows are based on them."""

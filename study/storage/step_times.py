@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +105,14 @@ def key_of(trial: Trial) -> Key:
     )
 
 
+def one_of_each(trials: Iterable[Trial]) -> list[Trial]:
+    """The first trial of each step time alone, in order."""
+    first: dict[Key, Trial] = {}
+    for trial in trials:
+        first.setdefault(key_of(trial), trial)
+    return list(first.values())
+
+
 def array_key(trial: Trial, lanes: int, jobs: int, arrays: str = "") -> Key:
     """The key of the trial's step time in an array.
 
@@ -132,6 +142,55 @@ def selected(readings: Iterable[StepTime]) -> dict[Key, StepTime]:
     all_ = list(readings)
     latest = {time.key: time for time in all_}
     return {**latest, **{time.key: time for time in all_ if time.quiet is not False}}
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How step times changed from the first to the last reading of each, as ratios.
+
+    Args:
+        median, least, most: over the step times with several readings.
+        seconds: from the first reading of all to the last.
+    """
+
+    median: float
+    least: float
+    most: float
+    seconds: float
+
+    def __str__(self) -> str:
+        def change(ratio: float) -> str:
+            return f"{100 * (ratio - 1):+.1f} %"
+
+        ends = f", {change(self.least)} to {change(self.most)}" if self.least < self.most else ""
+        return (
+            f"The step times drifted by {change(self.median)} in the median{ends}, in "
+            f"{self.seconds / 60:.0f} min."
+        )
+
+
+def drift(readings: Iterable[StepTime], since: str) -> Drift | None:
+    """What became of the step times alone while a study trained; None without a second reading.
+
+    Args:
+        readings: those of a study, in any order. Those of a busy machine do not count.
+        since: when the first trial began, ISO 8601; the last reading before it is the first that
+            counts.
+    """
+    by: dict[object, list[StepTime]] = {}
+    for time in sorted(readings, key=lambda time: time.measured_at):
+        if time.lanes == 1 and time.quiet is not False:
+            mine = by.setdefault((time.key, time.fingerprint, time.software), [])
+            if time.measured_at <= since:
+                mine.clear()
+            mine.append(time)
+    several = [times for times in by.values() if len(times) > 1]
+    if not several:
+        return None
+    ratios = sorted(times[-1].seconds / times[0].seconds for times in several)
+    first = min(datetime.fromisoformat(times[0].measured_at) for times in several)
+    last = max(datetime.fromisoformat(times[-1].measured_at) for times in several)
+    return Drift(statistics.median(ratios), ratios[0], ratios[-1], (last - first).total_seconds())
 
 
 def read(path: Path) -> list[StepTime]:

@@ -63,6 +63,7 @@ def step_times(
     engine: Engine,
     clock: Callable[[], float] = running,
     watch: Callable[[int, int], None] = lambda done, total: None,
+    rounds: int = ROUNDS,
 ) -> list[Rounds]:
     """Time the step of each trial alone, on a device that no other timed job uses.
 
@@ -74,6 +75,7 @@ def step_times(
         engine: makes the learners.
         clock: a monotonic clock, in seconds.
         watch: called with the readings done and all readings.
+        rounds: how many there are of each trial.
 
     Returns:
         The rounds of each trial.
@@ -82,7 +84,7 @@ def step_times(
         StudyError: a trial cannot be trained at all.
     """
     with device.exclusive():
-        return _step_times(trials, engine, clock, watch)
+        return _step_times(trials, engine, clock, watch, rounds)
 
 
 def _step_times(
@@ -90,8 +92,9 @@ def _step_times(
     engine: Engine,
     clock: Callable[[], float],
     watch: Callable[[int, int], None],
+    rounds: int,
 ) -> list[Rounds]:
-    total = len(trials) * (ROUNDS + 1)
+    total = len(trials) * (rounds + 1)
     learners: list[tuple[Learner, int]] = []
     for done, trial in enumerate(trials):
         try:
@@ -119,7 +122,7 @@ def _step_times(
         watch(done + 1, total)
     found = [Rounds([], steps) for _, steps in learners]
     meter = Meter()
-    for round_ in range(ROUNDS):
+    for round_ in range(rounds):
         for i, (learner, steps) in enumerate(learners):
             time_round(found[i], learner, steps, 1, clock)
             watch(len(trials) * (round_ + 1) + i + 1, total)

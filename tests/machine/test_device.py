@@ -177,7 +177,7 @@ def test_a_job_that_waits_says_so_beside_its_answer(capsys: pytest.CaptureFixtur
         def release(self) -> None: ...
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(device, "_lock", lambda name: Held())
+        patch.setattr(device, "lock_of", lambda name: Held())
         with device.exclusive():
             pass
     said = capsys.readouterr()

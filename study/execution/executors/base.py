@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -25,6 +26,7 @@ from study.storage.records import Run
 from study.storage.rounds import Rounds
 from study.training.group import Context
 from study.training.loop import Progress
+from study.training.timing import ROUNDS
 
 EngineFactory = Callable[[Any], Engine]
 """Makes the engine from the data: images, or a user's own samples."""
@@ -39,6 +41,7 @@ class TimeSteps:
     trials: tuple[Trial, ...]
     patience: float = 0.0
     kind: Kind | None = None
+    rounds: int = ROUNDS
 
 
 @dataclass(frozen=True)
@@ -191,6 +194,10 @@ class Executor(Runner, Protocol):
         Raises:
             StudyError: no worker has a machine to itself.
         """
+        ...
+
+    def still(self) -> AbstractContextManager[bool]:
+        """Workers that train wait at their next check; whether this machine is still by then."""
         ...
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ awaits the next task's. If a worker dies, another worker of its kind does its ta
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from study.errors import StudyError, first_line
 from study.execution.executors.base import (
@@ -118,6 +119,10 @@ class Cluster:
         given = self.request.memory
         memory = given * jobs / self.jobs if given else MEMORY_SHARE * free * jobs
         return Crew(site, Resources(jobs, memory, PATIENCE, gpu=gpu, **own_of(self.request.spec)))
+
+    def still(self) -> AbstractContextManager[bool]:
+        """See `Executor.still`; nothing comes from workers before an array ends."""
+        return nullcontext(False)
 
     def settle(self, patience: float, say: Callable[[str], object]) -> None:
         """See `Executor.settle`: `TimeSteps` waits on the worker that does it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 
@@ -78,6 +78,10 @@ class Local:
     def exclusive(self, task: Task, receive: Receive) -> None:
         """See `Executor.exclusive`: the task is done in this process."""
         self._perform(task, partial(receive, 0))
+
+    def still(self) -> AbstractContextManager[bool]:
+        """See `Executor.still`; what this process trains itself waits for this very call."""
+        return self.pool.still() if self.pool else nullcontext(True)
 
     def _perform(self, task: Task, send: Callable[..., None]) -> None:
         # `train` and `step_times` take the device for themselves, where they read the clock.

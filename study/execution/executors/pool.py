@@ -10,15 +10,18 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, Listener
 from typing import Any
 
+import psutil
+
 from study.errors import StudyError, first_line
 from study.execution.executors.base import (
+    Checked,
     EngineFactory,
     Event,
     Receive,
@@ -28,11 +31,16 @@ from study.execution.executors.base import (
     to_message,
 )
 from study.execution.executors.tasks import has_engine, work
+from study.machine.device import lock_of
 from study.machine.versions import THREADS
 from study.stopping import heed
 
 GRACE = 1.0
 """Seconds to wait for what a worker had sent before another one died."""
+
+
+REST, LOOK = 30.0, 0.5
+"""Seconds to wait until workers rest at their checks, and between two looks at them."""
 
 
 class Pool:
@@ -104,11 +112,43 @@ class Pool:
                 with suppress(Exception):  # a call wakes the thread that waits for one
                     Client(listener.address, authkey=key).close()
 
+    @contextmanager
+    def still(self) -> Iterator[bool]:
+        """See `Executor.still`; a driver that dies lets the workers go on."""
+        with lock_of(_pause(os.getpid())):
+            yield _at_rest()
+
     def close(self) -> None:
         """Let the processes go."""
         from joblib.externals.loky import get_reusable_executor
 
         get_reusable_executor(reuse=True).shutdown(wait=True)
+
+
+def _pause(driver: int) -> str:
+    """The name of the lock that a driver's workers pass at each check."""
+    return f"pause-{driver}"
+
+
+def _at_rest() -> bool:
+    """Whether the children of this process come to rest within `REST` seconds."""
+    children = psutil.Process().children(recursive=True)
+
+    def taken() -> float:
+        total = 0.0
+        for child in children:
+            with suppress(psutil.Error):
+                total += sum(child.cpu_times()[:2])
+        return total
+
+    before = taken()
+    for _ in range(round(REST / LOOK)):
+        time.sleep(LOOK)
+        now = taken()
+        if now - before < 0.1 * LOOK:
+            return True
+        before = now
+    return False
 
 
 def _told(error: BaseException, received: int) -> BaseException:
@@ -183,13 +223,16 @@ def _worker(
         if not threads:
             os.environ.pop(THREADS["torch"], None)
         threading.Thread(target=_die_with, args=(driver,), daemon=True).start()
-    sent = 0
+    sent, pause = 0, lock_of(_pause(driver))
     with _connected(*inbox) as connection:
 
         def send(event: Event) -> None:
             nonlocal sent
             connection.send_bytes(to_message(index, event))
             sent += 1
+            if isinstance(event, Checked):
+                with pause:  # the driver holds it while it measures
+                    pass
 
         work(task, setting, send)
     return sent

@@ -69,7 +69,11 @@ def perform(
         case TimeSteps(trials, patience):
             wait_until_quiet(patience)
             found = timing.step_times(
-                trials, engine(), stopwatch.clock, lambda done, total: send(Timing(done, total))
+                trials,
+                engine(),
+                stopwatch.clock,
+                lambda done, total: send(Timing(done, total)),
+                task.rounds,
             )
             send(Timed(dict(enumerate(found))))
         case ProbeSizes(trial, sizes):
