@@ -210,9 +210,11 @@ def described(spec: StudySpec) -> Iterator[str]:
     if spec.command:
         yield f"  command: {spec.command}"
     yield f"  {trained_in_words(spec.to_json(), f'width {widths}')}"
+    epochs = f"{spec.max_epochs:g} epochs" if spec.max_epochs and not spec.max_steps else ""
+    most = " and ".join(filter(None, (budget(spec.cap, spec.max_steps), epochs)))
     yield (
-        f"  each to {aim(spec.metric, spec.target, spec.goal, own=own)}, given up after "
-        f"{budget(spec.cap, spec.max_steps)}, mode {spec.mode}"
+        f"  each to {aim(spec.metric, spec.target, spec.goal, own=own)}, given up after {most}, "
+        f"mode {spec.mode}"
     )
     if spec.hyper not in ("published", OWN):
         yield f"  hyper-parameters {spec.hyper}"

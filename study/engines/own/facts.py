@@ -15,6 +15,7 @@ from study.engines.own.data.feeds import Stream
 from study.engines.own.data.samples import Samples
 from study.engines.own.data.trees import leaves
 from study.engines.own.engine import View, first_batch, program_of, view
+from study.engines.own.fit import check_labels, check_validation
 from study.engines.own.identity.reader import Reader, is_plain, setting, users
 from study.engines.own.identity.source import short
 from study.engines.own.optimizers import groups_of, named, unique
@@ -54,7 +55,9 @@ def settled(spec: StudySpec, samples: Samples) -> tuple[StudySpec, Code]:
             "return a pair (training, validation)"
         )
     tasks = [Task(code, 1.0, one, metric, batch) for one in found]
+    check_labels(spec.loss, first.model, samples)
     alone = program_of(tasks[0], first.framework, together=False)
+    check_validation(alone, samples)
     together = alone.together or _together(tasks[0], alone, first.framework)
     scales = tuple(
         Scale(

@@ -59,7 +59,7 @@ def length_of(lengths: Iterable[int], names: str) -> int:
     Raises:
         StudyError: there are several lengths, none, or 0.
     """
-    sizes = sorted(set(lengths))
+    sizes = list(dict.fromkeys(lengths))
     if len(sizes) != 1 or sizes[0] == 0:
         raise StudyError(
             f"{names} hold {' and '.join(map(str, sizes)) or 'no'} samples: as many of each, at "

@@ -32,7 +32,7 @@ def test_a_generator_is_read_to_its_end() -> None:
         next(found)
 
 
-@pytest.mark.parametrize(("lengths", "words"), [([3, 2, 3], "2 and 3"), ([], "no"), ([0], "0")])
+@pytest.mark.parametrize(("lengths", "words"), [([3, 2, 3], "3 and 2"), ([], "no"), ([0], "0")])
 def test_parts_share_their_length(lengths: list[int], words: str) -> None:
     """Which is at least one."""
     assert length_of([4, 4], "x and y") == 4

@@ -47,7 +47,7 @@ def holder(values: Any) -> Any:
     [
         (islice(pairs(), 3), "read only once, and it ended after 3 batches: ask for fewer"),
         ((X[:0], Y[:0]), "x and y hold 0 samples"),
-        ((X, Y[:-1]), "x and y hold 255 and 256 samples: as many of each"),
+        ((X, Y[:-1]), "x and y hold 256 and 255 samples: as many of each"),
         (TensorDataset(XT[:0], YT[:0]), "x and y hold 0 samples"),
         (DataLoader(TensorDataset(XT[:0], YT[:0])), "x holds no batch: give some data"),
         (Nothing(), "x holds no batch: give some data"),

@@ -98,10 +98,12 @@ def _feed(part: Any, place: int, again: Any) -> Feed:
                 "a part of the data is an array of Python objects: give numbers, all rows of one "
                 "length"
             )
-    counts = sorted({len(leaf) if leaf.ndim else 0 for leaf in leaves(arrays)})
-    if len(counts) != 1 or counts[0] == 0:
-        told = " and ".join(map(str, counts)) or "no"
-        raise StudyError(f"x and y hold {told} samples: as many of each, at least one")
+    counts = [len(leaf) if leaf.ndim else 0 for leaf in leaves(arrays)]
+    if not any(counts):
+        raise StudyError("a part of the data holds no sample: give one at least")
+    if len(set(counts)) > 1:
+        told = " and ".join(map(str, dict.fromkeys(counts)))
+        raise StudyError(f"x and y hold {told} samples: give as many of each")
     return Arrays(arrays)
 
 
