@@ -11,7 +11,7 @@ from typing import Any
 from study.execution.executors.base import Checked, Drawn, Event, Executor, TrainCurves
 from study.execution.executors.opening import open_executor
 from study.execution.measuring import AT_THE_END, EVERY, Again, add_sizes, measure_missing, probe
-from study.execution.notes import busy, changes, mixture, unplaced, unreached
+from study.execution.notes import busy, changes, doubtful, mixture, unreached
 from study.execution.own_model import with_model
 from study.execution.planning.array_engine import Probe, with_arrays
 from study.execution.planning.plan import Plan
@@ -92,7 +92,7 @@ def outlook(request: Request, warn: Warn = lambda sentences: None) -> Outlook:
     request, source = with_model(request, stopwatch)
     with closing(open_executor(request, source, stopwatch, warn)) as executor:
         study = open_study(request, executor.sites)
-        warn([*unreached(study.trials, study.times), *unplaced(study.spec)])
+        warn([*unreached(study.trials, study.times), *doubtful(study.spec)])
         crews = _by_engine(request, study, executor.crews(study.spec, study.pending))
         plans, folder = study.plan(crews), study.store.folder
         return Outlook(plans, study.times, study.stored, folder, len(study.trials))
@@ -154,7 +154,7 @@ def run(request: Request, *, warn: Warn = lambda sentences: None, progress: bool
         with stopwatch.part("calibrate"):
             warn(measure_missing(study.times, todo.uncalibrated, executor, request.patience, bar))
             warn(busy(study.times, todo.pending))
-            warn([*unreached(study.trials, study.times), *unplaced(study.spec)])
+            warn([*unreached(study.trials, study.times), *doubtful(study.spec)])
 
             def measure(trial: Trial, sizes: Sequence[int], crew: Crew) -> None:
                 bar.note(f"measuring arrays of {crew.use.arrays or crew.site.engine}")

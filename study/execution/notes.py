@@ -12,6 +12,7 @@ from study.execution.planning.portions import told
 from study.execution.planning.resources import Crew
 from study.execution.study_folder import OpenStudy
 from study.machine.versions import ONEDNN
+from study.spec.goals import goal_of, label
 from study.spec.hyper import parse_hyper
 from study.spec.program import is_program, program_in, unnamed
 from study.spec.schedules.base import Schedule
@@ -79,9 +80,19 @@ def _idle_from(schedule: Schedule, last: int) -> int | None:
     return idle if last - idle > LONG_IDLE * last else None
 
 
-def unplaced(spec: StudySpec) -> list[str]:
-    """Sentences on what differs between trials and stands in no place of a command line."""
-    return unnamed(program_in(spec), spec) if is_program(spec.network) else []
+def doubtful(spec: StudySpec) -> list[str]:
+    """Sentences on what the user may not have meant: a goal against the name of its metric, and
+    what differs between trials and stands in no place of a command line.
+    """
+    said = unnamed(program_in(spec), spec) if is_program(spec.network) else []
+    usual = goal_of(spec.metric)
+    if spec.goal != usual:
+        than = {"at-most": "less", "at-least": "more"}[str(spec.goal)]
+        said.append(
+            f"the goal is {label(spec.metric)} {spec.target:g} or {than}, though it is usually "
+            f"wanted {usual.replace('-', ' ')}: --goal {usual} would do that"
+        )
+    return said
 
 
 def busy(times: Calibration, trials: Sequence[Trial]) -> list[str]:

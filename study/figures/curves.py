@@ -68,10 +68,11 @@ def curves(table: pd.DataFrame, runs: pd.DataFrame | StudySpec) -> Figure:
             label += " (collapsed)"
         label = folded(label)
         by_time = mine.groupby("seconds")["accuracy"]
+        point = look.points if by_time.ngroups == 1 else {}  # a line has two points at least
         axes.plot(
             by_time.median().index,
             unit * by_time.median(),
-            **look.curve,
+            **{**look.curve, **point},
             linewidth=1.6,
             label=label,
         )

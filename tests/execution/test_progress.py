@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from study.execution.notes import doubtful
 from study.execution.planning.portions import Portion, portioned
 from study.execution.planning.resources import Crew, Resources
 from study.execution.progress import Bar
@@ -135,3 +136,14 @@ def test_it_says_how_many_workers_of_which_kind_train(tmp_path: Path) -> None:
     )
     assert bar.left == max(bar.lefts) < sum(bar.lefts)
     bar.close()
+
+
+def test_a_goal_against_the_name_of_its_metric_is_told() -> None:
+    """Since every bad rate would reach it; the usual one needs no word."""
+    own = StudySpec(model="m.py:build", data="m.py:load", metric="val_loss", target=0.3)
+    assert doubtful(own) == []
+    (said,) = doubtful(own.with_(goal="at-least"))
+    assert said == (
+        "the goal is validation loss 0.3 or more, though it is usually wanted at most: --goal "
+        "at-most would do that"
+    )
