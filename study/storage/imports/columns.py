@@ -13,7 +13,7 @@ USUAL = {
     "optimizer": ("opt", "optimizer", "optim", "optimiser", "optimizer_name"),
     "width": ("width",),
     "seed": ("seed", "random_seed", "rng_seed"),
-    "trial": ("trial", "trial_id", "run", "run_id", "run_name"),
+    "trial": ("trial", "trial_id", "run", "run_id", "run_name", "name"),
     "step": (
         *("step", "global_step", "iteration", "iter", "_step", "training_iteration"),
         *("epoch", "epochs"),
@@ -36,6 +36,10 @@ METRIC = re.compile(
     r"|reward|top[_-]?\d",
 )
 """What the name of a metric contains."""
+
+
+COUNTER = re.compile(r"time|iteration|epoch|step|pid$|episodes|duration|created|_at$")
+"""What the name of a number contains that changes in training, and is no metric."""
 
 
 PREFIX = re.compile(r"^(?:.*/|config\.|params?[._]|hparams?[._]|user_attrs_)")

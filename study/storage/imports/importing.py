@@ -19,7 +19,7 @@ from study.spec.study import StudySpec
 from study.spec.trial import MOST_SEEDS, Trial
 from study.storage.checks import Checks
 from study.storage.imports.files import of_frame
-from study.storage.imports.seeds import UNKNOWN, of_seeds, seeds_of
+from study.storage.imports.seeds import UNKNOWN, of_reading, seeds_of
 from study.storage.imports.sheets import Sheet
 from study.storage.imports.sources import read as read_sources
 from study.storage.imports.told import FILE, Aim, Told, check_metric, read
@@ -141,7 +141,8 @@ def of_sheets(
     ]
     unit, found = one_unit(raw), as_shares(raw, percent)
     seeds = seeds_of(found)
-    spec = _spec(found, seeds, aim, called)
+    goals = {name: goal for sheet in sheets for name, goal in sheet.goals.items() if goal}
+    spec = _spec(found, seeds, aim, called, goals)
     made = [_run(spec, trial, seed) for trial, seed in zip(found, seeds, strict=True)]
     told = tuple(_told(run, trial) for run, trial in zip(made, found, strict=True))
     check_metric(spec.metric, told)
@@ -153,19 +154,25 @@ def of_sheets(
         told,
         protocol_of(found, unit),
         in_words(known, found, sheets),
-        tuple(of_seeds(found)),
+        tuple(of_reading(found)),
         others,
     )
 
 
-def _spec(found: Sequence[Found], seeds: Sequence[int], aim: Aim, called: str) -> StudySpec:
+def _spec(
+    found: Sequence[Found],
+    seeds: Sequence[int],
+    aim: Aim,
+    called: str,
+    goals: Mapping[str, str],
+) -> StudySpec:
     told = dict.fromkeys(name for trial in found for name in trial.metrics)
     if not told:
         raise StudyError(
             "no column reads like a metric, such as val_accuracy or loss: name one with --metric"
         )
     metric = aim.metric or next((name for name in PREFERRED if name in told), next(iter(told)))
-    goal = aim.goal or goal_of(metric)
+    goal = aim.goal or goals.get(metric) or goal_of(metric)
     if max(seeds) >= MOST_SEEDS:
         raise StudyError(f"{max(seeds) + 1} trials share their settings: at most {MOST_SEEDS}")
     optimizers = tuple(dict.fromkeys(_label(trial) for trial in found))

@@ -57,8 +57,8 @@ def _order(seed: str) -> tuple[int, float, str]:
     return (0, float(seed), "") if seed.isdigit() else (1, 0.0, seed)
 
 
-def of_seeds(found: Sequence[Found]) -> Iterator[str]:
-    """Sentences on trials that tell no seed."""
+def of_reading(found: Sequence[Found]) -> Iterator[str]:
+    """Sentences on what was decided in reading: of seeds, of rates, of ends."""
     counts = Counter(cell_of(trial) for trial in found if trial.seed is None)
     alike = sum(count for count in counts.values() if count > 1)
     if alike:
@@ -74,6 +74,12 @@ def of_seeds(found: Sequence[Found]) -> Iterator[str]:
         yield (
             f"the rate of {counted(without, 'trial')} changes while they train: that of the first "
             "row counts"
+        )
+    lost = sum("lost" in trial.remarks for trial in found)
+    if lost:
+        yield (
+            f"the loss of {counted(lost, 'trial')} is not told at the end, where others tell "
+            "theirs: they count as diverged"
         )
     if any("epoch" in trial.remarks for trial in found):
         yield "epochs are counted from 0 there: epoch 0 is over after one, and counts as 1"

@@ -37,6 +37,8 @@ class Sheet:
         settings: what is known of all rows beside their cells, by the names of `columns.USUAL`.
         one: whether the rows are of one trial; else columns tell trials apart.
         unit: what a step is called, where no column says so.
+        goals: metrics, and whether each is to be at-least or at-most a target; empty where the
+            source does not say.
     """
 
     place: str
@@ -44,6 +46,7 @@ class Sheet:
     settings: Mapping[str, Any] = field(default_factory=dict)
     one: bool = False
     unit: str = ""
+    goals: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def columns(self) -> list[str]:

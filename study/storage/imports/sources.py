@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from study.errors import StudyError
-from study.storage.imports.columns import USUAL
+from study.storage.imports.columns import USUAL, plain
 from study.storage.imports.files import KINDS, read_file
 from study.storage.imports.names import READ, compiled, settings_in
 from study.storage.imports.sheets import Sheet
+from study.storage.imports.stores import store_at, store_in
 from study.validation import home
 
 
@@ -48,6 +49,9 @@ def read(paths: Iterable[str | Path], names: str | None = None) -> Sources:
         if path.is_dir():
             _of_folder(path, names, sheets, others)
         elif path.exists():
+            if (of_store := store_at(path)) is not None:
+                sheets.extend(of_store)
+                continue
             settings = _settings(path, names)
             if settings is None:
                 raise StudyError(f"the name of {path} does not fit --names {names!r}")
@@ -71,36 +75,33 @@ def _settings(path: Path, names: str | None) -> dict[str, Any] | None:
 
 
 def _of_folder(folder: Path, names: str | None, sheets: list[Sheet], others: list[str]) -> None:
-    """Add what is under a folder."""
-    for path in _files(folder):
-        settings = _settings(path, names)
-        if settings is None:
-            others.append(f"{path} does not fit --names")
-            continue
-        try:
-            sheet = read_file(path, settings)
-        except StudyError as error:
-            if settings:  # its name says that it is one of the trials
-                raise
-            others.append(str(error))
-            continue
-        if "rate" in sheet.settings or _has_rate(sheet):
-            sheets.append(sheet)
-        else:
-            others.append(f"{path} has no column of the learning rate")
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    """The files under a folder that may hold results, in the order of their names."""
+    """Add what is under a folder: its files, and the stores of tools in it."""
     for place, inside, files in os.walk(folder):
-        inside.sort()
-        for name in sorted(files):
-            path = Path(place) / name
-            if path.suffix.lower() in KINDS and not name.startswith("."):
-                yield path
+        inside[:] = sorted(name for name in inside if not name.startswith("."))
+        here = Path(place)
+        if names is None and (of_store := store_in(here, files)) is not None:
+            sheets.extend(of_store)
+            inside.clear()
+            continue
+        for path in (here / name for name in sorted(files)):
+            if path.suffix.lower() in KINDS and not path.name.startswith("."):
+                _of_file(path, names, sheets, others)
 
 
-def _has_rate(sheet: Sheet) -> bool:
-    from study.storage.imports.columns import plain
-
-    return any(plain(name) in USUAL["rate"] for name in sheet.columns)
+def _of_file(path: Path, names: str | None, sheets: list[Sheet], others: list[str]) -> None:
+    """Add what is in a file of a folder."""
+    settings = _settings(path, names)
+    if settings is None:
+        others.append(f"{path} does not fit --names")
+        return
+    try:
+        sheet = read_file(path, settings)
+    except StudyError as error:
+        if settings:  # its name says that it is one of the trials
+            raise
+        others.append(str(error))
+        return
+    if "rate" in sheet.settings or any(plain(name) in USUAL["rate"] for name in sheet.columns):
+        sheets.append(sheet)
+    else:
+        others.append(f"{path} has no column of the learning rate")

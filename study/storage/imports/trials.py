@@ -10,7 +10,7 @@ from typing import Any
 
 from study.errors import StudyError
 from study.spec.trial import HIGHEST_RATE, LOWEST_RATE, WIDEST
-from study.storage.imports.columns import metric_name, plain, reads_like_metric, roles
+from study.storage.imports.columns import COUNTER, metric_name, plain, reads_like_metric, roles
 from study.storage.imports.measures import (
     diverged,
     last_of,
@@ -96,8 +96,9 @@ def roles_of(sheet: Sheet, given: Mapping[str, str], metric: str | None) -> Role
             continue
         values = [number_in(row.get(name)) for row in sheet.rows]
         some = any(value is not None for value in values)
-        asked = metric is not None and metric in (name, metric_name(name))
-        told = some and (reads_like_metric(name) or (sheet.one and len(set(values)) > 1))
+        asked = name in sheet.goals or (metric is not None and metric in (name, metric_name(name)))
+        changes = sheet.one and len(set(values)) > 1 and not COUNTER.search(plain(name))
+        told = some and (reads_like_metric(name) or changes)
         if asked or (told and all(map(_is_number, (row.get(name) for row in sheet.rows)))):
             metrics.append(name)
     left = [name for name in names if name not in used and name not in metrics]
@@ -122,8 +123,23 @@ def trials_in(sheet: Sheet, known: Roles) -> list[Found]:
             "--columns rate=COLUMN, or let --names read it from the files' names"
         )
     groups = [list(sheet.rows)] if sheet.one else list(_groups(sheet, known))
-    first = _first_epoch(sheet, known)
-    return [_trial(sheet, known, rows, first) for rows in groups if rows]
+    first, dense = _first_epoch(sheet, known), _dense_losses(groups, known)
+    return [_trial(sheet, known, rows, first, dense) for rows in groups if rows]
+
+
+def _dense_losses(groups: Sequence[Sequence[Cells]], known: Roles) -> tuple[str, ...]:
+    """The losses of which some trial tells every one, and any other all but its last ones.
+
+    A table without a way to write a loss that is no finite number leaves those cells empty.
+    """
+    found = []
+    for name in known.metrics:
+        if "loss" not in name.lower():
+            continue
+        told = [[number_in(row.get(name)) is not None for row in rows] for rows in groups]
+        if any(map(all, told)) and all(one == sorted(one, reverse=True) for one in told):
+            found.append(name)
+    return tuple(found)
 
 
 def _groups(sheet: Sheet, known: Roles) -> Iterator[list[Cells]]:
@@ -201,7 +217,9 @@ def _first_epoch(sheet: Sheet, known: Roles) -> int:
     return int(bool(told) and min(told) == 0)
 
 
-def _trial(sheet: Sheet, known: Roles, rows: Sequence[Cells], first_epoch: int) -> Found:
+def _trial(
+    sheet: Sheet, known: Roles, rows: Sequence[Cells], first_epoch: int, dense: Sequence[str]
+) -> Found:
     def cell(role: str) -> Any:
         if role in sheet.settings:
             return sheet.settings[role]
@@ -223,6 +241,11 @@ def _trial(sheet: Sheet, known: Roles, rows: Sequence[Cells], first_epoch: int) 
         metric_name(name): [number_in(row.get(name)) for row in rows] for name in known.metrics
     }
     outcome = outcome_of(text_in(last_of(rows, known.of.get("state"))))
+    if outcome is Outcome.CAPPED and any(told[-1] is not None for told in values.values()):
+        for name in (metric_name(name) for name in dense):
+            if values[name][-1] is None:
+                remarks.append("lost")
+                values[name] = [math.nan if value is None else value for value in values[name]]
     cut = diverged(values)
     if cut is not None:
         outcome = Outcome.DIVERGED
