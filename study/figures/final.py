@@ -52,10 +52,8 @@ def final(runs: pd.DataFrame) -> Figure:
     looks = looks_of(runs)
     metric, unit = str(first["metric"]), 100 if is_share(str(first["metric"])) else 1
     lost = runs[runs["final"].isna()].rename(columns={"learning_rate": "rate"})
-    rows = len(looks) if len(lost) else 1
-    figure, (above, axes) = stacked_panels(
-        2, height_ratios=(0.12 + 0.045 * rows, 1), size=(9.5, 6.2)
-    )
+    heights = (0.12 + 0.045 * len(looks), 1.0) if len(lost) else (1.0,)
+    figure, (*above, axes) = stacked_panels(len(heights), (9.5, 4 + len(heights)), heights)
     for name, look in looks.items():
         mine = table[table["optimizer"] == name]
         dots = runs[(runs["optimizer"] == name) & runs["final"].notna()]
@@ -73,12 +71,10 @@ def final(runs: pd.DataFrame) -> Figure:
     axes.set_ylabel(f"{label(metric, own=True)} at the end of training")
     if axes.get_legend_handles_labels()[0]:
         legend_beside(axes)
-    if len(lost):
+    for panel in above:
         ended = lost["outcome"].where(lost["outcome"] != Outcome.REACHED, Outcome.DIVERGED)
-        draw_other_ends(above, lost.assign(outcome=ended), looks)
-        above.set_title("Ended without a value", fontsize=10, loc="left")
-    else:
-        above.set_visible(False)
+        draw_other_ends(panel, lost.assign(outcome=ended), looks)
+        panel.set_title("Ended without a value", fontsize=10, loc="left")
     kind = "valley" if sign(str(first["goal"])) < 0 else "hill"
     headline(
         figure,

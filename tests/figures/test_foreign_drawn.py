@@ -32,7 +32,7 @@ def points(figure: Any) -> set[tuple[float, float]]:
     """The points of all lines of the lower panel."""
     return {
         (float(x), float(y))
-        for line in figure.axes[1].lines
+        for line in figure.axes[-1].lines
         for x, y in zip(*line.get_data(), strict=True)
     }
 
