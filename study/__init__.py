@@ -124,7 +124,9 @@ def from_frame(
         out: the new study's folder.
         columns: the column of `rate`, `optimizer`, `width`, `seed`, `trial`, `step`, `seconds` or
             `state`, where the usual names do not tell; `"none"` for one not to be used.
-        metric, target, goal: what the trials are to reach; see `study.tables.stored` for another.
+        metric: what the trials are read by; see `study.tables.stored` for another.
+        target: its value to reach.
+        goal: whether it is to be `at-least` or `at-most` that.
         percent: whether accuracies are told in percent.
 
     Returns:
