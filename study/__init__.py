@@ -4,6 +4,7 @@
     runs = study.run(spec, out="results/mine")      # a DataFrame, one row a trial
     runs = study.load("results/mine")               # the same rows, later
     study.tables.best(runs), study.figures.valley(runs), study.tables.sizes(runs)
+    study.from_frame(df, "results/theirs", metric="val_acc", target=0.9)   # made elsewhere
     study.claims.judge(["results/mine"])
     keras.optimizers.SGD(study.schedule("triangular:half=500", 0.1))
     study.find_rate(model, x, y).suggest("tenth")   # for any compiled Keras model
@@ -28,6 +29,8 @@ from study.spec.study import StudySpec
 from study.spec.trial import Trial
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from study.search.curve import Pick
@@ -43,6 +46,7 @@ __all__ = [
     "figures",
     "find_rate",
     "fits",
+    "from_frame",
     "load",
     "preset",
     "read_spec",
@@ -101,6 +105,42 @@ def load(folder: str | Path, machine: str | None = None) -> pd.DataFrame:
     from study import tables
 
     return tables.load(folder, machine)
+
+
+def from_frame(
+    table: pd.DataFrame,
+    out: str | Path,
+    columns: Mapping[str, str] | None = None,
+    *,
+    metric: str | None = None,
+    target: float | None = None,
+    goal: str | None = None,
+    percent: bool = False,
+) -> pd.DataFrame:
+    """Results that were made elsewhere as a study, as `study import` makes it; its runs.
+
+    Args:
+        table: one row a check, or one row a trial; NaN is a cell in which nothing stands.
+        out: the new study's folder.
+        columns: the column of `rate`, `optimizer`, `width`, `seed`, `trial`, `step`, `seconds` or
+            `state`, where the usual names do not tell; `"none"` for one not to be used.
+        metric: what the trials are read by; see `study.tables.stored` for another.
+        target: its value to reach.
+        goal: whether it is to be `at-least` or `at-most` that.
+        percent: whether accuracies are told in percent.
+
+    Returns:
+        The runs, as `load` gives them.
+
+    Raises:
+        StudyError: what the table tells is not clear, or the folder holds a study already.
+    """
+    from study import tables
+    from study.storage.imports.importing import import_frame
+    from study.storage.imports.told import Aim
+
+    import_frame(table, out, columns, Aim(metric, target, goal), percent)
+    return tables.load(out)
 
 
 def results(name: str) -> Path:

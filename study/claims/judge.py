@@ -51,9 +51,7 @@ def about(known: Known) -> list[str]:
         known: what the claims are judged on, as `evidence` gives it.
     """
     specs = [study.spec for study in studies_in(known) if is_own(study.spec.network)]
-    models = ", ".join(
-        dict.fromkeys(model_in_words(s.network, s.model or s.command) for s in specs)
-    )
+    models = ", ".join(dict.fromkeys(model_in_words(s.network, s.source) for s in specs))
     if not models:
         return []
     if len(specs) < len(studies_in(known)):

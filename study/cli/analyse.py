@@ -14,6 +14,7 @@ from study.cli.formatting import (
     LOG,
     as_json,
     best,
+    best_final,
     cell,
     duration,
     frame,
@@ -23,16 +24,22 @@ from study.cli.formatting import (
     written,
 )
 from study.cli.option_sets import TrainerOptions
-from study.cli.options import AsJson, Folder, Folders, Of, SeedOf
+from study.cli.options import AimOptions, AsJson, Folder, Folders, Of, SeedOf
 from study.cli.parameters import Family, among, whole
 from study.errors import StudyError
+from study.spec.goals import has_target
 
 commands = Family("Analyse")
 
 
-@commands.command("study tables results/mine", "study tables results/mine --by multiply_adds")
+@commands.command(
+    "study tables results/mine",
+    "study tables results/mine --by multiply_adds",
+    "study tables results/theirs --metric val_accuracy --target 0.9",
+)
 def tables(
     folder: Folder,
+    aim: AimOptions,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="DIR", help="The folder to write to. Not given: DIR/tables."),
@@ -50,10 +57,13 @@ def tables(
     from study import tables
     from study.tables import intervals
 
-    stored = tables.stored(folder, machine)
+    stored = tables.stored(folder, machine, aim.aim())
     paths, runs = tables.write(stored, out, by), stored.runs
     LOG.info("read %s: %d trials", folder, len(runs))
-    best(tables.best(runs))
+    if "final" in runs and not has_target(stored.spec.target):
+        best_final(tables.best_final(runs), stored.spec.metric)
+    else:
+        best(tables.best(runs))
     if runs["width"].nunique() >= intervals.FEWEST_SIZES:
         from study.tables import fits
 
@@ -67,6 +77,7 @@ def tables(
 @commands.command("study figures results/mine", "study figures results/mine --out drawn")
 def figures(
     folder: Folder,
+    aim: AimOptions,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -78,7 +89,7 @@ def figures(
     """Draw the figures of a study again from its stored runs."""
     from study import figures, tables
 
-    stored = tables.stored(folder, machine)
+    stored = tables.stored(folder, machine, aim.aim())
     paths = figures.write(stored, out)
     if stored.published is not None:
         note(tables.of_an_import(stored.runs, stored.spec, stored.published))
@@ -88,6 +99,7 @@ def figures(
 @commands.command("study report results/mine", "study report results/* --out all.html")
 def report(
     folders: Folders,
+    aim: AimOptions,
     out: Annotated[
         Path, typer.Option("--out", metavar="FILE.html", help="The file to write.")
     ] = Path("report.html"),
@@ -96,7 +108,7 @@ def report(
     """Write one HTML page on stored studies: figures, best rates, claims, machine and warnings."""
     from study import report
 
-    written([report.write(folders, out, machine)])
+    written([report.write(folders, out, machine, aim.aim())])
 
 
 @commands.command("study claims results/mine", "study claims results/grid results/sizes --json")
@@ -190,6 +202,9 @@ def _ratio(row: Any, first: str) -> str:
     if not row.both:
         return told
     spread = f" (quartiles {row.low:.3g} to {row.high:.3g})" if row.both >= 5 else ""
+    if math.isnan(row.ratio):
+        unknown = ", but those of an import are steps of its own, on a machine that is not told"
+        return f"{told}\n  steps {row.steps:.3g} times{unknown}"
     parts = (
         "; the steps are not known"
         if math.isnan(row.steps)

@@ -15,8 +15,7 @@ from typing import Any
 import typer
 
 from study.spec.goals import aim
-from study.spec.own import OWN, trained_in_words
-from study.spec.program import names_itself
+from study.spec.own import OWN, names_itself, trained_in_words
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
 from study.words import budget, counted
@@ -121,13 +120,14 @@ def best(found: Any) -> None:
     several = len(set(found["width"])) > 1
     draw = ", one draw" if set(found["seeds"]) == {1} else ""
     header = ["optimizer", "arrived", "lowest", "highest", "best rate", f"seconds{draw}", "steps"]
+    timed = "seconds" in found  # of some imports steps alone are known
     rows = []
     for row in found.itertuples():
         numbers = ["-"] * 5
         if row.arrived:
             rates = (f"{rate:.3g}" for rate in (row.lowest, row.highest, row.best_rate))
             steps = "-" if math.isnan(row.steps) else f"{row.steps:.0f}"
-            numbers = [*rates, f"{row.seconds:.2f}", steps]
+            numbers = [*rates, f"{row.seconds:.2f}" if timed else "-", steps]
         remarks = []
         if row.arrived and row.at_edge:
             remarks.append("at the grid's edge: a better rate may lie beyond")
@@ -147,6 +147,18 @@ def best(found: Any) -> None:
             ]
         )
     table([*header, *(["width"] if several else []), ""], rows)
+
+
+def best_final(found: Any, metric: str) -> None:
+    """Print at which rates training ends best."""
+    rows = [
+        [
+            *(row.optimizer, f"{row.told} of {row.rates}", cell(row.best_rate), cell(row.final, 4)),
+            "at the grid's edge: a better rate may lie beyond" if row.at_edge else "",
+        ]
+        for row in found.itertuples()
+    ]
+    table(["optimizer", "ended", "best rate", f"final {metric}", ""], rows)
 
 
 def contest_status(folder: Path, in_json: bool) -> None:

@@ -9,8 +9,10 @@ from typing import Annotated, Any, ClassVar
 import typer
 
 from study.cli.parameters import among, real, whole
+from study.spec.goals import GOALS
 from study.spec.presets import PRESETS
 from study.spec.trial import DATASETS, HYPERS, MOST_SEEDS, NETWORKS, OPTIMIZERS
+from study.storage.imports.told import Aim
 
 LONGEST_WAIT = 1e6
 """Seconds."""
@@ -162,3 +164,30 @@ class ProgramOptions:
     def given(self) -> dict[str, Any]:
         """The options that were given, as fields of a spec."""
         return {name: value for name, value in asdict(self).items() if value}
+
+
+@dataclass(frozen=True)
+class AimOptions:
+    """What results that were imported are to reach; it may be asked of them at any time."""
+
+    panel: ClassVar[str] = "Of an import: what its trials are to reach"
+    metric: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="A metric that the trials tell, such as val_accuracy."),
+    ] = None
+    target: Annotated[
+        float | None,
+        real(metavar="X", help="Its value to reach; an accuracy is a share, such as 0.9."),
+    ] = None
+    goal: Annotated[
+        str | None,
+        among(
+            GOALS,
+            help="Whether it is to be at-least or at-most the target. Not given: what its name "
+            "says.",
+        ),
+    ] = None
+
+    def aim(self) -> Aim:
+        """These, as a reading takes them."""
+        return Aim(self.metric, self.target, self.goal)

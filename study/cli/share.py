@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from study.cli.formatting import LOG, as_json
-from study.cli.options import AsJson, Folders, MakeIn
+from study.cli.formatting import LOG, as_json, note
+from study.cli.options import AimOptions, AsJson, Folders, MakeIn
 from study.cli.parameters import Family, among, real
+from study.spec.goals import aim as in_words
 from study.words import counted
 
 if TYPE_CHECKING:
+    from study.storage.imports.importing import Imported as Results
     from study.storage.merging import Merged
     from study.storage.published.importing import Imported
 
@@ -150,3 +152,75 @@ def _imported(folder: Path, study: Imported, absent: str) -> list[str]:
     if study.protocol.look_basis:
         said.append(f"  looks: {study.protocol.look_basis}")
     return said
+
+
+@commands.command(
+    "study import runs.csv --out results/theirs --metric val_accuracy --target 0.9",
+    "study import sweep.jsonl --columns rate=eta,optimizer=opt+momentum --out results/theirs",
+    "study import histories --names '{optimizer}_{rate}_history.json' --out results/theirs",
+    name="import",
+)
+def import_results(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PATH",
+            help="Files of rows (CSV, JSON lines, JSON, Parquet), folders of files, or the stores "
+            "of tools.",
+        ),
+    ],
+    out: MakeIn,
+    aim: AimOptions,
+    columns: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME=COLUMN,...",
+            help="Which column is the rate, optimizer, width, seed, trial, step, seconds or state, "
+            "where the usual names do not tell; none for one not to be used.",
+        ),
+    ] = "",
+    names: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATTERN",
+            help="Names of files that carry settings, such as '{optimizer}_{rate}.json'.",
+        ),
+    ] = None,
+    percent: Annotated[
+        bool, typer.Option("--percent", help="Accuracies are told in percent.")
+    ] = False,
+) -> None:
+    """Make a study out of results that were made elsewhere, by whatever program.
+
+    The commands tables, figures, report and status then work on it. What the source does not say is
+    unknown, and any metric and target may be asked for later.
+    """
+    from study.storage.imports.columns import parse_columns
+    from study.storage.imports.importing import import_results as imported
+
+    done = imported(paths, out, parse_columns(columns), names, aim.aim(), percent)
+    for line in _results(out, done):
+        typer.echo(line)
+    note([*done.notes, *_left_out(done.others)])
+
+
+def _results(folder: Path, done: Results) -> list[str]:
+    """What an import holds, and what it was read from, in words."""
+    spec, runs = done.spec, done.runs
+    ends = Counter(run.outcome.value for run in runs)
+    listed = ", ".join(f"{count} {name}" for name, count in sorted(ends.items()))
+    return [
+        f"{folder}: {counted(len(runs), 'trial')} ({counted(len(spec.optimizers), 'optimizer')}, "
+        f"{counted(len(spec.rates), 'rate')}): {listed}",
+        *(f"  {line}" for line in done.columns),
+        *(f"  {line}" for line in done.protocol.lines()),
+        f"  read by the metric {spec.metric}: "
+        f"{in_words(spec.metric, spec.target, spec.goal, own=True)}",
+    ]
+
+
+def _left_out(others: tuple[str, ...]) -> list[str]:
+    if not others:
+        return []
+    more = f", and {len(others) - 1} more" if len(others) > 1 else ""
+    return [f"left out: {others[0]}{more}"]

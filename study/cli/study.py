@@ -149,6 +149,7 @@ def status(folder: Folder, in_json: AsJson = False) -> None:
     spec, runs = store.spec(), store.runs()
     LOG.info("read %s: %d trials", folder, len(runs))
     one_machine = len({run.clock for run in runs}) == 1  # seconds by several do not add up
+    one_machine &= all(run.seconds is not None for run in runs)
     costs = tables.costs(tables.frame(runs), store.spent()) if one_machine else {}
     wanted = {trial.id for trial in spec.trials()}
     stored = [run for run in runs if run.id in wanted]
@@ -158,7 +159,7 @@ def status(folder: Folder, in_json: AsJson = False) -> None:
         return
     if protocol is not None:
         _imported(folder, spec, runs, len(store.curves()))
-        note(tables.of_an_import(tables.frame(runs), spec, protocol))
+        note(tables.of_an_import(tables.stored(folder).runs, spec, protocol))
         return
     typer.echo(
         f"Study {spec.name} in {folder}: {len(stored)} of {len(spec)} trials stored, "

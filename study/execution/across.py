@@ -16,7 +16,7 @@ from study.errors import StudyError
 from study.execution.executors.base import EngineFactory
 from study.execution.own_model import trainer_of
 from study.machine.facts import Site
-from study.spec.program import refuse
+from study.spec.own import refuse
 from study.storage.across import Across, add_check
 from study.storage.records import Outcome, Run
 from study.storage.store import Store

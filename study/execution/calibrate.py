@@ -15,7 +15,7 @@ from study.execution.own_model import trainer_of, with_model
 from study.execution.request import Request
 from study.execution.study_folder import calibration_of, folder_of
 from study.machine.quiet import Meter
-from study.spec.program import refuse
+from study.spec.own import refuse
 from study.spec.study import StudySpec
 from study.storage.calibration import Calibration
 from study.storage.step_times import key_of

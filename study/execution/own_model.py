@@ -16,7 +16,7 @@ from study.errors import NoMetric, StudyError
 from study.execution.executors.base import EngineFactory
 from study.execution.executors.source import Source
 from study.execution.request import Request
-from study.spec.own import is_own, other_model
+from study.spec.own import is_own, other_model, refuse_import
 from study.spec.program import is_program, program_in
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
@@ -42,6 +42,7 @@ def own_choice(spec: StudySpec, factory: EngineFactory = TENSORFLOW) -> OwnChoic
             "engine native trains the built-in networks compact and mlp alone: leave it out"
         )
     asked = factory.engine if isinstance(factory, EngineChoice) else ""
+    refuse_import(spec.network)
     if is_program(spec.network):
         if asked not in ("", TENSORFLOW.engine):
             raise StudyError(f"engine {asked} trains networks, and a program itself: leave it out")

@@ -21,7 +21,7 @@ from study.execution.planning.estimates import measuring_seconds, step_seconds
 from study.execution.request import Request
 from study.execution.study_folder import RESULTS
 from study.spec.budget import last_check
-from study.spec.program import refuse
+from study.spec.own import refuse
 from study.spec.trial import Trial
 from study.storage.calibration import Calibration
 from study.storage.records import Run

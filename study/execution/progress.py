@@ -15,7 +15,8 @@ from tqdm import tqdm
 from study.execution.planning.array_sizes import lane_seconds, most_seconds
 from study.execution.planning.portions import Portion, jobs_of, told
 from study.spec.goals import aim, seen, sign
-from study.spec.program import is_program, names_itself
+from study.spec.own import names_itself
+from study.spec.program import is_program
 from study.spec.trial import Trial
 from study.storage.records import Outcome, Run
 from study.training.loop import Progress
@@ -196,7 +197,7 @@ class Bar:
     def _count(self, run: Run) -> None:
         self.counts[run.outcome.value] += 1
         if run.outcome is Outcome.REACHED and (
-            self.best is None or run.seconds < self.best.seconds
+            self.best is None or (run.seconds or 0.0) < (self.best.seconds or 0.0)
         ):
             self.best = run
         if run.best_accuracy is not None and (

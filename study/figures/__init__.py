@@ -5,6 +5,7 @@ from study.figures.contest import costs, picks
 from study.figures.curves import curves
 from study.figures.cycles import cycles
 from study.figures.files import MOST_WIDTHS, draw, save, write
+from study.figures.final import final
 from study.figures.population import HERE, NEVER, THERE, lineage
 from study.figures.schedules import DECAYS, RISES, decay, every_schedule, schedules
 from study.figures.search import OF_ACCURACY, RULE_MARKERS, SWEEP_ENDS, staircase, sweep
@@ -36,6 +37,7 @@ __all__ = [
     "draw",
     "envelope",
     "every_schedule",
+    "final",
     "label_of",
     "lineage",
     "looks",

@@ -13,9 +13,11 @@ from matplotlib.figure import Figure
 
 from study import tables
 from study.figures.curves import curves
+from study.figures.final import final
 from study.figures.sizes import size, size_parts, size_valley, sizes, slopes
 from study.figures.style import own_settings
 from study.figures.valley import envelope, profile, valley
+from study.spec.goals import has_target
 from study.storage.jsonl import replace
 from study.storage.links import refuse_links
 from study.tables import intervals
@@ -46,12 +48,19 @@ def draw(runs: pd.DataFrame, stored: pd.DataFrame) -> dict[str, Figure]:
     """
     drawn: dict[str, Figure] = {}
     widths = tables.comparable(runs)["width"].nunique()
+    if "final" in runs:
+        for width, mine in list(runs.groupby("width"))[:MOST_WIDTHS]:
+            drawn[f"final{'' if widths == 1 else f'-width-{width:g}'}"] = final(mine)
+        if not has_target(float(runs["target"].iloc[0])):
+            return drawn
     of_size = widths >= intervals.FEWEST_SIZES
     if not of_size or runs["optimizer"].nunique() > 1:
         groups = list(runs.groupby("width"))
         for width, mine in groups if len(groups) <= MOST_WIDTHS else (groups[0], groups[-1]):
             suffix = "" if widths == 1 else f"-width-{width:g}"
-            drawn |= {f"valley{suffix}": valley(mine), f"envelope{suffix}": envelope(mine)}
+            drawn[f"valley{suffix}"] = valley(mine)
+            if _shared(mine):
+                drawn[f"envelope{suffix}"] = envelope(mine)
     if not of_size and runs["optimizer"].nunique() > 1:
         drawn["profile"] = profile(runs)
     for name in list(runs["optimizer"].cat.categories) if of_size else []:
@@ -69,6 +78,12 @@ def draw(runs: pd.DataFrame, stored: pd.DataFrame) -> dict[str, Figure]:
     if len(mine):
         drawn["curves"] = curves(stored, mine)
     return drawn
+
+
+def _shared(runs: pd.DataFrame) -> bool:
+    """Whether several optimizers share a rate; each of an import may have its own."""
+    names = runs.groupby("learning_rate")["optimizer"].nunique()
+    return "final" not in runs or bool((names > 1).any())
 
 
 def _in_file(optimizer: str) -> str:

@@ -26,6 +26,7 @@ from study.figures.style import (
     seconds_label,
     stacked_panels,
     subtitle_of,
+    time_of,
 )
 from study.figures.ticks import Exact
 from study.spec.trial import OPTIMIZERS
@@ -63,6 +64,7 @@ def valley(runs: pd.DataFrame) -> Figure:
         StudyError: runs of several widths, or runs that must not share a figure.
     """
     check_one_width(runs)
+    runs = tables.timed(runs)
     trials = tables.valley(runs)
     looks = looks_of(runs)
     names = [str(name) for name in trials["optimizer"].cat.categories]
@@ -75,9 +77,9 @@ def valley(runs: pd.DataFrame) -> Figure:
     _draw_arrivals(axes, runs, trials, looks)
     axes.set_xlabel("learning rate")
     axes.set_ylabel(seconds_label(runs))
-    _draw_other_ends(above, trials, {name: looks[name] for name in names})
+    draw_other_ends(above, trials, {name: looks[name] for name in names})
     above.set_title(f"Did not arrive within {budget_of(runs)}", fontsize=10, loc="left")
-    headline(figure, f"The valley: training time against learning rate\n{subtitle_of(runs)}")
+    headline(figure, f"The valley: {time_of(runs)} against learning rate\n{subtitle_of(runs)}")
     return figure
 
 
@@ -127,7 +129,7 @@ def _ring_unstable(axes: Axes, cells: pd.DataFrame) -> None:
         axes.scatter(those["rate"], those["seconds"], label=words, **style)
 
 
-def _draw_other_ends(axes: Axes, trials: pd.DataFrame, looks: Mapping[str, Look]) -> None:
+def draw_other_ends(axes: Axes, trials: pd.DataFrame, looks: Mapping[str, Look]) -> None:
     """Draw a row an optimizer: how its trials ended that did not arrive."""
     lines = np.array([_lines(look) for look in looks.values()])
     rows = np.cumsum(lines) - (lines + 1) / 2  # a label of several lines has a higher row
@@ -165,6 +167,7 @@ def envelope(runs: pd.DataFrame) -> Figure:
         The figure.
     """
     check_one_width(runs)
+    runs = tables.timed(runs)
     table, looks = tables.envelope(runs), looks_of(runs)
     cap = float(tables.budget(runs).max())
     figure, (axes,) = stacked_panels(1, size=(9.5, 5))
@@ -229,6 +232,7 @@ def profile(runs: pd.DataFrame) -> Figure:
     Returns:
         The figure.
     """
+    runs = tables.timed(runs)
     table = tables.profile(runs)
     figure, (axes,) = stacked_panels(1, size=(9.5, 5))
     most = max(10.0, float(table["ratio"].max())) if len(table) else 10.0

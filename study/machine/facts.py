@@ -153,7 +153,7 @@ def software(engine: str, versions: Mapping[str, str], precision: str) -> str:
     >>> software("tensorflow", {"tensorflow": "2.21.0", "onednn": "on"}, "float32")
     'tensorflow 2.21.0 float32 (oneDNN on)'
     """
-    if engine == "program":  # of which nothing is known
+    if engine in ("program", "unknown"):  # of which nothing is known
         return engine
     told = [
         f"{words} {versions[name]}"

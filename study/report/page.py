@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from study import claims, tables
 from study.errors import StudyError
 from study.report import pictures, sections
+from study.storage.imports.told import Aim
 from study.storage.jsonl import replace
 
 DATA = Path(__file__).parent
@@ -24,13 +25,19 @@ LONGEST_NUMBER = 28
 """The most characters of a number with its interval; a longer cell is a text."""
 
 
-def write(folders: Sequence[str | Path], out: str | Path, machine: str | None = None) -> Path:
+def write(
+    folders: Sequence[str | Path],
+    out: str | Path,
+    machine: str | None = None,
+    aim: Aim | None = None,
+) -> Path:
     """Write the report on studies, contests and case studies of cycles.
 
     Args:
         folders: of studies, contests and case studies of cycles.
         out: the file.
         machine: whose trials of the studies to take, see `tables.load`.
+        aim: metric, target and goal to read imports by.
 
     Returns:
         The path of the file.
@@ -43,7 +50,11 @@ def write(folders: Sequence[str | Path], out: str | Path, machine: str | None = 
     if not folders:
         raise StudyError("name at least one study's folder")
     ways = {folder: rows for folder in folders if (rows := claims.rows_in(folder)) is not None}
-    studies = [sections.read(folder, machine) for folder in folders if folder not in ways]
+    studies = [
+        sections.read(tables.stored(folder, machine, aim))
+        for folder in folders
+        if folder not in ways
+    ]
     if not studies:
         raise StudyError("name at least one study's folder beside those of contests and cycles")
     out = Path(out)

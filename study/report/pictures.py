@@ -27,6 +27,7 @@ ALT = {
         "Seconds of training against learning rate, both logarithmic, a curve an "
         "optimizer; above it how each other trial ended"
     ),
+    "final": "The metric at the end of training against learning rate, a curve an optimizer",
     "envelope": "The fastest and the slowest optimizer's seconds at each learning rate",
     "profile": "Share of each optimizer's trials that arrive within a multiple of the fastest time",
     "curves": f"Validation accuracy against seconds of training, a curve an optimizer{AT_BEST}",

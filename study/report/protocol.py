@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from study import figures
-from study.spec.goals import held_out, label, sign, value_of
-from study.spec.own import Own, data_in_words, model_in_words
-from study.spec.program import is_program, names_itself
+from study.spec.goals import aim, held_out, label, sign, value_of
+from study.spec.own import Own, data_in_words, is_foreign, model_in_words, names_itself
+from study.spec.program import is_program
 from study.spec.study import StudySpec
 from study.tables.rows import in_order
 from study.words import counted
@@ -30,6 +30,14 @@ def protocol(spec: StudySpec, looks_known: bool = True) -> str:
     )
     shape = "" if spec.schedule == "constant" else f" on the schedule {spec.schedule}"
     names = ", ".join(figures.label_of(name) for name in in_order(spec.optimizers))
+    if is_foreign(spec.network):
+        what = model_in_words(spec.network, spec.source)
+        aimed = aim(spec.metric, spec.target, spec.goal, own=True)
+        return (
+            f"The {what} ({widths}) were trained elsewhere, with {names} at {rates}. Read by the "
+            f"metric {label(spec.metric, own=True)}, they have {aimed} to reach, and a trial that "
+            "did not is censored at its own end."
+        )
     program = is_program(spec.network)
     looks = f", looked at every {spec.check_every} steps" if looks_known and not program else ""
     on = (
@@ -38,7 +46,7 @@ def protocol(spec: StudySpec, looks_known: bool = True) -> str:
         else f"was trained on {data_in_words(spec.dataset, spec.data)} in batches of {spec.batch}"
     )
     return (
-        f"The {model_in_words(spec.network, spec.model or spec.command)} ({widths}) {on} "
+        f"The {model_in_words(spec.network, spec.source)} ({widths}) {on} "
         f"with {names} at {rates}{shape}, "
         f"{counted(spec.seeds, 'seed')} each, until its {_metric(spec)} "
         f"{'reached' if sign(spec.goal) > 0 else 'fell to'} "
@@ -82,6 +90,8 @@ def folded(spec: StudySpec) -> list[Folded]:
     own = spec.own
     if own is None:
         return []
+    if is_foreign(spec.network):
+        return [Folded("What it was imported from", list(own.structure))]
     if is_program(spec.network):
         return [
             Folded(

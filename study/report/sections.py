@@ -12,8 +12,13 @@ import pandas as pd
 from study import claims, figures, tables
 from study.report.pictures import Picture, picture
 from study.report.protocol import Folded, folded, protocol
+from study.spec.goals import has_target, label
 from study.tables import case_study, contests, fits, intervals
 from study.words import per_weights
+
+CLOCKS = {"reconstructed": "steps x the time of a step measured alone"}
+"""How seconds were measured, where they were not read off the clock."""
+
 
 ENOUGH = f"{fits.ENOUGH:g}"
 
@@ -67,9 +72,11 @@ def summary(study: tables.StoredStudy) -> Summary:
     runs = study.runs
     told = runs[runs["seconds_source"] != "assumed"]
     stored = int(told["id"].isin([trial.id for trial in study.spec.trials()]).sum())
-    software = ", ".join(f"{key} {value}" for key, value in study.records[0].versions.items())
-    reconstructed = runs["seconds_source"].iloc[0] == "reconstructed"
-    clock = "steps x the time of a step measured alone" if reconstructed else "read off the clock"
+    versions = study.records[0].versions.items()
+    software = ", ".join(f"{key} {value}" for key, value in versions) or "software not told"
+    clock = CLOCKS.get(str(runs["seconds_source"].iloc[0]), "read off the clock")
+    if study.published is not None and "final" in runs:
+        clock = "those of its source" if tables.timed(runs) is runs else "not told of all trials"
     said = protocol(study.spec, looks_known=study.published is None)
     machine = str(runs["clock_machine"].iloc[0])
     return Summary(said, stored, machine, software, clock, folded(study.spec))
@@ -85,7 +92,12 @@ def best_rates(study: tables.StoredStudy) -> list[Row]:
 
     Of many widths the ends and the middle are shown.
     """
+    if "final" in study.runs and not has_target(study.spec.target):
+        return _best_final(study)
     table = tables.best(study.runs)
+    if "seconds" not in table:  # they are not told, and steps are
+        renamed = {f"steps{end}": f"seconds{end}" for end in ("_low", "_high")}
+        table = table.rename(columns=renamed).assign(seconds=math.nan)
     if table["width"].nunique() > figures.MOST_WIDTHS:
         ends = sorted(set(table["width"]))
         table = table[table["width"].isin([ends[0], ends[len(ends) // 2], ends[-1]])]
@@ -103,6 +115,21 @@ def best_rates(study: tables.StoredStudy) -> list[Row]:
             "decades within 2x": _interval(row.decades, row.decades_low, row.decades_high),
         }
         for row in _rows(table)
+    ]
+
+
+def _best_final(study: tables.StoredStudy) -> list[Row]:
+    """The rates at which the trials of an import end best, where no target is named."""
+    name = label(study.spec.metric, own=True)
+    return [
+        {
+            "optimizer": figures.label_of(str(row.optimizer)),
+            "width": f"{row.width:g}",
+            "rates that end": f"{row.told} of {row.rates}",
+            "best rate": _number(row.best_rate),
+            f"final {name}": _interval(row.final, row.final_low, row.final_high),
+        }
+        for row in _rows(tables.best_final(study.runs))
     ]
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from study.errors import StudyError
 from study.spec.budget import BUDGETS, budgets
-from study.spec.goals import GOALS, goal_of, is_share
+from study.spec.goals import GOALS, goal_of, has_target, is_share
 from study.spec.hyper import parse_hyper
-from study.spec.own import LABEL, OWN_FIELDS, is_own, metric_of, of_own
-from study.spec.program import check_target, is_program, labelled, of_program
+from study.spec.own import LABEL, OWN_FIELDS, is_own, metric_of, names_itself, of_own
+from study.spec.program import check_target, labelled, of_program
 from study.spec.rates import parse_rates
 from study.spec.schedules.parse import parse
 from study.spec.trial import (
@@ -78,7 +78,7 @@ def _optimizer(spec: Any, value: Any) -> Any:
     """An optimizer that may stand in the grid."""
     if not is_own(spec.network):
         return choice("optimizer", value, OPTIMIZERS)
-    if is_program(spec.network):
+    if names_itself(spec.network):
         return labelled(value)
     if isinstance(value, str) and not LABEL.fullmatch(value):
         raise StudyError(
@@ -127,10 +127,10 @@ def choices(spec: Any) -> Fields:
 
 def protocol(spec: Any) -> Fields:
     """Target, batch, looks and budgets."""
-    share = is_share(spec.metric) and not is_program(spec.network)  # a program's has its own words
+    share = is_share(spec.metric) and not names_itself(spec.network)  # whose words are others
     low, high = (0, 1) if share else (-LARGEST, LARGEST)
     target = number("target", spec.target, low=low, high=high)
-    if is_program(spec.network):
+    if names_itself(spec.network) and has_target(target):
         check_target(spec.metric, target)
     check_every = integer("check_every", spec.check_every, low=1, high=100_000)
     if spec.max_epochs is not None and not is_own(spec.network):

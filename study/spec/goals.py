@@ -15,6 +15,10 @@ SMALL = re.compile(r"loss|error|entropy|divergence|hinge|mse|mae|mape|msle|rmse|
 """What the name of a metric contains of which less is better."""
 
 
+NO_TARGET = 1e29
+"""What no value comes to: the target, either way, of results that were imported without one."""
+
+
 LABELS = {
     "window": "training accuracy",
     "cumulative": "cumulative training accuracy",
@@ -35,6 +39,16 @@ def goal_of(metric: str) -> str:
 def sign(goal: str | None) -> int:
     """1 where a larger value is better, -1 where a smaller one is."""
     return -1 if goal == "at-most" else 1
+
+
+def no_target(goal: str | None) -> float:
+    """The target that stands for none."""
+    return sign(goal) * NO_TARGET
+
+
+def has_target(target: float) -> bool:
+    """Whether there is a value to reach."""
+    return abs(target) < NO_TARGET
 
 
 def best_of(values: Sequence[float], goal: str) -> float:
@@ -106,6 +120,8 @@ def aim(
     >>> aim("val_loss", 0.3, "at-most"), aim("auc", 0.9, "at-least")
     ('validation loss 0.3 or less', 'training auc 0.9 or more')
     """
+    if not has_target(target):
+        return "no target"
     value = value_of(metric, target, digits=6)
     if high_share(metric, goal):
         return value if short else f"{value} {label(metric, own)}"

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from study.errors import StudyError
-from study.spec.program import PROGRAM, is_program, short
+from study.spec.program import IMPORT, PROGRAM, is_program, short
 
 OWN = "own"
 """The network and the data set of a study of the user's own model, before they are known."""
 
 
-KNOWN = re.compile(rf"({OWN}|{PROGRAM}):[0-9a-f]{{8}}")
-"""Their names once they are known: the first digits of their digests; those of programs, too."""
+KNOWN = re.compile(rf"({OWN}|{PROGRAM}|{IMPORT}):[0-9a-f]{{8}}")
+"""Their names once they are known: the first digits of their digests; of programs and imports, too.
+"""
 
 
 LABEL = re.compile(r"[a-z_][a-z0-9_]*(\(.*\))?")
@@ -47,14 +48,14 @@ class Own:
     """A user's own model and data.
 
     Args:
-        framework: `keras` or `torch`, or `program`, of which the program alone is known.
+        framework: `keras` or `torch`, or `program` or `import`, of which that alone is known.
         engine: what computes: Keras's backend, `torch`, or the program itself.
         loss: the loss as the user named it, or where it is; empty where the model brings its own.
         together: whether its lanes can train in one array.
         epoch: steps of an epoch; None if the data do not tell.
         validation: whether there are validation data.
         structure: the model at width 1, a line a layer; of a program its words, and what it
-            tracks.
+            tracks; of an import what it was made of.
         scales: the model at each width.
         configs: the whole configuration of each optimizer but its rate, as JSON text, by label.
     """
@@ -127,6 +128,33 @@ def is_own(network: object) -> bool:
     return network in (OWN, PROGRAM) or bool(known)
 
 
+def is_foreign(network: object) -> bool:
+    """Whether this is the network of a study that was imported, by whatever it was trained.
+
+    >>> is_foreign("import:0123abcd"), is_foreign("program:0123abcd")
+    (True, False)
+    """
+    return str(network).partition(":")[0] == IMPORT
+
+
+def names_itself(network: object) -> bool:
+    """Whether a metric is known by its own name alone: nobody knows on which data it is read."""
+    return is_program(network) or is_foreign(network)
+
+
+def refuse(network: object, why: str) -> None:
+    """Raise `StudyError` if this is the network of programs, and say why; or that of an import."""
+    refuse_import(network)
+    if is_program(network):
+        raise StudyError(f"{why}: their seconds are read off the clock, and nothing else is known")
+
+
+def refuse_import(network: object) -> None:
+    """Raise `StudyError` if this is the network of an import."""
+    if is_foreign(network):
+        raise StudyError("these results were imported: nothing of them is trained or timed here")
+
+
 def reference(code: Any) -> str:
     """How a study tells of a piece of the user's code: as it was given, or by its name.
 
@@ -152,6 +180,8 @@ def model_in_words(network: str, model: Any = None) -> str:
     """
     if is_program(network):
         return f"program {short(model) if model else network.removeprefix(f'{PROGRAM}:')}"
+    if is_foreign(network):
+        return f"results of {model or network}"
     return f"model {reference(model or network)}" if is_own(network) else f"{network} network"
 
 
@@ -181,7 +211,7 @@ def split_labels(text: str) -> tuple[str, ...]:
 
 
 def trained_in_words(facts: Mapping[Any, Any], widths: str = "") -> str:
-    """What trained on what: network, data and batch; of a program, itself alone.
+    """What trained on what: network, data and batch; of a program or an import, itself alone.
 
     Args:
         facts: network, dataset and batch; model, data and command where they are known.
@@ -192,7 +222,7 @@ def trained_in_words(facts: Mapping[Any, Any], widths: str = "") -> str:
     """
     model = facts.get("model") or facts.get("command")
     parts = [model_in_words(facts["network"], model), widths]
-    if not is_program(facts["network"]):
+    if not names_itself(facts["network"]):
         parts += [data_in_words(facts["dataset"], facts.get("data")), f"batch {facts['batch']}"]
     return ", ".join(filter(None, parts))
 

@@ -18,6 +18,10 @@ PROGRAM = "program"
 """The network and the data set of a study of programs, before they are known; what trains them."""
 
 
+IMPORT = "import"
+"""The same of a study that was imported, of whatever trained it."""
+
+
 PLACES = ("rate", "optimizer", "width", "seed", "out", "trial")
 """What a trial fills into a command line, and gives as variables such as STUDY_RATE."""
 
@@ -157,22 +161,6 @@ def is_program(network: object) -> bool:
     return str(network).partition(":")[0] == PROGRAM
 
 
-def refuse(network: object, why: str) -> None:
-    """Raise `StudyError` if this is the network of a study of programs.
-
-    Args:
-        network: of a study.
-        why: what cannot be done with programs, as a sentence.
-    """
-    if is_program(network):
-        raise StudyError(f"{why}: their seconds are read off the clock, and nothing else is known")
-
-
-def names_itself(network: object) -> bool:
-    """Whether a metric is known by its own name alone: nobody knows on which data it is read."""
-    return is_program(network)
-
-
 def of_program(usual: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a spec in a study of programs.
 
@@ -242,7 +230,7 @@ def check_target(metric: str, target: float) -> None:
     if is_share(metric) and not 0 <= target <= 1:
         raise StudyError(
             f"target {target:g}: {metric} is a share from 0 to 1 here, so give {target / 100:g}, "
-            "and --percent where the program tells percents"
+            "and --percent where percents are told"
         )
 
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 from study.errors import StudyError
 from study.spec import checks
 from study.spec.goals import goal_of
-from study.spec.own import Own, reference
+from study.spec.own import Own, is_foreign, reference
 from study.spec.trial import OPTIMIZERS, Trial
 from study.validation import choice
 
@@ -120,6 +120,13 @@ class StudySpec:
         for check in (checks.kind, checks.grid, checks.choices, checks.protocol):
             for field, value in check(self).items():
                 object.__setattr__(self, field, value)
+
+    @property
+    def source(self) -> Any:
+        """What the user's own model, program or import is called by; None of a built-in network."""
+        if self.own is not None and is_foreign(self.network):
+            return self.own.structure[0]
+        return self.model or self.command
 
     def trials(self) -> list[Trial]:
         """All trials in a fixed order: width, seed, optimizer, rate.

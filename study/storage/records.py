@@ -77,7 +77,7 @@ class Run:
         multiply_adds: multiplications, each with its addition, that classify one image.
         outcome: how the trial ended.
         steps: training steps; None if a foreign source does not state them.
-        seconds: training time, and nothing else.
+        seconds: training time, and nothing else; None if a foreign source does not state it.
         seconds_source: `measured` if the clock was read, `reconstructed` if `seconds` is
             steps x `step_seconds`, `assumed` if an import takes an absent trial as capped.
         step_seconds: seconds of one step of the trial alone; None in mode alone.
@@ -113,7 +113,7 @@ class Run:
     multiply_adds: Count
     outcome: Outcome
     steps: Count | None
-    seconds: Seconds
+    seconds: Seconds | None
     seconds_source: str
     step_seconds: Seconds | None
     accuracy: Number | None

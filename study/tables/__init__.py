@@ -25,7 +25,9 @@ from study.tables.caveats import (
 )
 from study.tables.cells import cells, envelope, profile, sizes, valley
 from study.tables.cost import costs, hindsight, predicted
-from study.tables.files import SIZE_TABLES, TABLES, write, write_csv
+from study.tables.files import IMPORT_TABLES, SIZE_TABLES, TABLES, write, write_csv
+from study.tables.foreign import best_final, final, timed
+from study.tables.loading import checks, curves, elsewhere, load
 from study.tables.rows import (
     CELL,
     SAME,
@@ -37,12 +39,13 @@ from study.tables.rows import (
     look_seconds,
     some,
 )
-from study.tables.stored import Source, StoredStudy, checks, curves, elsewhere, load, stored
+from study.tables.stored import Source, StoredStudy, stored
 
 __all__ = [
     "AROUND",
     "CELL",
     "COLLAPSE",
+    "IMPORT_TABLES",
     "MARGIN",
     "SAME",
     "SIZE_TABLES",
@@ -52,6 +55,7 @@ __all__ = [
     "StoredStudy",
     "Wanted",
     "best",
+    "best_final",
     "budget",
     "busy",
     "cells",
@@ -64,6 +68,7 @@ __all__ = [
     "curves_of",
     "elsewhere",
     "envelope",
+    "final",
     "frame",
     "hindsight",
     "imported",
@@ -81,6 +86,7 @@ __all__ = [
     "sizes",
     "some",
     "stored",
+    "timed",
     "unreached",
     "valley",
     "wanted",

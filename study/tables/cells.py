@@ -9,9 +9,11 @@ import pandas as pd
 
 from study.storage.records import Outcome
 from study.tables import intervals
+from study.tables.foreign import in_steps
 from study.tables.rows import CELL, budget, comparable
 
 
+@in_steps
 def valley(runs: pd.DataFrame) -> pd.DataFrame:
     """The trials of the valley figure, one row a trial.
 
@@ -36,6 +38,7 @@ def valley(runs: pd.DataFrame) -> pd.DataFrame:
     ].reset_index(drop=True)
 
 
+@in_steps
 def cells(runs: pd.DataFrame) -> pd.DataFrame:
     """One row a width, optimizer and rate, over its seeds.
 
@@ -101,6 +104,7 @@ def cells(runs: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
+@in_steps
 def profile(runs: pd.DataFrame) -> pd.DataFrame:
     """Performance profile of each optimizer: what a rate drawn from the grid gives.
 
@@ -150,6 +154,7 @@ def sizes(runs: pd.DataFrame, n: str = "weights", t: str = "seconds") -> pd.Data
     return fits.lines(comparable(runs), n, t)
 
 
+@in_steps
 def envelope(runs: pd.DataFrame) -> pd.DataFrame:
     """The fastest and the slowest optimizer at each rate.
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from study.errors import StudyError
+from study.spec.own import is_foreign
 from study.spec.study import StudySpec
 from study.storage.published.protocol import Protocol
 from study.storage.records import PROTOCOL
@@ -45,6 +46,11 @@ class Side:
     spec: StudySpec
     runs: pd.DataFrame
     published: Protocol | None = None
+
+    @property
+    def nameless(self) -> bool:
+        """Whether nobody knows on which machine it was measured."""
+        return is_foreign(self.spec.network)
 
 
 def sides(folders: Sequence[Source], anyway: bool = False) -> tuple[list[Side], list[str]]:
@@ -180,7 +186,7 @@ def best(studies: Sequence[Side]) -> pd.DataFrame:
         seconds, steps, arrived or rates, see `tables.best`.
     """
     parts = {
-        side.name: best_table(side.runs)
+        side.name: _timed(best_table(side.runs))
         .astype({"optimizer": object})
         .set_index(["width", "optimizer"])
         for side in studies
@@ -209,13 +215,15 @@ def ratios(studies: Sequence[Side]) -> pd.DataFrame:
         - arrived: `both`, `first`, `second` or `neither`
     """
     keys = ["width", "optimizer", "rate"]
-    cells = [cells_table(side.runs).astype({"optimizer": object}) for side in studies]
+    cells = [_timed(cells_table(side.runs)).astype({"optimizer": object}) for side in studies]
     parts = []
     for side, other in zip(studies[1:], cells[1:], strict=True):
         both = cells[0].merge(other, on=keys, suffixes=("_first", "_second"))
         here, there = both["seconds_second"] < math.inf, both["seconds_first"] < math.inf
         arrived = np.select([here & there, there, here], ["both", "first", "second"], "neither")
         part = both[keys].assign(study=side.name, arrived=arrived)
+        if studies[0].nameless or side.nameless:  # nobody knows how fast those machines were
+            both["seconds_second"] = math.nan
         with np.errstate(invalid="ignore"):
             part["seconds"] = (both["seconds_second"] / both["seconds_first"]).where(here & there)
             part["steps"] = (both["steps_second"] / both["steps_first"]).where(here & there)
@@ -224,6 +232,11 @@ def ratios(studies: Sequence[Side]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[
         ["study", *keys, "seconds", "steps", "step_seconds", "arrived"]
     ]
+
+
+def _timed(table: pd.DataFrame) -> pd.DataFrame:
+    """A table of cells or of best rates; where seconds are not known, its steps tell arrivals."""
+    return table if "seconds" in table else table.assign(seconds=table["steps"])
 
 
 def summary(cells: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:

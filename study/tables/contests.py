@@ -169,9 +169,9 @@ def table(grid: Source, folder: str | Path) -> pd.DataFrame:
         if trial and run is None:
             continue  # picked, and still to be trained
         arrived = run is not None and run.outcome is Outcome.REACHED
-        seconds = run.seconds if run and arrived else math.inf
+        seconds = (run.seconds or 0.0) if run and arrived else math.inf
         search = pick.search_steps * float(step[name])
-        spent = run.seconds if run and arrived else float(budget[name])
+        spent = seconds if arrived else float(budget[name])
         least = float(best.get((name, pick.seed), typical[name]))
         rows.append(
             {

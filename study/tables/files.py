@@ -11,6 +11,7 @@ from study.storage.links import refuse_links
 from study.tables import intervals
 from study.tables.best_rates import best
 from study.tables.cells import cells, envelope, profile, sizes, valley
+from study.tables.foreign import best_final, final
 from study.tables.rows import SIZES
 from study.tables.stored import Source, stored
 from study.validation import choice
@@ -23,6 +24,10 @@ beside them.
 
 SIZE_TABLES = {"sizes": "seconds", "sizes-steps": "steps", "sizes-step-time": "step_seconds"}
 """The fits against model size that are written, by the name of the file, and what they fit."""
+
+
+IMPORT_TABLES = {"final": final, "best-final": best_final}
+"""The tables that an import has beside the others, by the name of the file."""
 
 
 def write(
@@ -50,7 +55,8 @@ def write(
     runs, place = study.some_runs, Path(study.folder)
     refuse_links(place)
     out = Path(out) if out is not None else place / "tables"
-    made = {name: make(runs) for name, make in TABLES.items()}
+    kinds = TABLES | (IMPORT_TABLES if "final" in runs else {})
+    made = {name: make(runs) for name, make in kinds.items()}
     if runs["width"].nunique() >= intervals.FEWEST_SIZES:
         made |= {
             name: sizes(runs, by, measure)

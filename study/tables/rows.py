@@ -70,7 +70,7 @@ def frame(runs: Iterable[Run], optimizers: Iterable[str] = ()) -> pd.DataFrame:
     table["unstable"] = False
     told = {name for row in rows for name in OF_PROGRAMS if name in row}
     table = table.drop(columns=["versions", "schema", *({*OF_PROGRAMS} - told)])
-    for name in ("steps", "step_seconds"):  # not known of every source
+    for name in ("seconds", "steps", "step_seconds"):  # not known of every source
         table[name] = pd.to_numeric(table[name])
     names = in_order([*optimizers, *table["optimizer"]])
     table["optimizer"] = pd.Categorical(table["optimizer"], names)

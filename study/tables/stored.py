@@ -12,15 +12,18 @@ from typing import TypeAlias
 import pandas as pd
 
 from study.errors import StudyError
+from study.spec.own import is_foreign
 from study.spec.study import StudySpec
 from study.storage.across import Across, checks_of, pooled_engines
 from study.storage.checks import Checks, Curve, floor_of
+from study.storage.imports.told import Aim, final, reread, told_in
 from study.storage.jsonl import Row
 from study.storage.published.protocol import Protocol, protocol_in
 from study.storage.records import Outcome, Run, Spent
 from study.storage.store import Store
 from study.tables.best_rates.fresh import CONFIRM
 from study.tables.clocks import budgets, counted_by
+from study.tables.foreign import foreign_columns
 from study.tables.rows import curves_of, frame, some
 from study.validation import home
 
@@ -36,10 +39,12 @@ class StoredStudy:
         folder: the study's folder.
         machine: name or fingerprint of the machine whose step times count; the study's reference's
             if None.
+        aim: metric, target and goal to read an import by; its own where they are None.
     """
 
     folder: str | Path
     machine: str | None = None
+    aim: Aim = Aim()  # noqa: RUF009
 
     @cached_property
     def store(self) -> Store:
@@ -49,13 +54,21 @@ class StoredStudy:
     @cached_property
     def spec(self) -> StudySpec:
         """What the study was asked for. A folder without a study raises `StudyError`."""
-        return self.store.spec()
+        spec = self.store.spec()
+        if self.aim:
+            told_in(Path(self.folder))  # refuses another study than an import
+        return self.aim.of(spec)
 
     @cached_property
     def all_records(self) -> list[Run]:
         """The runs of every machine. A line that cannot be read raises `StudyError`."""
         _ = self.spec  # refuses a folder without a study
-        return self.store.runs()
+        return [run for run, _ in self._aimed] if self.aim else self.store.runs()
+
+    @cached_property
+    def _aimed(self) -> list[tuple[Run, Checks | None]]:
+        """The runs of an import by the aim, and their checks."""
+        return reread(Path(self.folder), self.store.runs(), self.spec)
 
     @cached_property
     def records(self) -> list[Run]:
@@ -77,8 +90,10 @@ class StoredStudy:
         if table.empty:
             return table
         spec = self.spec
-        if spec.model or spec.command:
-            table = table.assign(model=spec.model or spec.command, data=spec.data)
+        if spec.source is not None:
+            table = table.assign(model=spec.source, data=spec.data)
+        if is_foreign(spec.network):
+            return foreign_columns(table, self.checks, self.finals, self.published or Protocol())
         if spec.command:
             looks = {id_: row.look for id_, row in self.checks.items() if row.steps}
             table["look_seconds"] = table["id"].map(looks) * table["step_seconds"].astype(float)
@@ -144,7 +159,7 @@ class StoredStudy:
             same = ("optimizer", "width", "seed", "outcome", "fingerprint")
             same_values = {name: getattr(row, name) for name in same}
             parts.append(part.assign(learning_rate=rate, **same_values))
-        return _long(parts, CURVE_COLUMNS)
+        return long(parts, CURVE_COLUMNS)
 
     @cached_property
     def curves(self) -> pd.DataFrame:
@@ -163,7 +178,16 @@ class StoredStudy:
     @cached_property
     def checks(self) -> Mapping[str, Checks]:
         """What every check of every trial saw, by the trial's id."""
+        if self.aim:
+            return {checks.id: checks for _, checks in self._aimed if checks is not None}
         return self.store.checks()
+
+    @cached_property
+    def finals(self) -> Mapping[str, float]:
+        """The metric at the end of each trial of an import, whatever the target, by its id."""
+        told = told_in(Path(self.folder))
+        pairs = zip(self.store.runs(), self.all_records, strict=True)
+        return {run.id: final(told[there.id], self.spec.metric) for there, run in pairs}
 
     @cached_property
     def spent(self) -> list[Spent]:
@@ -196,93 +220,27 @@ CURVE_COLUMNS = (
 )
 
 
-CHECK_COLUMNS = ("id", "step", "accuracy", "loss")
-
-
-def stored(folder: Source, machine: str | None = None) -> StoredStudy:
+def stored(folder: Source, machine: str | None = None, aim: Aim | None = None) -> StoredStudy:
     """A study in memory, from its folder; one that is in memory already is not read again.
 
     Args:
         folder: the study's folder, or a `StoredStudy`.
         machine: name or fingerprint of the machine whose step times count. None keeps that of a
             study in memory, and means the reference for a folder.
+        aim: metric, target and goal to read an import by; None keeps those of a study in memory,
+            and means its own for a folder.
 
     Returns:
         The study.
     """
     if not isinstance(folder, StoredStudy):
-        return StoredStudy(home(folder), machine)
-    return folder if machine in (None, folder.machine) else replace(folder, machine=machine)
+        return StoredStudy(home(folder), machine, aim or Aim())
+    machine, aim = machine or folder.machine, aim or folder.aim
+    same = (machine, aim) == (folder.machine, folder.aim)
+    return folder if same else replace(folder, machine=machine, aim=aim)
 
 
-def load(folder: Source, machine: str | None = None) -> pd.DataFrame:
-    """The stored runs of a study, one row a trial; see `frame`.
-
-    Args:
-        folder: the study's folder, or a `StoredStudy`.
-        machine: name or fingerprint of the machine whose step times count; the reference if None.
-
-    Returns:
-        The table of `frame`.
-
-    Raises:
-        StudyError: the folder holds no study, a line cannot be read, or there is neither a run nor
-            a step time of that machine; the sentence says which.
-    """
-    return stored(folder, machine).runs
-
-
-def checks(folder: Source) -> pd.DataFrame:
-    """Metric and loss at every check of every stored trial, one row a check.
-
-    Columns:
-        id: the trial's identity.
-        step: the training step of the check.
-        accuracy: the study's metric; an accuracy is in [0, 1].
-        loss: the loss; NaN where it is not told.
-        seconds: seconds of training at each check of programs; absent of other trials.
-    """
-    parts = []
-    for id_, row in stored(folder).checks.items():
-        part = pd.DataFrame({"id": id_, "accuracy": row.accuracy})
-        part["loss"] = row.loss or math.nan
-        part["step"] = row.steps or (part.index + 1) * row.check_every
-        if row.seconds:
-            part["seconds"] = row.seconds
-        parts.append(part)
-    told = any("seconds" in part for part in parts)
-    return _long(parts, (*CHECK_COLUMNS, "seconds") if told else CHECK_COLUMNS)
-
-
-def curves(folder: Source) -> pd.DataFrame:
-    """Validation accuracy over training of each optimizer at its best rate, one row a check.
-
-    Columns:
-        optimizer, learning_rate, width, seed: what was trained; the rate is NaN if it is not known.
-        outcome: how the training ended; empty in older studies.
-        step: the training step of the check; NaN if it is not known.
-        seconds: seconds of training, step x step time alone or as the source told them.
-        accuracy: validation accuracy, in [0, 1]; of a model of the user's own its metric on the
-            validation data, see `goals.of_curves`.
-        fingerprint: the machine that the step time is of; empty if it is not known.
-    """
-    return stored(folder).all_curves
-
-
-def elsewhere(folder: Source, runs: pd.DataFrame) -> int:
-    """The number of trials that are stored in a study and not among these runs.
-
-    Args:
-        folder: the study's folder, or a `StoredStudy`.
-        runs: the runs of one machine, as `load` gives them.
-
-    Returns:
-        The number of trials, all of other machines.
-    """
-    return len({run.id for run in stored(folder).all_records} - set(runs["id"]))
-
-
-def _long(parts: list[pd.DataFrame], columns: tuple[str, ...]) -> pd.DataFrame:
+def long(parts: list[pd.DataFrame], columns: tuple[str, ...]) -> pd.DataFrame:
     """The parts below each other, with these columns."""
     if not parts:
         return pd.DataFrame(columns=list(columns))

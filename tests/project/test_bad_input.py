@@ -137,6 +137,7 @@ COMMANDS = (
     "contest",
     "merge",
     "import-published",
+    "import",
 )
 SEARCHES = ("find-rate", "staircase", "halve")
 

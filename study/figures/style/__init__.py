@@ -24,7 +24,13 @@ from study.figures.style.looks import (
     looks,
     looks_of,
 )
-from study.figures.style.titles import budget_of, headline, seconds_label, subtitle_of
+from study.figures.style.titles import (
+    budget_of,
+    headline,
+    seconds_label,
+    subtitle_of,
+    time_of,
+)
 
 __all__ = [
     "COLOURS",
@@ -51,4 +57,5 @@ __all__ = [
     "stacked_panels",
     "styled_axes",
     "subtitle_of",
+    "time_of",
 ]

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from study import tables
 from study.spec.goals import aim
-from study.spec.own import trained_in_words
-from study.spec.program import names_itself
+from study.spec.own import is_foreign, names_itself, trained_in_words
 from study.words import budget, counted
 
 if TYPE_CHECKING:
@@ -17,6 +16,9 @@ if TYPE_CHECKING:
 
 
 def budget_of(runs: pd.DataFrame) -> str:
+    """The budget of a trial in words."""
+    if is_foreign(runs["network"].iloc[0]):
+        return "its own training"
     if "budget" in runs:  # by another machine's clock
         return f"{tables.budget(runs).max():.3g} s"
     return budget(runs["cap_seconds"].max(), runs["max_steps"].max())
@@ -26,10 +28,20 @@ LONGEST_LABEL = 50
 """Letters that fit beside the lower of two panels; a longer label has two lines."""
 
 
+def unit_of(runs: pd.DataFrame) -> str:
+    """What the time of these runs is counted in: seconds, or what their source counts."""
+    return f"{runs['unit'].iloc[0]}s" if "counted" in runs else "seconds"
+
+
+def time_of(runs: pd.DataFrame) -> str:
+    """What a figure of the time to the target shows, in its title."""
+    return f"{unit_of(runs)} of training" if "counted" in runs else "training time"
+
+
 def seconds_label(runs: pd.DataFrame) -> str:
     """What an axis of seconds to the target is called."""
     first = runs.iloc[0]
-    before = "seconds of training to"
+    before = f"{unit_of(runs)} of training to"
     own = names_itself(first.network)
     target = aim(first.metric, float(first.target), first.goal, own=own)
     space = " " if len(before) + len(target) < LONGEST_LABEL else "\n"
@@ -41,6 +53,9 @@ def subtitle_of(runs: pd.DataFrame) -> str:
     how = "steps x step time alone" if first["mode"] == "array" else "read off the clock"
     if first["mode"] == "alone" and (beside := runs["jobs"].max() - 1) > 0:
         how += f", beside {counted(int(beside), 'other')}"
+    if is_foreign(first["network"]):
+        how = "as its source tells" if runs["seconds"].notna().any() else "not told"
+        how = "not told of all" if "counted" in runs else how
     multiples = sorted(set(runs["width"]))
     named = ", ".join(f"{width:g}" for width in multiples)
     schedule = (
@@ -66,7 +81,7 @@ def subtitle_of(runs: pd.DataFrame) -> str:
 
 def _counts(runs: pd.DataFrame) -> str:
     """How many trials and seeds; of an import how many were assumed, and how many are repeats."""
-    if not tables.imported(runs):
+    if not tables.imported(runs) or is_foreign(runs["network"].iloc[0]):
         return f"{len(runs)} trials, {counted(runs['seed'].nunique(), 'seed')}"
     assumed = int((runs["seconds_source"] == "assumed").sum())
     repeats = int((runs["seed"] > 0).sum())

@@ -1,6 +1,6 @@
-"""What is known of the published measurements, and how a study is known to be one of them.
+"""What is known of imported measurements, and how a study is known to be an import.
 
-The machine tells: no study that was trained here has that fingerprint. What is known of the
+The machine tells: no study that was trained here has its fingerprint. What is known of the
 protocol stands in the imported study's machine.json.
 """
 
@@ -20,6 +20,17 @@ MACHINE_NAME = "published K80"
 MACHINE = Machine(
     cpu="not published", cores=0, memory_gb=0, gpus=("Tesla K80",), system="not published"
 )
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """The machine of results that tell none, by its name and its fingerprint."""
+
+    name: str = "a machine not told"
+    fingerprint: str = Machine("not told", 0, 0, (), "not told").fingerprint
+
+
+ELSEWHERE = Unknown()
 
 
 TARGETS = {"grid": 0.97, "sizes": 0.96, "curves": 0.97}
@@ -54,6 +65,8 @@ class Protocol:
         look_basis: what that was estimated from, in words.
         absent: what a trial without a row was taken for, one of `ABSENT`.
         assumed: the number of trials that have no row and were taken as capped.
+        what: what the results are, in words.
+        unit: what a step is called there; empty where steps are not told.
     """
 
     known: tuple[str, ...] = ()
@@ -63,6 +76,8 @@ class Protocol:
     look_basis: str = ""
     absent: str = "unknown"
     assumed: Count = 0
+    what: str = "published measurements"
+    unit: str = "step"
 
     def lines(self) -> list[str]:
         """What is known, likely and not known, a text each; none for what is empty."""
@@ -85,8 +100,8 @@ class Protocol:
 
 
 def is_import(fingerprint: object) -> bool:
-    """Whether a row, or a folder's machine.json, with this fingerprint is a published one."""
-    return fingerprint == MACHINE.fingerprint
+    """Whether a row, or a folder's machine.json, with this fingerprint was imported."""
+    return fingerprint in (MACHINE.fingerprint, ELSEWHERE.fingerprint)
 
 
 def protocol_in(facts: Row) -> Protocol | None:
@@ -110,7 +125,10 @@ def protocol_in(facts: Row) -> Protocol | None:
 
 def machine_json(protocol: Protocol) -> dict[str, Any]:
     """The machine.json of an imported study."""
-    return {**MACHINE.to_json(), "name": MACHINE_NAME, "published": protocol.to_json()}
+    facts = {**MACHINE.to_json(), "name": MACHINE_NAME}
+    if protocol.what != Protocol.what:
+        facts = asdict(ELSEWHERE)
+    return {**facts, "published": protocol.to_json()}
 
 
 def protocol_of(

@@ -18,10 +18,12 @@ from study.tables.best_rates.noise import (
     scatter,
 )
 from study.tables.cells import cells
+from study.tables.foreign import in_steps
 from study.tables.intervals import WITHIN, Floats
 from study.tables.rows import CELL, comparable, look_seconds
 
 
+@in_steps
 def best(runs: pd.DataFrame) -> pd.DataFrame:
     """The best rate of each optimizer at each width.
 

@@ -6,8 +6,12 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from study.spec.goals import has_target
+from study.spec.own import is_foreign
 from study.spec.study import StudySpec
 from study.storage.published.protocol import Protocol
+from study.storage.records import Outcome
+from study.tables.foreign import timed
 from study.words import counted
 
 ASSUMED = "assumed"
@@ -25,7 +29,7 @@ def of_an_import(
         protocol: what is known of how it was measured.
     """
     if protocol is not None and str(protocol):
-        yield f"these are published measurements; {protocol}"
+        yield f"these are {protocol.what}; {protocol}"
     else:
         yield "these are published measurements, of which this study tells no more"
     if runs.empty:
@@ -36,7 +40,10 @@ def of_an_import(
             f"{assumed} of {len(runs)} trials are assumed: they have no published row, and each "
             f"is taken as capped at {runs['cap_seconds'].max():g} s"
         )
-    if spec is not None:
+    foreign = is_foreign(runs["network"].iloc[0])
+    if foreign:
+        yield from _of_results(runs)
+    if spec is not None and not foreign:
         missing = len(spec) - int(runs["id"].isin([trial.id for trial in spec.trials()]).sum())
         if missing:
             have = "has" if missing == 1 else "have"
@@ -51,3 +58,17 @@ def of_an_import(
         )
     if usual == 1:
         yield "1 measurement a cell: no interval can be given, and a best rate may be luck"
+
+
+def _of_results(runs: pd.DataFrame) -> Iterator[str]:
+    """Sentences on what results from elsewhere are counted in, and where they are censored."""
+    unit = str(runs["unit"].iloc[0]) if "unit" in runs else "step"
+    if timed(runs) is not runs:
+        yield f"seconds are not told of all trials: times are counted in {unit}s"
+    elif runs["seconds"].notna().any():
+        yield "the machine is not told: the seconds compare these trials, and with no others"
+    capped = int((runs["outcome"] == Outcome.CAPPED).sum())
+    if capped and has_target(float(runs["target"].iloc[0])):
+        yield (
+            f"{counted(capped, 'trial')} ended without the target: each is censored at its own end"
+        )

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from study.spec.goals import aim, seen, sign
-from study.spec.program import names_itself
+from study.spec.goals import aim, has_target, seen, sign
+from study.spec.own import names_itself
 from study.spec.study import StudySpec
 from study.storage.across import Across, last_of
 from study.storage.published.protocol import Protocol
@@ -20,6 +20,7 @@ from study.tables.caveats.curves import of_the_curves
 from study.tables.caveats.imports import of_an_import
 from study.tables.caveats.programs import of_programs
 from study.tables.caveats.provenance import of_fresh_seeds, of_the_readings
+from study.tables.foreign import timed
 from study.tables.rows import imported
 from study.tables.stored import Source, stored
 from study.words import counted
@@ -203,10 +204,17 @@ def kind_unknown(runs: pd.DataFrame) -> bool:
 
 def unreached(runs: pd.DataFrame) -> list[str]:
     """Why no rate reached the target, and what would help; nothing if one did."""
+    runs = timed(runs)
+    if len(runs) and not has_target(float(runs["target"].iloc[0])):
+        metric = str(runs["metric"].iloc[0])
+        return [
+            "no target is named, so no trial arrives: --target, and --metric for another than "
+            f"{metric}, tell when each does"
+        ]
     reached = runs["outcome"] == Outcome.REACHED
     cells = ["width", "optimizer", "learning_rate"]
-    timed = runs.assign(seconds=runs["seconds"].where(reached, math.inf))
-    if runs.empty or (timed.groupby(cells, observed=True)["seconds"].median() < math.inf).any():
+    times = runs.assign(seconds=runs["seconds"].where(reached, math.inf))
+    if runs.empty or (times.groupby(cells, observed=True)["seconds"].median() < math.inf).any():
         return []
     counts = ", ".join(
         f"{count} {name}" for name, count in sorted(runs["outcome"].value_counts().items())

@@ -1,0 +1,1 @@
+"""Results that were made elsewhere: read, told apart, and stored as a study."""

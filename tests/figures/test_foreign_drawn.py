@@ -1,0 +1,94 @@
+"""Figures of results from elsewhere: in seconds, in epochs, and of the metric at the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import study
+from study import figures, tables
+from study.storage.imports.told import Aim
+from support.imports import rows
+
+
+def runs_of(folder: Path, seconds: float | None = None, **aim: Any) -> pd.DataFrame:
+    """The runs of an import."""
+    return study.from_frame(pd.DataFrame(rows(seconds=seconds)), folder, **aim)
+
+
+def texts(figure: Any) -> str:
+    """All that stands in a figure."""
+    axes = [
+        f"{one.get_ylabel()} {one.get_xlabel()} {one.get_title(loc='left')}" for one in figure.axes
+    ]
+    titles = [figure.get_suptitle(), *(text.get_text() for text in figure.texts)]
+    return " | ".join([*titles, *axes])
+
+
+def points(figure: Any) -> set[tuple[float, float]]:
+    """The points of all lines of the lower panel."""
+    return {
+        (float(x), float(y))
+        for line in figure.axes[-1].lines
+        for x, y in zip(*line.get_data(), strict=True)
+    }
+
+
+@pytest.mark.parametrize(
+    ("seconds", "aim", "label"),
+    [
+        (2.0, {"metric": "val_acc", "target": 0.9}, "seconds of training to 90 % val acc"),
+        (None, {"metric": "val_acc", "target": 0.9}, "epochs of training to 90 % val acc"),
+        (None, {"metric": "loss", "target": 0.1}, "epochs of training to loss 0.1 or less"),
+    ],
+)
+def test_the_valley_is_in_what_is_known(
+    tmp_path: Path, seconds: float | None, aim: dict[str, Any], label: str
+) -> None:
+    """Under the metric's own name; the points are the epochs of arrival."""
+    runs = runs_of(tmp_path / "out", seconds, **aim)
+    figure = figures.valley(runs)
+    assert label in texts(figure)
+    assert "Did not arrive within its own training" in texts(figure)
+    cells = tables.cells(runs)
+    drawn = points(figure)
+    times = cells["seconds" if seconds else "steps"]
+    for rate, time in zip(cells["rate"], times, strict=True):
+        assert time == float("inf") or (rate, time) in drawn
+
+
+@pytest.mark.parametrize(
+    ("metric", "label", "title"),
+    [
+        ("val_acc", "val acc at the end of training", "The hill of the final val acc"),
+        ("loss", "loss at the end of training", "The valley of the final loss"),
+    ],
+)
+def test_the_final_metric_is_drawn(tmp_path: Path, metric: str, label: str, title: str) -> None:
+    """Where no target is named it is the one figure; an end that was lost stands above."""
+    runs = runs_of(tmp_path / "out", metric=metric)
+    figure = figures.final(runs)
+    assert label in texts(figure)
+    assert title in texts(figure)
+    assert "Ended without a value" in texts(figure)
+    unit = 100 if metric == "val_acc" else 1
+    known = tables.final(runs).dropna(subset="final")
+    drawn = points(figure)
+    assert {(r, unit * f) for r, f in zip(known["rate"], known["final"], strict=True)} <= drawn
+    assert list(figures.draw(runs, pd.DataFrame())) == ["final"]
+
+
+def test_all_figures_follow_a_target_that_comes_later(tmp_path: Path) -> None:
+    """The envelope alone needs rates that optimizers share."""
+    runs_of(tmp_path / "out")
+    later = tables.stored(tmp_path / "out", aim=Aim("val_acc", 0.9))
+    drawn = figures.draw(later.runs, later.curves)
+    assert list(drawn) == ["final", "valley", "envelope", "profile"]
+    apart = pd.DataFrame(rows(seconds=None))
+    apart["lr"] *= apart["opt"].map({"adam": 1.0, "sgd": 1.5})
+    runs = study.from_frame(apart, tmp_path / "apart", metric="val_acc", target=0.9)
+    assert list(figures.draw(runs, pd.DataFrame())) == ["final", "valley", "profile"]
+    assert "epochs of training to 90 % val acc" in texts(drawn["envelope"])
