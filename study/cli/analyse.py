@@ -20,6 +20,7 @@ from study.cli.formatting import (
     frame,
     note,
     note_aside,
+    ratio,
     table,
     written,
 )
@@ -184,7 +185,7 @@ def compare(
             rows.append([cell(width), optimizer, side.name, *values])
     table(["width", "optimizer", "study", *header], rows)
     for row in summary.itertuples():
-        typer.echo(_ratio(row, studies[0].name))
+        typer.echo(ratio(row, studies[0].name))
     out.mkdir(parents=True, exist_ok=True)
     _implied(studies, out)
     write_csv(out / "cells.csv", cells)
@@ -192,31 +193,10 @@ def compare(
     _overlay(studies, out)
 
 
-def _ratio(row: Any, first: str) -> str:
-    """How the cells of a study compare with those of the first, in words."""
-    told = (
-        f"\n{row.study} over {first}: of {row.cells} cells in common {row.both} arrived in both, "
-        f"{row.first} in the first alone, {row.second} in the second alone, {row.neither} in "
-        "neither"
-    )
-    if not row.both:
-        return told
-    spread = f" (quartiles {row.low:.3g} to {row.high:.3g})" if row.both >= 5 else ""
-    if math.isnan(row.ratio):
-        unknown = ", but those of an import are steps of its own, on a machine that is not told"
-        return f"{told}\n  steps {row.steps:.3g} times{unknown}"
-    parts = (
-        "; the steps are not known"
-        if math.isnan(row.steps)
-        else f": step time {row.step_seconds:.3g} times, steps {row.steps:.3g} times"
-    )
-    return f"{told}\n  seconds {row.ratio:.3g} times{spread}, n = {row.both}{parts}"
-
-
 def _implied(studies: Any, out: Path) -> None:
     """Tell the step times that the first study's seconds imply, where it does not tell its own."""
     from study.tables import write_csv
-    from study.tables.implied import implied
+    from study.tables.clocks import implied
 
     if not (found := implied(studies)).empty:
         typer.echo(f"\nStep times that follow from the seconds of {studies[0].name}:\n")

@@ -247,3 +247,24 @@ def cost(costs: dict[str, Any]) -> str:
         f"{times(stopping / spent)} as long."
     )
     return told + early if stopping < whole else told
+
+
+def ratio(row: Any, first: str) -> str:
+    """How the cells of a study compare with those of the first, in words."""
+    told = (
+        f"\n{row.study} over {first}: of {row.cells} cells in common {row.both} arrived in both, "
+        f"{row.first} in the first alone, {row.second} in the second alone, {row.neither} in "
+        "neither"
+    )
+    if not row.both:
+        return told
+    spread = f" (quartiles {row.low:.3g} to {row.high:.3g})" if row.both >= 5 else ""
+    if math.isnan(row.ratio):
+        unknown = ", but those of an import are steps of its own, on a machine that is not told"
+        return f"{told}\n  steps {row.steps:.3g} times{unknown}"
+    parts = (
+        "; the steps are not known"
+        if math.isnan(row.steps)
+        else f": step time {row.step_seconds:.3g} times, steps {row.steps:.3g} times"
+    )
+    return f"{told}\n  seconds {row.ratio:.3g} times{spread}, n = {row.both}{parts}"

@@ -1,10 +1,14 @@
-"""Whose step times the seconds of a table are of."""
+"""Whose step times the seconds of a table are of, and what follows from seconds alone."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from study.errors import StudyError
 from study.spec.budget import last_check
@@ -12,6 +16,9 @@ from study.spec.own import model_in_words
 from study.storage.records import Run
 from study.storage.reference import Clock, Reference
 from study.storage.step_times import read
+
+if TYPE_CHECKING:
+    from study.tables.compare import Side
 
 
 def counted_by(
@@ -126,3 +133,49 @@ def _unknown(runs: Sequence[Run], machine: str, folder: Path) -> StudyError:
         f"{folder} holds no trial of the machine {machine!r}: {there or 'none has ended'}; nor "
         "does it hold step times of it, which calibrate measures there"
     )
+
+
+FEWEST = 3
+"""Cells of an optimizer from which on its step time is told."""
+
+
+def implied(studies: Sequence[Side]) -> pd.DataFrame:
+    """The step times of a study that tells seconds but no steps, by the steps of each other study.
+
+    In a cell that arrived in both, the step time is T = s / n: s seconds of the first study, n
+    steps of the other. If seconds are steps times step time, T is the same in every cell.
+
+    Args:
+        studies: the studies, as `study.tables.compare.sides` gives them.
+
+    Returns:
+        One row an optimizer and study that tells steps; empty where the first tells its own. The
+        columns are
+
+        - study, optimizer: whose steps
+        - cells: cells that arrived in both
+        - step_seconds: median of T over them; NaN for fewer than `FEWEST` cells
+        - low, high: its quartiles
+        - ratio: seconds by the step time of the other optimizers, over what was told; the median
+    """
+    from study.tables.cells import cells as cells_table  # which rests on what is told here
+
+    columns = ["study", "optimizer", "cells", "step_seconds", "low", "high", "ratio"]
+    keys = ["width", "optimizer", "rate"]
+    told, *others = [cells_table(side.runs).astype({"optimizer": object}) for side in studies]
+    rows: list[list[object]] = []
+    if (told["steps"] < math.inf).any():
+        return pd.DataFrame(rows, columns=columns)
+    for side, found in zip(studies[1:], others, strict=True):
+        both = told.merge(found[[*keys, "steps"]], on=keys, suffixes=("", "_other"))
+        both = both[(both["seconds"] < math.inf) & (both["steps_other"] < math.inf)]
+        step = (both["seconds"] / both["steps_other"]).dropna()
+        by = step.groupby(both["optimizer"])
+        medians = by.median()[by.size() >= FEWEST]
+        for optimizer, mine in by:
+            rest = medians.drop(optimizer, errors="ignore").median()
+            enough = len(mine) >= FEWEST
+            quantiles = mine.quantile([0.5, 0.25, 0.75]) if enough else [math.nan] * 3
+            ratio = rest / mine.median() if enough else math.nan
+            rows.append([side.name, optimizer, len(mine), *quantiles, ratio])
+    return pd.DataFrame(rows, columns=columns)

@@ -101,8 +101,8 @@ def test_the_wheel_asks_for_what_the_package_imports_alone(built: tuple[Path, Pa
         "ray",
     }
     assert all(">=" in line for line in wanted)
-    extras = {"tensorflow", "jax", "torch", "native", "dask", "ray", "optuna", "notebook", "dev"}
-    assert set(told.get_all("Provides-Extra", [])) == extras
+    extras = {"tensorflow", "jax", "torch", "native", "dask", "ray", "optuna", "imports"}
+    assert set(told.get_all("Provides-Extra", [])) == extras | {"notebook", "dev"}
     assert told["Description-Content-Type"] == "text/markdown"
     assert "Which learning rate" in told.get_payload()
 

@@ -99,7 +99,9 @@ def test_order_and_units_of_the_runs_do_not_matter() -> None:
     np.random.default_rng(0).shuffle(runs)
     for name, make in tables.TABLES.items():
         pd.testing.assert_frame_equal(make(tables.frame(runs)), make(FRAME), obj=name)
-    slow = tables.best(tables.frame([replace(run, seconds=run.seconds * 60) for run in made_up()]))
+    slow = tables.best(
+        tables.frame([replace(run, seconds=(run.seconds or 0) * 60) for run in made_up()])
+    )
     assert slow["best_rate"].equals(tables.best(FRAME)["best_rate"])
 
 

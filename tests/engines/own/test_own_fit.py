@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from typing import Any
@@ -11,16 +10,10 @@ import pytest
 
 from study.engines.own.code import Code
 from study.errors import StudyError
-from support.engines.user_models import data, engine_of, keras_model, torch_module
+from support.engines.user_models import data, engine_of, keras_model, shifted, torch_module
 from support.paths import environment
 
 pytestmark = pytest.mark.slow
-
-
-def shifted() -> Any:
-    """Labels from 2 to 4 for three outputs."""
-    (x, y), held_out = data()
-    return (x, y + 2), held_out
 
 
 def strange() -> Any:
@@ -57,9 +50,8 @@ def test_validation_data_of_another_form_are_refused(model: Any) -> None:
 
 def test_labels_are_refused_on_jax_too() -> None:
     """Which would train on them without a word."""
-    code = "from test_own_fit import *; engine_of(Code(keras_model, shifted))"
+    code = "from support.engines.user_models import *; engine_of(Code(keras_model, shifted))"
     here = {**environment(), "KERAS_BACKEND": "jax"}
-    here["PYTHONPATH"] += os.pathsep + os.path.dirname(__file__)
     answer = subprocess.run(
         [sys.executable, "-c", code], env=here, capture_output=True, text=True, check=False
     )

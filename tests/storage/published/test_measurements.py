@@ -31,7 +31,7 @@ def test_a_folder_becomes_two_studies() -> None:
     }
     assert (made.others, made.training_rows) == ((), 221)
     assert Store(grid()).spec().cap == 120.0
-    capped = [run.seconds for run in Store(grid()).runs() if run.outcome is Outcome.CAPPED]
+    capped = [run.seconds or 0 for run in Store(grid()).runs() if run.outcome is Outcome.CAPPED]
     assert (len(capped), min(capped) > 120) == (236, True)
     assert max(capped) == pytest.approx(123.8766)
 

@@ -53,6 +53,12 @@ def data() -> tuple[tuple[Any, Any], tuple[Any, Any]]:
     return (x[:200], y[:200]), (x[200:], y[200:])
 
 
+def shifted() -> Any:
+    """Labels from 2 to 4, for three outputs."""
+    (x, y), held_out = data()
+    return (x, y + 2), held_out
+
+
 def keras_model(width: float = 1) -> Any:
     """A network of Keras with statistics and random numbers of its own."""
     import keras

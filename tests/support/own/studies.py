@@ -207,7 +207,7 @@ def stored(folder: Path, spec: StudySpec, share: float = 1.0) -> Path:
         store.write(folder / "machine.json", {"versions": {"torch": "2.9"}})
         for run in runs[: round(share * len(runs))]:
             seen = () if run.best_accuracy is None else (run.best_accuracy / 2, run.best_accuracy)
-            store.append(run, Finish(0, run.outcome, run.steps or 0, run.seconds, seen, seen))
+            store.append(run, Finish(0, run.outcome, run.steps or 0, run.seconds or 0, seen, seen))
         if share == 1:
             store.write_curves(curve_rows(spec))
     return folder

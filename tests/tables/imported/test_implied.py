@@ -11,8 +11,8 @@ import pytest
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
 from study.tables import compare
+from study.tables.clocks import implied
 from study.tables.compare import Side
-from study.tables.implied import implied
 from support.made import STEP_SECONDS, stored
 
 SPEC = StudySpec(optimizers=("sgd", "adam"), rates=(0.001, 0.01, 0.1, 0.3), cap=20.0)
