@@ -20,7 +20,7 @@ from study.storage.records import Outcome
 from study.storage.store import Store
 from study.training import programs
 from support.driving import TIMES, Tally, lost, results
-from support.mounts import beside_mounts
+from support.files import beside_mounts
 from support.programs import begun, line, programs_of, ran, script, spec_of
 
 pytestmark = pytest.mark.slow

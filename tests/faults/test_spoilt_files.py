@@ -20,7 +20,7 @@ from study.errors import StudyError
 from study.spec.trial import Trial
 from study.storage.store import Store
 from support.driving import SMALL, TIMES, Tally, engine, lost, run, toml
-from support.mounts import beside_mounts
+from support.files import beside_mounts
 from support.paths import V1
 from support.records import FINISH, RUN, TRIALS
 

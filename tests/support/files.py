@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import shutil
 import struct
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,6 +20,7 @@ from study.data.readers import (
     KEYS,
 )
 from study.errors import StudyError
+from support.paths import ROOT, environment
 
 Array = NDArray[Any]
 Arrays = dict[str, Array]
@@ -79,3 +83,23 @@ def refusal(path: Path, read: Callable[[], object]) -> str:
 def header(*sizes: int) -> bytes:
     """An IDX file of the given sizes without data."""
     return bytes([0, 0, 8, len(sizes)]) + struct.pack(f">{len(sizes)}I", *sizes)
+
+
+PRIVATE = ("unshare", "--map-root-user", "--mount")
+
+
+def beside_mounts(code: str, *words: object, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run Python code that may mount a tmpfs.
+
+    Args:
+        code: what it runs.
+        words: its arguments.
+        folder: where a mount is tried first. The test is skipped where nobody may mount.
+    """
+    mount = [*PRIVATE, "mount", "-t", "tmpfs", "none", str(folder)]
+    if shutil.which(PRIVATE[0]) is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("this system lets nobody mount a tmpfs of their own")
+    command = [*PRIVATE, sys.executable, "-c", code, *map(str, words)]
+    answer = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr
+    return answer
