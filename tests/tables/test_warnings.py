@@ -43,6 +43,12 @@ def test_a_study_in_which_nothing_arrived_says_why() -> None:
     assert tables.unreached(dead) == [
         f"no trial reached 97 % ({len(dead)} diverged): other --rates would show more"
     ]
+    text = "\x1b[1mValueError\x1b[0m: expected 8 columns\nand more"
+    lost = [
+        replace(run, outcome=Outcome.FAILED, best_accuracy=None, error=text) for run in made_up()
+    ]
+    (why,) = tables.unreached(tables.frame(lost))
+    assert why.endswith(" failed with ValueError: expected 8 columns")
     assert tables.unreached(tables.frame(made_up())) == []
     assert tables.unreached(capped.iloc[:0]) == []
     (why,) = tables.unreached(tables.frame(sparse()))

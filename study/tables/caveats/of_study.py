@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -24,6 +25,9 @@ from study.tables.foreign import timed
 from study.tables.rows import imported
 from study.tables.stored import Source, stored
 from study.words import counted
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+"""What makes a terminal print in colour."""
 
 
 def warnings(
@@ -250,6 +254,9 @@ def unreached(runs: pd.DataFrame) -> list[str]:
         said += (
             f": a larger one ({more}), or a {nearer} --target, in another --out, would show more"
         )
+    elif (runs["outcome"] == Outcome.FAILED).all():
+        said += f": {runs['optimizer'].iloc[0]} at {runs['learning_rate'].iloc[0]:.3g} failed with "
+        said += COLOUR.sub("", str(runs["error"].iloc[0])).partition("\n")[0]
     else:
         said += ": other --rates would show more"
     return [said]
