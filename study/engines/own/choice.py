@@ -76,12 +76,17 @@ class OwnChoice:
         """The study with the facts of its model, and the choice that trains it.
 
         Raises:
-            StudyError: see `study.engines.own.facts.settled`.
+            StudyError: see `study.engines.own.facts.settled`; or an engine that does not train it.
         """
         from study.engines.own.facts import settled
 
         known, code = settled(spec, samples)
         assert known.own is not None
+        if self.engine not in ("", known.own.engine):
+            raise StudyError(
+                f"engine {self.engine} trains models of Keras, and this one is of PyTorch: leave "
+                "it out"
+            )
         keras = known.own.framework == "keras"
         return known, OwnChoice(code, known.own.engine, keras)
 

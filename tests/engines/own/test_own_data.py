@@ -124,10 +124,11 @@ NAN[7, 1] = np.nan
         ((NAN, Y), "the training data hold 1 value that is not finite"),
         (((X, Y), (NAN, Y)), "the validation data hold 1 value that"),
         ((X, Y[:50]), "x and y hold 60 and 50 samples: give as many of each"),
+        ((X, np.array(["a", "b"] * 30)), "the labels are text: encode them as numbers"),
         ((X[:0], Y[:0]), "a part of the data holds no sample"),
         (7, "the data are a int: give arrays"),
         ((X, Y, X, Y, X), "the data are a tuple of 5 parts"),
-        (((X, "y"), (X, Y)), "x and y hold 60 and 0"),
+        (((X, "y"), (X, Y)), "the labels are text"),
     ],
 )
 def test_a_mistake_is_one_sentence(given: Any, told: str) -> None:

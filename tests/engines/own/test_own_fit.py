@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from study.engines.own.choice import OwnChoice
 from study.engines.own.code import Code
+from study.engines.own.data.samples import samples_of
 from study.errors import StudyError
+from study.spec.study import StudySpec
 from support.engines.user_models import data, engine_of, keras_model, shifted, torch_module
 from support.paths import environment
 
@@ -46,6 +49,15 @@ def test_validation_data_of_another_form_are_refused(model: Any) -> None:
     loss = None if model is keras_model else "cross_entropy"
     with pytest.raises(StudyError, match="the model does not take the validation data"):
         engine_of(Code(model, narrow, loss))
+
+
+def test_an_engine_of_keras_is_refused_for_a_module_of_pytorch() -> None:
+    """It would compute nothing."""
+    code = Code(torch_module, data, "cross_entropy")
+    spec = StudySpec(model=torch_module, data=data, loss="cross_entropy", max_steps=100, batch=20)
+    choice = OwnChoice(code, "jax")
+    with pytest.raises(StudyError, match="engine jax trains models of Keras, and this one is of P"):
+        choice.settled(spec, samples_of(code))
 
 
 def test_labels_are_refused_on_jax_too() -> None:

@@ -98,6 +98,8 @@ def _feed(part: Any, place: int, again: Any) -> Feed:
                 "a part of the data is an array of Python objects: give numbers, all rows of one "
                 "length"
             )
+    if any(leaf.dtype.kind in "SU" for leaf in leaves(arrays[1])):
+        raise StudyError("the labels are text: encode them as numbers, such as 0 to 9")
     counts = [len(leaf) if leaf.ndim else 0 for leaf in leaves(arrays)]
     if not any(counts):
         raise StudyError("a part of the data holds no sample: give one at least")
