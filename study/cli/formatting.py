@@ -18,6 +18,7 @@ from study.spec.goals import aim
 from study.spec.own import OWN, names_itself, trained_in_words
 from study.spec.study import StudySpec
 from study.spec.trial import Trial
+from study.storage.records import Run
 from study.words import budget, counted
 
 LOG = logging.getLogger("study")
@@ -268,3 +269,12 @@ def ratio(row: Any, first: str) -> str:
         else f": step time {row.step_seconds:.3g} times, steps {row.steps:.3g} times"
     )
     return f"{told}\n  seconds {row.ratio:.3g} times{spread}, n = {row.both}{parts}"
+
+
+def drifted(folder: Path, runs: Sequence[Run]) -> None:
+    """Print how the step times of a study changed while it trained, where they were read again."""
+    from study.storage.step_times import drift, read
+
+    since = min((run.started_at for run in runs), default=None)
+    if since and (told := drift(read(folder / "calibration.json"), since)):
+        typer.echo(f"\n{told}")

@@ -13,6 +13,7 @@ from study.cli.formatting import (
     as_json,
     contest_status,
     cost,
+    drifted,
     note,
     note_aside,
     table,
@@ -139,7 +140,6 @@ def status(folder: Folder, in_json: AsJson = False) -> None:
     """Print how the trials of a study or contest ended, how many remain, and what they cost."""
     from study import tables
     from study.storage.published.protocol import protocol_in
-    from study.storage.step_times import drift, read
     from study.storage.store import Store
 
     store = Store(folder)
@@ -148,9 +148,8 @@ def status(folder: Folder, in_json: AsJson = False) -> None:
         return
     spec, runs = store.spec(), store.runs()
     LOG.info("read %s: %d trials", folder, len(runs))
-    one_machine = len({run.clock for run in runs}) == 1  # seconds by several do not add up
-    one_machine &= all(run.seconds is not None for run in runs)
-    costs = tables.costs(tables.frame(runs), store.spent()) if one_machine else {}
+    by = {run.seconds is not None and run.clock for run in runs}  # several do not add up
+    costs = tables.costs(tables.frame(runs), store.spent()) if len(by) == 1 and all(by) else {}
     wanted = {trial.id for trial in spec.trials()}
     stored = [run for run in runs if run.id in wanted]
     protocol = protocol_in(store.machine())
@@ -168,9 +167,7 @@ def status(folder: Folder, in_json: AsJson = False) -> None:
     _outcomes(spec, stored)
     if costs and costs["spent_seconds"]:
         typer.echo(f"\n{cost(costs)}")
-    readings = read(folder / "calibration.json") if runs else []
-    if drifted := drift(readings, min((run.started_at for run in runs), default="")):
-        typer.echo(f"\n{drifted}")
+    drifted(folder, runs)
     if runs:
         told = tables.frame(runs)
         late = tables.of_the_readings(tables.stored(folder))

@@ -11,7 +11,7 @@ from typing import Any
 from study.errors import StudyError
 from study.machine.facts import software
 from study.spec.goals import is_share, sign
-from study.spec.own import is_own
+from study.spec.own import is_foreign, is_own
 from study.spec.study import SPEC_FIELDS, StudySpec
 from study.spec.trial import (
     FIELDS_ADDED_LATER,
@@ -217,6 +217,8 @@ class Run:
 def _check_values(run: Run) -> None:
     """Raise `StudyError` unless the values of the metric are possible, and fit the outcome."""
     trial, best = run.trial, run.best_accuracy
+    if run.seconds is None and not is_foreign(trial.network):
+        raise StudyError("the field 'seconds' is None, expected float")
     for name in ("accuracy", "best_accuracy"):
         value = getattr(run, name)
         if value is not None and is_share(trial.metric) and not 0 <= value <= 1:

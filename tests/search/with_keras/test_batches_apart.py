@@ -42,8 +42,8 @@ def test_arrays_come_in_an_order_drawn_anew_each_epoch(size: int, length: int) -
 @pytest.mark.parametrize(
     ("x", "y", "weight", "words"),
     [
-        (X, Y[:9], None, "hold 9 and 10 samples"),
-        (X, Y, np.ones(3), "hold 3 and 10 samples"),
+        (X, Y[:9], None, "hold 10 and 9 samples"),
+        (X, Y, np.ones(3), "hold 10 and 3 samples"),
         (X[:0], Y[:0], None, "hold 0 samples"),
         ([], None, None, "hold no samples"),
         (X, 3, None, "x, y and sample_weight must be arrays, and one holds a single int"),

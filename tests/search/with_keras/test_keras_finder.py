@@ -140,7 +140,7 @@ NETWORK: Any = keras.Sequential([layers.Input((6,)), layers.Dense(3)])
     [
         (dict(x=generator(), y=None), "read only once"),
         (dict(x=X[:0], y=Y[:0]), "0 samples"),
-        (dict(y=Y[:-1]), "255 and 256 samples"),
+        (dict(y=Y[:-1]), "256 and 255 samples"),
         (dict(x=[1.0, 2.0]), "must be arrays"),
         (dict(y=None), "no targets"),
         (dict(x=batches().unbatch(), y=None), "batch the data set first"),

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
-from study import figures, tables
+from study import figures, from_frame, tables
 from study.search.finder import Sweep
 from study.search.population import Member, Population, Round
 from study.search.staircase import Row, Staircase
 from study.spec.study import StudySpec
 from study.tables import case_study, contests
+from support import imports as elsewhere
 from support import sizes
 from support.known import made_up, sparse
 from support.made import made
@@ -55,6 +59,17 @@ def published(seeds: float) -> Data:
 def imported(_: float) -> Data:
     """The published grid as it was measured."""
     return (tables.load(imports.grid()),)
+
+
+@cache
+def _foreign(metric: str) -> Any:
+    with TemporaryDirectory() as folder:
+        return from_frame(pd.DataFrame(elsewhere.rows()), folder, metric=metric)
+
+
+def foreign(place: float) -> Data:
+    """Results from elsewhere, by their accuracy or their loss."""
+    return (_foreign(("val_acc", "loss")[int(place)]),)
 
 
 def imported_sizes(_: float) -> Data:
@@ -229,6 +244,7 @@ DATA: dict[Callable[..., Figure | dict[str, Figure]], dict[Maker, tuple[float, .
     figures.valley: GRIDS,
     figures.envelope: GRIDS,
     figures.profile: GRIDS,
+    figures.final: {foreign: (0, 1)},
     figures.overlay: {two: UNITS, two_by_steps: UNITS, against_imported: (1,), own_two: (0, 1)},
     figures.curves: {near: (0.3, 0.97, 0.999), imported_curves: (1,), own_curves: (0, 1, 2)},
     figures.size: SIZES,
