@@ -128,7 +128,8 @@ class Again:
                 self.executor.exclusive(task, receive)
         self.last = self.clock()
         trials = [self.trials[i] for i in sorted(found)]
-        return self.times.take(trials, [found[i] for i in sorted(found)]) if found else []
+        rounds = [found[i] for i in sorted(found)]
+        return self.times.take(trials, rounds, again=True) if found else []
 
 
 def measure_here(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -154,7 +154,7 @@ class Calibration:
     def add(self, times: Iterable[StepTime]) -> list[str]:
         """Add readings, and write them to the files.
 
-        Readings of a busy machine are written to the study's own file only.
+        Readings of a busy machine, and those taken again, are written to the study's own file only.
 
         Args:
             times: the readings.
@@ -169,7 +169,8 @@ class Calibration:
             mine = [
                 time_
                 for time_ in self.readings
-                if (self.own and path == self.paths[0]) or time_.quiet is not False
+                if (self.own and path == self.paths[0])
+                or (time_.quiet is not False and not time_.again)
             ]
             _write(path, [*others, *mine])
         return [
@@ -191,18 +192,23 @@ class Calibration:
         if new := [time_ for time_ in times if time_ not in known]:
             _write(self.paths[0], [*known, *new])
 
-    def take(self, trials: Sequence[Trial], rounds: Sequence[Rounds]) -> list[str]:
+    def take(
+        self, trials: Sequence[Trial], rounds: Sequence[Rounds], again: bool = False
+    ) -> list[str]:
         """Add what timing found; see `add`.
 
         Args:
             trials: what was timed.
             rounds: what was found of each trial.
+            again: whether a study trains by other readings, so that these tell a drift alone.
 
         Returns:
             Sentences on readings that differ much from those known before.
         """
         found = zip(trials, rounds, strict=True)
-        return self.add(self.entry(key_of(trial), one) for trial, one in found)
+        return self.add(
+            replace(self.entry(key_of(trial), one), again=again) for trial, one in found
+        )
 
     def entry(self, key: Key, rounds: Rounds) -> StepTime:
         """A `StepTime` of this machine, now.

@@ -39,7 +39,9 @@ class StepTime:
         processor_seconds: processor seconds of one step.
         others, pressure: how busy other programs kept the machine, see `machine.quiet.Load`.
         quiet: whether the machine was nearly free.
-        machine: the machine's name. These last five are None in older files.
+        machine: the machine's name. These five are None in older files.
+        again: whether it was measured again while a study trained. It tells a drift, and does not
+            count.
     """
 
     network: str
@@ -63,6 +65,7 @@ class StepTime:
     pressure: Number | None = None
     quiet: bool | None = None
     machine: str | None = None
+    again: bool = False
 
     @property
     def key(self) -> Key:
@@ -139,7 +142,7 @@ def array_key(trial: Trial, lanes: int, jobs: int, arrays: str = "") -> Key:
 
 def selected(readings: Iterable[StepTime]) -> dict[Key, StepTime]:
     """The reading that counts of each step time: the last on a quiet machine, else the last."""
-    all_ = list(readings)
+    all_ = [time for time in readings if not time.again]
     latest = {time.key: time for time in all_}
     return {**latest, **{time.key: time for time in all_ if time.quiet is not False}}
 

@@ -55,7 +55,8 @@ def test_they_are_measured_when_they_are_due(tmp_path: Path) -> None:
     (task,) = desk.asked
     assert [key_of(trial) for trial in task.trials] == [key_of(trial) for trial in ONE]
     assert task.rounds == AGAIN_ROUNDS
-    assert times.seconds(ONE[0]) == 0.0011
+    assert times.seconds(ONE[0]) == 0.001, "rows to come are given what the others were given"
+    assert sum(time.again for time in read(tmp_path / "c.json")) == len(ONE)
     now[0], desk.is_still = 2000.0, False
     again.look(600)
     assert len(desk.asked) == 1
@@ -122,18 +123,20 @@ def test_workers_wait_at_their_checks_while_the_driver_measures() -> None:
     assert cost < 0.2
 
 
+@pytest.mark.parametrize("workers", [1, 2])
 def test_a_study_measures_again_and_ends_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With two workers; the readings stay in its folder, and tell a drift."""
+    """In this process and in workers; the readings stay in its folder, and tell a drift."""
     whole = results(run(SMALL, tmp_path / "whole"))
     monkeypatch.setattr(driver, "EVERY", 0.2)
     monkeypatch.setattr(driver, "AT_THE_END", 0.0)
-    store = run(SMALL, tmp_path / "again", slow, workers=2)
+    store = run(SMALL, tmp_path / "again", slow, workers=workers)
     assert results(store) == whole
     readings = read(store.folder / "calibration.json")
     alone = [time for time in readings if time.lanes == 1]
-    assert {one.rounds for one in alone} > {AGAIN_ROUNDS}
+    assert {one.again for one in alone} == {True, False}
+    assert len({(run.trial.optimizer, run.step_seconds) for run in store.runs()}) == 2
     assert len(alone) > 2 * len({one.key for one in alone})
 
 

@@ -15,6 +15,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, Listener
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -123,6 +124,7 @@ class Pool:
         from joblib.externals.loky import get_reusable_executor
 
         get_reusable_executor(reuse=True).shutdown(wait=True)
+        Path(lock_of(_pause(os.getpid())).lock_file).unlink(missing_ok=True)
 
 
 def _pause(driver: int) -> str:

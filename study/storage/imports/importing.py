@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from study.errors import StudyError
 from study.spec.goals import goal_of, no_target
-from study.spec.own import Own, Scale
+from study.spec.own import Own, Scale, is_foreign
 from study.spec.presets import named_after
 from study.spec.program import IMPORT
 from study.spec.study import StudySpec
@@ -26,9 +26,9 @@ from study.storage.imports.told import FILE, Aim, Told, check_metric, read
 from study.storage.imports.trials import Found, roles_of, trials_in
 from study.storage.imports.units import as_shares, one_unit
 from study.storage.imports.words import in_words, protocol_of
-from study.storage.jsonl import append, append_line
+from study.storage.jsonl import replace
 from study.storage.published.protocol import ELSEWHERE, Protocol, machine_json
-from study.storage.records import Outcome, Run
+from study.storage.records import Run, little_told
 from study.storage.store import Store
 
 if TYPE_CHECKING:
@@ -115,7 +115,9 @@ def import_frame(
 def _empty(out: str | Path) -> Store:
     """The store in a folder that holds no study."""
     store = Store(Path(out))
-    if store.spec_path.exists() or store.runs():
+    # An import that was killed has no rows yet, and is made anew.
+    killed = store.spec_path.exists() and is_foreign(store.spec().network)
+    if store.runs() or (store.spec_path.exists() and not killed):
         raise StudyError(f"{store.folder} holds a study already: give another --out")
     return store
 
@@ -242,21 +244,10 @@ def _run(spec: StudySpec, found: Found, seed: int) -> Run:
         goal=spec.goal or "at-least",
         size=(0, 0, 0),
     )
-    return Run(
-        trial=trial,
-        study=spec.name,
-        weights=0,
-        multiply_adds=0,
-        outcome=Outcome.CAPPED,
-        steps=None,
-        seconds=None,
+    return little_told(
+        trial,
+        spec.name,
         seconds_source=UNKNOWN,
-        step_seconds=None,
-        accuracy=None,
-        best_accuracy=None,
-        error=None,
-        lanes=1,
-        jobs=1,
         machine=ELSEWHERE.name,
         fingerprint=ELSEWHERE.fingerprint,
         versions={},
@@ -272,14 +263,16 @@ def _told(run: Run, found: Found) -> Told:
 
 
 def write(store: Store, made: Imported) -> None:
-    """Write an import into a folder: its spec last, so that a folder with one is whole."""
+    """Write an import into a folder: its rows last, so that a folder with rows is whole."""
+
+    def lines(rows: Iterable[Mapping[str, Any]]) -> bytes:
+        return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+    told = lines(one.to_json() for one in made.told)
     with store.writing():
-        rows = "".join(json.dumps(told.to_json()) + "\n" for told in made.told)
-        append(store.folder / FILE, rows.encode())
-        for checks in made.checks:
-            append_line(store.checks_path, checks.to_json())
-        for run in made.runs:
-            append_line(store.runs_path, run.to_json())
+        replace(store.folder / FILE, told)
+        replace(store.checks_path, lines(checks.to_json() for checks in made.checks))
         store.write(store.machine_path, machine_json(made.protocol))
-        digest = hashlib.md5(rows.encode(), usedforsecurity=False).hexdigest()
+        digest = hashlib.md5(told, usedforsecurity=False).hexdigest()
         store.write_spec(made.spec, f"not told; rows {digest}")
+        replace(store.runs_path, lines(run.to_json() for run in made.runs))

@@ -27,7 +27,7 @@ from study.storage.published.protocol import (
     protocol_of,
 )
 from study.storage.published.sheets import Other
-from study.storage.records import Outcome, Run
+from study.storage.records import Outcome, Run, little_told
 from study.storage.store import Store
 from study.validation import choice
 
@@ -233,21 +233,13 @@ def _run(spec: StudySpec, trial: Trial, result: Result) -> Run:
 def _assumed(spec: StudySpec, trial: Trial) -> Run:
     """The run of a trial without a row, taken as capped. Its steps are not known."""
     net = network_of(trial)
-    return Run(
-        trial=trial,
-        study=spec.name,
+    return little_told(
+        trial,
+        spec.name,
         weights=net.weights,
         multiply_adds=net.multiply_adds,
-        outcome=Outcome.CAPPED,
-        steps=None,
         seconds=spec.cap or 0.0,
         seconds_source="assumed",
-        step_seconds=None,
-        accuracy=None,
-        best_accuracy=None,
-        error=None,
-        lanes=1,
-        jobs=1,
         machine=MACHINE_NAME,
         fingerprint=MACHINE.fingerprint,
         versions={"tensorflow": "1"},
