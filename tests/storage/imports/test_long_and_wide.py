@@ -7,13 +7,15 @@ import math
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from study import tables
 from study.errors import StudyError
 from study.storage.imports.columns import parse_columns
-from study.storage.imports.importing import Imported, import_results
+from study.storage.imports.importing import Imported, import_frame, import_results
 from study.storage.imports.told import Aim
+from study.storage.jsonl import replace
 from study.storage.records import Outcome
 from study.storage.store import Store
 from support.imports import EPOCHS, OPTIMIZERS, RATES, accuracy, arrival, csv_of, rows, slowness
@@ -225,3 +227,28 @@ def test_dates_count_from_the_first_check(tmp_path: Path) -> None:
     assert (run.trial.learning_rate, run.seconds, run.steps) == (0.1, 2.0, 3)
     assert run.trial.optimizer == "unknown"
     assert len(done.notes) == 3
+
+
+@pytest.mark.parametrize("file", ["checks.jsonl", "machine.json", "spec.json", "runs.jsonl"])
+def test_an_import_that_is_killed_is_made_anew(
+    file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever it was; and one that is whole is not touched."""
+    whole = import_frame(pd.DataFrame(rows()), tmp_path / "whole")
+    out = tmp_path / "out"
+
+    def killed(path: Path, text: bytes) -> None:
+        if path.name == file:
+            raise KeyboardInterrupt
+        replace(path, text)
+
+    with monkeypatch.context() as patch:
+        for place in ("study.storage.store.replace", "study.storage.imports.importing.replace"):
+            patch.setattr(place, killed)
+        with pytest.raises(KeyboardInterrupt):
+            import_frame(pd.DataFrame(rows()), out)
+    assert not Store(out).runs()
+    import_frame(pd.DataFrame(rows()), out)
+    assert [run.id for run in Store(out).runs()] == [run.id for run in whole.runs]
+    with pytest.raises(StudyError, match="holds a study already"):
+        import_frame(pd.DataFrame(rows()), out)
