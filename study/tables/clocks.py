@@ -15,7 +15,7 @@ from study.spec.budget import last_check
 from study.spec.own import model_in_words
 from study.storage.records import Run
 from study.storage.reference import Clock, Reference
-from study.storage.step_times import read
+from study.storage.step_times import key_of, read
 
 if TYPE_CHECKING:
     from study.tables.compare import Side
@@ -125,6 +125,40 @@ def budgets(stored: Sequence[Run], shown: Sequence[Run]) -> list[float]:
         steps = last_check(trial.check_every, trial.cap, trial.max_steps, old.step_seconds)
         found.append(steps * (run.step_seconds or 0.0))
     return found
+
+
+def spans(runs: Iterable[Run], folder: Path) -> pd.DataFrame:
+    """Seconds of each run by the lowest and by the highest reading of its step time.
+
+    A step time has rounds before the study, and more while it trains, since machines drift. With
+    the quartiles q1 and q3 of the rounds of each reading, the seconds are between steps x the least
+    q1 and steps x the greatest q3. Readings of a busy machine do not count.
+
+    Args:
+        runs: the runs of a folder.
+        folder: the folder, which holds the readings.
+
+    Returns:
+        The columns `seconds_low` and `seconds_high`, one row a run, by its id; NaN where seconds
+        were read off the clock or no reading is kept.
+    """
+    ends: dict[tuple[object, ...], tuple[float, float]] = {}
+    for path in _files(folder):
+        for time in read(path):
+            if time.lanes == 1 and time.quiet is not False:
+                kind = (*time.key, time.fingerprint, time.software)
+                low, high = ends.get(kind, (math.inf, 0.0))
+                ends[kind] = (min(low, time.low), max(high, time.high))
+    rows = {}
+    for run in runs:
+        kind = (*key_of(run.trial), run.clock, run.clock_software)
+        known = run.seconds_source == "reconstructed" and run.seconds is not None and kind in ends
+        step = run.step_seconds or math.nan
+        low, high = ends[kind] if known else (math.nan, math.nan)
+        steps = math.nan if run.steps is None else run.steps
+        rows[run.id] = (steps * min(low, step), steps * max(high, step))
+    names = ["seconds_low", "seconds_high"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=names, dtype=float)
 
 
 def _unknown(runs: Sequence[Run], machine: str, folder: Path) -> StudyError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
@@ -55,7 +56,9 @@ def frame(runs: Iterable[Run], optimizers: Iterable[str] = ()) -> pd.DataFrame:
         order of `in_order`. `clock`, `clock_machine` and `clock_software` are
         fingerprint, name and software of the machine by whose step times the seconds are. `pool` is
         the engine with its precision. `unstable` is whether the same trial, trained again in
-        another array, did not end as it did; `StoredStudy.runs` knows. `startup` and `first_step`
+        another array, did not end as it did. `seconds_low` and `seconds_high` are the seconds by
+        the lowest and the highest reading of the step time, see `clocks.spans`. All three are known
+        to `StoredStudy.runs`. `startup` and `first_step`
         are there where a run is a program's.
     """
     runs = list(runs)
@@ -67,6 +70,7 @@ def frame(runs: Iterable[Run], optimizers: Iterable[str] = ()) -> pd.DataFrame:
     table["clock_machine"] = [run.clock_machine for run in runs]
     table["clock_software"] = [run.clock_software for run in runs]
     table["pool"] = [f"{run.engine} {run.precision}" for run in runs]
+    table["seconds_low"] = table["seconds_high"] = math.nan
     table["unstable"] = False
     told = {name for row in rows for name in OF_PROGRAMS if name in row}
     table = table.drop(columns=["versions", "schema", *({*OF_PROGRAMS} - told)])

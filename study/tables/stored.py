@@ -22,7 +22,7 @@ from study.storage.published.protocol import Protocol, protocol_in
 from study.storage.records import Outcome, Run, Spent
 from study.storage.store import Store
 from study.tables.best_rates.fresh import CONFIRM
-from study.tables.clocks import budgets, counted_by
+from study.tables.clocks import budgets, counted_by, spans
 from study.tables.foreign import foreign_columns
 from study.tables.rows import curves_of, frame, some
 from study.validation import home
@@ -97,6 +97,8 @@ class StoredStudy:
         if spec.command:
             looks = {id_: row.look for id_, row in self.checks.items() if row.steps}
             table["look_seconds"] = table["id"].map(looks) * table["step_seconds"].astype(float)
+        low_high = spans(self.records, Path(self.folder))
+        table[list(low_high)] = low_high.loc[table["id"]].to_numpy()
         floor = floor_of(spec.metric, spec.target, spec.goal)
         died = {row.id for row in self.curve_rows if row.collapsed(floor)}
         table["unstable"] = table["id"].isin(died) & (table["outcome"] == Outcome.REACHED)

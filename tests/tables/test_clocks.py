@@ -246,6 +246,32 @@ def test_the_studys_own_step_times_come_first(tmp_path: Path) -> None:
     assert tables.load(folder, "guest")["seconds"].sum() == pytest.approx(4 * here["seconds"].sum())
 
 
+def test_seconds_lie_between_the_readings_of_their_step_time(tmp_path: Path) -> None:
+    """The least lower and the greatest upper quartile of all readings but those of a busy machine;
+    the row's own step time at the least.
+    """
+    folder = mixed(tmp_path / "mixed")
+    sgd = next(trial for trial in SPEC.trials() if trial.optimizer == "sgd")
+    first = time_of(sgd, STEP_SECONDS, HOME)
+    readings = (
+        replace(first, low=0.9 * STEP_SECONDS, high=1.1 * STEP_SECONDS),
+        replace(first, low=1.2 * STEP_SECONDS, high=1.4 * STEP_SECONDS, again=True),
+        replace(first, low=0.1 * STEP_SECONDS, high=9 * STEP_SECONDS, quiet=False),
+        replace(first, low=0.2 * STEP_SECONDS, high=8 * STEP_SECONDS, fingerprint="cccc"),
+        replace(first, low=0.3 * STEP_SECONDS, high=7 * STEP_SECONDS, lanes=16),
+    )
+    (folder / "calibration.json").write_text(json.dumps([asdict(one) for one in readings]))
+    runs = tables.load(folder)
+    mine = runs[runs["optimizer"] == "sgd"]
+    assert (mine["seconds_low"] / mine["seconds"]).tolist() == pytest.approx([0.9] * len(mine))
+    assert (mine["seconds_high"] / mine["seconds"]).tolist() == pytest.approx([1.4] * len(mine))
+    assert runs.loc[runs["optimizer"] == "adam", ["seconds_low", "seconds_high"]].isna().all(axis=None)
+    above = replace(first, low=1.2 * STEP_SECONDS, high=1.4 * STEP_SECONDS)
+    (folder / "calibration.json").write_text(json.dumps([asdict(above)]))
+    mine = tables.load(folder).query("optimizer == 'sgd'")
+    assert mine["seconds_low"].tolist() == mine["seconds"].tolist()
+
+
 def test_budgets_are_the_same_steps_by_another_clock() -> None:
     """The cap in steps of the stored run x the step time that is shown; infinite without a bound;
     nothing where no step time is known.

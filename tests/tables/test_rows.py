@@ -66,6 +66,8 @@ def by_fields(run: Run) -> dict[str, Any]:
         "clock_machine": run.reference_machine or run.machine,
         "clock_software": run.reference_software or software,
         "pool": f"{run.engine} {run.precision}",
+        "seconds_low": math.nan,
+        "seconds_high": math.nan,
         "unstable": False,
     }
 
