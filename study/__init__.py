@@ -100,11 +100,23 @@ def run(
     return tables.load(folder)
 
 
-def load(folder: str | Path, machine: str | None = None) -> pd.DataFrame:
-    """The stored runs of a study's folder, one row a trial; see `study.tables.load`."""
-    from study import tables
+def load(
+    folder: str | Path,
+    machine: str | None = None,
+    *,
+    metric: str | None = None,
+    target: float | None = None,
+    goal: str | None = None,
+) -> pd.DataFrame:
+    """The stored runs of a study's folder, one row a trial; see `study.tables.load`.
 
-    return tables.load(folder, machine)
+    With `metric`, `target` or `goal` the stored checks tell how each trial ended by them, without
+    training; see `study.tables.stored`.
+    """
+    from study import tables
+    from study.storage.readings.aim import Aim
+
+    return tables.load(tables.stored(folder, machine, Aim(metric, target, goal)))
 
 
 def from_frame(
@@ -137,7 +149,7 @@ def from_frame(
     """
     from study import tables
     from study.storage.imports.importing import import_frame
-    from study.storage.imports.told import Aim
+    from study.storage.readings.aim import Aim
 
     import_frame(table, out, columns, Aim(metric, target, goal), percent)
     return tables.load(out)

@@ -2,18 +2,28 @@
 
 # isort: off
 # Verdicts come in the order in which these modules are imported.
-from study.claims.verdict import CLAIMS, FAILS, FALSE, HOLDS, UNDECIDED, Claim, Verdict, claim, miss
+from study.claims.verdict import (
+    CLAIMS,
+    FAILS,
+    FALSE,
+    HOLDS,
+    UNDECIDED,
+    Claim,
+    Verdict,
+    claim,
+    miss,
+    decide,
+    no_evidence,
+)
 from study.claims.evidence import (
     Evidence,
     Known,
     Rows,
     evidence,
     evidence_of,
-    decide,
     rows_in,
     rows_of,
     studies_in,
-    no_evidence,
     beyond,
     confirmed_of,
     pooled,

@@ -10,19 +10,10 @@ import numpy as np
 import pandas as pd
 
 from study.claims.bands import possibly_works, surely_works
-from study.claims.evidence import (
-    Evidence,
-    Known,
-    confirmed_of,
-    decide,
-    largest,
-    meant_by,
-    no_evidence,
-    studies_in,
-)
+from study.claims.evidence import Evidence, Known, confirmed_of, largest, meant_by, studies_in
 from study.claims.frame import grid_of, judged_study, without
 from study.claims.leasts import leasts_of
-from study.claims.verdict import FAILS, HOLDS, UNDECIDED, Verdict, claim, miss
+from study.claims.verdict import FAILS, HOLDS, UNDECIDED, Verdict, claim, decide, miss, no_evidence
 from study.spec.goals import high_share, label, of_curves
 from study.storage.records import Outcome
 from study.tables import intervals

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -12,11 +11,12 @@ from pathlib import Path
 import pandas as pd
 
 from study import tables
-from study.claims.verdict import CLAIMS, FAILS, HOLDS, UNDECIDED, Verdict
+from study.claims.verdict import CLAIMS, Verdict
 from study.errors import StudyError
 from study.spec.own import is_own
 from study.spec.study import StudySpec
 from study.spec.trial import OPTIMIZERS
+from study.storage.readings.aim import Aim
 from study.storage.store import Store
 from study.tables import case_study, contests
 from study.tables.rows import in_order
@@ -31,12 +31,14 @@ class Evidence:
         runs: its runs.
         curves: its validation curves.
         confirmed: the runs of its selected rates on fresh seeds, see `study confirm`.
+        said: sentences on what its trials are read by.
     """
 
     spec: StudySpec
     runs: pd.DataFrame
     curves: pd.DataFrame
     confirmed: pd.DataFrame = field(default_factory=pd.DataFrame)
+    said: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def beyond(study: Evidence, studies: Known, optimizer: str, width: float) -> pd.
         width: of which width.
 
     Returns:
-        Their rates and outcomes, sorted by the rate.
+        Their rates and outcomes, by rate.
     """
     low, high = min(study.spec.rates), max(study.spec.rates)
     found = []
@@ -179,12 +181,15 @@ def rows_of(known: Known, kind: str) -> Rows | None:
     return max(found, key=lambda one: (one.table["seed"].nunique(), len(one.table)), default=None)
 
 
-def evidence(folder: tables.Source, machine: str | None = None) -> Evidence | Rows:
+def evidence(
+    folder: tables.Source, machine: str | None = None, aim: Aim | None = None
+) -> Evidence | Rows:
     """What a folder holds that claims can be judged on.
 
     Args:
         folder: of a study, a contest or a case study of cycles; or a `StoredStudy`.
         machine: whose runs of a study to take, see `tables.load`.
+        aim: metric, target and goal to read a study by, see `tables.stored`.
 
     Returns:
         A study's evidence, or the rows of a contest or a case study.
@@ -196,9 +201,9 @@ def evidence(folder: tables.Source, machine: str | None = None) -> Evidence | Ro
         rows = rows_in(folder)
         if rows is not None:
             return rows
-    study = tables.stored(folder, machine)
+    study = tables.stored(folder, machine, aim)
     found = evidence_of(study.spec, study.runs, study.curves)
-    return replace(found, confirmed=study.confirmed)
+    return replace(found, confirmed=study.confirmed, said=tuple(tables.of_the_aim(study)))
 
 
 def rows_in(folder: str | Path) -> Rows | None:
@@ -250,50 +255,3 @@ def verdicts(studies: Known) -> list[Verdict]:
         left_out = set(map(id, own))
         studies = [one for one in studies if id(one) not in left_out]
     return [CLAIMS[id_].judge(studies) for id_ in CLAIMS]
-
-
-def decide(
-    id: str,
-    statistic: float,
-    low: float,
-    high: float,
-    threshold: float,
-    reason: str,
-    above: bool = True,
-) -> Verdict:
-    """The verdict on a claim that a statistic lies above, or below, a threshold.
-
-    The verdict is `undecided` while the interval contains the threshold. Removing data can
-    therefore turn a verdict into `undecided`, never into its opposite.
-
-    Args:
-        id: the claim.
-        statistic: what was measured.
-        low: lower end of its interval.
-        high: upper end of its interval.
-        threshold: what it is compared with.
-        reason: the verdict's reason, a sentence.
-        above: whether the claim says above.
-
-    Returns:
-        The verdict.
-    """
-    over, under = low > threshold, high < threshold
-    verdict = (
-        (HOLDS if above else FAILS) if over else (FAILS if above else HOLDS) if under else UNDECIDED
-    )
-    return Verdict(id, verdict, float(statistic), float(low), float(high), threshold, reason)
-
-
-def no_evidence(id: str, threshold: float, reason: str) -> Verdict:
-    """`undecided`, because there is nothing to judge by.
-
-    Args:
-        id: the claim.
-        threshold: what the statistic would be compared with.
-        reason: what is missing, a sentence.
-
-    Returns:
-        The verdict.
-    """
-    return Verdict(id, UNDECIDED, math.nan, math.nan, math.nan, threshold, reason)

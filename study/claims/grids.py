@@ -14,7 +14,7 @@ from study.claims.bands import (
     possibly_works,
     surely_works,
 )
-from study.claims.evidence import Known, confirmed_of, decide, meant_in, no_evidence
+from study.claims.evidence import Known, confirmed_of, meant_in
 from study.claims.frame import (
     grid_of,
     grid_study,
@@ -25,7 +25,7 @@ from study.claims.frame import (
     without,
 )
 from study.claims.leasts import leasts_of, spreads
-from study.claims.verdict import FAILS, HOLDS, UNDECIDED, Verdict, claim
+from study.claims.verdict import FAILS, HOLDS, UNDECIDED, Verdict, claim, decide, no_evidence
 from study.tables import intervals
 from study.words import counted
 

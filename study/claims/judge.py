@@ -45,21 +45,23 @@ def table(found: Sequence[Verdict]) -> pd.DataFrame:
 
 
 def about(known: Known) -> list[str]:
-    """Sentences on what the verdicts say of models of the user's own; none if there are none.
+    """Sentences on what trials are read by, and on what the verdicts say of the user's own models.
 
     Args:
         known: what the claims are judged on, as `evidence` gives it.
     """
     specs = [study.spec for study in studies_in(known) if is_own(study.spec.network)]
+    said = [sentence for study in studies_in(known) for sentence in study.said]
     models = ", ".join(dict.fromkeys(model_in_words(s.network, s.source) for s in specs))
     if not models:
-        return []
+        return said
     if len(specs) < len(studies_in(known)):
-        return [f"the claims are judged on the other studies, without the {models}"]
+        return [*said, f"the claims are judged on the other studies, without the {models}"]
     return [
+        *said,
         "the claims are about the article's network and its six optimizers. Here they are judged "
         f"on the {models}, with the optimizers of its study: a verdict tells whether the same is "
-        "true of it, and nothing of the article"
+        "true of it, and nothing of the article",
     ]
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from study.claims.evidence import Known, decide, meant_in, no_evidence, rows_of
-from study.claims.verdict import Verdict, claim, miss
+from study.claims.evidence import Known, meant_in, rows_of
+from study.claims.verdict import Verdict, claim, decide, miss, no_evidence
 from study.storage.records import Outcome
 from study.tables import case_study, intervals
 from study.words import counted

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from study import tables
-from study.claims.evidence import Known, decide, no_evidence
+from study.claims.evidence import Known
 from study.claims.frame import LONG_CAP, states
 from study.claims.frame_sizes import (
     GOOD,
@@ -20,7 +20,7 @@ from study.claims.frame_sizes import (
     sizes_of,
 )
 from study.claims.grids import MAJORITY
-from study.claims.verdict import Verdict, claim, miss
+from study.claims.verdict import Verdict, claim, decide, miss, no_evidence
 from study.tables import intervals
 
 SURVIVES = 0.9

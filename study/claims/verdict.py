@@ -92,3 +92,50 @@ def claim(
         return judge
 
     return put
+
+
+def decide(
+    id: str,
+    statistic: float,
+    low: float,
+    high: float,
+    threshold: float,
+    reason: str,
+    above: bool = True,
+) -> Verdict:
+    """The verdict on a claim that a statistic lies above, or below, a threshold.
+
+    The verdict is `undecided` while the interval contains the threshold. Removing data can
+    therefore turn a verdict into `undecided`, never into its opposite.
+
+    Args:
+        id: the claim.
+        statistic: what was measured.
+        low: lower end of its interval.
+        high: upper end of its interval.
+        threshold: what it is compared with.
+        reason: the verdict's reason, a sentence.
+        above: whether the claim says above.
+
+    Returns:
+        The verdict.
+    """
+    over, under = low > threshold, high < threshold
+    verdict = (
+        (HOLDS if above else FAILS) if over else (FAILS if above else HOLDS) if under else UNDECIDED
+    )
+    return Verdict(id, verdict, float(statistic), float(low), float(high), threshold, reason)
+
+
+def no_evidence(id: str, threshold: float, reason: str) -> Verdict:
+    """`undecided`, because there is nothing to judge by.
+
+    Args:
+        id: the claim.
+        threshold: what the statistic would be compared with.
+        reason: what is missing, a sentence.
+
+    Returns:
+        The verdict.
+    """
+    return Verdict(id, UNDECIDED, math.nan, math.nan, math.nan, threshold, reason)

@@ -113,11 +113,11 @@ def report(
 
 
 @commands.command("study claims results/mine", "study claims results/grid results/sizes --json")
-def claims(folders: Folders, machine: Of = None, in_json: AsJson = False) -> None:
+def claims(folders: Folders, aim: AimOptions, machine: Of = None, in_json: AsJson = False) -> None:
     """Check the claims of the published study against stored studies."""
     from study import claims
 
-    known = [claims.evidence(folder, machine) for folder in folders]
+    known = [claims.evidence(folder, machine, aim.aim()) for folder in folders]
     found, said = claims.verdicts(known), claims.about(known)
     if in_json:
         as_json([verdict.to_json() for verdict in found])

@@ -12,7 +12,7 @@ from study.cli.parameters import among, real, whole
 from study.spec.goals import GOALS
 from study.spec.presets import PRESETS
 from study.spec.trial import DATASETS, HYPERS, MOST_SEEDS, NETWORKS, OPTIMIZERS
-from study.storage.imports.told import Aim
+from study.storage.readings.aim import Aim
 
 LONGEST_WAIT = 1e6
 """Seconds."""
@@ -168,12 +168,12 @@ class ProgramOptions:
 
 @dataclass(frozen=True)
 class AimOptions:
-    """What results that were imported are to reach; it may be asked of them at any time."""
+    """What trials are to reach, asked of them after they were trained or imported."""
 
-    panel: ClassVar[str] = "Of an import: what its trials are to reach"
+    panel: ClassVar[str] = "What the trials are read by"
     metric: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="A metric that the trials tell, such as val_accuracy."),
+        typer.Option(metavar="NAME", help="A metric that the trials tell, such as cumulative."),
     ] = None
     target: Annotated[
         float | None,

@@ -11,6 +11,7 @@ from study.figures.schedules import DECAYS, RISES, decay, every_schedule, schedu
 from study.figures.search import OF_ACCURACY, RULE_MARKERS, SWEEP_ENDS, staircase, sweep
 from study.figures.sizes import MOST_NAMED, size, size_parts, size_valley, sizes, slopes
 from study.figures.style import COLOURS, LABELS, MARKERS, Drawing, Look, label_of, looks
+from study.figures.targets import targets
 from study.figures.valley import ENDS, envelope, profile, valley
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "slopes",
     "staircase",
     "sweep",
+    "targets",
     "valley",
     "write",
 ]

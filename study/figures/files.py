@@ -16,6 +16,7 @@ from study.figures.curves import curves
 from study.figures.final import final
 from study.figures.sizes import size, size_parts, size_valley, sizes, slopes
 from study.figures.style import own_settings
+from study.figures.targets import targets
 from study.figures.valley import envelope, profile, valley
 from study.spec.goals import has_target
 from study.storage.jsonl import replace
@@ -36,12 +37,15 @@ MOST_WIDTHS = 2
 """Valleys drawn of a study of many sizes: the smallest size's and the largest's."""
 
 
-def draw(runs: pd.DataFrame, stored: pd.DataFrame) -> dict[str, Figure]:
+def draw(
+    runs: pd.DataFrame, stored: pd.DataFrame, rising: pd.DataFrame | None = None
+) -> dict[str, Figure]:
     """Draw every figure of a study. A study of few widths has a valley and an envelope for each.
 
     Args:
         runs: the study's runs.
         stored: its validation curves.
+        rising: its steps as the target rises, see `tables.targets`; None draws none.
 
     Returns:
         The figures by the name of the file.
@@ -74,6 +78,8 @@ def draw(runs: pd.DataFrame, stored: pd.DataFrame) -> dict[str, Figure]:
             if mine["steps"].notna().any():
                 kinds["size-parts"] = size_parts
         drawn |= {f"{kind}{suffix}": function(mine) for kind, function in kinds.items()}
+    if rising is not None and widths == 1 and rising["median_steps"].notna().any():
+        drawn["targets"] = targets(rising, runs)
     mine = runs[runs["width"] == stored["width"].iloc[0]] if len(stored) else stored
     if len(mine):
         drawn["curves"] = curves(stored, mine)
@@ -103,7 +109,7 @@ def write(
 
     Args:
         folder: the study's folder, or a `StoredStudy`.
-        out: the folder to write into; `figures` in the study's folder if None.
+        out: the folder to write into; `StoredStudy.place` if None.
         machine: whose runs, see `tables.load`.
 
     Returns:
@@ -113,13 +119,12 @@ def write(
         StudyError: no runs, or runs that must not share a figure.
     """
     study = tables.stored(folder, machine)
-    place = Path(study.folder)
-    refuse_links(place)
+    refuse_links(Path(study.folder))
     if study.published is not None and study.runs.empty and len(study.curves):
         drawn = {"curves": curves(study.curves, study.spec)}
     else:
-        drawn = draw(study.runs, study.curves)
-    return save(drawn, Path(out) if out is not None else place / "figures")
+        drawn = draw(study.runs, study.curves, tables.targets(study))
+    return save(drawn, Path(out) if out is not None else study.place("figures"))
 
 
 def save(drawn: Mapping[str, Figure], out: Path) -> list[Path]:

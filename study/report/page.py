@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from study import claims, tables
 from study.errors import StudyError
 from study.report import pictures, sections
-from study.storage.imports.told import Aim
 from study.storage.jsonl import replace
+from study.storage.readings.aim import Aim
 
 DATA = Path(__file__).parent
 
@@ -37,7 +38,7 @@ def write(
         folders: of studies, contests and case studies of cycles.
         out: the file.
         machine: whose trials of the studies to take, see `tables.load`.
-        aim: metric, target and goal to read imports by.
+        aim: metric, target and goal to read studies by.
 
     Returns:
         The path of the file.
@@ -66,7 +67,9 @@ def write(
         text = page(
             studies,
             list(ways.values()),
-            rebuild([str(study.folder) for study in studies], [str(way) for way in ways], machine),
+            rebuild(
+                [str(study.folder) for study in studies], [str(way) for way in ways], machine, aim
+            ),
         )
     except StudyError:
         raise
@@ -131,7 +134,10 @@ def numeric(cell: str) -> bool:
 
 
 def rebuild(
-    names: Sequence[str], ways: Sequence[str] = (), machine: str | None = None
+    names: Sequence[str],
+    ways: Sequence[str] = (),
+    machine: str | None = None,
+    aim: Aim | None = None,
 ) -> list[str]:
     """The commands that make the page again.
 
@@ -139,6 +145,7 @@ def rebuild(
         names: folders of studies.
         ways: folders of contests and case studies.
         machine: whose trials were taken.
+        aim: what they were read by.
 
     Returns:
         Shell commands.
@@ -146,7 +153,12 @@ def rebuild(
     >>> rebuild(["a"])[0]
     'scripts/run tables a && scripts/run figures a'
     """
-    of = "" if machine is None else f" --machine {shlex.quote(machine)}"
+    options = {"machine": machine, **(asdict(aim) if aim else {})}
+    of = "".join(
+        f" --{name} {shlex.quote(str(value))}"
+        for name, value in options.items()
+        if value is not None
+    )
     names = [shlex.quote(name) for name in names]
     listed = " ".join([*names, *(shlex.quote(way) for way in ways)])
     each = [f"scripts/run tables {name}{of} && scripts/run figures {name}{of}" for name in names]

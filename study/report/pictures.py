@@ -30,6 +30,7 @@ ALT = {
     "final": "The metric at the end of training against learning rate, a curve an optimizer",
     "envelope": "The fastest and the slowest optimizer's seconds at each learning rate",
     "profile": "Share of each optimizer's trials that arrive within a multiple of the fastest time",
+    "targets": "Steps of training as the target rises, at the best rate and over many rates",
     "curves": f"Validation accuracy against seconds of training, a curve an optimizer{AT_BEST}",
     "size": (
         "Seconds of training against weights at one rate, a dot a trial, with its straight line"
@@ -73,7 +74,8 @@ def picture(figure: Figure, name: str, alt: str) -> Picture:
 def drawings(study: tables.StoredStudy) -> list[Picture]:
     """Every figure of a study."""
     found = []
-    for name, figure in figures.draw(study.runs, study.curves).items():
+    drawn = figures.draw(study.runs, study.curves, tables.targets(study))
+    for name, figure in drawn.items():
         kind = max((kind for kind in ALT if name.startswith(kind)), key=len)
         of = name[len(kind) + 1 :].replace("width-", "width ")
         label = f"{kind.replace('-', ' ')}{of and f' {of}'} of {study.spec.name}"

@@ -13,6 +13,7 @@ from study import claims, figures, tables
 from study.report.pictures import Picture, picture
 from study.report.protocol import Folded, folded, protocol
 from study.spec.goals import has_target, label
+from study.spec.own import is_foreign
 from study.tables import case_study, contests, fits, intervals
 from study.words import per_weights
 
@@ -77,7 +78,9 @@ def summary(study: tables.StoredStudy) -> Summary:
     clock = CLOCKS.get(str(runs["seconds_source"].iloc[0]), "read off the clock")
     if study.published is not None and "final" in runs:
         clock = "those of its source" if tables.timed(runs) is runs else "not told of all trials"
-    said = protocol(study.spec, looks_known=study.published is None)
+    trained = study.spec if is_foreign(study.spec.network) else study.store.spec()
+    read = "".join(f" {said[:1].upper()}{said[1:]}." for said in tables.of_the_aim(study))
+    said = protocol(trained, looks_known=study.published is None) + read
     machine = str(runs["clock_machine"].iloc[0])
     return Summary(said, stored, machine, software, clock, folded(study.spec))
 

@@ -48,6 +48,7 @@ class Finish:
         accuracies: the metric at each check.
         losses: the loss at each check; empty where a program does not tell it.
         watched: what else is known of a program; None of any other trial.
+        windows: the window accuracy at each check, where the metric is another accuracy.
     """
 
     lane: int
@@ -57,6 +58,7 @@ class Finish:
     accuracies: tuple[float, ...]
     losses: tuple[float, ...]
     watched: Watched | None = None
+    windows: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class Checks:
         loss: the loss at the same checks; empty where a program does not tell it.
         steps: the step of each check; empty where they are every `check_every` steps.
         seconds: seconds of training at each check, where the clock was read there; else empty.
+        window: the window accuracy at the same checks, where the metric is another accuracy.
     """
 
     id: str
@@ -78,6 +81,7 @@ class Checks:
     loss: tuple[Number, ...]
     steps: tuple[Count, ...] = ()
     seconds: tuple[Seconds, ...] = ()
+    window: tuple[Number, ...] = ()
 
     def __post_init__(self) -> None:
         if self.loss or not self.steps:
@@ -86,6 +90,8 @@ class Checks:
             same_number("steps", self.accuracy, self.steps)
         if self.seconds:
             same_number("seconds", self.accuracy, self.seconds)
+        if self.window:
+            same_number("window", self.accuracy, self.window)
 
     @property
     def look(self) -> float:
@@ -96,9 +102,10 @@ class Checks:
         return float(median(gaps)) if gaps else math.nan
 
     def to_json(self) -> dict[str, Any]:
-        """The row, without the fields that only a program has where they are empty."""
+        """The row, without the fields that most trials leave empty."""
         row = asdict(self)
-        return {name: row[name] for name in row if row[name] or name not in ("steps", "seconds")}
+        rare = ("steps", "seconds", "window")
+        return {name: row[name] for name in row if row[name] or name not in rare}
 
 
 def same_number(what: str, accuracy: Sequence[float], others: Sequence[float]) -> None:

@@ -111,7 +111,7 @@ class Store:
             loss = tuple(float(f"{value:.5g}") for value in finish.losses)
             told = finish.watched or Watched()
             seconds = tuple(round(value, 3) for value in told.seconds)
-            seen = (accuracy, loss, told.steps, seconds)
+            seen = (accuracy, loss, told.steps, seconds, finish.windows)
             self.append_checks(Checks(run.id, run.trial.check_every, *seen))
         append_line(self.runs_path, run.to_json())
 

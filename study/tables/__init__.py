@@ -12,6 +12,7 @@ from study.tables.best_rates import (
     scatter,
     wanted,
 )
+from study.tables.best_rates.targets import targets
 from study.tables.caveats import (
     COLLAPSE,
     busy,
@@ -19,6 +20,7 @@ from study.tables.caveats import (
     kind_unknown,
     of_an_import,
     of_fresh_seeds,
+    of_the_aim,
     of_the_readings,
     unreached,
     warnings,
@@ -77,6 +79,7 @@ __all__ = [
     "look_seconds",
     "of_an_import",
     "of_fresh_seeds",
+    "of_the_aim",
     "of_the_readings",
     "on_axes",
     "predicted",
@@ -86,6 +89,7 @@ __all__ = [
     "sizes",
     "some",
     "stored",
+    "targets",
     "timed",
     "unreached",
     "valley",

@@ -10,6 +10,7 @@ from study.storage.jsonl import replace
 from study.storage.links import refuse_links
 from study.tables import intervals
 from study.tables.best_rates import best
+from study.tables.best_rates.targets import targets
 from study.tables.cells import cells, envelope, profile, sizes, valley
 from study.tables.foreign import best_final, final
 from study.tables.rows import SIZES
@@ -40,7 +41,7 @@ def write(
 
     Args:
         folder: the study's folder, or a `StoredStudy`.
-        out: the folder to write into; `tables` in the study's folder if None.
+        out: the folder to write into; `StoredStudy.place` if None.
         by: what a model's size is measured by, see `sizes`.
         machine: whose runs, see `load`.
 
@@ -52,9 +53,9 @@ def write(
     """
     choice("size", by, SIZES)
     study = stored(folder, machine)
-    runs, place = study.some_runs, Path(study.folder)
-    refuse_links(place)
-    out = Path(out) if out is not None else place / "tables"
+    runs = study.some_runs
+    refuse_links(Path(study.folder))
+    out = Path(out) if out is not None else study.place("tables")
     kinds = TABLES | (IMPORT_TABLES if "final" in runs else {})
     made = {name: make(runs) for name, make in kinds.items()}
     if runs["width"].nunique() >= intervals.FEWEST_SIZES:
@@ -63,6 +64,8 @@ def write(
             for name, measure in SIZE_TABLES.items()
             if runs[measure].notna().any()
         }
+    if len(rising := targets(study)):
+        made["targets"] = rising
     out.mkdir(parents=True, exist_ok=True)
     return [write_csv(out / f"{name}.csv", table) for name, table in made.items()]
 

@@ -16,15 +16,17 @@ from study.spec.own import is_foreign
 from study.spec.study import StudySpec
 from study.storage.across import Across, checks_of, pooled_engines
 from study.storage.checks import Checks, Curve, floor_of
-from study.storage.imports.told import Aim, final, reread, told_in
 from study.storage.jsonl import Row
 from study.storage.published.protocol import Protocol, protocol_in
+from study.storage.readings.aim import Aim
+from study.storage.readings.stored import reread, told_in
+from study.storage.readings.told import final
 from study.storage.records import Outcome, Run, Spent
 from study.storage.store import Store
 from study.tables.best_rates.fresh import CONFIRM
 from study.tables.clocks import budgets, counted_by, spans
 from study.tables.foreign import foreign_columns
-from study.tables.rows import curves_of, frame, some
+from study.tables.rows import budget, curves_of, frame, some
 from study.validation import home
 
 
@@ -39,7 +41,7 @@ class StoredStudy:
         folder: the study's folder.
         machine: name or fingerprint of the machine whose step times count; the study's reference's
             if None.
-        aim: metric, target and goal to read an import by; its own where they are None.
+        aim: metric, target and goal to read its trials by; its own where they are None.
     """
 
     folder: str | Path
@@ -54,21 +56,51 @@ class StoredStudy:
     @cached_property
     def spec(self) -> StudySpec:
         """What the study was asked for. A folder without a study raises `StudyError`."""
-        spec = self.store.spec()
-        if self.aim:
-            told_in(Path(self.folder))  # refuses another study than an import
-        return self.aim.of(spec)
+        return self.aim.of(self.store.spec())
 
     @cached_property
     def all_records(self) -> list[Run]:
         """The runs of every machine. A line that cannot be read raises `StudyError`."""
         _ = self.spec  # refuses a folder without a study
-        return [run for run, _ in self._aimed] if self.aim else self.store.runs()
+        return [run for run, _ in self._aimed] if self.aimed else self.trained
+
+    @cached_property
+    def trained(self) -> list[Run]:
+        """The runs as they are stored."""
+        return self.store.runs()
+
+    @cached_property
+    def aimed(self) -> bool:
+        """Whether the trials are read by another metric, target or goal than they trained for."""
+        return self.spec != self.store.spec()
+
+    def place(self, kind: str) -> Path:
+        """The folder of its `tables` or `figures`; a study's by another aim have their own."""
+        folder, spec = Path(self.folder) / kind, self.spec
+        own = not self.aimed or is_foreign(spec.network)
+        return folder if own else folder / f"{spec.metric}-{spec.target:g}"
+
+    @cached_property
+    def ids(self) -> dict[str, str]:
+        """The identity of each run by the aim, by the one that it is stored with."""
+        pairs = zip(self.trained, self.all_records, strict=True)
+        return {old.id: run.id for old, run in pairs}
+
+    @cached_property
+    def cut(self) -> set[str]:
+        """The trials that came to their own target before they came to the aim, by their ids."""
+        pairs = zip(self.trained, self.all_records, strict=True)
+        was, now = Outcome.REACHED, Outcome.CAPPED
+        return {run.id for old, run in pairs if (old.outcome, run.outcome) == (was, now)}
 
     @cached_property
     def _aimed(self) -> list[tuple[Run, Checks | None]]:
-        """The runs of an import by the aim, and their checks."""
-        return reread(Path(self.folder), self.store.runs(), self.spec)
+        """The runs by the aim, and their checks."""
+        return self._read(self.store)
+
+    def _read(self, store: Store) -> list[tuple[Run, Checks | None]]:
+        """The runs of a folder by the aim, and their checks."""
+        return reread(store.folder, store.runs(), store.checks(), self.spec)
 
     @cached_property
     def records(self) -> list[Run]:
@@ -97,16 +129,17 @@ class StoredStudy:
         if spec.command:
             looks = {id_: row.look for id_, row in self.checks.items() if row.steps}
             table["look_seconds"] = table["id"].map(looks) * table["step_seconds"].astype(float)
-        low_high = spans(self.records, Path(self.folder))
-        table[list(low_high)] = low_high.loc[table["id"]].to_numpy()
+        between = spans(self.records, Path(self.folder)).loc[table["id"]]
+        table[["seconds_low", "seconds_high"]] = between.to_numpy()
         floor = floor_of(spec.metric, spec.target, spec.goal)
-        died = {row.id for row in self.curve_rows if row.collapsed(floor)}
+        died = {self.ids.get(row.id) for row in self.curve_rows if row.collapsed(floor)}
         table["unstable"] = table["id"].isin(died) & (table["outcome"] == Outcome.REACHED)
-        before = {run.id: run.clock for run in self.all_records}
-        if any(before[run.id] != run.clock for run in self.records):
-            ids = (run.id for run in self.records)
-            found = budgets(self.all_records, self.records)
-            table["budget"] = table["id"].map(dict(zip(ids, found, strict=True)))
+        if self.reclocked:
+            known = zip(self.records, budgets(self.all_records, self.records), strict=True)
+            table["budget"] = table["id"].map({run.id: seconds for run, seconds in known})
+        if self.cut:
+            table["cut"] = table["id"].isin(self.cut)
+            table["budget"] = budget(table).mask(table["cut"], table["seconds"])
         alike = {
             f"{engine} {of}" for (engine, of), same in pooled_engines(self.across).items() if same
         }
@@ -116,6 +149,12 @@ class StoredStudy:
         if self.published is not None and self.published.look_seconds is not None:
             table["look_seconds"] = self.published.look_seconds
         return table
+
+    @cached_property
+    def reclocked(self) -> bool:
+        """Whether the seconds of some runs are by another clock than they are stored by."""
+        before = {run.id: run.clock for run in self.all_records}
+        return any(before[run.id] != run.clock for run in self.records)
 
     @property
     def some_runs(self) -> pd.DataFrame:
@@ -132,7 +171,10 @@ class StoredStudy:
         """The runs on fresh seeds of any clock; a sentence if they cannot be read."""
         place = Path(self.folder) / CONFIRM
         try:
-            return Store(place).runs() if place.is_dir() else []
+            if not place.is_dir():
+                return []
+            store = Store(place)
+            return [run for run, _ in self._read(store)] if self.aimed else store.runs()
         except StudyError as error:
             return str(error)
 
@@ -167,7 +209,7 @@ class StoredStudy:
     def curves(self) -> pd.DataFrame:
         """The validation curves of the machines that `runs` are of, by their clock."""
         found = curves_of(self.all_curves, self.runs)
-        if "budget" in self.runs:
+        if self.reclocked:
             kinds = self.runs.groupby(["optimizer", "width"], observed=True)["step_seconds"].first()
             times = [
                 kinds.get((str(o), w), float("nan"))
@@ -180,7 +222,7 @@ class StoredStudy:
     @cached_property
     def checks(self) -> Mapping[str, Checks]:
         """What every check of every trial saw, by the trial's id."""
-        if self.aim:
+        if self.aimed:
             return {checks.id: checks for _, checks in self._aimed if checks is not None}
         return self.store.checks()
 
@@ -188,7 +230,7 @@ class StoredStudy:
     def finals(self) -> Mapping[str, float]:
         """The metric at the end of each trial of an import, whatever the target, by its id."""
         told = told_in(Path(self.folder))
-        pairs = zip(self.store.runs(), self.all_records, strict=True)
+        pairs = zip(self.trained, self.all_records, strict=True)
         return {run.id: final(told[there.id], self.spec.metric) for there, run in pairs}
 
     @cached_property
@@ -229,7 +271,7 @@ def stored(folder: Source, machine: str | None = None, aim: Aim | None = None) -
         folder: the study's folder, or a `StoredStudy`.
         machine: name or fingerprint of the machine whose step times count. None keeps that of a
             study in memory, and means the reference for a folder.
-        aim: metric, target and goal to read an import by; None keeps those of a study in memory,
+        aim: metric, target and goal to read its trials by; None keeps those of a study in memory,
             and means its own for a folder.
 
     Returns:

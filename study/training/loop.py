@@ -88,6 +88,7 @@ class Books:
         self.goal, self.limits, self.step_seconds = goal, limits, step_seconds
         self.accuracies: list[list[float]] = [[] for _ in limits]
         self.losses: list[list[float]] = [[] for _ in limits]
+        self.windows: list[list[float]] = [[] for _ in limits]
         self.paces = [Pace(schedule.plateaus) for _ in limits]
         self.right = np.zeros(len(limits))
         self.elapsed, self.step = 0.0, 0
@@ -99,9 +100,9 @@ class Books:
             if self.step_seconds
             else self.elapsed * steps / max(self.step, 1)
         )
-        return Finish(
-            lane, outcome, steps, seconds, tuple(self.accuracies[lane]), tuple(self.losses[lane])
-        )
+        accuracies, losses = tuple(self.accuracies[lane]), tuple(self.losses[lane])
+        windows = tuple(self.windows[lane])
+        return Finish(lane, outcome, steps, seconds, accuracies, losses, windows=windows)
 
     def check(
         self, lane: int, losses: Floats, correct: Floats, validation: float | None
@@ -122,18 +123,21 @@ class Books:
             first = self.step - len(losses) + 1 + int(np.argmin(finite))
             return self.finish(lane, Outcome.DIVERGED, first)
         self.right[lane] += float(correct.sum())
+        window = float(correct.mean(dtype=np.float64))
         if validation is not None:
             accuracy = validation
         elif self.goal.metric == "cumulative":
             accuracy = float(self.right[lane]) / self.step
         else:
-            accuracy = float(correct.mean(dtype=np.float64))
+            accuracy = window
         if not math.isfinite(accuracy):
             return self.finish(lane, Outcome.DIVERGED, self.step)
         # Rounded, since 97 of 100 is 0.97, whatever float32 made of it.
         share = is_share(self.goal.metric)
         self.accuracies[lane].append(round(accuracy, 6) if share else float(f"{accuracy:.6g}"))
         self.losses[lane].append(float(losses.mean(dtype=np.float64)))
+        if self.goal.metric in ("cumulative", "validation"):  # which it does not follow from
+            self.windows[lane].append(round(window, 4))
         shown = self.goal.sign * self.accuracies[lane][-1]
         self.paces[lane].see(loss=self.losses[lane][-1], accuracy=shown)
         outcome = self.outcome(lane)

@@ -19,11 +19,9 @@ from study import claims, tables
 from study.claims.evidence import (
     Evidence,
     Rows,
-    decide,
     evidence,
     evidence_of,
     largest,
-    no_evidence,
     rows_in,
     rows_of,
     studies_in,
@@ -31,7 +29,7 @@ from study.claims.evidence import (
 )
 from study.claims.frame_sizes import Sizes, no_sizes, sizes_of
 from study.claims.judge import judge, table
-from study.claims.verdict import CLAIMS, FAILS, HOLDS, UNDECIDED
+from study.claims.verdict import CLAIMS, FAILS, HOLDS, UNDECIDED, decide, no_evidence
 from study.errors import StudyError
 from study.spec.study import StudySpec
 from study.storage.jsonl import append_line

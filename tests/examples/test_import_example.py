@@ -11,7 +11,7 @@ import pytest
 
 from study import figures, tables
 from study.storage.imports.importing import import_results
-from study.storage.imports.told import Aim
+from study.storage.readings.aim import Aim
 from support.paths import ROOT
 
 SCRIPT = ROOT / "examples" / "import" / "histories.py"

@@ -10,7 +10,7 @@ import pytest
 
 import study
 from study import figures, tables
-from study.storage.imports.told import Aim
+from study.storage.readings.aim import Aim
 from support.imports import rows
 
 

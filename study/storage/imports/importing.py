@@ -22,12 +22,14 @@ from study.storage.imports.files import of_frame
 from study.storage.imports.seeds import UNKNOWN, of_reading, seeds_of
 from study.storage.imports.sheets import Sheet
 from study.storage.imports.sources import read as read_sources
-from study.storage.imports.told import FILE, Aim, Told, check_metric, read
 from study.storage.imports.trials import Found, roles_of, trials_in
 from study.storage.imports.units import as_shares, one_unit
 from study.storage.imports.words import in_words, protocol_of
 from study.storage.jsonl import replace
 from study.storage.published.protocol import ELSEWHERE, Protocol, machine_json
+from study.storage.readings.aim import Aim
+from study.storage.readings.stored import FILE
+from study.storage.readings.told import Told, check_metric, read
 from study.storage.records import Run, little_told
 from study.storage.store import Store
 

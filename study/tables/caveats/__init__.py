@@ -4,7 +4,7 @@ from study.storage.checks import COLLAPSE
 from study.tables.caveats.curves import collapsed
 from study.tables.caveats.imports import of_an_import
 from study.tables.caveats.of_study import busy, kind_unknown, unreached, warnings
-from study.tables.caveats.provenance import of_fresh_seeds, of_the_readings
+from study.tables.caveats.provenance import of_fresh_seeds, of_the_aim, of_the_readings
 
 __all__ = [
     "COLLAPSE",
@@ -13,6 +13,7 @@ __all__ = [
     "kind_unknown",
     "of_an_import",
     "of_fresh_seeds",
+    "of_the_aim",
     "of_the_readings",
     "unreached",
     "warnings",

@@ -20,7 +20,7 @@ from study.tables.best_rates import best
 from study.tables.caveats.curves import of_the_curves
 from study.tables.caveats.imports import of_an_import
 from study.tables.caveats.programs import of_programs
-from study.tables.caveats.provenance import of_fresh_seeds, of_the_readings
+from study.tables.caveats.provenance import of_fresh_seeds, of_the_aim, of_the_readings
 from study.tables.foreign import timed
 from study.tables.rows import imported
 from study.tables.stored import Source, stored
@@ -59,7 +59,7 @@ def warnings(
         study = stored(runs)
         runs, spec, trained, elsewhere = study.some_runs, study.spec, study.curves, study.elsewhere
         checks, protocol = study.across, study.published
-        told = [*of_fresh_seeds(study), *of_the_readings(study)]
+        told = [*of_fresh_seeds(study), *of_the_readings(study), *of_the_aim(study)]
     table = best(runs)
     if imported(runs):
         return [
@@ -237,7 +237,7 @@ def unreached(runs: pd.DataFrame) -> list[str]:
             f"; the best was {top['optimizer']} at {top['learning_rate']:.3g} with "
             f"{seen(top.metric, float(top.best_accuracy), own)}"
         )
-    if imported(runs):  # nothing more can be run
+    if imported(runs) or "cut" in runs:  # nothing more can be run
         return [said]
     capped = runs[runs["outcome"] == Outcome.CAPPED]
     if len(capped):

@@ -10,6 +10,8 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from study.spec.goals import aim
+from study.spec.own import is_foreign, names_itself
 from study.storage.records import Run
 from study.storage.step_times import key_of, read
 from study.tables.best_rates import confirmed
@@ -46,8 +48,26 @@ def of_the_readings(study: StoredStudy) -> Iterator[str]:
         )
 
 
+def of_the_aim(study: StoredStudy) -> Iterator[str]:
+    """A sentence on trials that are read by another metric or target than they trained for."""
+    if not study.aimed or is_foreign(study.spec.network):
+        return
+    trained, read = study.store.spec(), study.spec
+    own = names_itself(read.network)
+    of, by = (aim(one.metric, one.target, one.goal, own=own) for one in (trained, read))
+    count = len(study.cut)
+    yield f"these trials trained to {of} and are read by {by}" + (
+        f": {count} of {len(study.records)} ended at their own target before, so that nobody knows "
+        "when they would have arrived; they are censored there"
+        if count
+        else ""
+    )
+
+
 def of_fresh_seeds(study: StoredStudy) -> Iterator[str]:
     """A sentence on selected rates whose times do not last on fresh seeds."""
+    if study.cut:
+        return  # so are the fresh seeds
     if isinstance(study.fresh, str):
         yield f"the fresh seeds of confirm are left out: {study.fresh}"
     table = confirmed(study.runs, study.confirmed)

@@ -11,7 +11,7 @@ import pytest
 from study.errors import StudyError
 from study.storage.imports.importing import Imported, import_results
 from study.storage.imports.names import compiled
-from study.storage.imports.told import Aim
+from study.storage.readings.aim import Aim
 from study.storage.records import Outcome
 from support.imports import EPOCHS, OPTIMIZERS, RATES, accuracy, arrival, history, slowness
 

@@ -87,13 +87,3 @@ def test_mistakes_of_an_import_are_told(
     assert said in answer.stderr
     assert len(answer.stderr.splitlines()) == 1
     assert not out.exists()
-
-
-def test_a_trained_study_keeps_its_target(tmp_path: Path) -> None:
-    """Another one is of imports alone."""
-    from support.paths import ROOT
-
-    folder = ROOT / "results" / "amd-epyc-2-cores" / "quick-reference"
-    answer = call("tables", folder, "--target", "0.5", "--out", tmp_path)
-    assert answer.returncode == 2
-    assert "holds no import (no told.jsonl in it)" in answer.stderr

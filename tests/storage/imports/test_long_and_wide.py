@@ -14,8 +14,8 @@ from study import tables
 from study.errors import StudyError
 from study.storage.imports.columns import parse_columns
 from study.storage.imports.importing import Imported, import_frame, import_results
-from study.storage.imports.told import Aim
 from study.storage.jsonl import replace
+from study.storage.readings.aim import Aim
 from study.storage.records import Outcome
 from study.storage.store import Store
 from support.imports import EPOCHS, OPTIMIZERS, RATES, accuracy, arrival, csv_of, rows, slowness

@@ -11,7 +11,7 @@ import pytest
 
 from study.errors import StudyError
 from study.storage.imports.importing import Imported, import_results
-from study.storage.imports.told import Aim
+from study.storage.readings.aim import Aim
 
 RATES = (0.001, 0.01, 0.1)
 

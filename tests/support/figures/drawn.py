@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -16,6 +17,7 @@ from study.search.finder import Sweep
 from study.search.population import Member, Population, Round
 from study.search.staircase import Row, Staircase
 from study.spec.study import StudySpec
+from study.storage.store import Store
 from study.tables import case_study, contests
 from support import imports as elsewhere
 from support import sizes
@@ -218,6 +220,19 @@ def own_grown(score: float) -> Data:
     return (*grown(score), "val_loss")
 
 
+def rising(share: float) -> Data:
+    """Steps as the target of a stored study rises; of some of its trials."""
+    study = tables.stored(STORED / "quick-reference")
+    with TemporaryDirectory() as folder:
+        store = Store(Path(folder))
+        with store.writing():
+            store.write_spec(study.spec, "made up")
+            for run in study.records[: round(share * len(study.records))]:
+                store.append_checks(study.checks[run.id])
+                store.append(run)
+        return tables.targets(folder), tables.load(folder)
+
+
 def of_every_schedule(_: float) -> Data:
     """Nothing: what is shown is fixed."""
     return ()
@@ -246,6 +261,7 @@ DATA: dict[Callable[..., Figure | dict[str, Figure]], dict[Maker, tuple[float, .
     figures.profile: GRIDS,
     figures.final: {foreign: (0, 1)},
     figures.overlay: {two: UNITS, two_by_steps: UNITS, against_imported: (1,), own_two: (0, 1)},
+    figures.targets: {rising: (0.5, 1)},
     figures.curves: {near: (0.3, 0.97, 0.999), imported_curves: (1,), own_curves: (0, 1, 2)},
     figures.size: SIZES,
     figures.sizes: SIZES,

@@ -1,33 +1,26 @@
-"""What a source tells of a trial, and how it ended by a metric and a target, which may come later.
-
-A row of `told.jsonl` is all that is known of one imported trial, whatever it was to reach. `read`
-makes its run and its checks of it, for any aim.
-"""
+"""All that is known of a trial, and how it ended by a metric and a target, which may come later."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from study.errors import StudyError
-from study.spec.goals import has_target, is_share, no_target, sign
+from study.spec.goals import has_target, is_share, sign
 from study.spec.study import StudySpec
 from study.storage.checks import Checks
-from study.storage.jsonl import Count, Number, Seconds, convert, read_rows
+from study.storage.jsonl import Count, Number, Seconds
 from study.storage.records import Outcome, Run
-
-FILE = "told.jsonl"
 
 
 @dataclass(frozen=True)
 class Told:
-    """A row of `told.jsonl`: all that a source tells of one trial.
+    """All that is known of one trial, whatever it was to reach; of an import a row of `told.jsonl`.
 
     Args:
-        id: the identity of the trial as it was imported.
+        id: the identity of the trial as it was stored.
         source: the file, and the trial's name in it.
         outcome: how it ended there, whatever the target: capped at its own end, diverged, failed or
             pruned.
@@ -46,57 +39,6 @@ class Told:
     def to_json(self) -> dict[str, Any]:
         """The row."""
         return {**asdict(self), "outcome": self.outcome.value}
-
-
-@dataclass(frozen=True)
-class Aim:
-    """What trials are asked for afterwards; None keeps what the study has.
-
-    Args:
-        metric: the metric.
-        target: its value to reach.
-        goal: `at-least` or `at-most`.
-    """
-
-    metric: str | None = None
-    target: float | None = None
-    goal: str | None = None
-
-    def __bool__(self) -> bool:
-        return self != Aim()
-
-    def of(self, spec: StudySpec) -> StudySpec:
-        """A study's spec with this aim. The target of another metric, or goal, is none of this one.
-
-        Raises:
-            StudyError: a value that no spec may have.
-        """
-        changes: dict[str, Any] = {}
-        if self.metric is not None:
-            changes["metric"] = self.metric
-        if self.goal is not None:
-            changes["goal"] = self.goal
-        goal = spec.with_(**changes).goal
-        if self.target is not None:
-            changes["target"] = self.target
-        elif (self.metric or spec.metric, goal) != (spec.metric, spec.goal):
-            changes["target"] = no_target(goal)
-        return spec.with_(**changes)
-
-
-def told_in(folder: Path) -> dict[str, Told]:
-    """What the sources told of each trial, by the identity that it was imported with.
-
-    Raises:
-        StudyError: the folder is none of an import, or a line cannot be read.
-    """
-    path = folder / FILE
-    if not path.exists():
-        raise StudyError(
-            f"{folder} holds no import (no {FILE} in it), and the trials of a study end at its own "
-            "target: another --target, --metric or --goal is of imports alone"
-        )
-    return {row.id: row for row in read_rows(path, lambda row: convert(row, Told))}
 
 
 def check_metric(metric: str, rows: Iterable[Told]) -> None:
@@ -155,22 +97,6 @@ def read(run: Run, told: Told, spec: StudySpec) -> tuple[Run, Checks | None]:
         tuple(told.steps[place] for place in seen),
         tuple(round(told.seconds[place], 3) for place in seen) if told.seconds else (),
     )
-
-
-def reread(folder: Path, runs: Iterable[Run], spec: StudySpec) -> list[tuple[Run, Checks | None]]:
-    """The runs of an import by the aim of a spec, see `read`; and what their checks saw.
-
-    Args:
-        folder: of the import.
-        runs: as they are stored there.
-        spec: the study, with the aim that counts.
-
-    Raises:
-        StudyError: the folder is none of an import, or no trial tells the metric.
-    """
-    told = told_in(folder)
-    check_metric(spec.metric, told.values())
-    return [read(run, told[run.id], spec) for run in runs]
 
 
 def final(told: Told, metric: str) -> float:

@@ -1,0 +1,1 @@
+"""Trials read by another metric and target than they trained for."""
