@@ -8,9 +8,9 @@ from typing import Any
 
 from study.errors import StudyError
 from study.spec.budget import BUDGETS, budgets
-from study.spec.goals import GOALS, goal_of, has_target, is_share
+from study.spec.goals import GOALS, goal_of, has_target, is_share, metric_of
 from study.spec.hyper import parse_hyper
-from study.spec.own import LABEL, OWN_FIELDS, is_own, metric_of, names_itself, of_own
+from study.spec.own import LABEL, OWN_FIELDS, is_own, names_itself, of_own
 from study.spec.program import check_target, labelled, of_program
 from study.spec.rates import parse_rates
 from study.spec.schedules.parse import parse

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from study.errors import StudyError
 from study.spec.trial import METRICS
 
 GOALS = ("at-least", "at-most")
@@ -158,3 +159,25 @@ def label(metric: str, own: bool = False) -> str:
         return LABELS[metric]
     held = metric.startswith("val_")
     return f"{'validation' if held else 'training'} {metric.removeprefix('val_').replace('_', ' ')}"
+
+
+def metric_of(metric: object) -> str:
+    """The name of a metric of the user's own model; those of the built-in networks mean accuracy.
+
+    Raises:
+        StudyError: no such name.
+
+    >>> metric_of("window"), metric_of("val_loss")
+    ('accuracy', 'val_loss')
+    """
+    name = {"window": "accuracy", "validation": "val_accuracy"}.get(str(metric), metric)
+    if (
+        not isinstance(name, str)
+        or name == "cumulative"
+        or not re.fullmatch(r"[A-Za-z][\w./-]*", name)
+    ):
+        raise StudyError(
+            f"metric {metric!r} must be the name of one of the model's, such as accuracy, loss or "
+            "val_loss"
+        )
+    return name

@@ -207,3 +207,19 @@ def _text(value: Value) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+
+
+def split_labels(text: str) -> tuple[str, ...]:
+    """Labels of optimizers in a text: commas inside brackets separate none.
+
+    >>> split_labels("adamw, sgd(momentum=0.9,nesterov=true)")
+    ('adamw', 'sgd(momentum=0.9,nesterov=true)')
+    """
+    parts, depth = [""], 0
+    for char in text:
+        depth += (char in "([") - (char in ")]")
+        if char == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += char
+    return tuple(part.strip() for part in parts)

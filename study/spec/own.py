@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from study.errors import StudyError
+from study.spec.hyper import split_labels
 from study.spec.program import IMPORT, PROGRAM, is_program, short
 
 OWN = "own"
@@ -91,6 +92,28 @@ class Own:
             return Own(**{**value, **lists})
         except (TypeError, KeyError) as error:
             raise StudyError(f"own cannot be read ({error}): restore the file") from None
+
+
+def unseen(
+    framework: str,
+    engine: str,
+    structure: Sequence[str],
+    digest: str,
+    widths: Iterable[float],
+    optimizers: Iterable[str],
+) -> Own:
+    """What is known of a program or an import, whose model nobody sees."""
+    return Own(
+        framework=framework,
+        engine=engine,
+        loss="",
+        together=False,
+        epoch=None,
+        validation=False,
+        structure=tuple(structure),
+        scales=tuple(Scale(width, digest[:16], 0, 0) for width in widths),
+        configs=dict.fromkeys(optimizers, ""),
+    )
 
 
 def other_model(there: Any, here: Any) -> str:
@@ -194,22 +217,6 @@ def data_in_words(dataset: str, data: Any = None) -> str:
     return reference(data or dataset) if is_own(dataset) else Path(dataset).name
 
 
-def split_labels(text: str) -> tuple[str, ...]:
-    """Labels of optimizers in a text: commas inside brackets separate none.
-
-    >>> split_labels("adamw, sgd(momentum=0.9,nesterov=true)")
-    ('adamw', 'sgd(momentum=0.9,nesterov=true)')
-    """
-    parts, depth = [""], 0
-    for char in text:
-        depth += (char in "([") - (char in ")]")
-        if char == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += char
-    return tuple(part.strip() for part in parts)
-
-
 def trained_in_words(facts: Mapping[Any, Any], widths: str = "") -> str:
     """What trained on what: network, data and batch; of a program or an import, itself alone.
 
@@ -275,25 +282,3 @@ def of_own(usual: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]
         "hyper": OWN,
         "optimizers": USUAL if optimizers == usual["optimizers"] else optimizers,
     }
-
-
-def metric_of(metric: object) -> str:
-    """The name of a metric of the user's own model; those of the built-in networks mean accuracy.
-
-    Raises:
-        StudyError: no such name.
-
-    >>> metric_of("window"), metric_of("val_loss")
-    ('accuracy', 'val_loss')
-    """
-    name = {"window": "accuracy", "validation": "val_accuracy"}.get(str(metric), metric)
-    if (
-        not isinstance(name, str)
-        or name == "cumulative"
-        or not re.fullmatch(r"[A-Za-z][\w./-]*", name)
-    ):
-        raise StudyError(
-            f"metric {metric!r} must be the name of one of the model's, such as accuracy, loss or "
-            "val_loss"
-        )
-    return name

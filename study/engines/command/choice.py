@@ -13,7 +13,7 @@ from study.errors import StudyError
 from study.machine.facts import Site
 from study.machine.here import this_machine
 from study.machine.versions import versions
-from study.spec.own import Own, Scale
+from study.spec.own import unseen
 from study.spec.program import PROGRAM, Program, check_places_vary, places, program_in
 from study.validation import home
 
@@ -100,17 +100,7 @@ class ProgramChoice:
             *(f"{path} {_digest(path)[:8]}" for path in spec.track),
         ]
         digest = hashlib.sha256(json.dumps(lines).encode()).hexdigest()
-        own = Own(
-            framework=PROGRAM,
-            engine=PROGRAM,
-            loss="",
-            together=False,
-            epoch=None,
-            validation=False,
-            structure=tuple(lines),
-            scales=tuple(Scale(width, digest[:16], 0, 0) for width in spec.widths),
-            configs=dict.fromkeys(spec.optimizers, ""),
-        )
+        own = unseen(PROGRAM, PROGRAM, lines, digest, spec.widths, spec.optimizers)
         name = f"{PROGRAM}:{digest[:8]}"
         known = spec.with_(network=name, dataset=name, own=own)
         return known, ProgramChoice(replace(program, digest=digest))

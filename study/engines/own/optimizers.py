@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from study.errors import StudyError, first_line
-from study.spec.own import split_labels
+from study.spec.hyper import split_labels
 
 PLACEHOLDER = 1e-3
 """The rate of an optimizer before a lane gives it its own."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from study.errors import StudyError
 from study.spec.goals import goal_of, no_target
-from study.spec.own import Own, Scale, is_foreign
+from study.spec.own import is_foreign, unseen
 from study.spec.presets import named_after
 from study.spec.program import IMPORT
 from study.spec.study import StudySpec
@@ -182,17 +182,8 @@ def _spec(
     optimizers = tuple(dict.fromkeys(_label(trial) for trial in found))
     digest = hashlib.sha256(repr(found).encode()).hexdigest()
     widths = tuple(sorted({trial.width for trial in found}))
-    own = Own(
-        framework=IMPORT,
-        engine=UNKNOWN,
-        loss="",
-        together=False,
-        epoch=None,
-        validation=False,
-        structure=(called, *dict.fromkeys(trial.source for trial in found)),
-        scales=tuple(Scale(width, digest[:16], 0, 0) for width in widths),
-        configs=dict.fromkeys(optimizers, ""),
-    )
+    structure = [called, *dict.fromkeys(trial.source for trial in found)]
+    own = unseen(IMPORT, UNKNOWN, structure, digest, widths, optimizers)
     name = f"{IMPORT}:{digest[:8]}"
     base = StudySpec(
         name=named_after(Path(called).stem),
