@@ -190,7 +190,7 @@ def compare(
     _implied(studies, out)
     write_csv(out / "cells.csv", cells)
     write_csv(out / "summary.csv", summary)
-    _overlay(studies, out)
+    _together(studies, said if anyway else None, out)
 
 
 def _implied(studies: Any, out: Path) -> None:
@@ -204,21 +204,24 @@ def _implied(studies: Any, out: Path) -> None:
         write_csv(out / "implied.csv", found)
 
 
-def _overlay(studies: Any, out: Path) -> None:
-    """Draw the valleys of the studies over each other, at the least width that all have."""
+def _together(studies: Any, said: list[str] | None, out: Path) -> None:
+    """Draw the valleys of the studies over each other, at the least width that all have.
+
+    With sentences on what differs, a page has the figures of all of them beside each other.
+    """
     from study import figures
 
     common = set.intersection(*(set(side.runs["width"]) for side in studies))
     if not common:
         typer.echo("\nno width is common to them, so no valleys are drawn over each other")
-        return
-    frames = {side.name: side.runs[side.runs["width"] == min(common)] for side in studies}
-    drawn = {
-        f"valleys-{measure}": figures.overlay(frames, measure)
-        for measure in ("seconds", "steps")
-        if all(len(runs) and runs[measure].notna().any() for runs in frames.values())
-    }
-    written(figures.save(drawn, out))
+    least = min(common, default=0)
+    drawn = figures.overlays({one.name: one.runs[one.runs["width"] == least] for one in studies})
+    paths = figures.save(drawn, out)
+    if said is not None:
+        from study.report import pairs
+
+        paths.append(pairs.write(studies, said, drawn, out / "pairs.html"))
+    written(paths)
 
 
 @commands.command("study predict results/theirs", "study predict results/theirs --check 6")

@@ -1,6 +1,6 @@
 """Tables to figures."""
 
-from study.figures.compare import overlay
+from study.figures.compare import overlay, overlays
 from study.figures.contest import costs, picks
 from study.figures.curves import curves
 from study.figures.cycles import cycles
@@ -43,6 +43,7 @@ __all__ = [
     "lineage",
     "looks",
     "overlay",
+    "overlays",
     "picks",
     "profile",
     "save",

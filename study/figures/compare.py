@@ -34,13 +34,23 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+AXES = {
+    "seconds": "seconds of training to the target",
+    "steps": "steps to the target",
+    "relative": "time to the target, in times the least of the study",
+}
+HEADS = {"seconds": "in seconds", "steps": "in steps", "relative": "each over its least time"}
+"""What is drawn, as the axis and as the title say it."""
+
+
 @own_settings()
 def overlay(studies: Mapping[str, pd.DataFrame], measure: str = "seconds") -> Figure:
     """The valleys of several studies over each other, a panel an optimizer.
 
     Args:
         studies: the runs of each study, of one width, by its name.
-        measure: what is drawn against the learning rate, `seconds` or `steps` (medians).
+        measure: what is drawn against the learning rate, `seconds` or `steps` (medians), or
+            `relative`, seconds over the least of the study, where seconds do not compare.
 
     Returns:
         The figure.
@@ -48,11 +58,18 @@ def overlay(studies: Mapping[str, pd.DataFrame], measure: str = "seconds") -> Fi
     Raises:
         StudyError: an unknown measure, or runs of several widths.
     """
-    choice("measure", measure, ("seconds", "steps"))
-    cells = {}
+    choice("measure", measure, tuple(AXES))
+    cells: dict[str, pd.DataFrame] = {}
+    limits: dict[str, dict[str, float]] = {}
     for study, runs in studies.items():
         check_one_width(runs)
-        cells[study] = tables.cells(runs)
+        table = tables.cells(runs)
+        unit = float(table["seconds"].min()) if measure == "relative" else 1.0
+        if measure != "steps":
+            times = [str(name) for name in table if str(name).startswith("seconds")]
+            table[times] /= unit if math.isfinite(unit) else math.nan
+        limits[study] = _limits(runs, measure, unit)
+        cells[study] = table
     names = in_order(name for table in cells.values() for name in table["optimizer"])
     rows, columns = grid_shape(len(names))
     room = ConstrainedLayoutEngine(wspace=0.06)  # for the numbers at the ends of the axes
@@ -63,13 +80,13 @@ def overlay(studies: Mapping[str, pd.DataFrame], measure: str = "seconds") -> Fi
     for name, axes in axes_of.items():
         for (study, table), marker in zip(cells.items(), "osD^vP" * len(cells), strict=False):
             mine = table[table["optimizer"] == name]
-            values = finite(mine[measure])
+            values = finite(mine["steps" if measure == "steps" else "seconds"])
             style = {"color": colours[study], "marker": marker, "markersize": 4, "linewidth": 1.5}
             (handles[study],) = axes.plot(mine["rate"], values, **style)
-            limit = _limit(studies[study], name, measure)
+            limit = limits[study].get(name, math.nan)
             if not math.isnan(limit):
                 draw_censored(axes, mine[values.isna()]["rate"], limit, colours[study])
-            if measure == "seconds" and int(mine["seeds"].max() if len(mine) else 0) > 1:
+            if measure != "steps" and int(mine["seeds"].max() if len(mine) else 0) > 1:
                 low, high = (
                     mine[end].where(values.notna()).replace(float("inf"), values.max())
                     for end in ("seconds_q25", "seconds_q75")
@@ -85,10 +102,7 @@ def overlay(studies: Mapping[str, pd.DataFrame], measure: str = "seconds") -> Fi
         axes.xaxis.set_minor_locator(ticker.NullLocator())
         axes.yaxis.set_minor_locator(ticker.NullLocator())
     figure.supxlabel("learning rate", fontsize=10)
-    figure.supylabel(
-        "seconds of training to the target" if measure == "seconds" else "steps to the target",
-        fontsize=10,
-    )
+    figure.supylabel(AXES[measure], fontsize=10)
     labels = [
         f"{study}\n{len(runs)} trials, given up after\n{budget_of(runs)}"
         for study, runs in studies.items()
@@ -107,13 +121,26 @@ def overlay(studies: Mapping[str, pd.DataFrame], measure: str = "seconds") -> Fi
     said = "\n".join(
         f"{study} is published: its steps, step times and scale are not known" for study in foreign
     )
-    headline(figure, f"Valleys over each other, in {measure}\n{hollow}" + (said and f"\n{said}"))
+    headline(
+        figure, f"Valleys over each other, {HEADS[measure]}\n{hollow}" + (said and f"\n{said}")
+    )
     return figure
 
 
-def _limit(runs: pd.DataFrame, optimizer: str, measure: str) -> float:
-    """The budget of an optimizer's trials, in seconds or in steps; NaN if it is not known."""
-    mine = runs[runs["optimizer"] == optimizer]
-    seconds = tables.budget(mine)
-    whole = seconds / mine["step_seconds"].astype(float) if measure == "steps" else seconds
-    return float(whole.max())
+def overlays(studies: Mapping[str, pd.DataFrame]) -> dict[str, Figure]:
+    """The valleys over each other in all that is known of every study, by the name of the file."""
+    runs = studies.values()
+    return {
+        f"valleys-{measure}": overlay(studies, measure)
+        for measure, column in (("seconds", "seconds"), ("steps", "steps"), ("relative", "seconds"))
+        if all(len(mine) and mine[column].notna().any() for mine in runs)
+    }
+
+
+def _limits(runs: pd.DataFrame, measure: str, unit: float) -> dict[str, float]:
+    """The budget of each optimizer's trials, in what is drawn; NaN where it is not known."""
+    of = runs["step_seconds"].astype(float) if measure == "steps" else unit
+    names = runs["optimizer"].astype(str)
+    return {
+        str(name): value for name, value in (tables.budget(runs) / of).groupby(names).max().items()
+    }

@@ -113,15 +113,20 @@ def page(
         "commands": commands,
         "enough": sections.ENOUGH,
     }
-    environment = Environment(
+    return environment().get_template(TEMPLATE).render(values) + "\n"
+
+
+def environment() -> Environment:
+    """What fills in the templates; values are escaped."""
+    made = Environment(
         loader=FileSystemLoader(DATA),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.tests["numeric"] = numeric
-    return environment.get_template(TEMPLATE).render(values) + "\n"
+    made.tests["numeric"] = numeric
+    return made
 
 
 def numeric(cell: str) -> bool:

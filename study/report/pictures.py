@@ -48,27 +48,36 @@ ALT = {
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure as a PNG in base 64, with its name and a sentence on what it shows."""
+    """A figure as a PNG in base 64.
+
+    Args:
+        name: what it is called.
+        alt: a sentence on what it shows.
+        data: the PNG.
+        kind: the name of its file.
+    """
 
     name: str
     alt: str
     data: str
+    kind: str = ""
 
 
-def picture(figure: Figure, name: str, alt: str) -> Picture:
+def picture(figure: Figure, name: str, alt: str, kind: str = "") -> Picture:
     """Make a picture of a figure.
 
     Args:
         figure: the figure.
         name: its name.
         alt: what it shows, for those who do not see it.
+        kind: the name of its file.
 
     Returns:
         The picture.
     """
     buffer = io.BytesIO()
     figure.savefig(buffer, dpi=DPI, format="png")
-    return Picture(name, alt, base64.b64encode(buffer.getvalue()).decode())
+    return Picture(name, alt, base64.b64encode(buffer.getvalue()).decode(), kind)
 
 
 def drawings(study: tables.StoredStudy) -> list[Picture]:
@@ -82,5 +91,5 @@ def drawings(study: tables.StoredStudy) -> list[Picture]:
         alt = ALT[kind] if study.published is None else ALT[kind].replace(AT_BEST, "")
         shown = words_of(of_curves(study.spec.metric))
         alt = alt.replace("Validation accuracy", shown[:1].upper() + shown[1:])
-        found.append(picture(figure, label, f"{alt} ({of})" if of else alt))
+        found.append(picture(figure, label, f"{alt} ({of})" if of else alt, name))
     return found

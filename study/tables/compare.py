@@ -40,12 +40,14 @@ class Side:
         spec: what it was asked for.
         runs: its runs.
         published: what is known of the protocol of an imported study; None of any other.
+        source: the study itself.
     """
 
     name: str
     spec: StudySpec
     runs: pd.DataFrame
     published: Protocol | None = None
+    source: StoredStudy | None = None
 
     @property
     def nameless(self) -> bool:
@@ -91,7 +93,8 @@ def sides(folders: Sequence[Source], anyway: bool = False) -> tuple[list[Side], 
     for field in fields:
         differences.append(f"{field}: {', '.join(_value(study, field) for study in studies)}")
     known_of = [study.published for study in studies]
-    return [Side(*parts) for parts in zip(names, specs, frames, known_of, strict=True)], differences
+    parts = zip(names, specs, frames, known_of, studies, strict=True)
+    return [Side(*part) for part in parts], differences
 
 
 def notes(studies: Sequence[Side]) -> list[str]:

@@ -260,6 +260,7 @@ DATA: dict[Callable[..., Figure | dict[str, Figure]], dict[Maker, tuple[float, .
     figures.envelope: GRIDS,
     figures.profile: GRIDS,
     figures.final: {foreign: (0, 1)},
+    figures.overlays: {two: UNITS, against_imported: (1,)},
     figures.overlay: {two: UNITS, two_by_steps: UNITS, against_imported: (1,), own_two: (0, 1)},
     figures.targets: {rising: (0.5, 1)},
     figures.curves: {near: (0.3, 0.97, 0.999), imported_curves: (1,), own_curves: (0, 1, 2)},
