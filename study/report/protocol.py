@@ -61,6 +61,8 @@ def _metric(spec: StudySpec) -> str:
         return label(spec.metric, own=True)
     if spec.metric == "cumulative":
         return "training accuracy since the first step"
+    if spec.metric == "single":
+        return "mean training accuracy of the single batches at the looks so far"
     over = "" if held_out(spec.metric) else f" over the last {spec.check_every} steps"
     return f"{label(spec.metric)}{over}"
 

@@ -23,6 +23,7 @@ NO_TARGET = 1e29
 LABELS = {
     "window": "training accuracy",
     "cumulative": "cumulative training accuracy",
+    "single": "training accuracy of single batches",
     "validation": "validation accuracy",
 }
 """The metrics of the built-in networks in words."""
@@ -173,7 +174,7 @@ def metric_of(metric: object) -> str:
     name = {"window": "accuracy", "validation": "val_accuracy"}.get(str(metric), metric)
     if (
         not isinstance(name, str)
-        or name == "cumulative"
+        or name in ("cumulative", "single")
         or not re.fullmatch(r"[A-Za-z][\w./-]*", name)
     ):
         raise StudyError(

@@ -46,7 +46,8 @@ class StudySpec:
             that change them, such as `"keras,adam.beta1=0.8"`, see `study.spec.hyper`.
         target: accuracy to reach, in (0, 1].
         metric: the accuracy that is compared with the target: `"window"` (training, the last
-            `check_every` steps), `"cumulative"` (training, since the first step) or `"validation"`.
+            `check_every` steps), `"cumulative"` (training, since the first step), `"single"` (the
+            mean of the last batch at each check so far) or `"validation"`.
         cap: seconds of training after which a trial is given up, or None ("none" in a file).
         max_steps: steps after which a trial is given up, or None ("none" in a file).
         batch: images a step.

@@ -14,7 +14,7 @@ OPTIMIZERS = ("sgd", "momentum", "adam", "adagrad", "adadelta", "rmsprop")
 NETWORKS = ("compact", "tutorial", "mlp")
 
 
-METRICS = ("window", "cumulative", "validation")
+METRICS = ("window", "cumulative", "single", "validation")
 
 
 MODES = ("array", "alone")

@@ -91,6 +91,7 @@ class Books:
         self.windows: list[list[float]] = [[] for _ in limits]
         self.paces = [Pace(schedule.plateaus) for _ in limits]
         self.right = np.zeros(len(limits))
+        self.last = np.zeros(len(limits))
         self.elapsed, self.step = 0.0, 0
 
     def finish(self, lane: int, outcome: Outcome, steps: int) -> Finish:
@@ -123,11 +124,14 @@ class Books:
             first = self.step - len(losses) + 1 + int(np.argmin(finite))
             return self.finish(lane, Outcome.DIVERGED, first)
         self.right[lane] += float(correct.sum())
+        self.last[lane] += float(correct[-1])
         window = float(correct.mean(dtype=np.float64))
         if validation is not None:
             accuracy = validation
         elif self.goal.metric == "cumulative":
             accuracy = float(self.right[lane]) / self.step
+        elif self.goal.metric == "single":
+            accuracy = float(self.last[lane]) / (len(self.accuracies[lane]) + 1)
         else:
             accuracy = window
         if not math.isfinite(accuracy):
@@ -136,7 +140,7 @@ class Books:
         share = is_share(self.goal.metric)
         self.accuracies[lane].append(round(accuracy, 6) if share else float(f"{accuracy:.6g}"))
         self.losses[lane].append(float(losses.mean(dtype=np.float64)))
-        if self.goal.metric in ("cumulative", "validation"):  # which it does not follow from
+        if self.goal.metric in METRICS and self.goal.metric != "window":
             self.windows[lane].append(round(window, 4))
         shown = self.goal.sign * self.accuracies[lane][-1]
         self.paces[lane].see(loss=self.losses[lane][-1], accuracy=shown)
@@ -202,7 +206,7 @@ def train_lanes(
         learner: at least as many lanes as rates, fresh; lanes beyond the rates are padding.
         rates: a learning rate a lane.
         target: value of the metric to reach; infinity, by its sign, trains to the budget.
-        metric: `window`, `cumulative` or `validation`, or one of the user's own model, see
+        metric: `window`, `cumulative`, `single`, `validation`, or one of the user's own model, see
             `StudySpec`.
         goal: `at-least` or `at-most`: whether the metric is to rise or to fall to the target.
         check_every: steps between checks.

@@ -166,17 +166,27 @@ def test_alone_seconds_are_read_off_the_clock_and_the_cap_comes_before_the_targe
 
 
 def test_cumulative_lags_the_window_and_validation_reads_the_validation_set() -> None:
-    """The three metrics, each against its definition."""
+    """The four metrics, each against its definition; the windows are kept beside the others."""
     rate = 0.01
     ends = {
         metric: finishes([rate], metric=metric, max_steps=10**5)[0]
-        for metric in ("window", "cumulative", "validation")
+        for metric in ("window", "cumulative", "single", "validation")
     }
     q = 1 - rate
     done = {metric: np.arange(1, len(end.accuracies) + 1) * 50 for metric, end in ends.items()}
     assert ends["cumulative"].accuracies == pytest.approx(
         1 - (1 - q ** done["cumulative"]) / (1 - q) / done["cumulative"], abs=1e-6
     )
+    looks = np.arange(1, len(done["single"]) + 1)
+    assert ends["single"].accuracies == pytest.approx(
+        np.cumsum(1 - q ** (done["single"] - 1)) / looks, abs=1e-6
+    )
+    windows = ends["window"].accuracies
+    assert ends["window"].windows == ()
+    for metric in ("cumulative", "single", "validation"):
+        shared = min(len(windows), len(ends[metric].windows))
+        assert ends[metric].windows[:shared] == pytest.approx(windows[:shared], abs=1e-4)
+        assert len(ends[metric].windows) == len(ends[metric].accuracies)
     assert ends["validation"].accuracies == pytest.approx(1 - q ** done["validation"], abs=1e-6)
     assert ends["validation"].steps < ends["window"].steps < ends["cumulative"].steps
 
