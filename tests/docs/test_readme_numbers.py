@@ -42,10 +42,10 @@ def article() -> Rows:
 
 
 def cells(told: str, first: str) -> list[str]:
-    """The row of a table that begins so, without its first cell."""
-    found = re.search(rf"\| {re.escape(first)}[^|]* \| ([^\n]*?) \|(?= \||\s*\*| [^|]*$)", told)
-    assert found is not None, first
-    return [cell.strip() for cell in found[1].split("|")]
+    """The last row of a table that begins so, without its first cell."""
+    row = rf"\| {re.escape(first)}[^|]* \| ([^\n]*?) \|(?= \||\s*\*| [^|]*$)"
+    *_, last = re.findall(row, told)
+    return [cell.strip() for cell in last.split("|")]
 
 
 def of(rows: Rows, name: str) -> Rows:
@@ -96,6 +96,33 @@ def by_hand(rows: Rows) -> Iterator[tuple[str, list[str]]]:
                 seconds_at_default(rows, name),
             ],
         )
+
+
+def test_the_articles_own_network_leads(told: str) -> None:
+    """The published rates and ours, row by row; what works there works here."""
+    published = lines(ROOT / "results" / "published-k80" / "grid" / "runs.jsonl")
+    ours = lines(H100 / "tutorial" / "runs.jsonl")
+    both = 0
+    for name in OPTIMIZERS:
+        parts = []
+        for rows in (published, ours):
+            there = reached(of(rows, name))
+            best = min(there, key=lambda row: row["seconds"])
+            parts.append((len(there), len(of(rows, name)), f"{best['learning_rate']:.2g}"))
+        (count, rates, best_there), (arrived, _, best_here) = parts
+        row = f"| {NAMES[name]} | {count} of {rates} | {best_there} | {arrived} | {best_here} |"
+        assert row in told
+        worked, works = (
+            {row["learning_rate"] for row in reached(of(rows, name))} for rows in (published, ours)
+        )
+        both += len(worked & works)
+        assert worked <= works
+    more = len(reached(ours)) - both
+    assert f"works here, too: {both} of {len(reached(published))}. {more} more work" in told
+    assert f"The study `tutorial`: {len(ours)} trials, n = 1 seed, one NVIDIA H100" in told
+    assert {(row["network"], row["max_steps"], row["seed"]) for row in ours} == {
+        ("tutorial", 2400, 0)
+    }
 
 
 def test_the_study_that_is_shown_is_described(told: str, article: Rows) -> None:
