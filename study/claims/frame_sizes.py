@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from study import tables
 from study.claims.evidence import Known, studies_in, such_as
@@ -230,7 +230,8 @@ def compared(sizes: Sizes, first: int, last: int, miss: float) -> Compared:
         free.append(max(1, int(fine.sum()) - 2) / 2)
         spreads.append(math.sqrt(float((left**2).sum()) / (2 * free[-1])))
     wider = float(ratio(spreads[1], max(spreads[0], 1e-12)))
-    widest = [math.sqrt(float(stats.f.isf(miss / 2, *pair))) for pair in ((free[1], free[0]), free)]
+    pairs = ((free[1], free[0]), (free[0], free[1]))
+    widest = [math.sqrt(float(special.fdtri(one, other, 1 - miss / 2))) for one, other in pairs]
     return Compared(
         math.exp(logs.mean),
         wider,

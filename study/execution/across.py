@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
+from scipy import special
 from tqdm import tqdm
 
 from study.engines.choice import TENSORFLOW, data_of, site_of
@@ -146,6 +146,9 @@ def ratio_of(ratios: Sequence[float]) -> tuple[float | None, float | None, float
     mean = float(logs.mean())
     if len(logs) < FEWEST:
         return math.exp(mean), None, None
-    t = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(logs) - 1))
-    half = t * float(logs.std(ddof=1)) / math.sqrt(len(logs))
+    half = (
+        -float(special.stdtrit(len(logs) - 1, (1 - CONFIDENCE) / 2))
+        * float(logs.std(ddof=1))
+        / math.sqrt(len(logs))
+    )
     return math.exp(mean), math.exp(mean - half), math.exp(mean + half)

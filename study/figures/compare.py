@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
-import seaborn as sns
 from matplotlib import ticker
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -13,6 +13,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from study import tables
 from study.figures.sizes.drawing import draw_censored
 from study.figures.style import (
+    PALETTE,
     Drawing,
     budget_of,
     check_one_width,
@@ -24,7 +25,7 @@ from study.figures.style import (
     own_settings,
     panels,
 )
-from study.figures.ticks import Exact
+from study.figures.ticks import Exact, logarithmic_rates
 from study.tables.rows import in_order
 from study.validation import choice
 
@@ -75,13 +76,18 @@ def overlay(studies: Mapping[str, pd.DataFrame], measure: str = "seconds") -> Fi
     room = ConstrainedLayoutEngine(wspace=0.06)  # for the numbers at the ends of the axes
     figure = Drawing(figsize=(3.6 * columns + 1.2, 2.9 * rows + 1.1), layout=room)
     axes_of = dict(zip(names, panels(figure, len(names), sharex=True, sharey=True), strict=True))
-    colours = dict(zip(cells, sns.color_palette("colorblind", len(cells)), strict=True))
+    colours = dict(zip(cells, cycle(PALETTE), strict=False))
     handles: dict[str, Any] = {}
     for name, axes in axes_of.items():
         for (study, table), marker in zip(cells.items(), "osD^vP" * len(cells), strict=False):
             mine = table[table["optimizer"] == name]
             values = finite(mine["steps" if measure == "steps" else "seconds"])
-            style = {"color": colours[study], "marker": marker, "markersize": 4, "linewidth": 1.5}
+            style: dict[str, Any] = {
+                "color": colours[study],
+                "marker": marker,
+                "markersize": 4,
+                "linewidth": 1.5,
+            }
             (handles[study],) = axes.plot(mine["rate"], values, **style)
             limit = limits[study].get(name, math.nan)
             if not math.isnan(limit):
@@ -95,11 +101,10 @@ def overlay(studies: Mapping[str, pd.DataFrame], measure: str = "seconds") -> Fi
                     mine["rate"], low, high, color=colours[study], alpha=0.18, linewidth=0
                 )
         axes.set_title(folded(label_of(name)), fontsize=10)
-        axes.set_xscale("log")
+        logarithmic_rates(axes)
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter(Exact())
-        axes.xaxis.set_minor_locator(ticker.NullLocator())
         axes.yaxis.set_minor_locator(ticker.NullLocator())
     figure.supxlabel("learning rate", fontsize=10)
     figure.supylabel(AXES[measure], fontsize=10)

@@ -23,7 +23,7 @@ from study.figures.style import (
     panels,
     styled_axes,
 )
-from study.figures.ticks import Exact
+from study.figures.ticks import Exact, logarithmic_rates
 from study.storage.records import Outcome
 from study.tables import intervals
 from study.tables.rows import in_order
@@ -86,11 +86,10 @@ def picks(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
                     fontsize=7,
                     color="0.4",
                 )
-        axes.set_xscale("log")
+        logarithmic_rates(axes)
         axes.set_xlim(edges[0], edges[-1])
         axes.set_title(folded(label_of(name)), fontsize=10)
         axes.set_yticks(range(len(rows)), [method_and_rule(*row) for row in rows[::-1]], fontsize=8)
-        axes.xaxis.set_minor_locator(ticker.NullLocator())
     handles: list[Any] = [
         Line2D([], [], color=HERE, marker="o", linestyle="none", label="trained to the target"),
         Line2D([], [], color=NEVER, marker="x", linestyle="none", label="did not"),

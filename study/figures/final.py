@@ -17,7 +17,7 @@ from study.figures.style import (
     stacked_panels,
     subtitle_of,
 )
-from study.figures.ticks import Exact
+from study.figures.ticks import Exact, logarithmic_rates
 from study.figures.valley import draw_other_ends
 from study.spec.goals import has_target, is_share, label, sign
 from study.storage.records import Outcome
@@ -86,8 +86,7 @@ def final(runs: pd.DataFrame) -> Figure:
 
 def _scale(axes: Axes, values: pd.Series, unit: int) -> None:
     """A logarithmic axis of rates; one of values where they span much."""
-    axes.set_xscale("log")
-    axes.xaxis.set_minor_locator(ticker.NullLocator())
+    logarithmic_rates(axes)
     if unit == 1 and len(values) and 0 < values.min() < values.max() / WIDE:
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import seaborn as sns
 from matplotlib.figure import Figure
 
 from study.errors import StudyError
-from study.figures.style import headline, legend_beside, own_settings, stacked_panels
-from study.figures.ticks import Exact
+from study.figures.style import PALETTE, headline, legend_beside, own_settings, stacked_panels
+from study.figures.ticks import Exact, logarithmic_rates
 
 if TYPE_CHECKING:
     from study.search.finder import Sweep
@@ -73,9 +73,7 @@ def sweep(found: Sweep, what: str = "") -> Figure:
         panels[1].scatter(found.rates, 100 * found.accuracy, s=7, color="0.55", linewidths=0)
         panels[1].yaxis.set_major_formatter(Exact(" %"))
         panels[1].set_ylabel("accuracy of a batch")
-    for (rule, rate), colour in zip(
-        picks.items(), sns.color_palette("colorblind", len(picks)), strict=True
-    ):
+    for (rule, rate), colour in zip(picks.items(), cycle(PALETTE), strict=False):
         axes = panels[-1] if rule in OF_ACCURACY else panels[0]
         if rate is None:
             axes.plot([], [], linestyle="none", label=f"{rule}: none")
@@ -96,7 +94,7 @@ def sweep(found: Sweep, what: str = "") -> Figure:
     for axes in panels:
         legend_beside(axes)
     if found.scale == "log":
-        panels[-1].set_xscale("log")
+        logarithmic_rates(panels[-1])
     panels[-1].set_xlabel("learning rate")
     sizes = (
         f"{len(found.rates)} of {found.steps} steps from {found.rates[0]:.3g} to "
@@ -156,7 +154,7 @@ def staircase(found: Staircase, what: str = "") -> Figure:
         )
     else:
         axes.plot([], [], linestyle="none", label="no rate picked: the loss\nnever fell enough")
-    axes.set_xscale("log")
+    logarithmic_rates(axes)
     axes.set_xlabel("learning rate")
     axes.set_ylabel("loss")
     legend_beside(axes)

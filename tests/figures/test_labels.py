@@ -15,19 +15,24 @@ from matplotlib.container import BarContainer
 from matplotlib.ticker import FixedFormatter, FuncFormatter
 
 from study import figures
+from study.figures.style import PALETTE
 from support.figures.drawn import DATA, drawn
 
 pytestmark = pytest.mark.slow
 
+LOWERED = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 UNITS = {"": 1.0, "%": 1.0, "x": 1.0, "s": 1.0, "k": 1e3, "M": 1e6}
 
 
 def number(text: str) -> float:
-    """A tick's label read back: `2.5 %`, `1,000`, `10^{-3}` and `2\\times10^{-3}` in mathtext.
+    """A tick's label read back: `2.5 %`, `1,000`, `10⁻³`, and `2\\times10^{-3}` in mathtext.
 
+    >>> number("10⁻³")
+    0.001
     >>> number("1,000"), number("12.5 %"), number("$\\\\mathdefault{2\\\\times10^{-3}}$")
     (1000.0, 12.5, 0.002)
     """
+    text = re.sub(r"10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)$", lambda power: f"10^{power[1].translate(LOWERED)}", text)
     plain = re.sub(r"[${},]|\\mathdefault", "", text.replace("\N{MINUS SIGN}", "-"))
     if "10^" in plain:
         factor, _, exponent = plain.partition("10^")
@@ -101,3 +106,10 @@ def test_no_bar_stands_on_a_logarithmic_axis(function: Any, make: Any, value: fl
     panels = panels_of(function, make, value)
     bars = [each for each in panels if any(isinstance(c, BarContainer) for c in each.containers)]
     assert not [each for each in bars if "log" in (each.get_xscale(), each.get_yscale())]
+
+
+def test_the_palette_is_seaborns() -> None:
+    """The one for the colour-blind, written down so that seaborn need not be loaded."""
+    import seaborn as sns
+
+    assert list(PALETTE) == sns.color_palette("colorblind").as_hex()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from study import figures, tables
+from study.figures.style import PALETTE
 from study.report import pairs
 from study.tables import compare
 from support.command import call
@@ -73,20 +74,13 @@ def test_valleys_relative_to_the_best_begin_at_one(
             [
                 np.asarray(line.get_ydata(), float)
                 for _, line in lines
-                if line.get_color() == figures_colour(number) and line.get_linestyle() == "-"
+                if line.get_color() == PALETTE[number] and line.get_linestyle() == "-"
             ]
         )
         there = np.sort(values[np.isfinite(values)])
         finite = cells["seconds"][np.isfinite(cells["seconds"])]
         assert there == pytest.approx(np.sort(finite / least))
         assert there[0] == 1
-
-
-def figures_colour(number: int) -> object:
-    """The colour of a study in an overlay."""
-    import seaborn as sns
-
-    return sns.color_palette("colorblind", 2)[number]
 
 
 def test_the_page_comes_where_studies_are_compared_anyway(tmp_path: Path) -> None:

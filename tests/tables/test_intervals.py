@@ -68,7 +68,9 @@ def test_the_valley_is_measured_in_decades() -> None:
 
 @pytest.mark.parametrize(("successes", "total"), [(5, 10), (0, 7), (7, 7), (1, 48), (33, 48)])
 def test_a_share_has_wilsons_interval(successes: int, total: int) -> None:
-    """As statsmodels has it; of nothing nothing is known."""
+    """As statsmodels has it, and the exact one, too; of nothing nothing is known."""
+    exact = proportion_confint(successes, total, method="beta")
+    assert intervals.share_interval(successes, total, exact=True) == pytest.approx(exact)
     wilson = proportion_confint(successes, total, method="wilson")
     assert intervals.share_interval(successes, total) == pytest.approx(wilson)
     assert intervals.share_interval(0, 0) == (0, 1)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-import seaborn as sns
 from matplotlib import ticker
 
 from study.errors import StudyError
+from study.figures.style.looks import PALETTE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,13 +43,14 @@ def weights_axis(axes: Axes, weights: pd.Series) -> None:
 
 def shades(count: int) -> list[Any]:
     """`count` colours from light to dark, for what has an order."""
+    import seaborn as sns  # takes a second to import
+
     return list(sns.color_palette("viridis_r", count))
 
 
 def distinct(count: int) -> list[Any]:
     """`count` colours that are easy to tell apart, or `shades` of more than a legend names."""
-    palette = sns.color_palette("colorblind")
-    return [palette[i] for i in APART[:count]] if count <= MOST_NAMED else shades(count)
+    return [PALETTE[i] for i in APART[:count]] if count <= MOST_NAMED else shades(count)
 
 
 def evenly_chosen(values: Iterable[float]) -> set[float]:

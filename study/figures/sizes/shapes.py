@@ -27,6 +27,7 @@ from study.figures.style import (
     stacked_panels,
     subtitle_of,
 )
+from study.figures.ticks import logarithmic_rates
 from study.storage.records import Outcome
 from study.words import per_weights
 
@@ -169,7 +170,7 @@ def slopes(runs: pd.DataFrame) -> Figure:
             color="0.4",
         )
     else:
-        axes.set_xscale("log")
+        logarithmic_rates(axes)
         legend_beside(axes)
     axes.set_xlabel("learning rate")
     axes.set_ylabel("k: seconds for each million weights more")

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
-import seaborn as sns
-
 from study.spec.trial import OPTIMIZERS
 from study.tables.rows import in_order
 
@@ -27,7 +25,14 @@ LABELS = {
 }
 
 
-COLOURS = dict(zip(OPTIMIZERS, sns.color_palette("colorblind", 6), strict=True))
+PALETTE = (
+    *("#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc"),
+    *("#ca9161", "#fbafe4", "#949494", "#ece133", "#56b4e9"),
+)
+"""seaborn's `colorblind`, which takes a second to import."""
+
+
+COLOURS = dict(zip(OPTIMIZERS, PALETTE, strict=False))
 
 
 MARKERS = dict(zip(OPTIMIZERS, "osD^vP", strict=True))

@@ -174,24 +174,27 @@ def pair_margin(
 
 def _student(tail: float, freedom: float) -> float:
     """By how much Student's quantile exceeds the normal one, as a factor."""
-    from scipy import stats  # takes half a second to import
+    return intervals.student(tail, freedom) / _normal(tail)
 
-    return float(stats.t.isf(tail, freedom) / stats.norm.isf(tail))
+
+def _normal(tail: float) -> float:
+    """What a normal deviate exceeds with the chance `tail`."""
+    from scipy import special  # scipy.stats takes a second to import
+
+    return -float(special.ndtri(tail))
 
 
 @cache
 def _largest(count: int, tail: float, freedom: float) -> float:
     """What the largest of some normal deviates exceeds with the chance `tail`."""
-    from scipy import stats  # takes half a second to import
-
     each = -math.expm1(math.log1p(-tail) / count)
-    return float(stats.norm.isf(each)) * _student(each, freedom)
+    return _normal(each) * _student(each, freedom)
 
 
 @cache
 def _above_least(count: int, tail: float, freedom: float) -> float:
     """What a normal deviate exceeds the least of some others by, with the chance `tail`."""
-    from scipy import optimize, stats  # takes half a second to import
+    from scipy import optimize, special
 
     if count < 1:
         return 0.0
@@ -199,7 +202,7 @@ def _above_least(count: int, tail: float, freedom: float) -> float:
     weights = weights / weights.sum()
 
     def more(q: float) -> float:
-        return float(weights @ stats.norm.cdf(q - nodes) ** count) - (1 - tail)
+        return float(weights @ special.ndtr(q - nodes) ** count) - (1 - tail)
 
     return float(optimize.brentq(more, 0, 20)) * _student(tail / count, freedom)
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from study.tables import intervals
 from study.tables.intervals import Floats
@@ -107,5 +106,5 @@ def _jackknifed(
         return Line(c, k, *[math.nan] * 4)
     moved = np.array([fit(n[mask], t[mask]) for mask in kept]) - [c, k]
     errors = np.sqrt((len(groups) - 1) / len(groups) * (moved**2).sum(axis=0))
-    wide = float(stats.t.ppf(0.5 + intervals.CONFIDENCE / 2, len(groups) - 2)) * errors
+    wide = intervals.student((1 - intervals.CONFIDENCE) / 2, len(groups) - 2) * errors
     return Line(c, k, *map(float, (c - wide[0], c + wide[0], k - wide[1], k + wide[1])))
