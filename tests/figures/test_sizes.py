@@ -111,7 +111,7 @@ def test_few_rates_have_colours_far_apart() -> None:
     (axes,) = figures.sizes(RUNS).axes
     first, second = (np.array(to_rgb(line.get_color())) for line in axes.get_lines())
     assert np.abs(first - second).sum() > 0.33
-    colours = [np.array(colour) for colour in distinct(8)]
+    colours = [np.array(to_rgb(colour)) for colour in distinct(8)]
     assert all(np.abs(a - b).sum() > 0.33 for a, b in combinations(colours, 2))
     assert len(set(distinct(48))) == 48
 

@@ -60,7 +60,7 @@ def test_curves_are_drawn_in_percent(folder: Path) -> None:
 def test_figures_are_written_as_png_and_svg(folder: Path, curves: bool) -> None:
     """All that the study has; legends stand outside the axes, so they hide no data."""
     paths = figures.write(stored(folder, curves))
-    names = ["valley", "envelope", "profile", *(["curves"] if curves else [])]
+    names = ["valley", "envelope", "profile", "targets", *(["curves"] if curves else [])]
     assert [path.name for path in paths] == [f"{name}.png" for name in names]
     for path in paths:
         assert path.read_bytes().startswith(b"\x89PNG")

@@ -70,6 +70,8 @@ def test_sdist_and_wheel_hold_all_of_the_package(built: tuple[Path, Path]) -> No
     sdist, wheel = built
     here = {str(path.relative_to(ROOT)) for path in (ROOT / "study").rglob("*.py")}
     wanted = here | {f"study/data/{name}" for name in DATA} | {"study/py.typed"}
+    pages = {*(ROOT / "study").rglob("*.j2"), *(ROOT / "study").rglob("*.css")}
+    wanted |= {str(path.relative_to(ROOT)) for path in pages}
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     assert {name for name in names if ".dist-info/" not in name} == wanted
@@ -138,6 +140,9 @@ def test_the_installed_wheel_works_outside_the_repository(
     where, version = run(scripts / "python", "-c", code, cwd=folder).splitlines()
     assert Path(where) == site / "study" / "__init__.py"
     assert version == PROJECT["version"]
+    study = ROOT / "results" / "amd-epyc-2-cores" / "quick-reference"
+    run(scripts / "study", "report", study, "--out", tmp_path / "page.html", cwd=folder)
+    assert "<style>" in (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "smoke" in run(scripts / "study", "plan", "smoke", cwd=folder)
     assert not list(folder.iterdir())
 

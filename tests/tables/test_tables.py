@@ -228,6 +228,7 @@ def test_tables_are_written_and_read_back(folder: Path) -> None:
         "best.csv",
         "envelope.csv",
         "profile.csv",
+        "targets.csv",
     ]
     best = pd.read_csv(folder / "tables" / "best.csv")
     assert best["seconds"].tolist()[:2] == [4.0, 3.0]
