@@ -116,19 +116,20 @@ def outcomes(values: Iterable[str]) -> str:
     return ", ".join(f"{count} {name}" for name, count in sorted(Counter(values).items()))
 
 
-def best(found: Any) -> None:
-    """Print the table of best rates."""
+def best(found: Any, unit: str = "step") -> None:
+    """Print the table of best rates; `unit` is what a step is called, see `foreign_columns`."""
     several = len(set(found["width"])) > 1
     draw = ", one draw" if set(found["seeds"]) == {1} else ""
-    header = ["optimizer", "arrived", "lowest", "highest", "best rate", f"seconds{draw}", "steps"]
     timed = "seconds" in found  # of some imports steps alone are known
+    counted_in = [f"seconds{draw}", f"{unit}s"] if timed else [f"{unit}s{draw}"]
+    header = ["optimizer", "arrived", "lowest", "highest", "best rate", *counted_in]
     rows = []
     for row in found.itertuples():
-        numbers = ["-"] * 5
+        numbers = ["-"] * (3 + len(counted_in))
         if row.arrived:
             rates = (f"{rate:.3g}" for rate in (row.lowest, row.highest, row.best_rate))
             steps = "-" if math.isnan(row.steps) else f"{row.steps:.0f}"
-            numbers = [*rates, f"{row.seconds:.2f}" if timed else "-", steps]
+            numbers = [*rates, *([f"{row.seconds:.2f}"] if timed else []), steps]
         remarks = []
         if row.arrived and row.at_edge:
             remarks.append("at the grid's edge: a better rate may lie beyond")

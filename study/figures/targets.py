@@ -70,7 +70,8 @@ def targets(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
         axes.yaxis.set_major_formatter(Exact())
         axes.set_title(title, fontsize=10, loc="left")
         axes.set_xlabel(f"target: {what}")
-    left.set_ylabel("steps of training to the target")
+    unit = first["unit"] if "unit" in runs else "step"
+    left.set_ylabel(f"{unit}s of training to the target")
     legend_beside(right, "best rate; rates on the right")
     headline(figure, f"What a higher target costs\n{subtitle_of(runs)}")
     return figure

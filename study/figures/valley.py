@@ -193,8 +193,9 @@ def envelope(runs: pd.DataFrame) -> Figure:
         }
         axes.scatter(mine["rate"], mine["fastest_seconds"], **style)
     rate_and_seconds_axes(axes, fastest.dropna(), cap)
-    axes.axhline(cap, color="0.5", linestyle=":", linewidth=1)
-    note_on_line(axes, cap, "given up")
+    if (table["arrived"] < table["optimizers"]).any():
+        axes.axhline(cap, color="0.5", linestyle=":", linewidth=1)
+        note_on_line(axes, cap, "given up")
     axes.set_xlabel("learning rate")
     axes.set_ylabel(seconds_label(runs))
     legend_beside(axes)

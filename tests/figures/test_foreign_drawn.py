@@ -92,3 +92,14 @@ def test_all_figures_follow_a_target_that_comes_later(tmp_path: Path) -> None:
     runs = study.from_frame(apart, tmp_path / "apart", metric="val_acc", target=0.9)
     assert list(figures.draw(runs, pd.DataFrame())) == ["final", "valley", "profile"]
     assert "epochs of training to 90 % val acc" in texts(drawn["envelope"])
+    rising = figures.targets(tables.targets(later), later.runs)
+    assert "epochs of training to the target" in texts(rising)
+    assert "target: val acc" in texts(rising)
+
+
+def test_nothing_is_given_up_where_all_arrive(tmp_path: Path) -> None:
+    """An envelope has the line at which trials were given up where some were."""
+    runs = runs_of(tmp_path / "out", metric="val_acc", target=0.9)
+    for some, line in ((runs, True), (runs[runs["outcome"] == "reached"], False)):
+        (axes,) = figures.envelope(some).axes
+        assert ("given up" in [text.get_text() for text in axes.texts]) == line

@@ -34,6 +34,9 @@ def test_an_import_from_its_command_line(tmp_path: Path) -> None:
         answer = call(*command, *aimed)
         assert answer.returncode == 0, answer.stderr
         assert "times are counted in epochs" in answer.stdout
+    told = call("tables", out, *aimed).stdout
+    assert "best rate  epochs, one draw\n" in told
+    assert "seconds, one draw" not in told
     page = tmp_path / "page.html"
     assert call("report", out, *aimed, "--out", page).returncode == 0
     text = " ".join(page.read_text().split())
