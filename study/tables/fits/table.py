@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from study.errors import StudyError
 from study.storage.records import Outcome
 from study.tables.fits.censored import tobit
 from study.tables.fits.line import NO_LINE, Line, least_squares, robust
 from study.tables.fits.shape import fitted, shape_of
-from study.tables.intervals import FEWEST_SIZES, Floats
+from study.tables.intervals import FEWEST_SIZES
 from study.tables.rows import SIZES
 from study.validation import choice
 
@@ -143,8 +144,8 @@ def lines(runs: pd.DataFrame, n: str = "weights", t: str = "seconds") -> pd.Data
         if here["n"].nunique() >= FEWEST_SIZES:  # near widths may round to one network
             both = pd.concat([here, censored])
             row |= _fits(
-                *(here[name].to_numpy(float) for name in ("n", "t", "width")),
-                *(both[name].to_numpy() for name in ("n", "t", "width", "censored")),
+                *(tuple(here[name].astype(float)) for name in ("n", "t", "width")),
+                *(tuple(both[name]) for name in ("n", "t", "width", "censored")),
             )
         rows.append(row)
     result = pd.DataFrame(rows)
@@ -152,10 +153,11 @@ def lines(runs: pd.DataFrame, n: str = "weights", t: str = "seconds") -> pd.Data
     return result
 
 
-def _fits(
-    n: Floats, t: Floats, width: Floats, all_n: Floats, all_t: Floats, all_width: Floats,
-    censored: NDArray[np.bool_],
-) -> dict[str, Any]:  # fmt: skip
+@lru_cache(maxsize=4096)  # tables, sentences and figures want the same fits
+def _fits(*columns: tuple[float, ...]) -> Mapping[str, Any]:
+    """The fits of a cell: n, t and width of its arrivals, and of those with the censored trials."""
+    n, t, width, all_n, all_t, all_width = map(np.array, columns[:-1])
+    censored = np.array(columns[-1], bool)
     line, huber = (fit(n, t, width) for fit in (least_squares, robust))
     if censored.any():
         line, huber = (Line(one.c, one.k, *[math.nan] * 4) for one in (line, huber))
