@@ -220,3 +220,67 @@ def test_what_is_not_installed_is_named(
     path.write_bytes(b"SQLite format 3\0" if module == "optuna" else b"PAR1")
     with pytest.raises(StudyError, match=said):
         import_results([path if module in ("pyarrow", "optuna") else tmp_path / "in"], tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_logs_of_lightning(tmp_path: Path) -> None:
+    """A Trainer's own: one step a batch, the metric once an epoch, the settings beside it."""
+    lightning = pytest.importorskip("pytorch_lightning")
+    import torch
+    from pytorch_lightning.loggers import CSVLogger
+
+    class Told(lightning.LightningModule):  # type: ignore[misc, name-defined]
+        """It shows the accuracy that `value` says, whatever it has learnt."""
+
+        def __init__(self, lr: float, optimizer: str) -> None:
+            super().__init__()
+            self.save_hyperparameters()
+            self.layer = torch.nn.Linear(1, 1)
+
+        def training_step(self, batch: Any, index: int) -> Any:
+            return self.layer(batch).mean()
+
+        def on_train_epoch_end(self) -> None:
+            self.log("val_acc", value(self.hparams["lr"], self.current_epoch + 1))
+
+        def configure_optimizers(self) -> Any:
+            return torch.optim.Adam(self.parameters(), self.hparams["lr"])
+
+    quiet: dict[str, Any] = dict.fromkeys(
+        ("enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False
+    )
+    for rate in RATES:
+        logger = CSVLogger(tmp_path, name="logs", flush_logs_every_n_steps=1)
+        options = {"max_epochs": STEPS, "accelerator": "cpu", "logger": logger, **quiet}
+        lightning.Trainer(**options).fit(Told(rate, "adam"), torch.ones(4, 2, 1))
+    done = import_results([tmp_path / "logs"], tmp_path / "out", aim=Aim("val_acc", 0.5))
+    assert done.spec.optimizers == ("adam",)
+    for run in done.runs:
+        rate = run.trial.learning_rate
+        epoch = next(epoch for epoch in range(1, STEPS + 1) if value(rate, epoch) >= 0.5)
+        assert (run.outcome.value, run.steps) == ("reached", 4 * epoch - 1)  # it counts from 0
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_trials_of_ray_tune(tmp_path: Path) -> None:
+    """A Tuner's own folder, where Ray Tune is installed."""
+    pytest.importorskip("tensorboardX")
+    ray = pytest.importorskip("ray")
+    from ray import tune
+
+    told = {rate: [value(rate, step) for step in range(1, STEPS + 1)] for rate in RATES}
+
+    def train(config: dict[str, Any]) -> None:
+        for accuracy in told[config["lr"]]:
+            tune.report({"accuracy": accuracy})
+
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    try:
+        space = {"lr": tune.grid_search(list(RATES)), "optimizer": "adam"}
+        config = tune.RunConfig(name="sweep", storage_path=str(tmp_path), verbose=0)
+        tune.Tuner(train, param_space=space, run_config=config).fit()
+    finally:
+        ray.shutdown()
+    check(import_results([tmp_path / "sweep"], tmp_path / "out", aim=Aim(target=0.5)))
