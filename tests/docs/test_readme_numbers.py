@@ -199,6 +199,18 @@ def test_how_fast_arrays_in_registers_are(told: str) -> None:
     assert f"Keras `fit` takes {made['native_vs_keras_fit']:.0f} times as long" in told
 
 
+def test_what_the_grid_took_in_registers(told: str) -> None:
+    """By what its processes spent."""
+    folder = ROOT / "results" / "amd-epyc-25-17-avx512-2-cores" / "article-one-seed"
+    rows, seconds = lines(folder / "runs.jsonl"), took(folder)
+    ratio = one_by_one(rows, ended_early=True) / seconds
+    assert len(rows) == 288
+    assert {row["arrays"] for row in rows} == {"native"}
+    assert (
+        f"grid took {seconds / 60:.0f} minutes so, and one by one it would cost {ratio:.1f}" in told
+    )
+
+
 def test_what_the_h100_took(told: str) -> None:
     """The studies' times, and the steps of the benchmark and of the calibration."""
     numbers = {name: lines(H100 / name / "runs.jsonl") for name in ("article", "tutorial")}
