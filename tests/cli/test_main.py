@@ -167,7 +167,7 @@ def test_the_smoke_study_end_to_end_on_real_mnist(folder: Path) -> None:
     assert curves["accuracy"].max() > 0.6
 
     before = (folder / "runs.jsonl").read_bytes()
-    again = call("run", "smoke", "--out", folder)
+    again = called("run", "smoke", "--out", folder)
     assert again.returncode == 0
     assert (folder / "runs.jsonl").read_bytes() == before
     pd.testing.assert_frame_equal(
@@ -192,6 +192,7 @@ def test_an_interrupted_run_says_how_to_go_on(folder: Path) -> None:
         "0.1,1e-5",
         "--max-steps",
         "1000000",
+        *("--network", "mlp", "--widths", "0.1"),
     ]
     with subprocess.Popen(
         [*command, "--out", str(folder)], cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True
