@@ -56,15 +56,13 @@ def test_real_training_on_two_dask_workers(folder: Path, pair: Dask) -> None:
 def test_the_trials_of_killed_workers_are_rerun_by_one_that_came_later(
     folder: Path, dask: Dask, whole: Results
 ) -> None:
-    """SIGKILL to one while both train, and to the other when a third has come, which takes part.
-    Nothing is lost or doubled.
-    """
+    """SIGKILL to both while they train, and a third comes. Nothing is lost or doubled."""
     first, second = dask.workers(2)
 
     def relieve() -> None:
         first.kill()
-        dask.workers(1)
         second.kill()
+        dask.workers(1)
 
     killer = after_lines(Store(folder), 1, relieve)
     store = over(dask, folder, slow, 2)
