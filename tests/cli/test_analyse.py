@@ -10,8 +10,7 @@ import pandas as pd
 import pytest
 
 from study.claims.verdict import CLAIMS
-from support.command import call as call_here
-from support.command import call_process as call
+from support.command import call
 from support.known import SPEC, stored
 from support.paths import ROOT
 
@@ -58,7 +57,7 @@ def test_tables_and_figures_are_rebuilt_from_the_stored_runs(folder: Path, tmp_p
     assert "at the grid's edge" in answer.stdout
     answer = call("figures", folder, "--out", tmp_path / "drawn")
     assert answer.returncode == 0, answer.stderr
-    assert len(list((tmp_path / "drawn").iterdir())) == 8
+    assert len(list((tmp_path / "drawn").iterdir())) == 10
 
 
 @pytest.mark.parametrize("command", ["tables", "figures", "report"])
@@ -73,7 +72,7 @@ def test_a_place_that_cannot_be_written_is_one_sentence(
         (file / "x.html", f"{file} is a file, where a folder is needed: give --out another place"),
         ("/proc/x/y.html", "cannot write to /proc/x: "),
     ):
-        answer = call_here(command, folder, "--out", out)
+        answer = call(command, folder, "--out", out)
         assert (answer.returncode, answer.stdout) == (2, "")
         assert answer.stderr.startswith(f"study: {why}")
         assert answer.stderr.count("\n") == 1
@@ -81,7 +80,7 @@ def test_a_place_that_cannot_be_written_is_one_sentence(
 
 def test_an_unknown_measure_of_size_is_refused_of_one_size_too(folder: Path) -> None:
     """As it is where there is a line to draw."""
-    answer = call_here("tables", stored(folder), "--by", "foo")
+    answer = call("tables", stored(folder), "--by", "foo")
     assert (answer.returncode, answer.stdout) == (2, "")
     assert answer.stderr == "study: unknown size 'foo': one of weights, multiply_adds, width\n"
 
@@ -125,7 +124,8 @@ def test_studies_are_compared_and_published_files_imported(folder: Path, tmp_pat
     assert answer.returncode == 0, answer.stderr
     assert "they differ in machine: test-machine, published K80" in answer.stdout
     assert {path.name for path in (tmp_path / "side-by-side").iterdir()} == {
-        "cells.csv", "summary.csv", "valleys-seconds.png", "valleys-seconds.svg",
+        "cells.csv", "summary.csv", "pairs.html", "valleys-seconds.png", "valleys-seconds.svg",
+        "valleys-relative.png", "valleys-relative.svg",
     }  # fmt: skip
     facts = json.loads(call("compare", folder, tmp_path / "published", "--anyway", "--json").stdout)
     assert facts["ratios"][0]["both"] == 2

@@ -39,7 +39,7 @@ pytestmark = pytest.mark.slow
         (["run", "quick", "--seeds", "0"], "seeds 0"),
         (["run", "quick", "--target", "97"], "target 97"),
         (["run", "quick", "--mode", "fast"], "array, alone"),
-        (["run", "quick", "--metric", "loss"], "window, cumulative, validation"),
+        (["run", "quick", "--metric", "loss"], "window, cumulative, single, validation"),
         (["run", "quick", "--dataset", "none.npz"], "no file none.npz"),
         (["plan", "quick", "--dataset", "none.npz"], "no file none.npz"),
         (["run", "quick", "--dry-run", "--dataset", "none.npz"], "no file none.npz"),
@@ -118,7 +118,7 @@ def test_help_names_the_commands() -> None:
 
 def test_plan_prints_and_runs_nothing(tmp_path: Path) -> None:
     """Trials, groups, time; no folder is made."""
-    answer = call("plan", "article", "--out", "study", cwd=tmp_path)
+    answer = called("plan", "article", "--out", "study", cwd=tmp_path)
     assert answer.returncode == 0, answer.stderr
     assert "Trials: 288 = 6 optimizers x 48 rates x 1 width x 1 seed\n" in answer.stdout
     assert "\n18 groups of 16 lanes, on " in answer.stdout
@@ -129,7 +129,7 @@ def test_plan_prints_and_runs_nothing(tmp_path: Path) -> None:
         re.MULTILINE,
     )
     assert list(tmp_path.iterdir()) == []
-    plan = json.loads(call("plan", "article", "--out", "study", "--json", cwd=tmp_path).stdout)
+    plan = json.loads(called("plan", "article", "--out", "study", "--json", cwd=tmp_path).stdout)
     assert plan["trials"] == 288
     assert sum(plan["groups"]) == 288
 
@@ -167,7 +167,7 @@ def test_the_smoke_study_end_to_end_on_real_mnist(folder: Path) -> None:
     assert curves["accuracy"].max() > 0.6
 
     before = (folder / "runs.jsonl").read_bytes()
-    again = call("run", "smoke", "--out", folder)
+    again = called("run", "smoke", "--out", folder)
     assert again.returncode == 0
     assert (folder / "runs.jsonl").read_bytes() == before
     pd.testing.assert_frame_equal(
@@ -192,6 +192,7 @@ def test_an_interrupted_run_says_how_to_go_on(folder: Path) -> None:
         "0.1,1e-5",
         "--max-steps",
         "1000000",
+        *("--network", "mlp", "--widths", "0.1"),
     ]
     with subprocess.Popen(
         [*command, "--out", str(folder)], cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True

@@ -61,7 +61,9 @@ def test_a_reader_of_standard_error_that_goes_away_ends_no_run(tmp_path: Path) -
     assert len((folder / "runs.jsonl").read_text().splitlines()) == 2
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["plan", "smoke"], ["tables", "STUDY"]])
+@pytest.mark.parametrize(
+    "arguments", [["plan", "smoke"], ["tables", "STUDY"], ["plan", "smoke", "--out", "~/mine"]]
+)
 def test_no_home_is_needed(tmp_path: Path, arguments: list[str]) -> None:
     """A user number without a name, as in containers: only what lies at home needs one."""
     folder = stored(tmp_path / "study")
@@ -76,10 +78,9 @@ def test_no_home_is_needed(tmp_path: Path, arguments: list[str]) -> None:
     )
     words = [str(folder) if word == "STUDY" else word for word in arguments]
     done = run([sys.executable, "-c", code, *words])
-    assert done.returncode == 0, done.stderr
-    refused = run([sys.executable, "-c", code, "plan", "smoke", "--out", "~/mine"])
-    assert refused.returncode == 2
-    assert "the home folder is not known here" in refused.stderr
+    assert (done.returncode, done.stderr.count("the home folder is not known here")) == (
+        (2, 1) if "~/mine" in words else (0, 0)
+    ), done.stderr
 
 
 @pytest.mark.parametrize(

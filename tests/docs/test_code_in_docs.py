@@ -57,6 +57,11 @@ def commands() -> Iterator[tuple[str, str]]:
             yield name_of(path), " ".join(command.split())
 
 
+WRITTEN = 'study.preset("smoke")'
+LESS = f'{WRITTEN}.with_(network="mlp", widths=(0.1,))'
+"""The test trains a smaller network than the reader: what takes long is to compile it."""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", [path for path in PAGES if blocks(path, "python")], ids=name_of)
 def test_the_python_of_a_page_runs(
@@ -67,8 +72,14 @@ def test_the_python_of_a_page_runs(
     monkeypatch.chdir(tmp_path)
     names = {"__name__": "page"}
     for line, code in blocks(path, "python"):
+        code = code.replace(WRITTEN, LESS)
         exec(compile("\n" * (line - 1) + code, str(path), "exec"), names)
     plt.close("all")
+
+
+def test_what_is_trained_less_stands_in_a_page() -> None:
+    """So the replacement is not left behind."""
+    assert any(WRITTEN in code for path in PAGES for _, code in blocks(path, "python"))
 
 
 def arguments_of(words: list[str]) -> list[str] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import nbclient
 import nbformat
 import pytest
+from jupyter_client.manager import AsyncKernelManager
+from nbclient.util import run_sync
 from traitlets.config import Config
 
 import study
@@ -96,6 +99,7 @@ LESS = {
     "y_train[:12_000]": "y_train[:1_200]",
     "ready=50, rounds=12": "ready=5, rounds=2",
     'study.preset("smoke"), out': 'study.preset("smoke").with_(rates=(0.03,)), out',
+    'rates="1e-4:1:7"': 'rates="1e-3:0.1:3"',
     "with_(schedule": 'with_(optimizers=("sgd",), rates=(0.03,), schedule',
 }
 """What the test trains less than the reader: it looks at the columns, not at the numbers."""
@@ -116,31 +120,55 @@ def repeat(notebook: Any) -> None:
             cells.insert(place + 1, nbformat.v4.new_code_cell(cells[place].source))
 
 
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A kernel for all notebooks, each of which begins without a name and without a setting: what
+    takes long is to import TensorFlow, and nothing else is left of the one before.
+    """
+    home = tmp_path_factory.mktemp("kernel")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR"):
+            patch.setenv(name, str(home / name))
+        patch.setenv("PYTHONPATH", str(FOLDER.parent))
+        config = Config({"KernelManager": {"transport": "ipc", "ip": str(home / "kernel")}})
+        manager: Any = AsyncKernelManager(kernel_name="python3", config=config)
+        run_sync(manager.start_kernel)(cwd=str(home))
+        yield manager
+        run_sync(manager.shutdown_kernel)(now=True)
+
+
+CLEAN = """
+%reset -f
+import os, sys
+import matplotlib, pandas
+os.chdir({folder!r})
+matplotlib.rcdefaults()
+pandas.reset_option("display.max_colwidth")
+for name in [name for name in sys.modules if name.split(".")[0] == "study"]:
+    del sys.modules[name]
+%reset -f
+"""
+"""The first cell: of another notebook no name is left, no setting, no module of the package."""
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs_from_a_clean_kernel(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_notebook_runs_from_a_clean_kernel(path: Path, tmp_path: Path, kernel: Any) -> None:
     """In another folder; it shows the columns that it is committed with, and nothing is written
     beside it.
     """
-    for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR"):
-        monkeypatch.setenv(name, str(tmp_path / name))
-    monkeypatch.setenv("PYTHONPATH", str(FOLDER.parent))
     before = sorted(FOLDER.iterdir())
     committed = shown(nbformat.read(path, as_version=4))
-    config = Config({"KernelManager": {"transport": "ipc", "ip": str(tmp_path / "kernel")}})
     notebook: Any = nbformat.read(path, as_version=4)
     repeat(notebook)
     for cell in notebook.cells:
         cell.source = shortened(cell.source)
-    (tmp_path / "elsewhere").mkdir()
-    nbclient.NotebookClient(
-        notebook,
-        kernel_name="python3",
-        config=config,
-        timeout=240,
-        resources={"metadata": {"path": str(tmp_path / "elsewhere")}},
-    ).execute()
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(CLEAN.format(folder=str(tmp_path))))
+    client = nbclient.NotebookClient(notebook, km=kernel, timeout=240)
+    try:
+        client.execute()
+    finally:
+        client.kc.stop_channels()
+    del notebook.cells[0]
     assert sorted(FOLDER.iterdir()) == before
     assert shown(notebook)[: len(committed)] == committed
     for once, again in zip(notebook.cells, notebook.cells[1:], strict=False):

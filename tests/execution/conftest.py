@@ -10,6 +10,7 @@ import pytest
 from support.driving import SPEC, Results, results, run
 from support.execution.clusters import Dask
 from support.execution.kinds import workers as workers
+from support.execution.mnist import mnist_once as mnist_once
 
 
 @pytest.fixture

@@ -53,28 +53,22 @@ def test_real_training_on_two_dask_workers(folder: Path, pair: Dask) -> None:
     assert {curve.optimizer for curve in Store(folder).curves()} <= set(spec.optimizers)
 
 
-def test_the_trials_of_a_killed_worker_are_rerun_elsewhere(
+def test_the_trials_of_killed_workers_are_rerun_by_one_that_came_later(
     folder: Path, dask: Dask, whole: Results
 ) -> None:
-    """SIGKILL while both workers train; none is lost or doubled."""
-    first, _ = dask.workers(2)
-    killer = after_lines(Store(folder), 1, first.kill)
-    store = over(dask, folder, slow, 2)
-    killer.join()
-    assert first.wait() == -signal.SIGKILL
-    assert stored_once(store, whole)
-
-
-def test_a_worker_that_comes_later_takes_part(folder: Path, dask: Dask, whole: Results) -> None:
-    """The one that was there at the start is killed when the other has come."""
-    (first,) = dask.workers(1)
+    """SIGKILL to both while they train, and a third comes. Nothing is lost or doubled."""
+    first, second = dask.workers(2)
 
     def relieve() -> None:
-        dask.workers(1)
         first.kill()
+        second.kill()
+        dask.workers(1)
 
-    after_lines(Store(folder), 1, relieve)
-    assert stored_once(over(dask, folder, slow), whole)
+    killer = after_lines(Store(folder), 1, relieve)
+    store = over(dask, folder, slow, 2)
+    killer.join()
+    assert (first.wait(), second.wait()) == (-signal.SIGKILL,) * 2
+    assert stored_once(store, whole)
 
 
 def test_the_scheduler_dies(folder: Path, dask: Dask, tmp_path: Path, whole: Results) -> None:

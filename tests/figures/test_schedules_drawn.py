@@ -12,7 +12,7 @@ from study import figures, tables
 from study.errors import StudyError
 from study.spec.schedules.parse import SCHEDULES
 from study.spec.study import StudySpec
-from support.command import call_process as call
+from support.command import call
 from support.made import made
 from support.schedules import EACH, factors, named
 

@@ -19,6 +19,7 @@ from study.spec.rates import PUBLISHED_RATES, PUBLISHED_WIDTHS
 from study.spec.study import StudySpec
 from study.spec.trial import OPTIMIZERS, Trial
 from study.tables import case_study
+from support.claims.together import together
 from support.made import made
 
 Bands = Mapping[str, tuple[float, float, float]]
@@ -182,7 +183,7 @@ def world(name: str) -> list[Evidence]:
 @cache
 def truth(name: str) -> dict[str, Verdict]:
     """Every claim's verdict on that world."""
-    return judged(world(name))
+    return together(world(name))
 
 
 def picks(reached: Mapping[str, int], seeds: int = 3) -> Rows:

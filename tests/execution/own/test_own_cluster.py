@@ -12,7 +12,7 @@ import study
 from study.execution import driver
 from study.execution.request import Request
 from study.storage.store import Store
-from support.engines.user_models import KERAS, written
+from support.engines.user_models import KERAS, TORCH, written
 from support.execution.clusters import Dask
 from support.execution.ray_head import head
 from support.paths import environment
@@ -20,12 +20,13 @@ from support.paths import environment
 pytestmark = pytest.mark.slow
 
 
-def spec_of(folder: Path) -> study.StudySpec:
+def spec_of(folder: Path, text: str, loss: str = "") -> study.StudySpec:
     """Two trials of a file."""
-    path = written(folder, KERAS, "on_a_cluster.py")
+    path = written(folder, text, "on_a_cluster.py")
     return study.StudySpec(
         model=f"{path}:build",
         data=f"{path}:load",
+        loss=loss,
         optimizers=("adamw",),
         rates=(0.003, 0.03),
         target=0.7,
@@ -43,7 +44,7 @@ def ends(folder: Path) -> dict[str, tuple[str, int | None]]:
 
 def test_dask_trains_the_user_s_model_as_this_process_does(tmp_path: Path, pair: Dask) -> None:
     """The same ends, by workers that know the file alone."""
-    spec = spec_of(tmp_path)
+    spec = spec_of(tmp_path, KERAS)
     driver.run(Request(spec, tmp_path / "here", workers=1), progress=False)
     asked = Request(spec, tmp_path / "there", backend="dask", scheduler=pair.address)
     driver.run(asked, progress=False)
@@ -53,11 +54,11 @@ def test_dask_trains_the_user_s_model_as_this_process_does(tmp_path: Path, pair:
 
 def test_ray_does_so_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the command line, since a process joins one cluster of Ray's in its life."""
-    spec = spec_of(tmp_path)
-    driver.run(Request(spec, tmp_path / "here", workers=1), progress=False)
+    spec = spec_of(tmp_path, TORCH, "cross_entropy")
     with head(tmp_path, monkeypatch) as ray:
         words = [
             *("run", "--model", str(spec.model), "--data", str(spec.data), "--optimizers", "adamw"),
+            *("--loss", "cross_entropy"),
             *("--rates", "0.003,0.03", "--target", "0.7", "--batch", "20", "--check-every", "10"),
             *("--max-steps", "40", "--cap", "none", "--out", str(tmp_path / "there")),
             *("--backend", "ray", "--scheduler", ray.address),
@@ -68,5 +69,6 @@ def test_ray_does_so_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
             capture_output=True,
             text=True,
         )
+    driver.run(Request(spec, tmp_path / "here", workers=1), progress=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert ends(tmp_path / "here") == ends(tmp_path / "there")

@@ -19,7 +19,7 @@ from study.execution import driver
 from study.execution.request import Request
 from study.storage.store import Store
 from support.command import call
-from support.engines.user_models import KERAS, data, keras_model, torch_module, written
+from support.engines.user_models import TORCH, data, keras_model, torch_module, written
 from support.paths import environment
 
 pytestmark = pytest.mark.slow
@@ -70,15 +70,23 @@ def test_an_ended_study_trains_nothing_again(ran: Path) -> None:
     assert (ran / "runs.jsonl").read_bytes() == before
 
 
-def test_the_same_trial_ends_the_same_in_processes(ran: Path, tmp_path: Path) -> None:
-    """With two workers, each of which builds the model for itself."""
-    spec = keras_spec(rates=(0.001, 0.03))
-    driver.run(Request(spec, tmp_path / "two", workers=2), progress=False)
-    ends = {run.id: (run.outcome, run.steps) for run in Store(ran).runs()}
-    runs = Store(tmp_path / "two").runs()
-    assert len(runs) == 4
-    assert {run.id: (run.outcome, run.steps) for run in runs}.items() <= ends.items()
-    assert {run.jobs for run in runs} == {2}
+def test_the_same_trial_ends_the_same_in_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With two workers, each of which builds the model for itself. The number of threads that
+    joblib gives a process is no setting of the user's.
+    """
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    spec = study.StudySpec(model=torch_module, data=data, loss="cross_entropy", **GRID)
+    ends = {}
+    for jobs in (1, 2):
+        driver.run(Request(spec, tmp_path / str(jobs), workers=jobs), progress=False)
+        runs = Store(tmp_path / str(jobs)).runs()
+        assert {run.jobs for run in runs} == {jobs}
+        assert not any("threads" in run.versions for run in runs)
+        ends[jobs] = {run.id: (run.outcome, run.steps) for run in runs}
+    assert len(ends[2]) == 6
+    assert ends[2] == ends[1]
 
 
 def test_another_model_or_other_data_are_refused(ran: Path) -> None:
@@ -116,9 +124,12 @@ def test_a_goal_may_be_a_loss_on_the_validation_data(tmp_path: Path) -> None:
 def test_results_are_read_without_the_user_s_code(tmp_path: Path) -> None:
     """Tables, figures, claims, report and status; the file is gone."""
     folder, out = tmp_path / "mine", tmp_path / "mine" / "out"
-    path = written(folder)
+    path = written(folder, TORCH)
     toml = folder / "mine.toml"
-    values = {**GRID, "model": "my_model.py:build", "data": "my_model.py:load", "cap": "none"}
+    values = {
+        **{**GRID, "model": "my_model.py:build", "data": "my_model.py:load", "cap": "none"},
+        "loss": "cross_entropy",
+    }
     text = "\n".join(f"{key} = {json.dumps(value)}" for key, value in values.items())
     toml.write_text(text)
     done = call("run", toml, "--out", out, "--workers", "1")
@@ -137,10 +148,11 @@ def test_results_are_read_without_the_user_s_code(tmp_path: Path) -> None:
 def test_a_killed_study_loses_only_what_was_in_flight(tmp_path: Path) -> None:
     """SIGKILL while it trains; the same command goes on."""
     folder, out = tmp_path / "mine", tmp_path / "out"
-    path = written(folder, KERAS)
+    path = written(folder, TORCH)
     command = [
         *(sys.executable, "-m", "study", "run", "--model", f"{path}:build"),
-        *("--data", f"{path}:load", "--optimizers", "adamw,sgd", "--rates", "1e-5:1e-4:4"),
+        *("--data", f"{path}:load", "--loss", "cross_entropy"),
+        *("--optimizers", "adamw,sgd", "--rates", "1e-5:1e-4:4"),
         *("--cap", "none", "--max-steps", "200", "--check-every", "10", "--batch", "20"),
         *("--target", "0.99", "--workers", "1", "--out", str(out)),
     ]

@@ -1,4 +1,4 @@
-"""Modules of PyTorch train in several processes, whose threads joblib and the study set."""
+"""Modules of PyTorch in processes of their own, and their threads."""
 
 from __future__ import annotations
 
@@ -6,39 +6,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-import study
 from study.engines.own.choice import WAITING, OwnChoice
 from study.engines.own.code import Code
-from study.storage.store import Store
 from support.engines.user_models import data, torch_module
 from support.paths import environment
 
 pytestmark = pytest.mark.slow
-
-GRID: dict[str, Any] = {
-    "optimizers": ("adam",),
-    "rates": (0.003, 0.03),
-    "batch": 20,
-    "check_every": 10,
-}
-
-
-def test_modules_train_in_processes_with_threads_of_their_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The number that joblib gives a process is no setting of the user's."""
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    spec = study.StudySpec(
-        model=torch_module, data=data, loss="cross_entropy", max_steps=20, cap=None, **GRID
-    )
-    study.run(spec, tmp_path, workers=2, progress=False)
-    runs = Store(tmp_path).runs()
-    assert [run.jobs for run in runs] == [2, 2]
-    assert not any("threads" in run.versions for run in runs)
 
 
 @pytest.mark.parametrize("asked", [None, "active"])

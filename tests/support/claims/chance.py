@@ -17,6 +17,7 @@ from study.spec.study import StudySpec
 from study.spec.trial import OPTIMIZERS
 from study.storage.records import Outcome
 from study.tables import case_study
+from support.claims.together import together
 from support.made import made
 
 RATES = tuple(float(f"{10 ** (k / 3):.6g}") for k in range(-18, 7))
@@ -148,9 +149,9 @@ def false_verdicts(seeds: int, count: int) -> tuple[float, Counter[str]]:
         rmsprop = 1.0 + i % 2
         true = TRUE | ({"all-but-rmsprop": FAILS} if rmsprop == 1 else {})
         known = world(seeds, random, rmsprop)
-        found = {id_: CLAIMS[id_].judge(known).verdict for id_ in CLAIMS if id_ not in OPEN}
+        found = together(known, [id_ for id_ in CLAIMS if id_ not in OPEN])
         false = [
-            id_ for id_, verdict in found.items() if verdict not in (UNDECIDED, true.get(id_, ""))
+            id_ for id_, one in found.items() if one.verdict not in (UNDECIDED, true.get(id_, ""))
         ]
         wrong.update(false)
         spoilt += bool(false)

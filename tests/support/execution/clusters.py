@@ -55,9 +55,10 @@ class Dask:
         from distributed import Client
 
         with Client(self.address, set_as_default=False) as client:
-            there = len(client.nthreads())
+            there = set(client.nthreads())  # one that was killed may still be among them
             started = [self.worker(settings=settings) for _ in range(count)]
-            client.wait_for_workers(there + count)
+            while len(set(client.nthreads()) - there) < count:
+                time.sleep(0.05)
         return started
 
     def worker(
