@@ -2,7 +2,8 @@
 """Does a lane of your own model train as the framework's own loop does? A table of differences.
 
     .venv/bin/python scripts/equality.py                 # Keras on each backend, and PyTorch alone
-    .venv/bin/python scripts/equality.py torch-module    # one of them, as JSON
+    .venv/bin/python scripts/equality.py torch-module    # one of them as JSON
+    .venv/bin/python scripts/equality.py jax=sgd jax-dense=adam    # some optimizers
 
 A small convolutional network with BatchNorm and dropout trains for 200 steps at two rates, and on
 JAX also one of dense layers, whose lanes train in one array. Each trains as lanes of a study, and
@@ -74,8 +75,8 @@ def torch_module() -> Any:
     )
 
 
-def lanes(way: str, optimizer: str) -> tuple[Any, Any, Any]:
-    """Losses (T, 2) and the learner of the two lanes after their steps, with their names."""
+def engine_of(way: str, optimizers: tuple[str, ...]) -> tuple[Any, Any]:
+    """The study of a way with its optimizers, and the engine that trains its lanes."""
     import study
     from study.engines.own.choice import OwnChoice
     from study.engines.own.code import Code
@@ -86,7 +87,7 @@ def lanes(way: str, optimizer: str) -> tuple[Any, Any, Any]:
         model=code.model,
         data=code.data,
         loss=code.loss,
-        optimizers=(optimizer,),
+        optimizers=optimizers,
         rates=RATES,
         batch=BATCH,
         max_steps=1000,
@@ -94,21 +95,29 @@ def lanes(way: str, optimizer: str) -> tuple[Any, Any, Any]:
     choice = OwnChoice(code)
     samples = choice.data()
     spec, choice = choice.settled(spec, samples)
-    learner: Any = choice(samples).learner(spec.trials())
+    return spec, choice(samples)
+
+
+def lanes(engine: Any, trials: Any) -> tuple[Any, Any]:
+    """Losses (T, 2) and the learner of the two lanes of an optimizer after their steps."""
+    learner = engine.learner(trials)
     padding = learner.lanes - len(RATES)
     rates = np.tile([*RATES, *[RATES[0]] * padding], (STEPS, 1))
     losses, _ = learner.advance(rates)
-    return losses, learner, spec
+    return losses, learner
 
 
-def by_fit(way: str, optimizer: str, rate: float, order: Any) -> tuple[Any, Any]:
-    """Losses and weights of Keras's own `fit` on the same batches."""
+def by_fit(way: str, optimizer: str, order: Any) -> Any:
+    """Losses and weights of Keras's own `fit` on the same batches, at each rate.
+
+    The model is compiled once, and begins anew: with its first weights, slots and random numbers.
+    """
     import keras
 
     from study.engines.own.optimizers import named
 
     (x, y), _ = data()
-    losses = []
+    losses: list[float] = []
 
     class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         def __len__(self) -> int:
@@ -134,9 +143,24 @@ def by_fit(way: str, optimizer: str, rate: float, order: Any) -> tuple[Any, Any]
         import torch
 
         drawn = torch.get_rng_state()
-    model.optimizer = named("keras", optimizer).kind(rate)
-    model.fit(Batches(), shuffle=False, verbose=0, callbacks=[Note()])
-    return losses, [np.asarray(keras.ops.convert_to_numpy(one.value)) for one in weights(model)]
+    model.optimizer = named("keras", optimizer).kind(RATES[0])
+    model.optimizer.build(model.trainable_variables)
+    variables = [*model.variables, *model.optimizer.variables]
+    begin = [numbers(one) for one in variables]
+    for rate in RATES:
+        for variable, value in zip(variables, begin, strict=True):
+            variable.assign(value)
+        model.optimizer.learning_rate = rate
+        losses.clear()
+        model.fit(Batches(), shuffle=False, verbose=0, callbacks=[Note()])
+        yield list(losses), [numbers(one) for one in weights(model)]
+
+
+def numbers(variable: Any) -> Any:
+    """A copy of what a variable of Keras holds."""
+    import keras
+
+    return np.array(keras.ops.convert_to_numpy(variable.value))
 
 
 def weights(model: Any) -> list[Any]:
@@ -144,43 +168,52 @@ def weights(model: Any) -> list[Any]:
     return [*model.trainable_variables, *model.non_trainable_variables]
 
 
-def by_loop(way: str, optimizer: str, rate: float, order: Any) -> tuple[Any, Any]:
-    """Losses and weights of PyTorch's plain loop."""
+def by_loop(way: str, optimizer: str, order: Any) -> Any:
+    """Losses and weights of PyTorch's plain loop, at each rate."""
     import torch
 
     from study.engines.own.optimizers import named
 
     (x, y), _ = torch_data()
-    torch.manual_seed(0)
-    module, one = torch_module(), named("torch", optimizer)
-    trainer: Any = one.kind(module.parameters(), lr=rate, **one.settings)  # type: ignore[call-arg]
-    losses = []
-    for rows in order:
-        trainer.zero_grad()
-        outputs = module(torch.from_numpy(x[rows]))
-        loss = torch.nn.functional.cross_entropy(outputs, torch.from_numpy(y[rows]))
-        loss.backward()
-        trainer.step()
-        losses.append(float(loss.detach()))
-    return losses, [value.numpy() for value in module.state_dict().values()]
+    for rate in RATES:
+        torch.manual_seed(0)
+        module, one = torch_module(), named("torch", optimizer)
+        trainer: Any = one.kind(module.parameters(), lr=rate, **one.settings)  # type: ignore[call-arg]
+        losses = []
+        for rows in order:
+            trainer.zero_grad()
+            outputs = module(torch.from_numpy(x[rows]))
+            loss = torch.nn.functional.cross_entropy(outputs, torch.from_numpy(y[rows]))
+            loss.backward()
+            trainer.step()
+            losses.append(float(loss.detach()))
+        yield losses, [value.numpy() for value in module.state_dict().values()]
 
 
-def differences(way: str) -> list[dict[str, Any]]:
-    """The largest differences of each optimizer."""
+def differences(told: str) -> list[dict[str, Any]]:
+    """The largest differences of each optimizer.
+
+    Args:
+        told: a way, or a way and its optimizers: `jax=sgd,adam`.
+    """
     from study.engines.batches import batch_order
 
-    family, rows = "torch" if way == "torch-module" else "keras", []
-    order = batch_order(0, 0, STEPS, BATCH, 600)
-    for optimizer in OPTIMIZERS[family]:
-        losses, learner, _ = lanes(way, optimizer)
-        for lane, rate in enumerate(RATES):
-            own = (by_loop if family == "torch" else by_fit)(way, optimizer, rate, order)
+    way, _, names = told.partition("=")
+    family = "torch" if way == "torch-module" else "keras"
+    train = by_loop if family == "torch" else by_fit
+    rows, order = [], batch_order(0, 0, STEPS, BATCH, 600)
+    optimizers = tuple(names.split(",")) if names else OPTIMIZERS[family]
+    spec, engine = engine_of(way, optimizers)
+    for at, optimizer in enumerate(optimizers):
+        trials = spec.trials()[at * len(RATES) : (at + 1) * len(RATES)]
+        losses, learner = lanes(engine, trials)
+        for lane, own in enumerate(train(way, optimizer, order)):
             mine = learner.program.weights(learner.state, lane)
             rows.append(
                 {
                     "trained by": way,
                     "optimizer": optimizer,
-                    "rate": rate,
+                    "rate": RATES[lane],
                     "loss": float(np.abs(np.array(own[0]) - losses[:, lane]).max()),
                     "weight": max(
                         float(np.abs(a.astype(float) - b.astype(float)).max())
@@ -195,7 +228,7 @@ def differences(way: str) -> list[dict[str, Any]]:
 def main() -> None:
     """Print the table, each backend in a process of its own."""
     if len(sys.argv) > 1:
-        print(json.dumps(differences(sys.argv[1])))
+        print(json.dumps([row for told in sys.argv[1:] for row in differences(told)]))
         return
     print("| trained by | optimizer | rate | loss | weight |\n|---|---|---|---|---|")
     for way in WAYS:

@@ -106,53 +106,61 @@ def test_momentum_of_ones_own_is_that_of_keras() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "optimizer"),
+    ("text", "optimizers"),
     [
-        ("weight_decay=1e-9", "sgd"),
-        ("keras,adagrad.weight_decay=0.1", "adagrad"),
-        ("adam.weight_decay=1e-3", "adam"),
-        ("adam.beta1=0.99,adam.beta2=0.9", "adam"),
-        ("adam.epsilon=1e-30", "adam"),
-        ("adadelta.epsilon=0", "adadelta"),
-        ("keras,rmsprop.epsilon=0", "rmsprop"),
+        (
+            "sgd.weight_decay=1e-9,adam.weight_decay=1e-3,adadelta.epsilon=0",
+            ["sgd", "adam", "adadelta"],
+        ),
+        ("keras,adagrad.weight_decay=0.1,rmsprop.epsilon=0", ["adagrad", "rmsprop"]),
+        ("adam.beta1=0.99,adam.beta2=0.9", ["adam"]),
+        ("adam.epsilon=1e-30", ["adam"]),
     ],
 )
-def test_nothing_is_called_stuck_where_no_proof_holds(text: str, optimizer: str) -> None:
+def test_nothing_is_called_stuck_where_no_proof_holds(text: str, optimizers: list[str]) -> None:
     """Decay moves weights for ever; at some betas m / sqrt(v) grows without a gradient; without an
     epsilon nothing is divided by nothing in the end.
     """
-    array = trials([optimizer], hyper=text)
+    array, each = trials(optimizers, hyper=text), range(len(optimizers))
     lane = learner(array)
     lane.advance(rates(array, 1))
-    dead(lane, 2)
-    for slot in (1, 2):  # the slots that a proof is hindered by are empty
-        put(lane, slot, 0, 0, lane.network.weights, 0)
-    assert lane.stuck([0]).tolist() == [False]
+    for index in each:
+        dead(lane, 2, index)
+        for slot in (1, 2):  # the slots that a proof is hindered by are empty
+            put(lane, slot, index, 0, lane.network.weights, 0)
+    assert lane.stuck(each).tolist() == [False] * len(optimizers)
 
 
 @pytest.mark.parametrize(
-    ("text", "optimizer"),
+    ("text", "optimizers"),
     [
-        ("clipnorm=0.1", "sgd"),
-        ("keras,momentum.nesterov=true,momentum.momentum=0.9", "momentum"),
-        ("rmsprop.centered=true,rmsprop.momentum=0.9", "rmsprop"),
-        ("keras,adam.beta1=0.5,adam.beta2=0.9", "adam"),
-        ("adadelta.rho=0.5,adadelta.global_clipnorm=1", "adadelta"),
-        ("adagrad.initial_accumulator=2", "adagrad"),
+        (
+            "sgd.clipnorm=0.1,rmsprop.centered=true,rmsprop.momentum=0.9,adadelta.rho=0.5,"
+            "adadelta.global_clipnorm=1,adagrad.initial_accumulator=2",
+            ["sgd", "rmsprop", "adadelta", "adagrad"],
+        ),
+        (
+            "keras,momentum.nesterov=true,momentum.momentum=0.9,adam.beta1=0.5,adam.beta2=0.9",
+            ["momentum", "adam"],
+        ),
     ],
 )
-def test_a_proof_holds_with_options_and_nothing_moves_after_it(text: str, optimizer: str) -> None:
+def test_a_proof_holds_with_options_and_nothing_moves_after_it(
+    text: str, optimizers: list[str]
+) -> None:
     """It is given once what is left in the slots has faded, and then no weight below changes."""
-    array = trials([optimizer], hyper=text, batch=10)
+    array, each = trials(optimizers, hyper=text, batch=10), range(len(optimizers))
     lane = learner(array)
     lane.advance(rates(array, 20))
-    dead(lane, 2)
+    for index in each:
+        dead(lane, 2, index)
     lane.advance(rates(array, 1500))
-    assert lane.stuck([0]).tolist() == [True]
+    assert lane.stuck(each).tolist() == [True] * len(optimizers)
     frozen = int(np.cumsum(lane.network.sizes)[5])
-    before = keras_model.weights_of(lane, 0)[:frozen].copy()
+    before = [keras_model.weights_of(lane, index)[:frozen].copy() for index in each]
     lane.advance(rates(array, 300))
-    assert np.array_equal(keras_model.weights_of(lane, 0)[:frozen], before)
+    for index in each:
+        assert np.array_equal(keras_model.weights_of(lane, index)[:frozen], before[index])
 
 
 def test_a_proof_is_of_the_last_momentum() -> None:

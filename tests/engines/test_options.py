@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from itertools import cycle
+from functools import cache, partial
+from itertools import cycle, zip_longest
 from typing import Any
 
 import keras
@@ -79,16 +79,32 @@ PIECES = ((5, 2), (9,))
 
 
 def keras_steps(made: Any, weights: Floats, gradients: Floats, rates: Floats) -> Floats:
-    """One lane's weights after each step by Keras's optimizer, a variable for each weight array."""
+    """The weights of each lane after each step (T, K, n) by Keras's optimizer, a variable for each
+    weight array. The step is compiled once, and begins anew for each lane.
+    """
     ends = np.cumsum([size for piece in PIECES for size in piece])[:-1]
-    variables = [keras.Variable(part) for part in np.split(weights, ends)]
+    variables = [keras.Variable(part) for part in np.split(weights[0], ends)]
     made.build(variables)
-    steps = []
-    for gradient, rate in zip(gradients, rates, strict=True):
-        made.learning_rate = float(rate)
-        made.apply([tf.constant(part) for part in np.split(gradient, ends)])
-        steps.append(np.concatenate([variable.numpy() for variable in variables]))
-    return np.stack(steps)
+    step = tf.function(lambda *parts: made.apply(list(parts)))
+    begin = [variable.numpy() for variable in made.variables]
+    lanes = []
+    for lane in range(len(weights)):
+        own = np.split(weights[lane], ends)
+        for variable, value in zip([*variables, *made.variables], [*own, *begin], strict=True):
+            variable.assign(value)
+        steps = []
+        for gradient, rate in zip(gradients[:, lane], rates, strict=True):
+            made.learning_rate = float(rate)
+            step(*(tf.constant(part) for part in np.split(gradient, ends)))
+            steps.append(np.concatenate([variable.numpy() for variable in variables]))
+        lanes.append(np.stack(steps))
+    return np.stack(lanes, axis=1)
+
+
+@cache
+def program(framework: Any, rules: tuple[Rule, ...]) -> Any:
+    """What steps lanes of some rules, compiled once."""
+    return framework.fused(partial(piecewise, rules, PIECES, framework.xp))
 
 
 def lanes_steps(
@@ -111,8 +127,7 @@ def lanes_steps(
     slots = [parts(weights), *(parts(np.broadcast_to(x, weights.shape)) for x in begin)]
     kind = xp.constant(np.array(kinds)[:, None], xp.int32)
     own = np.array([[getattr(rules[kind], "momentum", 0.5)] for kind in kinds])
-    update = framework.fused(partial(piecewise, rules, PIECES, xp))
-    steps = []
+    update, steps = program(framework, tuple(rules)), []
     for t, (gradient, rate) in enumerate(zip(gradients, rates, strict=True), start=1):
         m = own if momenta is None else momenta[t - 1]
         taken = (xp.constant(rate, xp.float32), xp.constant(float(t)), xp.constant(m, xp.float32))
@@ -133,29 +148,35 @@ def worst(found: Floats, wanted: Floats, start: Floats) -> float:
 FRAMEWORKS = {"tensorflow": framework_tensorflow, "jax": framework_jax}
 
 
-@pytest.mark.parametrize(("text", "engine"), [*zip(KERAS, cycle(FRAMEWORKS), strict=False)])
-def test_an_option_is_that_of_keras(text: str, engine: str) -> None:
-    """In every lane, in an array of all optimizers, at rates that change."""
-    name, peer = KERAS[text]
+OF_EACH = [[text for text, (name, _) in KERAS.items() if name == own] for own in OPTIMIZERS]
+ARRAYS = [[text or "" for text in texts] for texts in zip_longest(*OF_EACH)]
+"""Options of all optimizers at once, as many as there are; the empty text is none."""
+
+
+@pytest.mark.parametrize(("texts", "engine"), [*zip(ARRAYS, cycle(FRAMEWORKS), strict=False)])
+def test_an_option_is_that_of_keras(texts: list[str], engine: str) -> None:
+    """In three lanes of each optimizer in one array, at rates that change."""
     task = problem(4, True, "float32")
-    rules = [rule_of(f"keras,{text}", each) for each in OPTIMIZERS]
-    rates = np.broadcast_to(task.rates[:, None, None], (len(task.rates), 3, 1))
-    kinds = [OPTIMIZERS.index(name)] * 3
-    found = lanes_steps(FRAMEWORKS[engine], rules, kinds, task.gradients, rates, task.weights)
-    plain = lanes_steps(
-        FRAMEWORKS[engine],
-        list(RULES["keras"].values()),
-        kinds,
-        task.gradients,
-        rates,
-        task.weights,
+    pairs = zip(OPTIMIZERS, texts, strict=True)
+    rules = [rule_of(f"keras,{text}".rstrip(","), name) for name, text in pairs]
+    kinds = [kind for kind in range(len(OPTIMIZERS)) for _ in range(3)]
+    rates = np.broadcast_to(task.rates[:, None, None], (len(task.rates), len(kinds), 1))
+    gradients, weights = (np.concatenate([x] * 6, axis=-2) for x in (task.gradients, task.weights))
+    found, plain = (
+        lanes_steps(FRAMEWORKS[engine], given, kinds, gradients, rates, weights)
+        for given in (rules, list(RULES["keras"].values()))
     )
-    for lane in range(3):
-        wanted = keras_steps(peer(), task.weights[lane], task.gradients[:, lane], task.rates)
+    for kind, text in enumerate(texts):
+        if not text:
+            continue
+        _, peer = KERAS[text]
+        wanted = keras_steps(peer(), task.weights, task.gradients, task.rates)
         # A mean that is subtracted from another takes the digits with it.
         limit = 2e-3 if "centered" in text else 10 * TOLERANCE if "0.8" in text else TOLERANCE
-        assert worst(found[:, lane], wanted, task.weights[lane]) < limit
-        assert worst(plain[:, lane], wanted, task.weights[lane]) > 10 * limit
+        for lane, start in enumerate(task.weights):
+            own = 3 * kind + lane
+            assert worst(found[:, own], wanted[:, lane], start) < limit, text
+            assert worst(plain[:, own], wanted[:, lane], start) > 10 * limit, text
 
 
 @pytest.mark.parametrize("nesterov", [False, True])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import keras
@@ -70,6 +71,23 @@ def weights_of(learner: Lanes, lane: int) -> Floats:
     return np.asarray(learner.state.slots[0][lane])
 
 
+@cache
+def differentiated(network: Network) -> tuple[Any, Any]:
+    """A model of the network, and what gives its loss and gradients; made once, for they compile
+    long. Whoever trains it gives it its weights first.
+    """
+    model = build(network)
+    cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    @tf.function
+    def gradients(x: Any, y: Any, mask: Any) -> Any:
+        with tf.GradientTape() as tape:
+            loss = cross_entropy(y, model([x, mask], training=True))
+        return loss, tape.gradient(loss, [variable.value for variable in model.trainable_variables])
+
+    return model, gradients
+
+
 def train(
     trial: Trial,
     images: Images,
@@ -79,22 +97,15 @@ def train(
     made: Any = None,
 ) -> tuple[Floats, Any]:
     """Losses (steps,) of a plain Keras model on the trial's batches from its initial weights, or
-    the given ones, and the model; by the optimizer that is made, if one is.
+    the given ones, and the model until the next such call; by the optimizer that is made, if one
+    is.
     """
     network = network_of(trial)
-    model, optimize = build(network), made or optimizer(trial, momentum)
+    (model, gradients), optimize = differentiated(network), made or optimizer(trial, momentum)
     model.set_weights(
         unflatten(network, network.initial_weights(trial.seed) if weights is None else weights)
     )
-    cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     keep = 1 - network.dropout
-
-    @tf.function
-    def gradients(x: Any, y: Any, mask: Any) -> Any:
-        with tf.GradientTape() as tape:
-            loss = cross_entropy(y, model([x, mask], training=True))
-        return loss, tape.gradient(loss, [variable.value for variable in model.trainable_variables])
-
     losses = []
     for step, chosen in enumerate(
         batch_order(trial.seed, 0, steps, trial.batch, len(images.y_train))
