@@ -27,7 +27,7 @@ def test_a_dead_layer_is_proved_stuck_and_carrying_on_changes_nothing(layer: int
     assert lane.stuck([2, 3, 4]).tolist() == [False, True, False]
     assert lane.stuck([3, 1, 2]).tolist() == [True, False, False]
     weights = keras_model.weights_of(lane, 0), keras_model.weights_of(lane, 3)
-    _, correct = lane.advance(rates(array, 200))
+    _, correct = lane.advance(rates(array, 50))
     assert correct[:, [0, 3]].mean() < 0.2
     frozen = int(np.cumsum(lane.network.sizes)[2 * layer + 1])
     for i, before in zip((0, 3), weights, strict=True):
@@ -103,9 +103,9 @@ def test_a_real_training_at_a_far_too_large_rate_gets_stuck_and_a_good_one_does_
         for trial, rate in zip(trials(["sgd", "sgd"]), (30.0, 0.05), strict=True)
     ]
     lane = learner(array)
-    lane.advance(rates(array, 300))
+    lane.advance(rates(array, 150))
     assert lane.stuck([0, 1]).tolist() == [True, False]
-    lane.advance(rates(array, 300))
+    lane.advance(rates(array, 150))
     assert lane.stuck([0, 1]).tolist() == [True, False]
     accuracy = lane.evaluate()
     assert accuracy[0] < 0.2 < accuracy[1]

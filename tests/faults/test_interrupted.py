@@ -46,6 +46,17 @@ def quickly(whole: Store) -> Iterator[Path]:
         yield whole.folder / "calibration.json"
 
 
+_made: dict[tuple[str, ...], dict[str, pd.DataFrame]] = {}
+
+
+def tables_of(of: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The tables of some rows of the whole study, made once."""
+    key = tuple(of["id"])
+    if key not in _made:
+        _made[key] = {name: make(of) for name, make in tables.TABLES.items()}
+    return _made[key]
+
+
 @settings(max_examples=5 * TIMES)
 @given(stops=st.lists(st.integers(1, 300), max_size=4))
 def test_tables_of_an_interrupted_study_are_the_same_rows(
@@ -60,7 +71,7 @@ def test_tables_of_an_interrupted_study_are_the_same_rows(
     def rows(of: pd.DataFrame) -> pd.DataFrame:
         return of.drop(columns=["lanes", "started_at"]).reset_index(drop=True)
 
-    everything = tables.load(whole.folder)
+    everything, known = tables.load(whole.folder), 0
     for stop in [*stops, 0]:
 
         class Engine(ParabolaEngine):
@@ -77,8 +88,10 @@ def test_tables_of_an_interrupted_study_are_the_same_rows(
         same = everything[everything["id"].isin(stored["id"] if len(stored) else [])]
         if len(stored):
             pd.testing.assert_frame_equal(rows(stored), rows(same))
-            for make in tables.TABLES.values():
-                pd.testing.assert_frame_equal(make(stored), make(same))
+        if len(stored) > known:  # else its tables were made before
+            for name, expected in tables_of(same).items():
+                pd.testing.assert_frame_equal(tables.TABLES[name](stored), expected)
+        known = len(stored)
     assert len(stored) == len(SMALL)
 
 

@@ -68,7 +68,7 @@ def test_options_of_rules_are_those_of_tensorflow(hyper: str) -> None:
 
 def test_a_lane_whose_relus_are_dead_is_proved_stuck_and_no_other() -> None:
     """As TensorFlow's lanes are, for the same rules."""
-    array = TRIALS * 2
+    array = [replace(trial, batch=10) for trial in TRIALS * 2]
     mine = NativeLanes(array, images())
     tensorflow.prepare("float32")
     other = Lanes(array, DeviceImages.of(images(), tensorflow))

@@ -163,9 +163,9 @@ def test_an_array_of_modules_trains_as_each_alone() -> None:
         pair = [trial for trial in spec.trials() if trial.optimizer == label]
         array = engine.learner(pair)
         assert isinstance(array.program, ModuleArrays)
-        losses = array.advance(np.tile([0.003, 0.01], (30, 1)))[0]
+        losses = array.advance(np.tile([0.003, 0.01], (12, 1)))[0]
         for lane, trial in enumerate(pair):
-            alone = engine.learner([trial]).advance(np.full((30, 1), trial.learning_rate))[0]
+            alone = engine.learner([trial]).advance(np.full((12, 1), trial.learning_rate))[0]
             assert np.allclose(losses[:, lane], alone[:, 0], rtol=1e-4, atol=1e-5), label
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
 from collections.abc import Callable
@@ -99,17 +100,20 @@ print(view(Code(build, None), 1.0, (np.zeros((2, 4, 4, 1), "float32"),)).digest)
 """
 
 
-def test_every_process_tells_the_same(tmp_path: Path) -> None:
-    """Whatever order its sets have, and whether the code lies in a file or not."""
-    found = set()
-    for place in (tmp_path / "one.py", tmp_path / "two.py"):
-        place.write_text(PROGRAM if place.stem == "one" else "\n\n\n" + PROGRAM)
-        done = subprocess.run(
-            [sys.executable, "-W", "ignore", place],
-            capture_output=True,
-            text=True,
-            check=True,
-            env={"PYTHONPATH": str(ROOT), "PATH": "", "HOME": str(tmp_path)},
-        )
-        found.add(done.stdout.strip())
-    assert len(found) == 1
+def test_every_process_tells_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever order its sets have, and on whatever line of a file the code stands: here, and in a
+    process of its own.
+    """
+    here, there = (tmp_path / name for name in ("one.py", "two.py"))
+    here.write_text(PROGRAM)
+    there.write_text("\n\n\n" + PROGRAM)
+    runpy.run_path(str(here))
+    told = subprocess.run(
+        [sys.executable, "-W", "ignore", there],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": str(ROOT), "PATH": "", "HOME": str(tmp_path)},
+    ).stdout.strip()
+    assert told
+    assert capsys.readouterr().out.strip() == told
