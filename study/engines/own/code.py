@@ -8,7 +8,8 @@ import inspect
 import random
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -46,7 +47,8 @@ class Code:
         """
         function = loaded("model", self.model)
         sow(seed)
-        return _called("model", function, self.model, *_widths(function, width))
+        with _keras_alone(seed):
+            return _called("model", function, self.model, *_widths(function, width))
 
     def load(self, seed: int = 0) -> Any:
         """What the user's function gives as data.
@@ -72,6 +74,41 @@ def sow(seed: int) -> None:
         keras.utils.set_random_seed(seed)
     if torch is not None:
         torch.manual_seed(seed)
+
+
+class _Stream(random.Random):
+    """Random numbers for Keras; who seeds them seeds Python's, too, as it would without them."""
+
+    def seed(self, *seed: Any, **options: Any) -> None:
+        """See `random.seed`."""
+        super().seed(*seed, **options)
+        random.seed(*seed, **options)
+
+
+@contextmanager
+def _keras_alone(seed: int) -> Iterator[None]:
+    """Keras's seeds for its layers come from a stream of their own; the numbers stay the same.
+
+    It draws them from Python's random numbers, from which the threads of a cluster's worker draw,
+    too. So the weights of one seed would be others now and then.
+    """
+    drawn = (
+        ("keras.src.random.seed_generator", "python_random"),
+        ("keras.src.utils.rng_utils", "random"),
+    )
+    places = [(sys.modules.get(module), name) for module, name in drawn]
+    if any(getattr(module, name, None) is not random for module, name in places):
+        yield  # no Keras, or one that draws them otherwise
+        return
+    stream = _Stream(seed)
+    for module, name in places:
+        setattr(module, name, stream)
+    try:
+        yield
+    finally:
+        for module, name in places:
+            setattr(module, name, random)
+        random.setstate(stream.getstate())
 
 
 def _is_place(code: Any) -> bool:

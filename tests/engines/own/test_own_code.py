@@ -67,3 +67,50 @@ def test_weights_follow_from_the_seed() -> None:
 
     code = Code(build, "")
     assert code.build(1, 3) == code.build(1, 3) != code.build(1, 4)
+
+
+@pytest.mark.slow
+def test_other_threads_draw_no_weights_of_keras() -> None:
+    """Those of a cluster's worker draw from Python's random numbers all the time. What Keras draws,
+    and what follows it, is as without them; a seed that the user sets inside holds.
+    """
+    import random
+    import threading
+
+    import keras
+    import numpy as np
+
+    from study.engines.own.code import sow
+
+    def build() -> Any:
+        layers = [keras.layers.Dense(3) for _ in range(40)]
+        model = keras.Sequential([keras.layers.Input((3,)), *layers])
+        return [np.asarray(value) for value in model.get_weights()]
+
+    def fixed() -> Any:
+        keras.utils.set_random_seed(5)
+        return build()
+
+    def same(one: Any, other: Any) -> bool:
+        return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+    sow(3)
+    wanted, after = build(), random.random()
+    alone = Code(build, "").build(1, 3)
+    assert random.random() == after
+    assert same(alone, wanted)
+    over = threading.Event()
+
+    def draw() -> None:
+        while not over.is_set():
+            random.random()
+
+    thread = threading.Thread(target=draw)
+    thread.start()
+    try:
+        assert all(same(Code(build, "").build(1, 3), wanted) for _ in range(3))
+        assert not same(Code(build, "").build(1, 4), wanted)
+        assert same(Code(fixed, "").build(1, 3), Code(fixed, "").build(1, 4))
+    finally:
+        over.set()
+        thread.join()
