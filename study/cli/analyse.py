@@ -61,7 +61,7 @@ def tables(
     stored = tables.stored(folder, machine, aim.aim())
     paths, runs = tables.write(stored, out, by), stored.runs
     LOG.info("read %s: %d trials", folder, len(runs))
-    if "final" in runs and not has_target(stored.spec.target):
+    if "final" in runs and (not has_target(stored.spec.target) or tables.timeless(runs)):
         best_final(tables.best_final(runs), stored.spec.metric)
     else:
         best(tables.best(runs), runs["unit"].iloc[0] if "unit" in runs else "step")

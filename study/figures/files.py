@@ -55,7 +55,7 @@ def draw(
     if "final" in runs:
         for width, mine in list(runs.groupby("width"))[:MOST_WIDTHS]:
             drawn[f"final{'' if widths == 1 else f'-width-{width:g}'}"] = final(mine)
-        if not has_target(float(runs["target"].iloc[0])):
+        if not has_target(float(runs["target"].iloc[0])) or tables.timeless(runs):
             return drawn
     of_size = widths >= intervals.FEWEST_SIZES
     if not of_size or runs["optimizer"].nunique() > 1:

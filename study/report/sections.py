@@ -95,7 +95,8 @@ def best_rates(study: tables.StoredStudy) -> list[Row]:
 
     Of many widths the ends and the middle are shown.
     """
-    if "final" in study.runs and not has_target(study.spec.target):
+    untold = not has_target(study.spec.target) or tables.timeless(study.runs)
+    if "final" in study.runs and untold:
         return _best_final(study)
     table = tables.best(study.runs)
     if "seconds" not in table:  # they are not told, and steps are

@@ -28,7 +28,7 @@ from study.tables.caveats import (
 from study.tables.cells import cells, envelope, profile, sizes, valley
 from study.tables.cost import costs, hindsight, predicted
 from study.tables.files import IMPORT_TABLES, SIZE_TABLES, TABLES, write, write_csv
-from study.tables.foreign import best_final, final, timed
+from study.tables.foreign import best_final, final, timed, timeless
 from study.tables.loading import checks, curves, elsewhere, load
 from study.tables.rows import (
     CELL,
@@ -91,6 +91,7 @@ __all__ = [
     "stored",
     "targets",
     "timed",
+    "timeless",
     "unreached",
     "valley",
     "wanted",

@@ -12,7 +12,7 @@ from study.tables import intervals
 from study.tables.best_rates import best
 from study.tables.best_rates.targets import targets
 from study.tables.cells import cells, envelope, profile, sizes, valley
-from study.tables.foreign import best_final, final
+from study.tables.foreign import best_final, final, timeless
 from study.tables.rows import SIZES
 from study.tables.stored import Source, stored
 from study.validation import choice
@@ -56,7 +56,7 @@ def write(
     runs = study.some_runs
     refuse_links(Path(study.folder))
     out = Path(out) if out is not None else study.place("tables")
-    kinds = TABLES | (IMPORT_TABLES if "final" in runs else {})
+    kinds = ({} if timeless(runs) else TABLES) | (IMPORT_TABLES if "final" in runs else {})
     made = {name: make(runs) for name, make in kinds.items()}
     if runs["width"].nunique() >= intervals.FEWEST_SIZES:
         made |= {
@@ -64,7 +64,7 @@ def write(
             for name, measure in SIZE_TABLES.items()
             if runs[measure].notna().any()
         }
-    if len(rising := targets(study)):
+    if not timeless(runs) and len(rising := targets(study)):
         made["targets"] = rising
     out.mkdir(parents=True, exist_ok=True)
     return [write_csv(out / f"{name}.csv", table) for name, table in made.items()]

@@ -58,6 +58,15 @@ def timed(runs: pd.DataFrame) -> pd.DataFrame:
     return runs.assign(seconds=runs["steps"].astype(float), counted=True)
 
 
+def timeless(runs: pd.DataFrame) -> bool:
+    """Whether an import tells neither seconds nor steps: of some arrival, or of all trials."""
+    unknown = runs["seconds"].isna() & runs["steps"].isna()
+    needed = runs["outcome"].isin([Outcome.REACHED, Outcome.CAPPED])
+    arrived = runs["outcome"] == Outcome.REACHED
+    lost = (unknown & arrived).any() or (needed.any() and unknown[needed].all())
+    return "final" in runs and bool(lost)
+
+
 def in_steps(make: Callable[[pd.DataFrame], pd.DataFrame]) -> Callable[..., pd.DataFrame]:
     """A function of runs to a table; of runs that are `timed` by steps its columns say so.
 

@@ -12,6 +12,7 @@ from typing import TypeAlias
 import pandas as pd
 
 from study.errors import StudyError
+from study.spec.goals import has_target
 from study.spec.own import is_foreign
 from study.spec.study import StudySpec
 from study.storage.across import Across, checks_of, pooled_engines
@@ -75,10 +76,10 @@ class StoredStudy:
         return self.spec != self.store.spec()
 
     def place(self, kind: str) -> Path:
-        """The folder of its `tables` or `figures`; a study's by another aim have their own."""
+        """The folder of its `tables` or `figures`; those by another aim have their own."""
         folder, spec = Path(self.folder) / kind, self.spec
-        own = not self.aimed or is_foreign(spec.network)
-        return folder if own else folder / f"{spec.metric}-{spec.target:g}"
+        target = f"-{spec.target:g}" if has_target(spec.target) else ""
+        return folder / f"{spec.metric}{target}" if self.aimed else folder
 
     @cached_property
     def ids(self) -> dict[str, str]:

@@ -227,6 +227,8 @@ class ProgramRun:
     def _failed(self, why: str, now: float) -> Finish:
         said = self.log.last(LAST)
         error = f"{why}; the end of its log: {said}" if said else why
+        if said and "\n" in said:  # a traceback ends with what went wrong
+            error = f"{why}: {said.splitlines()[-1]}; the end of its log: {said}"
         return self.seen.finish(Outcome.FAILED, self._startup(now), error)
 
     def _startup(self, now: float) -> float:

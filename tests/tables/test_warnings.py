@@ -48,7 +48,7 @@ def test_a_study_in_which_nothing_arrived_says_why() -> None:
         replace(run, outcome=Outcome.FAILED, best_accuracy=None, error=text) for run in made_up()
     ]
     (why,) = tables.unreached(tables.frame(lost))
-    assert why.endswith(" failed with ValueError: expected 8 columns")
+    assert why.endswith(" failed: ValueError: expected 8 columns")
     assert tables.unreached(tables.frame(made_up())) == []
     assert tables.unreached(capped.iloc[:0]) == []
     (why,) = tables.unreached(tables.frame(sparse()))

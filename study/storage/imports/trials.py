@@ -10,7 +10,14 @@ from typing import Any
 
 from study.errors import StudyError
 from study.spec.trial import HIGHEST_RATE, LOWEST_RATE, WIDEST
-from study.storage.imports.columns import COUNTER, metric_name, plain, reads_like_metric, roles
+from study.storage.imports.columns import (
+    COUNTER,
+    USUAL,
+    metric_name,
+    plain,
+    reads_like_metric,
+    roles,
+)
 from study.storage.imports.measures import (
     diverged,
     last_of,
@@ -122,9 +129,23 @@ def trials_in(sheet: Sheet, known: Roles) -> list[Found]:
             f"{sheet.place} has no column of the learning rate: it has {listed}; name one, as in "
             "--columns rate=COLUMN, or let --names read it from the files' names"
         )
+    _refuse_mixed(sheet, known)
     groups = [list(sheet.rows)] if sheet.one else list(_groups(sheet, known))
     first, dense = _first_epoch(sheet, known), _dense_losses(groups, known)
     return [_trial(sheet, known, rows, first, dense) for rows in groups if rows]
+
+
+def _refuse_mixed(sheet: Sheet, known: Roles) -> None:
+    """Raise `StudyError` if some rows count steps and others epochs, in columns of their own."""
+    step = known.of.get("step")
+    others = [name for name in known.left if plain(name) in USUAL["step"]]
+    for row in sheet.rows if step is not None else ():
+        for other in others:
+            if number_in(row.get(str(step))) is None and number_in(row.get(other)) is not None:
+                raise StudyError(
+                    f"{sheet.place}: some rows count in {step} and others in {other}: name the "
+                    f"column that counts, as in --columns step={other}, or import them apart"
+                )
 
 
 def _dense_losses(groups: Sequence[Sequence[Cells]], known: Roles) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from study.spec.own import is_foreign
 from study.spec.study import StudySpec
 from study.storage.published.protocol import Protocol
 from study.storage.records import Outcome
-from study.tables.foreign import timed
+from study.tables.foreign import timed, timeless
 from study.words import counted
 
 ASSUMED = "assumed"
@@ -63,7 +63,12 @@ def of_an_import(
 def _of_results(runs: pd.DataFrame) -> Iterator[str]:
     """Sentences on what results from elsewhere are counted in, and where they are censored."""
     unit = str(runs["unit"].iloc[0]) if "unit" in runs else "step"
-    if timed(runs) is not runs:
+    if timeless(runs):
+        yield (
+            "nobody tells when some trials arrived, neither in seconds nor in steps: the metric at "
+            "the end of training is all that can be compared"
+        )
+    elif timed(runs) is not runs:
         yield f"seconds are not told of all trials: times are counted in {unit}s"
     elif runs["seconds"].notna().any():
         yield "the machine is not told: the seconds compare these trials, and with no others"

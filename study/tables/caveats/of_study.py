@@ -255,7 +255,7 @@ def unreached(runs: pd.DataFrame) -> list[str]:
             f": a larger one ({more}), or a {nearer} --target, in another --out, would show more"
         )
     elif (runs["outcome"] == Outcome.FAILED).all():
-        said += f": {runs['optimizer'].iloc[0]} at {runs['learning_rate'].iloc[0]:.3g} failed with "
+        said += f": {runs['optimizer'].iloc[0]} at {runs['learning_rate'].iloc[0]:.3g} failed: "
         said += COLOUR.sub("", str(runs["error"].iloc[0])).partition("\n")[0]
     else:
         said += ": other --rates would show more"
