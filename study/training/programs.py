@@ -211,7 +211,10 @@ class ProgramRun:
             StudyError: it went well, and never told the metric.
         """
         if self.child.end != "exit 0":
-            return self._failed(f"the program {in_words(self.child.end)}", now)
+            # A traceback ends with what went wrong.
+            lines = self.log.last(LAST).splitlines()
+            last = f": {lines[-1]}" if len(lines) > 1 else ""
+            return self._failed(f"the program {in_words(self.child.end)}{last}", now)
         if self.seen.first is None:
             where = f" in {self.file.path}" if self.file else ""
             return self._failed(f"the program ended without a report{where}", now)
@@ -227,8 +230,6 @@ class ProgramRun:
     def _failed(self, why: str, now: float) -> Finish:
         said = self.log.last(LAST)
         error = f"{why}; the end of its log: {said}" if said else why
-        if said and "\n" in said:  # a traceback ends with what went wrong
-            error = f"{why}: {said.splitlines()[-1]}; the end of its log: {said}"
         return self.seen.finish(Outcome.FAILED, self._startup(now), error)
 
     def _startup(self, now: float) -> float:

@@ -82,6 +82,10 @@ def test_the_cap_ends_a_program_that_says_nothing_more(tmp_path: Path) -> None:
     ("text", "error"),
     [
         ("echo why >&2; exit 3", "the program ended with exit code 3; the end of its log: why"),
+        (
+            "echo first; echo last; exit 1",
+            "the program ended with exit code 1: last; the end of its log: first\nlast",
+        ),
         (f"{FAR}; kill -SEGV $$", "the program was ended by SIGSEGV"),
         ("echo bye", "the program ended without a report; the end of its log: bye"),
         (f"{THERE.replace('20', '30').replace('0.95', '0.1')}; {FAR}", "its reports go backwards"),
