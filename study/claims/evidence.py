@@ -123,7 +123,7 @@ def beyond(study: Evidence, studies: Known, optimizer: str, width: float) -> pd.
         width: of which width.
 
     Returns:
-        Their rates and outcomes, by rate.
+        Their rates and outcomes, sorted by the rate.
     """
     low, high = min(study.spec.rates), max(study.spec.rates)
     found = []

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from scipy import special
 from tqdm import tqdm
 
 from study.engines.choice import TENSORFLOW, data_of, site_of
@@ -20,6 +19,7 @@ from study.spec.own import refuse
 from study.storage.across import Across, add_check
 from study.storage.records import Outcome, Run
 from study.storage.store import Store
+from study.tables.intervals import student
 from study.training.verification import Verification, verify
 
 ARRIVED = 0.75
@@ -146,9 +146,6 @@ def ratio_of(ratios: Sequence[float]) -> tuple[float | None, float | None, float
     mean = float(logs.mean())
     if len(logs) < FEWEST:
         return math.exp(mean), None, None
-    half = (
-        -float(special.stdtrit(len(logs) - 1, (1 - CONFIDENCE) / 2))
-        * float(logs.std(ddof=1))
-        / math.sqrt(len(logs))
-    )
+    error = float(logs.std(ddof=1)) / math.sqrt(len(logs))
+    half = student((1 - CONFIDENCE) / 2, len(logs) - 1) * error
     return math.exp(mean), math.exp(mean - half), math.exp(mean + half)
