@@ -12,7 +12,7 @@ from typing import TypeAlias
 import pandas as pd
 
 from study.errors import StudyError
-from study.spec.goals import has_target
+from study.spec.goals import goal_of, has_target
 from study.spec.own import is_foreign
 from study.spec.study import StudySpec
 from study.storage.across import Across, checks_of, pooled_engines
@@ -79,7 +79,9 @@ class StoredStudy:
         """The folder of its `tables` or `figures`; those by another aim have their own."""
         folder, spec = Path(self.folder) / kind, self.spec
         target = f"-{spec.target:g}" if has_target(spec.target) else ""
-        return folder / f"{spec.metric}{target}" if self.aimed else folder
+        goal = f"-{spec.goal}" if spec.goal != goal_of(spec.metric) else ""
+        name = spec.metric.replace("/", "-")  # which leads into no other folder
+        return folder / f"{name}{target}{goal}" if self.aimed else folder
 
     @cached_property
     def ids(self) -> dict[str, str]:

@@ -56,7 +56,17 @@ def test_each_aim_has_a_folder_of_its_own(tmp_path: Path) -> None:
     study.from_frame(rows, tmp_path / "out", metric="acc", target=0.9)
     places = {
         Path(path).parent.relative_to(tmp_path / "out").as_posix()
-        for aim in (Aim(), Aim("loss", 0.4), Aim("loss"))
+        for aim in (Aim(), Aim("loss", 0.4), Aim("loss"), Aim("loss", 0.4, "at-least"))
         for path in tables.write(tables.stored(tmp_path / "out", aim=aim))
     }
-    assert places == {"tables", "tables/loss-0.4", "tables/loss"}
+    folders = ("tables", "tables/loss-0.4", "tables/loss", "tables/loss-0.4-at-least")
+    assert places == set(folders)
+
+
+def test_the_name_of_a_metric_leads_into_no_other_folder(tmp_path: Path) -> None:
+    """Although it may have the letters of a path."""
+    name = "acc/../../../up"
+    rows = pd.DataFrame({"opt": "adam", "lr": 0.1, "epoch": [1, 2], "loss": [1.0, 0.3]})
+    study.from_frame(rows.assign(**{name: [0.5, 0.9]}), tmp_path / "a" / "out", metric="loss")
+    found = tables.stored(tmp_path / "a" / "out", aim=Aim(name, 0.7))
+    assert found.place("tables").parent == tmp_path / "a" / "out" / "tables"
