@@ -22,7 +22,7 @@ from study.tables import case_study, contests
 from study.tables.rows import in_order
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evidence:
     """A study as the claims see it.
 
@@ -41,7 +41,7 @@ class Evidence:
     said: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rows:
     """The results of another experiment.
 

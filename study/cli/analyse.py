@@ -64,7 +64,7 @@ def tables(
     if "final" in runs and (not has_target(stored.spec.target) or tables.timeless(runs)):
         best_final(tables.best_final(runs), stored.spec.metric)
     else:
-        best(tables.best(runs), runs["unit"].iloc[0] if "unit" in runs else "step")
+        best(stored.best, runs["unit"].iloc[0] if "unit" in runs else "step")
     if runs["width"].nunique() >= intervals.FEWEST_SIZES:
         from study.tables import fits
 

@@ -98,7 +98,7 @@ def best_rates(study: tables.StoredStudy) -> list[Row]:
     untold = not has_target(study.spec.target) or tables.timeless(study.runs)
     if "final" in study.runs and untold:
         return _best_final(study)
-    table = tables.best(study.runs)
+    table = study.best
     if "seconds" not in table:  # they are not told, and steps are
         renamed = {f"steps{end}": f"seconds{end}" for end in ("_low", "_high")}
         table = table.rename(columns=renamed).assign(seconds=math.nan)

@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 EARLIEST = 0.1
 """Share of the budget before which no trial is judged."""
@@ -38,7 +39,7 @@ over.
 """
 
 
-def hopeless(accuracies: Sequence[float], last: float, target: float) -> bool:
+def hopeless(accuracies: Sequence[float] | NDArray[np.float64], last: float, target: float) -> bool:
     """Whether a trial with these accuracies, one a check, misses the target by its last check,
     under assumptions in its favour.
 
@@ -55,17 +56,17 @@ def hopeless(accuracies: Sequence[float], last: float, target: float) -> bool:
     if now < 10 or now < EARLIEST * last:
         return False
     width = max(3, round(WINDOW * now))
-    recent, before = (
-        np.array(accuracies[-width:]),
-        np.array(accuracies[now // 2 - width : now // 2]),
-    )
+    seen = np.asarray(accuracies)
+    recent, before = seen[-width:], seen[now // 2 - width : now // 2]
     if recent.max() < target / 2:
         return TAKE_OFF * now > last
-    if 1 - max(accuracies) < CLOSE * (1 - target):
+    if 1 - seen.max() < CLOSE * (1 - target):
         return False
-    error, earlier = max(1 - float(recent.mean()), 1e-6), max(1 - float(before.mean()), 1e-6)
+    error, earlier = (max(1 - float(part.sum()) / width, 1e-6) for part in (recent, before))
     slope = max(0.0, math.log(earlier / error) / math.log(2))
     end = error * (now / last) ** (GENEROUS * slope)
+    if 1 - end >= target:
+        return False
     luck = math.sqrt(2 * math.log(max(2, last - now))) * float(recent.std())
     return bool(1 - end + luck < target)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from study.errors import StudyError
@@ -89,7 +90,7 @@ def hindsight(runs: pd.DataFrame, checks: Mapping[str, Checks]) -> pd.DataFrame:
         last,
         strict=True,
     ):
-        seen = checks[id_].accuracy
+        seen = np.array(checks[id_].accuracy)
         given_up = next((n for n in range(1, len(seen)) if hopeless(seen[:n], end, target)), None)
         saved = steps - given_up * every if given_up else 0
         rows.append(

@@ -57,7 +57,7 @@ def write(
     refuse_links(Path(study.folder))
     out = Path(out) if out is not None else study.place("tables")
     kinds = ({} if timeless(runs) else TABLES) | (IMPORT_TABLES if "final" in runs else {})
-    made = {name: make(runs) for name, make in kinds.items()}
+    made = {name: study.best if make is best else make(runs) for name, make in kinds.items()}
     if runs["width"].nunique() >= intervals.FEWEST_SIZES:
         made |= {
             name: sizes(runs, by, measure)

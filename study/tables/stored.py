@@ -25,6 +25,7 @@ from study.storage.readings.told import final
 from study.storage.records import Outcome, Run, Spent
 from study.storage.store import Store
 from study.tables.best_rates.fresh import CONFIRM
+from study.tables.best_rates.table import best
 from study.tables.clocks import budgets, counted_by, spans
 from study.tables.foreign import foreign_columns
 from study.tables.rows import budget, curves_of, frame, some
@@ -168,6 +169,11 @@ class StoredStudy:
                 "nothing to tabulate: figures draws the curves"
             )
         return some(self.runs, self.folder)
+
+    @cached_property
+    def best(self) -> pd.DataFrame:
+        """The best rate of each optimizer at each width; see `best`."""
+        return best(self.some_runs)
 
     @cached_property
     def fresh(self) -> list[Run] | str:

@@ -11,7 +11,6 @@ import pandas as pd
 from study.spec.goals import high_share
 from study.spec.study import StudySpec
 from study.storage.checks import Checks
-from study.tables.best_rates.table import best
 from study.tables.rows import CELL, comparable
 from study.tables.stored import Source, stored
 
@@ -64,7 +63,7 @@ def targets(study: Source) -> pd.DataFrame:
     steps = pd.DataFrame([known.get(id_, never) for id_ in runs["id"]], columns=list(wanted))
     table = runs.rename(columns={"learning_rate": "rate"})[CELL].reset_index(drop=True)
     cells = steps.groupby([table[name] for name in CELL], observed=True).median().reset_index()
-    rates: dict[Any, float] = best(runs).set_index(["width", "optimizer"])["best_rate"].to_dict()
+    rates: dict[Any, float] = found.best.set_index(["width", "optimizer"])["best_rate"].to_dict()
     rows: list[list[object]] = []
     for key, mine in cells.groupby(["width", "optimizer"], observed=True):
         rate, (width, optimizer) = rates[key], key

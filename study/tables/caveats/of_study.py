@@ -55,12 +55,14 @@ def warnings(
         StudyError: there are no runs, or they must not share a table.
     """
     told: list[str] = []
-    if not isinstance(runs, pd.DataFrame):
+    if isinstance(runs, pd.DataFrame):
+        table = best(runs)
+    else:
         study = stored(runs)
+        table = study.best
         runs, spec, trained, elsewhere = study.some_runs, study.spec, study.curves, study.elsewhere
         checks, protocol = study.across, study.published
         told = [*of_fresh_seeds(study), *of_the_readings(study), *of_the_aim(study)]
-    table = best(runs)
     if imported(runs):
         return [
             *of_an_import(runs, spec, protocol),

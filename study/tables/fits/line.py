@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -47,7 +46,9 @@ def least_squares(n: Floats, t: Floats, sizes: NDArray[Any] | None = None) -> Li
 def robust(n: Floats, t: Floats, sizes: NDArray[Any] | None = None) -> Line:
     """Huber's M-estimate of the line, with intervals by leaving out one size at a time.
 
-    An outlier bends it less than the least-squares line. Huber 1981, by statsmodels.
+    An outlier bends it less than the least-squares line: a point further from it than `HUBER`
+    standard deviations counts by their ratio. The standard deviation is the median distance /
+    0.6745. Huber 1981.
 
     Args:
         n: (points,), the sizes.
@@ -60,33 +61,52 @@ def robust(n: Floats, t: Floats, sizes: NDArray[Any] | None = None) -> Line:
     return _jackknifed(_huber, n, t, sizes)
 
 
-def _plain(n: Floats, t: Floats) -> tuple[float, float]:
-    apart = n - n.mean()
-    k = float(apart @ t / (apart @ apart))  # a tenth of the time of scipy's, which tests it too
-    return float(t.mean() - k * n.mean()), k
+Kept = NDArray[np.bool_]
+"""(fits, points), which points each of many fits of the same points is of."""
 
 
-def _huber(n: Floats, t: Floats) -> tuple[float, float]:
-    from statsmodels.robust.norms import HuberT  # a second to import
-    from statsmodels.robust.robust_linear_model import RLM
-    from statsmodels.tools.sm_exceptions import ConvergenceWarning
+HUBER = 1.345
+"""Standard deviations from the line beyond which a point counts less. Where the scatter is normal,
+95 % of the precision of least squares are left.
+"""
 
-    scale_n, scale_t = float(np.max(np.abs(n))), float(np.max(np.abs(t))) or 1.0
-    plain = np.polyfit(n / scale_n, t / scale_t, 1)
-    # Without scatter there is no scale to weigh outliers by.
-    if np.median(np.abs(t / scale_t - np.polyval(plain, n / scale_n))) < 1e-9:
-        c, k = plain[1], plain[0]
-    else:
-        x = np.column_stack([np.ones_like(n), n / scale_n])
-        with warnings.catch_warnings():
-            # Where more than half of the points lie on a line, it is the fit.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            c, k = np.asarray(RLM(t / scale_t, x, M=HuberT()).fit().params)
-    return float(c * scale_t), float(k * scale_t / scale_n)
+
+ROUNDS = 50
+"""Rounds of reweighting at most, as in statsmodels."""
+
+
+def _plain(n: Floats, t: Floats, kept: Kept) -> Floats:
+    return _weighted(n, t, kept.astype(float))
+
+
+def _weighted(n: Floats, t: Floats, weights: Floats) -> Floats:
+    """The least-squares lines (c, k), (fits, 2), with a weight for each fit and point."""
+    each = weights / weights.sum(axis=1, keepdims=True)
+    apart = n - (each @ n)[:, None]
+    k = (each * apart) @ t / (each * apart**2).sum(axis=1)
+    return np.column_stack([each @ t - k * (each @ n), k])
+
+
+def _huber(n: Floats, t: Floats, kept: Kept) -> Floats:
+    """Huber's lines by reweighting; statsmodels gives the same in ten times the time."""
+    least = 1e-9 * float(np.abs(t).max())
+    line = _plain(n, t, kept)
+    for _ in range(ROUNDS):
+        left = np.abs(t - line[:, :1] - line[:, 1:] * n)
+        middle = np.nanmedian(np.where(kept, left, math.nan), axis=1, keepdims=True)
+        # Without scatter there is no scale to weigh outliers by.
+        scattered = middle > least
+        far = np.maximum(left / np.where(scattered, HUBER * middle / 0.67449, math.inf), 1.0)
+        moved = np.where(scattered, _weighted(n, t, kept / far), line)
+        step = moved - line
+        line = moved
+        if np.abs(step[:, :1] + step[:, 1:] * n).max() <= least:
+            break
+    return line
 
 
 def _jackknifed(
-    fit: Callable[[Floats, Floats], tuple[Any, ...]],
+    fit: Callable[[Floats, Floats, Kept], Floats],
     n: Floats,
     t: Floats,
     sizes: NDArray[Any] | None,
@@ -98,13 +118,14 @@ def _jackknifed(
     """
     if len(set(n)) < 2:
         return NO_LINE
-    c, k = (float(value) for value in fit(n, t))
     labels = n if sizes is None else sizes
     groups = np.unique(labels)
-    kept = [labels != one for one in groups]
+    kept = labels != groups[:, None]
     if len(groups) < intervals.FEWEST_SIZES or any(len(set(n[mask])) < 2 for mask in kept):
-        return Line(c, k, *[math.nan] * 4)
-    moved = np.array([fit(n[mask], t[mask]) for mask in kept]) - [c, k]
+        c, k = fit(n, t, np.ones((1, len(n)), bool))[0]
+        return Line(float(c), float(k), *[math.nan] * 4)
+    (c, k), *others = fit(n, t, np.vstack([np.ones(len(n), bool), kept]))
+    moved = np.array(others) - [c, k]
     errors = np.sqrt((len(groups) - 1) / len(groups) * (moved**2).sum(axis=0))
     wide = intervals.student((1 - intervals.CONFIDENCE) / 2, len(groups) - 2) * errors
     return Line(c, k, *map(float, (c - wide[0], c + wide[0], k - wide[1], k + wide[1])))

@@ -81,6 +81,14 @@ def test_an_estimated_scatter_takes_students_quantile() -> None:
     assert estimated.of_median(8) == pytest.approx(0.2 * 1.2533141 / math.sqrt(8))
 
 
+@pytest.mark.parametrize("freedom", [10, 87, 1e5, math.inf])
+@pytest.mark.parametrize(("miss", "cells"), [(0.2, 2), (0.05, 7), (0.003, 48), (0.01, 288)])
+def test_the_studentized_range_is_that_of_scipy(miss: float, cells: int, freedom: float) -> None:
+    """Of few and of many cells, by a scatter that few or many repeats tell."""
+    apart = math.log(margins.pair_margin(Scatter(1.0, freedom), 1, cells, miss))
+    assert apart == pytest.approx(stats.studentized_range.isf(miss, cells, freedom), rel=1e-4)
+
+
 @pytest.mark.parametrize("seeds", [3, 5, 10])
 @pytest.mark.parametrize("shape", VALLEYS)
 def test_the_intervals_of_a_best_cover(shape: str, seeds: int) -> None:
