@@ -161,7 +161,7 @@ def run(request: Request, *, warn: Warn = lambda sentences: None, progress: bool
                 found = probe(executor, trial, sizes, crew)
                 add_sizes(study.times_of(crew.site), trial, found, crew.use)
 
-            crews = _by_engine(request, study, crews, measure)
+            crews = _by_engine(request, study, crews, measure, not executor.distant)
             for portion in study.plan(crews):
                 for trial, sizes in portion.plan.unprobed.items():
                     measure(trial, sizes, portion.crew)
@@ -198,12 +198,16 @@ def run(request: Request, *, warn: Warn = lambda sentences: None, progress: bool
 
 
 def _by_engine(
-    request: Request, study: OpenStudy, crews: Sequence[Crew], measure: Probe | None = None
+    request: Request,
+    study: OpenStudy,
+    crews: Sequence[Crew],
+    measure: Probe | None = None,
+    here: bool = False,
 ) -> list[Crew]:
     """The crews with the engine that trains their arrays, see `with_arrays`."""
     asked = getattr(request.factory, "arrays", "")
-    left = study.left
-    return with_arrays(asked, study.spec, study.stored, left, study.times, crews, measure)
+    left, times = study.left, study.times
+    return with_arrays(asked, study.spec, study.stored, left, times, crews, measure, here)
 
 
 def _draw_curves(study: OpenStudy, executor: Executor, bar: Bar) -> None:

@@ -162,7 +162,8 @@ def probe(
 ) -> dict[int, Rounds]:
     """Time a lane's step in arrays of each size, on all workers at once: so they will train.
 
-    The rounds of all workers are put together; the load is that of the busiest.
+    A crew of one process, where several train on this machine, is this process with all cores. The
+    rounds of all workers are put together; the load is that of the busiest.
 
     Args:
         runner: who times.
@@ -178,8 +179,11 @@ def probe(
                 found.setdefault(size, []).append(rounds)
 
     kind, jobs = (crew.site.kind, crew.use.jobs) if crew else (None, runner.jobs)
-    arrays = crew.use.arrays if crew else ""
-    runner.run([ProbeSizes(trial, tuple(sizes), kind, arrays)] * jobs, receive)
+    task = ProbeSizes(trial, tuple(sizes), kind, crew.use.arrays if crew else "")
+    if isinstance(runner, Local) and jobs == 1:
+        runner.exclusive(task, receive)
+    else:
+        runner.run([task] * jobs, receive)
     return {
         size: Rounds(
             [value for one in some for value in one.seconds],

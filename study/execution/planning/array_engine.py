@@ -26,6 +26,12 @@ compared. A comparison takes some ten seconds.
 """
 
 
+SURELY = 2.0
+"""Several processes train arrays at most so many times as fast as one process of all cores: where
+the native engine beats that one by more, the framework is not compared any further.
+"""
+
+
 Probe = Callable[[Trial, Sequence[int], Crew], None]
 """Times a lane's step in arrays of these sizes, and adds what it finds to the step times."""
 
@@ -38,6 +44,7 @@ def with_arrays(
     times: Calibration,
     crews: Sequence[Crew],
     probe: Probe | None = None,
+    here: bool = False,
 ) -> list[Crew]:
     """The crews with the engine that trains their arrays.
 
@@ -52,6 +59,8 @@ def with_arrays(
         times: the step times of the crews' kind.
         crews: who trains; several kinds train by the framework, unless `native` is asked for.
         probe: measures what is not known; without it nothing is measured.
+        here: whether all train on this machine, so that one process of all cores can stand for
+            them.
 
     Raises:
         StudyError: the native engine is asked for, and does not train this study's arrays.
@@ -67,15 +76,24 @@ def with_arrays(
     if asked == NATIVE or before == {NATIVE}:
         chosen = NATIVE
     elif asked == AUTO and not before and len(crews) == 1 and _worth(pending, times, crews[0]):
-        # The network in the middle of several stands for all.
-        order = sorted(pending, key=lambda trial: trial.width)
-        trial, together = order[len(order) // 2], math.ceil(len(pending) / crews[0].use.jobs)
-        seconds = {
-            arrays: _lane_seconds(trial, together, times, _by(crews[0], arrays), probe)
-            for arrays in ("", NATIVE)
-        }
-        chosen = min(seconds, key=lambda arrays: seconds[arrays])
+        chosen = _faster(pending, times, crews[0], probe, here)
     return [_by(crew, chosen) for crew in crews]
+
+
+def _faster(
+    pending: Sequence[Trial], times: Calibration, crew: Crew, probe: Probe | None, here: bool
+) -> str:
+    """The engine whose arrays take a lane's step in less time."""
+    # The network in the middle of several stands for all.
+    order = sorted(pending, key=lambda trial: trial.width)
+    trial, jobs = order[len(order) // 2], crew.use.jobs
+    together = math.ceil(len(pending) / jobs)
+    native = _lane_seconds(trial, together, times, _by(crew, NATIVE), probe)
+    if here and jobs > 1 and not times.arrays(trial, jobs):
+        one = replace(crew, use=replace(crew.use, jobs=1))
+        if SURELY * native / jobs < _lane_seconds(trial, together, times, one, probe) < math.inf:
+            return NATIVE
+    return "" if _lane_seconds(trial, together, times, crew, probe) <= native else NATIVE
 
 
 def _worth(pending: Sequence[Trial], times: Calibration, crew: Crew) -> bool:

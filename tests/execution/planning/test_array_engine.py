@@ -69,7 +69,7 @@ def test_the_faster_engine_trains_the_arrays(
     lab = Lab(times, {"": framework, "native": native})
     assert chosen(with_arrays("auto", SPEC, [], MANY, times, [CREW])) == {""}
     assert chosen(with_arrays("auto", SPEC, [], MANY, times, [CREW], lab)) == {best}
-    assert lab.asked == [("", [16]), ("native", [48])]
+    assert lab.asked == [("native", [48]), ("", [16])]
     assert chosen(with_arrays("auto", SPEC, [], MANY, times, [CREW], lab)) == {best}
     assert len(lab.asked) == 2
     (crew,) = with_arrays("auto", SPEC, [], MANY, times, [CREW])
@@ -77,6 +77,31 @@ def test_the_faster_engine_trains_the_arrays(
     assert lanes_for(ONE[0], times, crew.use) == (48 if best else 16)
     assert unprobed(MANY, times, crew.use) == {}
     assert set(crew.use.sizes) == set(NATIVE_SIZES) if best else 24 in crew.use.sizes
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "best", "asked"),
+    [
+        (0.51e-3, 0.4e-3, "native", ["native", ""]),
+        (0.49e-3, 0.51e-3, "native", ["native", "", ""]),
+        (0.49e-3, 0.49e-3, "", ["native", "", ""]),
+    ],
+)
+def test_one_process_of_all_cores_can_stand_for_all(
+    times: Calibration, one: float, two: float, best: str, asked: list[str]
+) -> None:
+    """Where two natives take less than half of its time, 0.25 ms each, the framework's workers are
+    not asked.
+    """
+    lab = Lab(times, {"": two, "native": 0.5e-3})
+
+    def probe(trial: Trial, sizes: Sequence[int], crew: Crew) -> None:
+        lab.seconds[""] = one if crew.use.jobs == 1 else two
+        lab(trial, sizes, crew)
+
+    assert chosen(with_arrays("auto", SPEC, [], MANY, times, [CREW], probe, here=True)) == {best}
+    assert [arrays for arrays, _ in lab.asked] == asked
+    assert chosen(with_arrays("auto", SPEC, [], MANY, times, [CREW])) == {best}
 
 
 @pytest.mark.parametrize(("steps", "measured"), [(3000, 2), (1000, 0)])
@@ -96,7 +121,7 @@ def test_few_lanes_do_not_pay_for_a_register(times: Calibration) -> None:
     lab = Lab(times, {"": 1e-3, "native": 0.5e-3})
     few = [replace(trial, cap=None, max_steps=60_000) for trial in ONE[:6]]
     assert chosen(with_arrays("auto", SPEC, [], few, times, [CREW], lab)) == {""}
-    assert lab.asked == [("", [4]), ("native", [16])]
+    assert lab.asked == [("native", [16]), ("", [4])]
 
 
 def test_a_stored_study_goes_on_with_its_own_engine(times: Calibration) -> None:
