@@ -73,9 +73,9 @@ def fused(function: Callable[..., Any]) -> Any:
     It pays for elementwise chains and changes of layout alone: on a CPU, XLA's gradients of
     convolutions are several times slower than oneDNN's.
     """
-    forward = tf.function(function, jit_compile=True)
+    forward = tf.function(function, jit_compile=True, autograph=False)
 
-    @tf.function(jit_compile=True, reduce_retracing=False)
+    @tf.function(jit_compile=True, reduce_retracing=False, autograph=False)
     def backward(inputs: Tensor, gradients: Tensor) -> Tensor:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(inputs)
@@ -169,8 +169,8 @@ def shaped(*shape: int | None, dtype: str = "float32") -> Any:
 
 
 def compiled(function: Callable[..., Any], *arguments: Any) -> Any:
-    """See `Framework.compiled`."""
-    return tf.function(function, input_signature=arguments)
+    """See `Framework.compiled`. Nothing here branches on a tensor, and AutoGraph takes seconds."""
+    return tf.function(function, input_signature=arguments, autograph=False)
 
 
 def pixels() -> str:

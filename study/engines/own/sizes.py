@@ -54,7 +54,7 @@ def _keras_flops(model: Any, x: Any) -> float:
     import tensorflow as tf
 
     specs = mapped(lambda one: tf.TensorSpec(one.shape, one.dtype), x)
-    graph = tf.function(lambda x: model(x)).get_concrete_function(specs).graph
+    graph = tf.function(lambda x: model(x), autograph=False).get_concrete_function(specs).graph
     options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
     options["output"] = "none"
     run = tf.compat.v1.RunMetadata()
