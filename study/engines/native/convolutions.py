@@ -6,7 +6,7 @@ and ReLU, as in `study.engines.lanes`; so a full plane of the first convolution 
 memory. Beside its activations each convolution keeps its winners: the place of the pooling window,
 from 0 to 3, that gave the maximum, or `NONE` where ReLU gives zero. The way back needs no more.
 
-Arrays as numpy has them, with the lanes of one register last:
+Arrays as numpy has them, with the lanes that lie side by side last:
 
 - images (B, 32, 32), with a border of two zeros;
 - what the first convolution gives (B, 18, 18, I, lanes), with that border, and its winners (B, 14,
@@ -48,7 +48,7 @@ NONE = 4
 """The winner where ReLU gives zero, so that no gradient passes."""
 
 
-def first(filters: int) -> Pipeline:
+def first(filters: int, lanes: int) -> Pipeline:
     """The first convolution: images, filters, biases -> activations, winners."""
     images, kernel = hl.ImageParam(FLOAT, 3), hl.ImageParam(FLOAT, 4)
     taps = hl.RDom([(0, KERNEL), (0, KERNEL)])
@@ -56,19 +56,19 @@ def first(filters: int) -> Pipeline:
     plane = total("plane", PLACES, pixel * kernel[lane, unit, taps.x, taps.y])
     bias = hl.ImageParam(FLOAT, 2)
     columns = 2 if registers().sums >= 16 else 1
-    pooled = _pooled(plane, bias, filters, columns)
+    pooled = _pooled(plane, bias, filters, columns, lanes)
     plane.update().reorder(lane, unit, right, below, x, taps.x, taps.y).unroll(taps.x)
     return pooled, (images, kernel, bias)
 
 
-def second(channels: int, filters: int) -> Pipeline:
+def second(channels: int, filters: int, lanes: int) -> Pipeline:
     """The second convolution: activations, filters, biases -> activations, winners."""
     inputs, kernel = hl.ImageParam(FLOAT, 5), hl.ImageParam(FLOAT, 5)
     taps = hl.RDom([(0, channels), (0, KERNEL), (0, KERNEL)])
     value = inputs[lane, taps.x, 2 * x + right + taps.y, 2 * y + below + taps.z, image]
     plane = total("plane", PLACES, value * kernel[lane, unit, taps.x, taps.y, taps.z])
     bias = hl.ImageParam(FLOAT, 2)
-    pooled = _pooled(plane, bias, filters, columns=1)
+    pooled = _pooled(plane, bias, filters, 1, lanes)
     plane.update().reorder(lane, unit, right, below, x, taps.y, taps.x, taps.z).unroll(taps.y)
     return pooled, (inputs, kernel, bias)
 
@@ -76,7 +76,7 @@ def second(channels: int, filters: int) -> Pipeline:
 PLACES = (lane, unit, right, below, x, y, image)
 
 
-def _pooled(plane: Func, bias: Expr, filters: int, columns: int) -> Func:
+def _pooled(plane: Func, bias: Expr, filters: int, columns: int, lanes: int) -> Func:
     """The plane pooled: activations and winners, on a tie that of the first place.
 
     Args:
@@ -84,6 +84,7 @@ def _pooled(plane: Func, bias: Expr, filters: int, columns: int) -> Func:
         bias: of each filter and lane.
         filters: in all.
         columns: of the pooled plane that are computed at once.
+        lanes: side by side.
     """
     (a, b), (c, d) = (
         [plane[lane, unit, column, row, x, y, image] for column in (0, 1)] for row in (0, 1)
@@ -106,16 +107,16 @@ def _pooled(plane: Func, bias: Expr, filters: int, columns: int) -> Func:
         hl.Var("outer"),
         tile(filters, registers().sums // 4 // columns),
     )
-    pooled.bound(lane, 0, registers().lanes).bound(unit, 0, filters)
+    pooled.bound(lane, 0, lanes).bound(unit, 0, filters)
     pooled.split(x, outer, x, columns).split(unit, units, unit, of)
     pooled.reorder(lane, unit, x, units, outer, y, image).vectorize(lane).unroll(unit).unroll(x)
-    plane.compute_at(pooled, units).bound_extent(lane, registers().lanes)
+    plane.compute_at(pooled, units).bound_extent(lane, lanes)
     for stage in (plane, plane.update()):
         stage.vectorize(lane).unroll(unit).unroll(right).unroll(below).unroll(x)
     return pooled
 
 
-def of_inputs(channels: int, filters: int) -> Pipeline:
+def of_inputs(channels: int, filters: int, lanes: int) -> Pipeline:
     """The gradient of what the first convolution gives, zero where no gradient passes.
 
     Inputs: the gradient of what the second gives, its winners, its filters, and the winners of the
@@ -137,8 +138,7 @@ def of_inputs(channels: int, filters: int) -> Pipeline:
     passes = earlier[places] != hl.u8(NONE)
     result = function("of_inputs", places, hl.select(passes, sums[places], hl.f32(0)))
 
-    lanes, columns = registers().lanes, QUARTER
-    outer, channels_ = hl.Var("outer"), hl.Var("channels")
+    columns, outer, channels_ = QUARTER, hl.Var("outer"), hl.Var("channels")
     result.bound(lane, 0, lanes).bound(channel, 0, channels).bound(x, 0, HALF).bound(y, 0, HALF)
     result.split(x, outer, x, columns)
     result.split(channel, channels_, channel, tile(channels, registers().sums // columns))
@@ -152,7 +152,7 @@ def of_inputs(channels: int, filters: int) -> Pipeline:
     return result, (gradient, winners, kernel, earlier)
 
 
-def of_second(channels: int, filters: int, batch: int) -> Pipeline:
+def of_second(channels: int, filters: int, batch: int, lanes: int) -> Pipeline:
     """The gradient of the second convolution's filters.
 
     Inputs: the gradient of what it gives, its winners, and its inputs.
@@ -172,7 +172,7 @@ def of_second(channels: int, filters: int, batch: int) -> Pipeline:
     far = hl.RDom([(0, HALF // rows), (0, batch)])
     result = total("of_second", (lane, unit, channel, across, down), part[(*places, far.x, far.y)])
 
-    lanes, units, of = registers().lanes, hl.Var("units"), tile(filters, registers().sums // KERNEL)
+    units, of = hl.Var("units"), tile(filters, registers().sums // KERNEL)
     for variable, extent in ((lane, lanes), (unit, filters), (channel, channels)):
         result.bound(variable, 0, extent)
     result.bound(across, 0, KERNEL).bound(down, 0, KERNEL).vectorize(lane)
@@ -187,7 +187,7 @@ def of_second(channels: int, filters: int, batch: int) -> Pipeline:
     return result, (gradient, winners, inputs)
 
 
-def of_first(filters: int, batch: int) -> Pipeline:
+def of_first(filters: int, batch: int, lanes: int) -> Pipeline:
     """The gradient of the first convolution's filters.
 
     Inputs: the gradient of what it gives, its winners, and the images.
@@ -206,7 +206,7 @@ def of_first(filters: int, batch: int) -> Pipeline:
     far = hl.RDom([(0, HALF), (0, batch)])
     result = total("of_first", places, part[(*places, far.x, far.y)])
 
-    lanes, units, of = registers().lanes, hl.Var("units"), tile(filters, registers().sums // KERNEL)
+    units, of = hl.Var("units"), tile(filters, registers().sums // KERNEL)
     result.bound(lane, 0, lanes).bound(unit, 0, filters)
     result.bound(across, 0, KERNEL).bound(down, 0, KERNEL).vectorize(lane)
     result.update().split(unit, units, unit, of)
@@ -219,11 +219,11 @@ def of_first(filters: int, batch: int) -> Pipeline:
     return result, (gradient, winners, images)
 
 
-def of_bias(filters: int, side: int, batch: int) -> Pipeline:
+def of_bias(filters: int, side: int, batch: int, lanes: int) -> Pipeline:
     """The gradient of a convolution's biases, from that of its activations."""
     gradient = hl.ImageParam(FLOAT, 5)
     taps = hl.RDom([(0, side), (0, side), (0, batch)])
     result = total("of_bias", (lane, unit), gradient[lane, unit, taps.x, taps.y, taps.z])
-    result.bound(lane, 0, registers().lanes).bound(unit, 0, filters).vectorize(lane)
+    result.bound(lane, 0, lanes).bound(unit, 0, filters).vectorize(lane)
     result.update().reorder(lane, unit, taps.x, taps.y, taps.z).vectorize(lane)
     return result, (gradient,)

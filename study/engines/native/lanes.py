@@ -86,10 +86,9 @@ class NativeLanes:
         momenta = np.array([coefficient(rule) for rule in own], np.float32)
         self.state = State(slots, own, np.zeros(self.lanes, np.float32), momenta, 0)
 
-    @property
-    def program(self) -> Program:
-        """The network, compiled for its batch."""
-        return program_of(self.network, self.batch)
+    def program(self, lanes: int) -> Program:
+        """The network, compiled for its batch and so many lanes side by side."""
+        return program_of(self.network, self.batch, lanes)
 
     def prepare(self) -> None:
         """See `Learner.prepare`: a step compiles the programs, and is undone."""
@@ -107,7 +106,7 @@ class NativeLanes:
         lanes = in_registers(range(self.lanes))
         found = [
             self._advance(group, order, rates[:, lanes[group]], momenta[:, lanes[group]])
-            for group in groups(len(lanes))
+            for group in groups(self.lanes)
         ]
         self.state = replace(
             state, rates=rates[-1].copy(), momenta=momenta[-1].copy(), step=state.step + len(rates)
@@ -121,8 +120,8 @@ class NativeLanes:
         self, group: slice, order: Array, rates: Array, momenta: Array
     ) -> tuple[Array, Array]:
         """Take all steps with the lanes of one register, in place."""
-        program, state, images = self.program, self.state, self.images
-        slots = state.slots[:, :, group]
+        state, images = self.state, self.images
+        program, slots = self.program(rates.shape[1]), state.slots[:, :, group]
         weights = buffers(self.network, slots[0])
         lanes = in_registers(range(self.lanes))[group]
         step = _Step([state.rules[lane] for lane in lanes], slots, program.gradient)
@@ -146,8 +145,9 @@ class NativeLanes:
             (images.x_test, images.y_test) if test else (images.x_validation, images.y_validation)
         )
         right = np.zeros(self.state.slots.shape[2])
-        for group, seen, z in self._read(x, self.state.slots[0]):
-            right[group] += (z.argmax(axis=1) == y[seen, None]).sum(axis=0)
+        for group, seen, program in self._read(x, self.state.slots[0], self.lanes):
+            found = program.z.values[: seen.stop - seen.start].argmax(axis=1)
+            right[group] += (found == y[seen, None]).sum(axis=0)
         accuracy: Floats = right[: self.lanes] / len(y)
         return accuracy
 
@@ -171,21 +171,22 @@ class NativeLanes:
 
     def _silent(self, places: Sequence[int], sets: Sequence[Array]) -> Bools:
         """Whether each hidden layer of these lanes gives zero for all images, (layers, lanes)."""
-        w = taken(self.state.slots, places)[0]
-        silent: Bools = np.ones((len(self.network.sizes) // 2 - 1, w.shape[1]), bool)
-        for group, _, _ in (read for x in sets for read in self._read(x, w)):
-            silent[:, group] &= self.program.greatest() <= 0
+        w, count = taken(self.state.slots, places)[0], len(places)
+        layers = len(self.network.sizes) // 2 - 1
+        silent: Bools = np.ones((layers, groups(count)[-1].stop), bool)
+        for group, _, program in (read for x in sets for read in self._read(x, w, count)):
+            silent[:, group] &= program.greatest() <= 0
             if not silent.any():
                 break
-        return silent[:, : len(places)]
+        return silent[:, :count]
 
     def _without_gradient(self, places: Sequence[int]) -> Array:
         """The weights (n, lanes) of these lanes after one more step, if their gradient is zero."""
         state, filled = self.state, np.array(in_registers(places))
         slots = taken(state.slots, places)
-        zero = zeros(slots.shape[1], registers().lanes)
-        for group in groups(len(filled)):
+        for group in groups(len(places)):
             chosen = filled[group]
+            zero = zeros(slots.shape[1], len(chosen))
             step = _Step([state.rules[place] for place in chosen], slots[:, :, group], zero)
             step(state.rates[chosen], state.momenta[chosen], state.step + 1)
         weights: Array = slots[0][:, : len(places)]
@@ -206,24 +207,29 @@ class NativeLanes:
         slots = taken(state.slots, kept)
         self.restore(State(slots, rules, state.rates[kept], state.momenta[kept], state.step))
 
-    def _read(self, x: Array, w: Array) -> Iterator[tuple[slice, slice, Array]]:
+    def _read(self, x: Array, w: Array, count: int) -> Iterator[tuple[slice, slice, Program]]:
         """Run the network over a whole set.
 
         Args:
             x: images.
-            w: weights, (n, lanes).
+            w: weights, (n, places).
+            count: lanes among the places.
 
         Yields:
-            The lanes of a register, the images of a batch, and their logits (images, 10, lanes).
+            The places of a register, the images of a batch, and the program that has seen them.
         """
-        program = self.program
-        parts = groups(w.shape[1])
-        weights = [buffers(self.network, w[:, group]) for group in parts]
+        parts = [
+            (group, self.program(group.stop - group.start), buffers(self.network, w[:, group]))
+            for group in groups(count)
+        ]
+        programs = dict.fromkeys(program for _, program, _ in parts)
         for begin in range(0, len(x), self.batch):
             seen = slice(begin, min(begin + self.batch, len(x)))
-            program.see(x[padded(range(seen.start, seen.stop), self.batch)])
-            for group, own in zip(parts, weights, strict=True):
-                yield group, seen, program.forward(own)[: seen.stop - seen.start]
+            for program in programs:
+                program.see(x[padded(range(seen.start, seen.stop), self.batch)])
+            for group, program, own in parts:
+                program.forward(own)
+                yield group, seen, program
 
 
 class _Step:
@@ -239,7 +245,7 @@ class _Step:
         self.rules = tuple(dict.fromkeys(rules))
         self.kind = placed(np.array([self.rules.index(rule) for rule in rules], np.int32))
         self.now = zeros(2, len(rules))
-        self.update = update_of(self.rules)
+        self.update = update_of(self.rules, len(rules))
         kept = [hl.Buffer(slot) for slot in slots[: 1 + slots_of(self.rules)]]
         self.kept, self.gradient, self.kinds = kept, hl.Buffer(gradient), hl.Buffer(self.kind)
         self.rates, self.momenta = (hl.Buffer(row) for row in self.now)
@@ -252,7 +258,7 @@ class _Step:
 
 def sizes() -> tuple[int, ...]:
     """The sizes that an array may have: those of all engines, and registers, filled."""
-    filled = range(registers().lanes, LANE_SIZES[-1], registers().lanes)
+    filled = range(registers().least, LANE_SIZES[-1], registers().least)
     return tuple(sorted({*LANE_SIZES, *filled}))
 
 
@@ -266,9 +272,11 @@ def taken(slots: Array, lanes: Sequence[int]) -> Array:
     return placed(slots[:, :, in_registers(lanes)])
 
 
-def groups(places: int) -> list[slice]:
-    """The places of each register."""
-    return [slice(i, i + registers().lanes) for i in range(0, places, registers().lanes)]
+def groups(lanes: int) -> list[slice]:
+    """The places of each register that lanes fill; of half of one for the few that are left."""
+    whole, least = registers().lanes, registers().least
+    begins = range(0, lanes, whole)
+    return [slice(i, i + (least if lanes - i <= least else whole)) for i in begins]
 
 
 def softmax(z: Array, labels: Array) -> tuple[Array, Array, Array]:

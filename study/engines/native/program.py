@@ -1,4 +1,4 @@
-"""A network compiled for the lanes of a register: forward, and back to the gradient."""
+"""A network compiled for lanes side by side: forward, and back to the gradient."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from study.engines.native import convolutions, dense
 from study.engines.native.convolutions import BORDER, HALF, QUARTER
-from study.engines.native.registers import registers, target, zeros
+from study.engines.native.registers import target, zeros
 from study.engines.native.variables import Pipeline
 from study.spec.networks import CLASSES, SIDE, Network
 
@@ -33,11 +33,12 @@ class Program:
     Args:
         network: of every lane; without dropout.
         batch: B, images a step.
+        lanes: side by side: those of a register, or of half of one.
     """
 
-    def __init__(self, network: Network, batch: int) -> None:
+    def __init__(self, network: Network, batch: int, lanes: int) -> None:
         self.network, self.batch = network, batch
-        lanes, units, shared = registers().lanes, network.dense, not network.filters
+        units, shared = network.dense, not network.filters
         self.hidden, self.of_hidden = Kept(batch, units, lanes), Kept(batch, units, lanes)
         self.z, self.of_z = Kept(batch, CLASSES, lanes), Kept(batch, CLASSES, lanes)
         self.gradient = zeros(network.weights, lanes)
@@ -59,25 +60,25 @@ class Program:
                 hl.Buffer(array.values.reshape(batch, flat, lanes))
                 for array in (self.h2, self.of_h2)
             )
-            self.first = compiled(convolutions.first(one))
-            self.second = compiled(convolutions.second(one, two))
-            self.to_second = compiled(convolutions.of_second(one, two, batch))
-            self.to_first = compiled(convolutions.of_first(one, batch))
-            self.to_h1 = compiled(convolutions.of_inputs(one, two))
-            self.to_bias1 = compiled(convolutions.of_bias(one, HALF, batch))
-            self.to_bias2 = compiled(convolutions.of_bias(two, QUARTER, batch))
-            self.to_inputs = compiled(dense.of_inputs(flat, units, batch))
+            self.first = compiled(convolutions.first(one, lanes))
+            self.second = compiled(convolutions.second(one, two, lanes))
+            self.to_second = compiled(convolutions.of_second(one, two, batch, lanes))
+            self.to_first = compiled(convolutions.of_first(one, batch, lanes))
+            self.to_h1 = compiled(convolutions.of_inputs(one, two, lanes))
+            self.to_bias1 = compiled(convolutions.of_bias(one, HALF, batch, lanes))
+            self.to_bias2 = compiled(convolutions.of_bias(two, QUARTER, batch, lanes))
+            self.to_inputs = compiled(dense.of_inputs(flat, units, batch, lanes))
         else:
             flat = SIDE**2
             self.images = Kept(batch, SIDE, SIDE)
             self.inputs = hl.Buffer(self.images.values.reshape(batch, flat))
-        self.dense = compiled(dense.outputs(flat, units, batch, relu=True, shared=shared))
-        self.last = compiled(dense.outputs(units, CLASSES, batch, relu=False))
-        self.to_hidden = compiled(dense.of_inputs(units, CLASSES, batch))
-        self.to_dense = compiled(dense.of_kernel(flat, units, batch, shared))
-        self.to_last = compiled(dense.of_kernel(units, CLASSES, batch))
-        self.to_dense_bias = compiled(dense.of_bias(units, batch))
-        self.to_last_bias = compiled(dense.of_bias(CLASSES, batch))
+        self.dense = compiled(dense.outputs(flat, units, batch, lanes, relu=True, shared=shared))
+        self.last = compiled(dense.outputs(units, CLASSES, batch, lanes, relu=False))
+        self.to_hidden = compiled(dense.of_inputs(units, CLASSES, batch, lanes))
+        self.to_dense = compiled(dense.of_kernel(flat, units, batch, lanes, shared))
+        self.to_last = compiled(dense.of_kernel(units, CLASSES, batch, lanes))
+        self.to_dense_bias = compiled(dense.of_bias(units, batch, lanes))
+        self.to_last_bias = compiled(dense.of_bias(CLASSES, batch, lanes))
 
     def see(self, images: Array) -> None:
         """Take a batch of images, (B, 28, 28) bytes, as the inputs."""
@@ -155,6 +156,6 @@ def buffers(network: Network, weights: Array) -> list[Any]:
 
 
 @lru_cache(maxsize=8)
-def program_of(network: Network, batch: int) -> Program:
-    """The program of a network at a batch, compiled once."""
-    return Program(network, batch)
+def program_of(network: Network, batch: int, lanes: int) -> Program:
+    """The program of a network at a batch with lanes side by side, compiled once."""
+    return Program(network, batch, lanes)

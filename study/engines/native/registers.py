@@ -26,10 +26,13 @@ class Registers:
         lanes: floats in a register: 4 (NEON, SSE), 8 (AVX2) or 16 (AVX-512). As many lanes train
             side by side, one in each place.
         sums: results that a loop keeps in registers. The others hold what is multiplied.
+        least: lanes that are left train in so many places. Half a register of AVX-512 takes half
+            the time where the processor computes it in halves, and never longer than a whole one.
     """
 
     lanes: int
     sums: int
+    least: int
 
 
 @cache
@@ -43,7 +46,7 @@ def registers() -> Registers:
     """The registers of `target`: 32 with AVX-512 and NEON, 16 else."""
     lanes = target().natural_vector_size(FLOAT)
     many = lanes == 16 or target().arch == hl.TargetArch.ARM
-    return Registers(lanes, 20 if many else 10)
+    return Registers(lanes, 20 if many else 10, 8 if lanes == 16 else lanes)
 
 
 def zeros(*shape: int, dtype: Any = np.float32) -> NDArray[Any]:

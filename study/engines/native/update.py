@@ -12,7 +12,7 @@ import halide as hl
 import numpy as np
 from numpy.typing import NDArray
 
-from study.engines.native.registers import FLOAT, registers, target
+from study.engines.native.registers import FLOAT, target
 from study.engines.native.variables import function, lane
 from study.engines.rules import Rule, clipped, mixed, slots_of
 
@@ -30,13 +30,14 @@ class Number:
 
 
 class Update:
-    """One step of the rules on the lanes of a register, in place.
+    """One step of the rules on lanes side by side, in place.
 
     Args:
         rules: those that lanes may have; each lane takes the result of its own.
+        lanes: how many there are.
     """
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
+    def __init__(self, rules: Sequence[Rule], lanes: int) -> None:
         self.rules, number = rules, Number()
         count = 1 + slots_of(rules)
         arrays = [hl.ImageParam(FLOAT, 2) for _ in range(count + 1)]  # and the gradient
@@ -54,7 +55,7 @@ class Update:
                 momentum[lane],
             )
         result = function("update", (lane, weight), new)
-        result.bound(lane, 0, registers().lanes).vectorize(lane)
+        result.bound(lane, 0, lanes).vectorize(lane)
         self.bases = list(number.powers)
         inputs = [*arrays, kind, rate, momentum, *number.powers.values()]
         # Roots and quotients are those of IEEE, so that what is proved of a rule holds.
@@ -77,9 +78,9 @@ class Update:
 
 
 @lru_cache(maxsize=64)
-def update_of(rules: tuple[Rule, ...]) -> Update:
+def update_of(rules: tuple[Rule, ...], lanes: int) -> Update:
     """The update of these rules, compiled once."""
-    return Update(rules)
+    return Update(rules, lanes)
 
 
 def bounded(

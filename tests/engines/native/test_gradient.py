@@ -66,7 +66,7 @@ def test_the_gradient_is_the_slope_of_the_loss(name: str) -> None:
     w = w.astype(np.float32).astype(np.float64)
     pixels, y = images().x_train[:BATCH], images().y_train[:BATCH]
     x = pixels / 255.0
-    program, held = Program(network, BATCH), placed(w.T.astype(np.float32))
+    program, held = Program(network, BATCH, lanes), placed(w.T.astype(np.float32))
     program.see(pixels)
     losses, _, program.of_z.values[:] = softmax(program.forward(buffers(network, held)), y)
     gradient = program.back(buffers(network, held))
@@ -90,7 +90,7 @@ def test_a_tie_of_the_pool_goes_to_the_first_place() -> None:
     which place was taken.
     """
     network, lanes = Network((1, 1), 2, 0.0), registers().lanes
-    program = Program(network, 1)
+    program = Program(network, 1, lanes)
     w = placed(np.full((network.weights, lanes), 0.1, np.float32))
     program.see(np.zeros((1, 28, 28), np.uint8))
     program.forward(buffers(network, w))

@@ -12,7 +12,7 @@ from study.engines.choice import EngineChoice, engine_choice
 from study.engines.lanes import DeviceImages, Lanes
 from study.engines.native import engine
 from study.engines.native.engine import Engines, for_arrays
-from study.engines.native.lanes import NativeLanes, in_registers, sizes
+from study.engines.native.lanes import NativeLanes, groups, in_registers, sizes
 from study.engines.native.registers import registers
 from study.errors import StudyError
 from study.spec.trial import OPTIMIZERS
@@ -40,15 +40,26 @@ def test_any_number_of_lanes_fills_registers() -> None:
     assert lanes.state.slots.shape[2] % size == 0
 
 
-def test_lanes_of_one_array_are_those_of_another_size_bit_for_bit() -> None:
-    """Whatever trains beside it, in its register or in another."""
-    few = NativeLanes(TRIALS, images())
-    many = NativeLanes(TRIALS * (registers().lanes // 3), images())
+@pytest.mark.parametrize("times", [4, registers().lanes // 3])
+def test_lanes_of_one_array_are_those_of_another_size_bit_for_bit(times: int) -> None:
+    """Whatever trains beside it, in its register, in another, or in half of one."""
+    few, many = NativeLanes(TRIALS, images()), NativeLanes(TRIALS * times, images())
+    row = ROW * times
     alone, _ = few.advance(np.tile(ROW + ROW[:1] * (few.lanes - 6), (15, 1)))
-    row = ROW * (registers().lanes // 3)
     beside, _ = many.advance(np.tile(row + row[:1] * (many.lanes - len(row)), (15, 1)))
-    assert np.array_equal(alone[:, :6], beside[:, :6])
-    assert np.array_equal(alone[:, :6], beside[:, len(row) - 6 : len(row)])
+    of_few, of_many = few.evaluate()[:6], many.evaluate()
+    for place in (slice(0, 6), slice(len(row) - 6, len(row))):
+        assert np.array_equal(alone[:, :6], beside[:, place])
+        assert np.array_equal(of_few, of_many[place])
+
+
+def test_lanes_that_are_left_fill_half_a_register_of_avx512() -> None:
+    """Of 16 places, where the half is enough; a register of 8 has no halves worth it."""
+    whole, least = registers().lanes, registers().least
+    assert least == {16: 8}.get(whole, whole)
+    ends = {1: least, least: least, least + 1: max(whole, 2 * least), whole + least: whole + least}
+    assert {lanes: groups(lanes)[-1].stop for lanes in ends} == ends
+    assert [group.start for group in groups(3 * whole)] == [0, whole, 2 * whole]
 
 
 @pytest.mark.parametrize(
