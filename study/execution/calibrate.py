@@ -93,7 +93,7 @@ def verify(
         )
     with tqdm(total=len(chosen), desc="alone", leave=False) as bar:
         engine, meter = factory(data_of(factory, spec.dataset)), Meter()
-        checks = verification.verify(chosen, engine, lambda _: bar.update(1))
+        checks = verification.verify(chosen, engine, lambda _: bar.update(1), beside=True)
     load = meter.read()
     if not load.quiet:
         warn(

@@ -98,11 +98,7 @@ def _step_times(
     learners: list[tuple[Learner, int]] = []
     for done, trial in enumerate(trials):
         try:
-            learner = engine.learner([trial])
-            learner.prepare()
-            begun = clock()
-            learner.advance(_rates(MIN_ROUND_STEPS))
-            step = (clock() - begun) / MIN_ROUND_STEPS
+            learners.append(_warm(trial, engine, clock))
         except StudyError:
             raise
         except Exception as error:
@@ -111,14 +107,6 @@ def _step_times(
                 f"the step time of {what} cannot be measured ({type(error).__name__}: "
                 f"{str(error)[:300]})"
             ) from error
-        learners.append(
-            (
-                learner,
-                min(
-                    trial.check_every, max(MIN_ROUND_STEPS, round(ROUND_SECONDS / max(step, 1e-9)))
-                ),
-            )
-        )
         watch(done + 1, total)
     found = [Rounds([], steps) for _, steps in learners]
     meter = Meter()
@@ -128,6 +116,45 @@ def _step_times(
             watch(len(trials) * (round_ + 1) + i + 1, total)
     load = meter.read()
     return [replace(one, load=load) for one in found]
+
+
+BESIDE = 3
+"""Rounds of a step time that is read before a trial, and after it."""
+
+
+def step_reader(
+    trial: Trial, engine: Engine, clock: Callable[[], float] = running
+) -> Callable[[], list[float]]:
+    """What times the trial's step alone in `BESIDE` rounds, whenever it is called.
+
+    Args:
+        trial: whose step.
+        engine: makes the learner, which is warmed up here.
+        clock: a monotonic clock, in seconds.
+
+    Returns:
+        A function that gives the seconds of a step in each round.
+    """
+    learner, steps = _warm(trial, engine, clock)
+
+    def look() -> list[float]:
+        rounds = Rounds([], steps)
+        for _ in range(BESIDE):
+            time_round(rounds, learner, steps, 1, clock)
+        return rounds.seconds
+
+    return look
+
+
+def _warm(trial: Trial, engine: Engine, clock: Callable[[], float]) -> tuple[Learner, int]:
+    """A learner of the trial that has taken some steps, and the steps of a round."""
+    learner = engine.learner([trial])
+    learner.prepare()
+    begun = clock()
+    learner.advance(_rates(MIN_ROUND_STEPS))
+    step = (clock() - begun) / MIN_ROUND_STEPS
+    steps = max(MIN_ROUND_STEPS, round(ROUND_SECONDS / max(step, 1e-9)))
+    return learner, min(trial.check_every, steps)
 
 
 def time_round(

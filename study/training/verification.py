@@ -14,6 +14,7 @@ from study.spec.budget import last_check
 from study.spec.schedules.parse import parse
 from study.storage.records import Run
 from study.training.loop import train_lanes
+from study.training.timing import step_reader
 
 
 @dataclass(frozen=True)
@@ -24,17 +25,25 @@ class Verification:
         run: with reconstructed seconds.
         outcome, steps: of the trial alone.
         seconds: of the trial alone, read off the clock.
+        step_beside: seconds of a step, timed as step times are, just before and after the trial;
+            None where that was not asked for.
     """
 
     run: Run
     outcome: str
     steps: int
     seconds: float
+    step_beside: float | None = None
 
     @property
     def step_time_error(self) -> float:
         """Relative error of the step time: |stored / measured - 1|."""
         return abs((self.run.step_seconds or 0.0) / (self.seconds / self.steps) - 1)
+
+    @property
+    def error_beside(self) -> float:
+        """The same error of the step time that was read beside the trial: no drift is in it."""
+        return abs((self.step_beside or 0.0) / (self.seconds / self.steps) - 1)
 
 
 def choose(runs: Iterable[Run], count: int, seed: int) -> list[Run]:
@@ -69,6 +78,7 @@ def verify(
     runs: Sequence[Run],
     engine: Engine,
     watch: Callable[[Verification], object] = lambda check: None,
+    beside: bool = False,
 ) -> list[Verification]:
     """Train the trial of each run alone, to its target or for the steps of its budget.
 
@@ -78,11 +88,14 @@ def verify(
         runs: with step times.
         engine: makes the learners.
         watch: called after each.
+        beside: whether to time a step before and after each, too.
     """
     checks = []
     with device.exclusive():
         for run in runs:
             trial = run.trial
+            look = step_reader(trial, engine) if beside else None
+            rounds = look() if look else []
             budget = last_check(trial.check_every, trial.cap, trial.max_steps, run.step_seconds)
             (finish,) = train_lanes(
                 engine.learner([trial]),
@@ -95,7 +108,10 @@ def verify(
                 prune=trial.prune,
                 schedule=parse(trial.schedule),
             )
-            checks.append(Verification(run, finish.outcome.value, finish.steps, finish.seconds))
+            rounds += look() if look else []
+            now = statistics.median(rounds) if rounds else None
+            ended = finish.outcome.value, finish.steps, finish.seconds
+            checks.append(Verification(run, *ended, now))
             watch(checks[-1])
     return checks
 
@@ -103,10 +119,12 @@ def verify(
 def summary(checks: Sequence[Verification]) -> dict[str, float | int]:
     """Median and worst step-time error, and the shares with the same outcome and the same steps."""
     errors = [check.step_time_error for check in checks]
+    beside = [check.error_beside for check in checks if check.step_beside is not None]
     return {
         "trials": len(checks),
         "median_step_time_error": statistics.median(errors),
         "worst_step_time_error": max(errors),
+        **({"median_error_beside": statistics.median(beside)} if beside else {}),
         "outcome_agreement": sum(check.outcome == check.run.outcome.value for check in checks)
         / len(checks),
         "same_steps": sum(check.steps == check.run.steps for check in checks) / len(checks),

@@ -13,7 +13,15 @@ from study.errors import StudyError
 from study.spec.trial import Trial
 from study.storage.rounds import Rounds
 from study.storage.step_times import key_of
-from study.training.timing import PROBE_ROUNDS, ROUNDS, measure, probe, step_times, time_round
+from study.training.timing import (
+    PROBE_ROUNDS,
+    ROUNDS,
+    measure,
+    probe,
+    step_reader,
+    step_times,
+    time_round,
+)
 from support.execution.step_times import ONE, calibration
 from support.parabola import Parabola, ParabolaEngine
 from support.training.told import Hand
@@ -99,6 +107,18 @@ def test_a_trial_that_is_timed_does_not_diverge() -> None:
     step_times(ONE[:1], engine, engine.clock)
     (learner,) = engine.learners
     assert 0 < learner.w.item() < 1
+
+
+def test_a_step_is_read_whenever_it_is_asked_for() -> None:
+    """Rounds of a quarter of a second at 2 ms, but no longer than a check, after a warm-up."""
+    trial, engine = replace(ONE[0], check_every=1000), Timed(2e-3)
+    look = step_reader(trial, engine, engine.clock)
+    assert engine.steps == [(4, 1)]
+    assert look() + look() == pytest.approx([2e-3] * 6)
+    assert engine.steps[1:] == [(125, 1)] * 6
+    short = Timed(2e-3)
+    step_reader(replace(trial, check_every=50), short, short.clock)()
+    assert short.steps == [(4, 1), *[(50, 1)] * 3]
 
 
 def test_a_probe_times_each_size_in_turn() -> None:

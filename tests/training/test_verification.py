@@ -32,6 +32,7 @@ def test_trials_alone_take_the_stored_steps_and_end_the_same(folder: Path) -> No
     assert facts["trials"] == len(checks) == 20
     assert facts["outcome_agreement"] == facts["same_steps"] == 1
     assert {check.outcome for check in checks} == {"reached", "capped", "diverged", "stuck"}
+    assert all(check.step_beside for check in checks)
     assert Store(folder).spent_path.read_text().count("\n") == 1
 
 
@@ -52,6 +53,10 @@ def test_the_error_is_that_of_the_step_time() -> None:
     assert facts["worst_step_time_error"] == pytest.approx(0.2)
     assert facts["outcome_agreement"] == pytest.approx(2 / 3)
     assert facts["same_steps"] == pytest.approx(1 / 3)
+    assert "median_error_beside" not in facts
+    beside = [replace(check, step_beside=ms / 1e3) for ms in (2.5, 2.25, 3.0)]
+    assert [one.error_beside for one in beside] == pytest.approx([0, 0.1, 0.2])
+    assert summary(beside)["median_error_beside"] == pytest.approx(0.1)
     unknown = replace(check, run=replace(RUN, step_seconds=None))
     assert unknown.step_time_error == 1
     with pytest.raises(FrozenInstanceError):
@@ -125,6 +130,7 @@ def test_trials_are_verified_as_they_were_trained_and_told_one_by_one(
         ("reached", 100),
     ]
     assert held == [True, False]
+    assert [check.step_beside for check in checks] == [None, None]
 
 
 def test_a_cap_in_seconds_is_the_stored_cap_in_steps() -> None:
