@@ -32,6 +32,7 @@ from study.spec.presets import ON_GPU, PRESETS, named_after, preset, read_spec
 from study.spec.program import PROGRAM, short
 from study.spec.study import StudySpec
 from study.spec.trial import DATASETS
+from study.storage.records import Outcome
 from study.validation import home
 from study.words import counted
 
@@ -223,14 +224,13 @@ def train(job: Job, in_json: bool) -> None:
         for line in (*described(job.spec), *_planned(job, driver.outlook(request))):
             LOG.info(line)
     folder = driver.run(request, warn=note_aside if in_json else note)
-    if request.whole:
-        _show(folder, in_json)
-    else:
-        _show_share(folder, request, in_json)
+    ends = _show(folder, in_json) if request.whole else _show_share(folder, request, in_json)
+    if ends and set(ends) == {Outcome.FAILED.value}:
+        raise typer.Exit(1)
 
 
-def _show(folder: Path, in_json: bool) -> None:
-    """Write tables and figures by the study's clock, and print the best rates."""
+def _show(folder: Path, in_json: bool) -> list[str]:
+    """Write tables and figures by the study's clock, and print the best rates; how trials ended."""
     from study import figures, tables
 
     everywhere = tables.StoredStudy(folder)
@@ -249,7 +249,7 @@ def _show(folder: Path, in_json: bool) -> None:
     if in_json:
         as_json(_result(folder, runs, found, paths))
         note_aside(notes)
-        return
+        return list(runs["outcome"])
     typer.echo(
         f"\n{outcomes(runs['outcome'])} of {len(runs)} trials. Best rate of each optimizer:\n"
     )
@@ -257,24 +257,28 @@ def _show(folder: Path, in_json: bool) -> None:
     note(notes)
     typer.echo("\nFigures:")
     written(paths, indent="  ")
+    return list(runs["outcome"])
 
 
-def _show_share(folder: Path, request: Request, in_json: bool) -> None:
+def _show_share(folder: Path, request: Request, in_json: bool) -> list[str]:
     """Print how the trials of a share ended; tables and figures are of the whole study."""
     from study.execution.planning import shards
     from study.storage.store import Store
 
     assert request.shard is not None
-    ids = {trial.id for trial in shards.share(request.spec, request.shard)}
-    ends = [run.outcome.value for run in Store(folder).runs() if run.id in ids]
+    store = Store(folder)
+    spec = store.spec()  # that of a model or a program is known in full
+    ids = {trial.id for trial in shards.share(spec, request.shard)}
+    ends = [run.outcome.value for run in store.runs() if run.id in ids]
     if in_json:
         found = {"trials": len(ends), "outcomes": dict(Counter(ends))}
         as_json({"folder": str(folder), "shard": request.shard, **found})
-        return
+        return ends
     told = f": {outcomes(ends)}" if ends else ""
-    typer.echo(f"Study {request.spec.name} in {folder}")
-    typer.echo(f"{shards.described(request.spec, request.shard)}{told}")
+    typer.echo(f"Study {spec.name} in {folder}")
+    typer.echo(f"{shards.described(spec, request.shard)}{told}")
     typer.echo("merge joins the folders of all shards; tables and figures are of the whole study")
+    return ends
 
 
 def _result(folder: Path, runs: Any, found: Any, paths: list[Path]) -> dict[str, Any]:

@@ -128,7 +128,7 @@ class ProgramRun:
     ) -> None:
         out = _own_folder(folder, trial)
         program, values = programs.program, values_of(trial, out)
-        self.clock, self.silence = clock, silence
+        self.clock, self.silence, self.read = clock, silence, program.read
         self.seen = Seen(trial, program.percent)
         self.log = Log(out / "log.txt")
         self.streams = {name: (Lines(), Reader(program.read)) for name in ("out", "err")}
@@ -217,7 +217,9 @@ class ProgramRun:
             return self._failed(f"the program {in_words(self.child.end)}{last}", now)
         if self.seen.first is None:
             where = f" in {self.file.path}" if self.file else ""
-            return self._failed(f"the program ended without a report{where}", now)
+            form = f"matches --read {self.read!r}" if self.read else "is JSON or CSV with a step"
+            why = f"the program ended without a report: no line{where} {form}"
+            return self._failed(why, now)
         if not self.seen.checks:
             raise StudyError(self._no_metric())
         return self.seen.finish(Outcome.CAPPED, self._startup(now))

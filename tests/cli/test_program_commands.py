@@ -116,6 +116,20 @@ def test_mistakes_end_in_a_sentence(
     assert not Store(tmp_path / "out").runs()
 
 
+@pytest.mark.parametrize("text", ["exit 3", "echo epoch 3: 0.9"])
+def test_a_run_whose_trials_all_failed_says_so_to_scripts(tmp_path: Path, text: str) -> None:
+    """By exit code 1, and why in a sentence; each trial is a row all the same."""
+    given = options(tmp_path, text, rates="0.1,0.2", read=r"(?P<step>\d+) of (?P<accuracy>.+)")
+    answer = call(*given)
+    assert answer.returncode == 1, answer.stderr
+    assert "4 failed of 4 trials" in answer.stdout
+    why = "exit code 3" if "exit" in text else r"no line matches --read '(?P<step>\\d+) of"
+    assert why in answer.stdout
+    one = call(*given, "--json", "--shard", "1/2", "--retry")
+    assert one.returncode == 1, one.stderr
+    assert len(Store(tmp_path / "out").runs()) == 4
+
+
 @pytest.mark.parametrize(
     ("command", "said"),
     [

@@ -85,7 +85,7 @@ def keras_steps(made: Any, weights: Floats, gradients: Floats, rates: Floats) ->
     ends = np.cumsum([size for piece in PIECES for size in piece])[:-1]
     variables = [keras.Variable(part) for part in np.split(weights[0], ends)]
     made.build(variables)
-    step = tf.function(lambda *parts: made.apply(list(parts)))
+    step = tf.function(lambda *parts: made.apply(list(parts)), autograph=False)
     begin = [variable.numpy() for variable in made.variables]
     lanes = []
     for lane in range(len(weights)):

@@ -33,7 +33,7 @@ epsilon, start or coefficient shows however little it does.
 @cache
 def compiled(rule: Rule) -> Callable[..., Any]:
     """The rule's update as one XLA program, as training runs it."""
-    return tf.function(partial(mixed([rule]), tf, None), jit_compile=True)  # type: ignore[no-any-return]
+    return tf.function(partial(mixed([rule]), tf, None), jit_compile=True, autograph=False)  # type: ignore[no-any-return]
 
 
 def tools(library: str) -> tuple[Any, Callable[[Any], Any]]:

@@ -87,7 +87,11 @@ def test_the_cap_ends_a_program_that_says_nothing_more(tmp_path: Path) -> None:
             "the program ended with exit code 1: last; the end of its log: first\nlast",
         ),
         (f"{FAR}; kill -SEGV $$", "the program was ended by SIGSEGV"),
-        ("echo bye", "the program ended without a report; the end of its log: bye"),
+        (
+            "echo bye",
+            "the program ended without a report: no line is JSON or CSV with a step; "
+            "the end of its log: bye",
+        ),
         (f"{THERE.replace('20', '30').replace('0.95', '0.1')}; {FAR}", "its reports go backwards"),
         (f"{FAR}; echo '{{\"epoch\": 20}}'", "the units of its reports are mixed"),
     ],
@@ -144,7 +148,7 @@ def test_a_file_is_followed_and_one_of_before_is_kept(tmp_path: Path) -> None:
 def test_a_file_that_never_comes_is_named(tmp_path: Path) -> None:
     """The program went well."""
     found = run(tmp_path, THERE, report="{out}/log.csv")
-    assert str(found.error).startswith("the program ended without a report in /")
+    assert str(found.error).startswith("the program ended without a report: no line in /")
 
 
 def test_a_trial_has_a_folder_that_is_empty_when_it_begins(tmp_path: Path) -> None:
