@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,6 +26,10 @@ ENDS = {
     "trialstate.fail": Outcome.FAILED,
 }
 """How a trial ended, by the word that a source has for it in small letters."""
+
+
+TAKEN = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d*)?)\s*(?:s|sec|seconds)?")
+"""A time that was taken: hours, minutes and seconds, or seconds with their unit."""
 
 
 @dataclass(frozen=True)
@@ -60,20 +65,34 @@ def blank(value: Any) -> bool:
 
 
 def number_in(value: Any) -> float | None:
-    """The number in a cell, which may be no finite one; None where there is none."""
+    """The number in a cell, which may be no finite one; None where there is none.
+
+    >>> number_in("0.5"), number_in("93 %"), number_in("none")
+    (0.5, 0.93, None)
+    """
     if blank(value) or isinstance(value, bool):
         return None
     try:
+        if isinstance(value, str) and value.rstrip().endswith("%"):
+            return float(value.rstrip()[:-1]) / 100
         return float(value)
     except (TypeError, ValueError, OverflowError):
         return None
 
 
 def moment_in(value: Any) -> float | None:
-    """Seconds in a cell: a number, or a date with a time, which counts from an origin."""
+    """Seconds in a cell: a number, a time that was taken, or a date with a time, which counts from
+    an origin.
+
+    >>> moment_in("12.5 s"), moment_in("1:02:03.5"), moment_in("02:03")
+    (12.5, 3723.5, 123.0)
+    """
     found = number_in(value)
     if found is not None or blank(value):
         return found
+    if told := TAKEN.fullmatch(str(value).strip()):
+        hours, minutes, seconds = (float(part or 0) for part in told.groups())
+        return 3600 * hours + 60 * minutes + seconds
     try:
         when = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
     except ValueError:

@@ -46,6 +46,17 @@ def check_ends(runs: Any, target: float, seconds: float | None = 2.0) -> None:
             assert run.best_accuracy == pytest.approx(best)
 
 
+def test_numbers_with_their_units_are_numbers(tmp_path: Path) -> None:
+    """A percent sign says what a percent is, and a clock or an `s` what a second is."""
+    path = tmp_path / "runs.csv"
+    ends = {0.1: ("93%", "0:01:30"), 0.01: ("71.5 %", "1:00:00.5"), 0.2: ("95%", "45.5 s")}
+    told = [f"{rate},{accuracy},{time}" for rate, (accuracy, time) in ends.items()]
+    path.write_text("\n".join(["lr,val_acc,time", *told]))
+    done = imported(path, tmp_path / "out", Aim("val_acc", 0.9))
+    found = {run.trial.learning_rate: (run.best_accuracy, run.seconds) for run in done.runs}
+    assert found == {0.1: (0.93, 90.0), 0.01: (0.715, 3600.5), 0.2: (0.95, 45.5)}
+
+
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
 def test_rows_of_checks_become_trials(tmp_path: Path, target: float, kind: str) -> None:
