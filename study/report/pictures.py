@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 
 from study import figures, tables
+from study.figures.style.titles import unit_of
 from study.spec.goals import label as words_of
 from study.spec.goals import of_curves
 
@@ -82,7 +83,7 @@ def picture(figure: Figure, name: str, alt: str, kind: str = "") -> Picture:
 
 def drawings(study: tables.StoredStudy) -> list[Picture]:
     """Every figure of a study."""
-    found = []
+    found, unit = [], unit_of(tables.timed(study.runs))
     drawn = figures.draw(study.runs, study.curves, tables.targets(study))
     for name, figure in drawn.items():
         kind = max((kind for kind in ALT if name.startswith(kind)), key=len)
@@ -91,5 +92,6 @@ def drawings(study: tables.StoredStudy) -> list[Picture]:
         alt = ALT[kind] if study.published is None else ALT[kind].replace(AT_BEST, "")
         shown = words_of(of_curves(study.spec.metric))
         alt = alt.replace("Validation accuracy", shown[:1].upper() + shown[1:])
+        alt = alt.replace("Seconds", unit.capitalize()).replace("seconds", unit)
         found.append(picture(figure, label, f"{alt} ({of})" if of else alt, name))
     return found

@@ -77,7 +77,8 @@ def summary(study: tables.StoredStudy) -> Summary:
     software = ", ".join(f"{key} {value}" for key, value in versions) or "software not told"
     clock = CLOCKS.get(str(runs["seconds_source"].iloc[0]), "read off the clock")
     if study.published is not None and "final" in runs:
-        clock = "those of its source" if tables.timed(runs) is runs else "not told of all trials"
+        known = tables.timed(runs)
+        clock = str(known["counted"].iloc[0]) if "counted" in known else "those of its source"
     trained = study.spec if is_foreign(study.spec.network) else study.store.spec()
     read = "".join(f" {said[:1].upper()}{said[1:]}." for said in tables.of_the_aim(study))
     said = protocol(trained, looks_known=study.published is None) + read

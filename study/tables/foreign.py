@@ -50,12 +50,13 @@ def timed(runs: pd.DataFrame) -> pd.DataFrame:
     """The runs with their steps in place of seconds, where the seconds of some are not known.
 
     Tables and figures of such runs are in steps. Where neither is known of all, they stay as they
-    are. A column `counted` tells that they were changed.
+    are. A column `counted` tells that they were changed, and of which trials seconds are not told.
     """
     needed = runs[runs["outcome"].isin([Outcome.REACHED, Outcome.CAPPED])]
     if needed["seconds"].notna().all() or needed["steps"].isna().any():
         return runs
-    return runs.assign(seconds=runs["steps"].astype(float), counted=True)
+    untold = "not told of all" if needed["seconds"].notna().any() else "not told"
+    return runs.assign(seconds=runs["steps"].astype(float), counted=untold)
 
 
 def timeless(runs: pd.DataFrame) -> bool:

@@ -10,6 +10,7 @@ import pytest
 
 import study
 from study import figures, tables
+from study.report.pictures import drawings
 from study.storage.readings.aim import Aim
 from support.imports import rows
 
@@ -103,3 +104,19 @@ def test_nothing_is_given_up_where_all_arrive(tmp_path: Path) -> None:
     for some, line in ((runs, True), (runs[runs["outcome"] == "reached"], False)):
         (axes,) = figures.envelope(some).axes
         assert ("given up" in [text.get_text() for text in axes.texts]) == line
+
+
+def test_words_about_figures_name_the_unit(tmp_path: Path) -> None:
+    """Epochs where no seconds are told, or not those of all; pictures say so to those who do not
+    see them.
+    """
+    table = pd.DataFrame(rows(seconds=None))
+    some = table.assign(time=2.0 * table["epoch"].where(table["opt"] == "sgd"))
+    for name, frame, told in (("none", table, "not told"), ("some", some, "not told of all")):
+        study.from_frame(frame, tmp_path / name, metric="val_acc", target=0.9)
+        stored = tables.stored(tmp_path / name)
+        assert f"seconds: {told}" in texts(figures.valley(stored.runs))
+        assert f"seconds are {told}: times are" in " ".join(tables.warnings(stored))
+        for picture in drawings(stored):
+            assert "econds" not in picture.alt
+        assert any("Epochs of training against" in picture.alt for picture in drawings(stored))

@@ -55,7 +55,7 @@ def subtitle_of(runs: pd.DataFrame) -> str:
         how += f", beside {counted(int(beside), 'other')}"
     if is_foreign(first["network"]):
         how = "as its source tells" if runs["seconds"].notna().any() else "not told"
-        how = "not told of all" if "counted" in runs else how
+        how = first["counted"] if "counted" in runs else how
     multiples = sorted(set(runs["width"]))
     named = ", ".join(f"{width:g}" for width in multiples)
     schedule = (

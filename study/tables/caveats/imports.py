@@ -68,8 +68,8 @@ def _of_results(runs: pd.DataFrame) -> Iterator[str]:
             "nobody tells when some trials arrived, neither in seconds nor in steps: the metric at "
             "the end of training is all that can be compared"
         )
-    elif timed(runs) is not runs:
-        yield f"seconds are not told of all trials: times are counted in {unit}s"
+    elif "counted" in (known := timed(runs)):
+        yield f"seconds are {known['counted'].iloc[0]}: times are counted in {unit}s"
     elif runs["seconds"].notna().any():
         yield "the machine is not told: the seconds compare these trials, and with no others"
     capped = int((runs["outcome"] == Outcome.CAPPED).sum())

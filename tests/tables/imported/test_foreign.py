@@ -99,7 +99,7 @@ def test_what_is_not_known_is_said(tmp_path: Path) -> None:
     """In the warnings of every table."""
     said = " ".join(tables.warnings(tables.stored(_stored(tmp_path / "a", None))))
     assert "these are results from elsewhere" in said
-    assert "times are counted in epochs" in said
+    assert "seconds are not told: times are counted in epochs" in said
     assert "each is censored at its own end" in said
     said = " ".join(tables.warnings(tables.stored(_stored(tmp_path / "b", 2.0))))
     assert "the machine is not told: the seconds compare these trials, and with no others" in said
