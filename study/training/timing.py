@@ -152,6 +152,7 @@ def _warm(trial: Trial, engine: Engine, clock: Callable[[], float]) -> tuple[Lea
     learner.prepare()
     begun = clock()
     learner.advance(_rates(MIN_ROUND_STEPS))
+    heed()
     step = (clock() - begun) / MIN_ROUND_STEPS
     steps = max(MIN_ROUND_STEPS, round(ROUND_SECONDS / max(step, 1e-9)))
     return learner, min(trial.check_every, steps)
