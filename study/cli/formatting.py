@@ -8,7 +8,7 @@ import math
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -272,10 +272,23 @@ def ratio(row: Any, first: str) -> str:
     return f"{told}\n  seconds {row.ratio:.3g} times{spread}, n = {row.both}{parts}"
 
 
-def drifted(folder: Path, runs: Sequence[Run]) -> None:
-    """Print how the step times of a study changed while it trained, where they were read again."""
+def trained(folder: Path, runs: Sequence[Run]) -> None:
+    """Print which engine trained the arrays of a study, and how its step times changed while it
+    trained, where they were read again.
+    """
     from study.storage.step_times import drift, read
 
+    by = Counter(run.arrays or run.engine for run in runs if run.seconds_source == "reconstructed")
+    if by:
+        named = ", ".join(f"{name} ({count} trials)" for name, count in by.most_common())
+        typer.echo(f"\nArrays were trained by {named}.")
     since = min((run.started_at for run in runs), default=None)
     if since and (told := drift(read(folder / "calibration.json"), since)):
         typer.echo(f"\n{told}")
+
+
+def of_drift(facts: Mapping[str, float]) -> str:
+    """What the two errors of `verify` say of the machine, as the end of a sentence."""
+    less = facts["median_error_beside"] < facts["median_step_time_error"]
+    told = "what is more is drift of the machine" if less else "no less, so it is noise"
+    return f" in the median: {told}"

@@ -13,10 +13,11 @@ from study.cli.formatting import (
     as_json,
     contest_status,
     cost,
-    drifted,
     note,
     note_aside,
+    of_drift,
     table,
+    trained,
 )
 from study.cli.jobs import foretell, job_of, spec_of, train
 from study.cli.option_sets import (
@@ -165,9 +166,9 @@ def status(folder: Folder, in_json: AsJson = False) -> None:
         f"{len(spec) - len(stored)} remain\n"
     )
     _outcomes(spec, stored)
-    if costs and costs["spent_seconds"]:
+    if costs and costs["spent_seconds"] and not spec.command:
         typer.echo(f"\n{cost(costs)}")
-    drifted(folder, runs)
+    trained(folder, runs)
     if runs:
         told = tables.frame(runs)
         late = tables.of_the_readings(tables.stored(folder))
@@ -237,8 +238,7 @@ def verify(
         f"\n{facts['trials']} trials: step-time error median "
         f"{facts['median_step_time_error']:.1%}, worst {facts['worst_step_time_error']:.1%}; "
         f"same outcome {facts['outcome_agreement']:.0%}, same steps {facts['same_steps']:.0%}\n"
-        f"By step times that are read beside each trial it is {facts['median_error_beside']:.1%} "
-        "in the median: what is more is drift of the machine"
+        f"By step times beside each trial it is {facts['median_error_beside']:.1%}{of_drift(facts)}"
     )
 
 

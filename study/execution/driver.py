@@ -139,8 +139,9 @@ def run(request: Request, *, warn: Warn = lambda sentences: None, progress: bool
             warn([f"lines that could not be read, moved to {path}: {n}" for path, n in moved])
         study = open_study(request, executor.sites)
         warn(changes(study))
-        claim(study, digest)
         crews = executor.crews(study.spec, study.pending)
+        _by_engine(request, study, crews)  # refuses an engine before anything is written
+        claim(study, digest)
         warn(mixture(study, crews))
         portions = study.plan(crews)
         todo = together(portions)

@@ -75,7 +75,7 @@ def run_confirm(
     if study.spec.mode != "array" or runs["step_seconds"].isna().any():
         raise StudyError(
             f"{folder} does not tell the step times of an array: confirm needs a study in mode "
-            "array that was trained by this program"
+            "array that was trained by this program, and neither programs nor an import are one"
         )
     factory = trainer_of(study.spec, factory)
     request = Request(study.spec, workers=workers, memory=memory, silence=silence, factory=factory)

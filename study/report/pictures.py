@@ -93,5 +93,7 @@ def drawings(study: tables.StoredStudy) -> list[Picture]:
         shown = words_of(of_curves(study.spec.metric))
         alt = alt.replace("Validation accuracy", shown[:1].upper() + shown[1:])
         alt = alt.replace("Seconds", unit.capitalize()).replace("seconds", unit)
+        if "unit" in study.runs:
+            alt = alt.replace("Steps", f"{study.runs['unit'].iloc[0]}s".capitalize())
         found.append(picture(figure, label, f"{alt} ({of})" if of else alt, name))
     return found

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from study import claims, figures, tables
+from study.figures.style.titles import unit_of
 from study.report.pictures import Picture, picture
 from study.report.protocol import Folded, folded, protocol
 from study.spec.goals import has_target, label
@@ -54,6 +55,7 @@ class Summary:
     Args:
         protocol: what the study did, in sentences.
         stored: the number of trials that are stored.
+        asked: of how many; an import has no others.
         machine: where they trained.
         software: engine, version and precision that trained them.
         clock: how seconds were measured.
@@ -62,6 +64,7 @@ class Summary:
 
     protocol: str
     stored: int
+    asked: int
     machine: str
     software: str
     clock: str
@@ -83,7 +86,8 @@ def summary(study: tables.StoredStudy) -> Summary:
     read = "".join(f" {said[:1].upper()}{said[1:]}." for said in tables.of_the_aim(study))
     said = protocol(trained, looks_known=study.published is None) + read
     machine = str(runs["clock_machine"].iloc[0])
-    return Summary(said, stored, machine, software, clock, folded(study.spec))
+    asked = stored if "final" in runs else len(study.spec)
+    return Summary(said, stored, asked, machine, software, clock, folded(study.spec))
 
 
 def notes(study: tables.StoredStudy) -> list[str]:
@@ -100,9 +104,11 @@ def best_rates(study: tables.StoredStudy) -> list[Row]:
     if "final" in study.runs and untold:
         return _best_final(study)
     table = study.best
-    if "seconds" not in table:  # they are not told, and steps are
-        renamed = {f"steps{end}": f"seconds{end}" for end in ("_low", "_high")}
-        table = table.rename(columns=renamed).assign(seconds=math.nan)
+    counted = "seconds" not in table  # they are not told, and steps are
+    unit = unit_of(tables.timed(study.runs))
+    if counted:
+        renamed = {f"steps{end}": f"seconds{end}" for end in ("", "_low", "_high")}
+        table = table.rename(columns=renamed)
     if table["width"].nunique() > figures.MOST_WIDTHS:
         ends = sorted(set(table["width"]))
         table = table[table["width"].isin([ends[0], ends[len(ends) // 2], ends[-1]])]
@@ -115,8 +121,8 @@ def best_rates(study: tables.StoredStudy) -> list[Row]:
             "from": _number(row.lowest),
             "to": _number(row.highest),
             "best rate": _interval(row.best_rate, row.best_low, row.best_high) + _tie(row),
-            f"seconds{draw}": _interval(row.seconds, row.seconds_low, row.seconds_high),
-            "steps": _number(row.steps),
+            f"{unit}{draw}": _interval(row.seconds, row.seconds_low, row.seconds_high),
+            **({} if counted else {"steps": _number(row.steps)}),
             "decades within 2x": _interval(row.decades, row.decades_low, row.decades_high),
         }
         for row in _rows(table)

@@ -74,8 +74,8 @@ def hindsight(runs: pd.DataFrame, checks: Mapping[str, Checks]) -> pd.DataFrame:
         )
     if any(row.steps for row in checks.values()):
         raise StudyError(
-            "prune hopeless looks at equal steps, and programs report when they like: there is no "
-            "looking back on them"
+            "prune hopeless looks at equal steps, and these trials reported when they liked: there "
+            "is no looking back on them"
         )
     looked = runs[
         runs["outcome"].isin([Outcome.REACHED, Outcome.CAPPED]) & runs["id"].isin(list(checks))

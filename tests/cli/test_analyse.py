@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from study.claims.verdict import CLAIMS
+from study.cli.formatting import of_drift
 from support.command import call
 from support.known import SPEC, stored
 from support.paths import ROOT
@@ -141,3 +142,25 @@ def test_a_folder_of_the_old_sizes_goes_on_by_its_own_look() -> None:
     assert "(check_every is 50 there, 25 here): give another --out" in refused
     planned = call("plan", "sizes", "--check-every", "50", "--out", old).stdout
     assert "Stored: 216, to run: 36" in planned
+
+
+@pytest.mark.parametrize(
+    ("study", "engine"),
+    [
+        ("amd-epyc-25-17-avx512-2-cores/article-one-seed", "native"),
+        ("amd-epyc-2-cores/article", "tensorflow"),
+    ],
+)
+def test_status_names_the_engine_of_the_arrays(study: str, engine: str) -> None:
+    """Which a person cannot see in the seconds: they are those of the framework."""
+    told = call("status", ROOT / "results" / study)
+    assert f"Arrays were trained by {engine} (288 trials)." in told.stdout
+
+
+@pytest.mark.parametrize(
+    ("beside", "words"), [(0.04, "what is more is drift"), (0.16, "no less, so it is noise")]
+)
+def test_verify_tells_drift_only_where_there_is_some(beside: float, words: str) -> None:
+    """By the step times that were read beside the trials."""
+    facts = {"median_step_time_error": 0.15, "median_error_beside": beside}
+    assert words in of_drift(facts)

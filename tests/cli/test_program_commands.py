@@ -60,7 +60,7 @@ def test_a_study_of_programs_from_its_command_line(tmp_path: Path) -> None:
     assert call("report", out, "--out", page).returncode == 0
     assert "The program train.sh (width 1) ran with SGD, Adam at 3 learning" in page.read_text()
     for refused, why in (
-        (("hindsight", out), "programs report when they like"),
+        (("hindsight", out), "these trials reported when they liked"),
         (("verify", out), "there is nothing to verify in a study of programs"),
         (("verify", out, "--across"), "programs are not trained again on another machine"),
         (("predict", out), "the step times of programs cannot be measured"),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from study.engines.choice import engine_choice
+from study.errors import StudyError
 from study.execution.driver import run
 from study.execution.planning import array_engine
 from study.execution.request import Request
@@ -32,6 +33,17 @@ def rows(folder: Path, engine: str, spec: StudySpec = SPEC) -> list[Run]:
     """The runs of the study in the folder, trained by this engine where they are not stored."""
     run(Request(spec, folder, workers=1, factory=engine_choice(engine)), progress=False)
     return Store(folder).runs()
+
+
+@pytest.mark.parametrize("change", [{"network": "tutorial"}, {"mode": "alone"}])
+def test_what_it_cannot_train_is_refused_before_anything_is_written(
+    tmp_path: Path, change: dict[str, str]
+) -> None:
+    """No step time is measured, and no study is left behind."""
+    with pytest.raises(StudyError, match="the engine native"):
+        rows(tmp_path, "native", SPEC.with_(**change))
+    assert not Store(tmp_path).spec_path.exists()
+    assert not (tmp_path / "calibration.json").exists()
 
 
 def test_the_native_engine_trains_arrays_as_tensorflow_does(tmp_path: Path) -> None:

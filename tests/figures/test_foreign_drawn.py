@@ -10,6 +10,7 @@ import pytest
 
 import study
 from study import figures, tables
+from study.report import sections
 from study.report.pictures import drawings
 from study.storage.readings.aim import Aim
 from support.imports import rows
@@ -120,3 +121,16 @@ def test_words_about_figures_name_the_unit(tmp_path: Path) -> None:
         for picture in drawings(stored):
             assert "econds" not in picture.alt
         assert any("Epochs of training against" in picture.alt for picture in drawings(stored))
+
+
+def test_the_report_of_an_import_counts_in_its_unit(tmp_path: Path) -> None:
+    """Its best times are epochs, and no trial of it is missing: it has no grid."""
+    table = pd.DataFrame(rows(seconds=None))
+    table = table[(table["opt"] == "sgd") | (table["lr"] > 0.005)]
+    study.from_frame(table, tmp_path / "out", metric="val_acc", target=0.9)
+    stored = tables.stored(tmp_path / "out")
+    head, (first, *_) = sections.summary(stored), sections.best_rates(stored)
+    assert head.stored == head.asked == len(stored.runs) < len(stored.spec)
+    assert {name for name in first if "epochs" in name or "steps" in name} == {"epochs, one draw"}
+    best = stored.best.iloc[0]
+    assert first["epochs, one draw"].startswith(f"{best['steps']:.0f}"[:2])

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import replace as replace_fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +19,14 @@ from study.spec.program import IMPORT
 from study.spec.study import StudySpec
 from study.spec.trial import MOST_SEEDS, Trial
 from study.storage.checks import Checks
+from study.storage.imports.columns import metric_name
 from study.storage.imports.files import of_frame
 from study.storage.imports.seeds import UNKNOWN, of_reading, seeds_of
 from study.storage.imports.sheets import Sheet
 from study.storage.imports.sources import read as read_sources
 from study.storage.imports.trials import Found, roles_of, trials_in
 from study.storage.imports.units import as_shares, one_unit
-from study.storage.imports.words import in_words, protocol_of
+from study.storage.imports.words import in_words, protocol_of, unread
 from study.storage.jsonl import replace
 from study.storage.published.protocol import ELSEWHERE, Protocol, machine_json
 from study.storage.readings.aim import Aim
@@ -139,6 +141,7 @@ def of_sheets(
 ) -> Imported:
     """The study of some rows; see `import_results`."""
     aim, given = aim or Aim(), dict(columns or {})
+    aim = replace_fields(aim, metric=metric_name(aim.metric)) if aim.metric else aim
     known = [roles_of(sheet, given, aim.metric) for sheet in sheets]
     raw = [
         trial for sheet, role in zip(sheets, known, strict=True) for trial in trials_in(sheet, role)
@@ -158,7 +161,7 @@ def of_sheets(
         told,
         protocol_of(found, unit),
         in_words(known, found, sheets),
-        tuple(of_reading(found)),
+        (*unread(known, sheets), *of_reading(found)),
         others,
     )
 

@@ -28,8 +28,12 @@ ENDS = {
 """How a trial ended, by the word that a source has for it in small letters."""
 
 
-TAKEN = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d*)?)\s*(?:s|sec|seconds)?")
-"""A time that was taken: hours, minutes and seconds, or seconds with their unit."""
+CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):([0-5]?\d(?:\.\d*)?)")
+"""A time that was taken, as a clock tells it: hours, minutes and seconds."""
+
+
+UNIT = re.compile(r"(\d+(?:\.\d*)?)\s*(?:s|sec|seconds)", re.IGNORECASE)
+"""Seconds with their unit."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,10 @@ def moment_in(value: Any) -> float | None:
     found = number_in(value)
     if found is not None or blank(value):
         return found
-    if told := TAKEN.fullmatch(str(value).strip()):
+    text = str(value).strip()
+    if told := UNIT.fullmatch(text):
+        return float(told[1])
+    if told := CLOCK.fullmatch(text):
         hours, minutes, seconds = (float(part or 0) for part in told.groups())
         return 3600 * hours + 60 * minutes + seconds
     try:

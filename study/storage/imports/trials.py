@@ -105,15 +105,16 @@ def roles_of(sheet: Sheet, given: Mapping[str, str], metric: str | None) -> Role
         some = any(value is not None for value in values)
         asked = name in sheet.goals or (metric is not None and metric in (name, metric_name(name)))
         changes = sheet.one and len(set(values)) > 1 and not COUNTER.search(plain(name))
-        told = some and (reads_like_metric(name) or changes)
-        if asked or (told and all(map(_is_number, (row.get(name) for row in sheet.rows)))):
+        texts = sum(map(is_text, (row.get(name) for row in sheet.rows)))
+        mostly = some and reads_like_metric(name) and texts <= len(values) / 2
+        if asked or mostly or (some and changes and not texts):
             metrics.append(name)
     left = [name for name in names if name not in used and name not in metrics]
     return Roles(found, tuple(metrics), tuple(left))
 
 
-def _is_number(value: Any) -> bool:
-    return text_in(value) is None or number_in(value) is not None
+def is_text(value: Any) -> bool:
+    return text_in(value) is not None and number_in(value) is None
 
 
 def trials_in(sheet: Sheet, known: Roles) -> list[Found]:

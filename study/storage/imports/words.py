@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from study.storage.imports.sheets import Sheet
-from study.storage.imports.trials import Found, Roles
+from study.storage.imports.sheets import Sheet, moment_in, text_in
+from study.storage.imports.trials import Found, Roles, is_text
 from study.storage.published.protocol import Protocol
 from study.words import counted
 
@@ -26,6 +26,25 @@ def protocol_of(found: Sequence[Found], unit: str) -> Protocol:
     return Protocol(
         known=tuple(known), unknown=tuple(unknown), what="results from elsewhere", unit=unit
     )
+
+
+def unread(known: Sequence[Roles], sheets: Sequence[Sheet]) -> list[str]:
+    """Sentences on cells of metrics and of seconds that cannot be read."""
+    cells: dict[str, list[str]] = {}
+    for role, sheet in zip(known, sheets, strict=True):
+        for row in sheet.rows:
+            for name in role.metrics:
+                if is_text(row.get(name)):
+                    cells.setdefault(f"{name} cannot be read as a number", []).append(
+                        str(row[name])
+                    )
+            column = role.of.get("seconds", "")
+            if text_in(row.get(column)) is not None and moment_in(row[column]) is None:
+                cells.setdefault(f"{column} cannot be read as seconds", []).append(str(row[column]))
+    return [
+        f"{counted(len(found), 'cell')} of {what}, such as {found[0]!r}: left out"
+        for what, found in cells.items()
+    ]
 
 
 def in_words(

@@ -153,10 +153,11 @@ def _of_the_seeds(runs: pd.DataFrame, table: pd.DataFrame, whole: bool) -> Itera
     """Sentences on how many seeds there are."""
     seeds = int(table["seeds"].max())
     if seeds < intervals.FEWEST_SEEDS:
+        arrays = (runs["mode"] == "array").all()  # which confirm needs
         yield (
             f"{counted(seeds, 'seed')} a cell: no interval can be given, and a best rate may be "
-            f"luck; take at least --seeds {intervals.FEWEST_SEEDS}, or let confirm train the best "
-            "rates on fresh seeds"
+            f"luck; take at least --seeds {intervals.FEWEST_SEEDS}"
+            f"{', or let confirm train the best rates on fresh seeds' if arrays else ''}"
         )
     elif seeds < intervals.ENOUGH_SEEDS:
         yield (

@@ -57,6 +57,22 @@ def test_numbers_with_their_units_are_numbers(tmp_path: Path) -> None:
     assert found == {0.1: (0.93, 90.0), 0.01: (0.715, 3600.5), 0.2: (0.95, 45.5)}
 
 
+def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
+    """With the first of such cells; the others of a metric count, and it is named as it stands."""
+    path = tmp_path / "runs.csv"
+    rows = ["0.1,95%,12.5 s,adam", "0.2,91 pct,1:99,lion", "0.3,n/a,2h,-", "0.4,0.7,90 SEC,adam"]
+    path.write_text("\n".join(["lr,val acc,time,loss", *rows]))
+    done = imported(path, tmp_path / "out", Aim("val acc", 0.9))
+    assert done.spec.metric == "val_acc"
+    assert [run.best_accuracy for run in done.runs] == [0.95, None, None, 0.7]
+    assert [run.seconds for run in done.runs] == [12.5, None, None, 90.0]
+    assert done.notes[:2] == (
+        "1 cell of val acc cannot be read as a number, such as '91 pct': left out",
+        "2 cells of time cannot be read as seconds, such as '1:99': left out",
+    )
+    assert "loss" not in done.told[0].metrics
+
+
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
 def test_rows_of_checks_become_trials(tmp_path: Path, target: float, kind: str) -> None:
