@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from study.storage.records import Outcome
@@ -28,8 +28,8 @@ ENDS = {
 """How a trial ended, by the word that a source has for it in small letters."""
 
 
-CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):([0-5]?\d(?:\.\d*)?)")
-"""A time that was taken, as a clock tells it: hours, minutes and seconds."""
+CLOCK = re.compile(r"(?:(\d+) days?,? )?(?:(\d+):)?(\d{1,2}):([0-5]?\d(?:\.\d*)?)")
+"""A time that was taken, as a clock tells it: days, hours, minutes and seconds."""
 
 
 UNIT = re.compile(r"(\d+(?:\.\d*)?)\s*(?:s|sec|seconds)", re.IGNORECASE)
@@ -88,18 +88,20 @@ def moment_in(value: Any) -> float | None:
     """Seconds in a cell: a number, a time that was taken, or a date with a time, which counts from
     an origin.
 
-    >>> moment_in("12.5 s"), moment_in("1:02:03.5"), moment_in("02:03")
-    (12.5, 3723.5, 123.0)
+    >>> moment_in("12.5 s"), moment_in("1:02:03.5"), moment_in("02:03"), moment_in("1 day, 0:00:01")
+    (12.5, 3723.5, 123.0, 86401.0)
     """
     found = number_in(value)
     if found is not None or blank(value):
         return found
+    if isinstance(value, timedelta):
+        return value.total_seconds()
     text = str(value).strip()
     if told := UNIT.fullmatch(text):
         return float(told[1])
     if told := CLOCK.fullmatch(text):
-        hours, minutes, seconds = (float(part or 0) for part in told.groups())
-        return 3600 * hours + 60 * minutes + seconds
+        days, hours, minutes, seconds = (float(part or 0) for part in told.groups())
+        return 86_400 * days + 3600 * hours + 60 * minutes + seconds
     try:
         when = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
     except ValueError:

@@ -32,13 +32,10 @@ def unread(known: Sequence[Roles], sheets: Sequence[Sheet]) -> list[str]:
     """Sentences on cells of metrics and of seconds that cannot be read."""
     cells: dict[str, list[str]] = {}
     for role, sheet in zip(known, sheets, strict=True):
+        column = role.of.get("seconds", "")
         for row in sheet.rows:
-            for name in role.metrics:
-                if is_text(row.get(name)):
-                    cells.setdefault(f"{name} cannot be read as a number", []).append(
-                        str(row[name])
-                    )
-            column = role.of.get("seconds", "")
+            for name in filter(lambda name: is_text(row.get(name)), role.metrics):
+                cells.setdefault(f"{name} cannot be read as a number", []).append(str(row[name]))
             if text_in(row.get(column)) is not None and moment_in(row[column]) is None:
                 cells.setdefault(f"{column} cannot be read as seconds", []).append(str(row[column]))
     return [

@@ -55,6 +55,12 @@ def test_numbers_with_their_units_are_numbers(tmp_path: Path) -> None:
     done = imported(path, tmp_path / "out", Aim("val_acc", 0.9))
     found = {run.trial.learning_rate: (run.best_accuracy, run.seconds) for run in done.runs}
     assert found == {0.1: (0.93, 90.0), 0.01: (0.715, 3600.5), 0.2: (0.95, 45.5)}
+    spans = pd.to_timedelta(["0:01:30", "1 day 0:00:30"])
+    table = pd.DataFrame({"lr": [0.1, 0.2], "val_acc": [0.9, 0.95], "time": spans})
+    table.to_csv(path, index=False)
+    for made in (import_frame(table, tmp_path / "a"), imported(path, tmp_path / "b")):
+        assert [run.seconds for run in made.runs] == [90.0, 86430.0]
+        assert not any("left out" in note for note in made.notes)
 
 
 def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
