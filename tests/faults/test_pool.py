@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import queue
 import threading
+from multiprocessing.connection import Listener
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from study.errors import StudyError
+from study.execution.executors import pool
 from support.driving import SMALL, engine, run
 from support.parabola import ParabolaEngine
 
@@ -40,3 +43,23 @@ def test_a_pool_that_cannot_train_names_its_cause(folder: Path) -> None:
     with pytest.raises(StudyError, match=r"Could not pickle.*give --workers 1") as told:
         run(SMALL, folder, lambda images: stubborn, workers=2)
     assert "died" not in str(told.value)
+
+
+@pytest.mark.parametrize("awake", [False, True])
+def test_a_pool_ends_whether_or_not_its_thread_still_waits_for_calls(awake: bool) -> None:
+    """The thread that accepts calls may have seen the end by itself: then nobody answers."""
+    inbox: queue.Queue[Any] = queue.Queue()
+    over = threading.Event()
+    with Listener(pool._address(), authkey=b"secret") as listener:
+        if not awake:
+            over.set()
+        thread = threading.Thread(target=pool._accept, args=(listener, inbox, over), daemon=True)
+        thread.start()
+        if not awake:
+            thread.join(10)
+        over.set()
+        call = threading.Thread(target=pool._wake, args=(listener.address,), daemon=True)
+        call.start()
+        for one in (call, thread):
+            one.join(10)
+            assert not one.is_alive()

@@ -110,8 +110,7 @@ class Pool:
                 raise
             finally:
                 over.set()
-                with suppress(Exception):  # a call wakes the thread that waits for one
-                    Client(listener.address, authkey=key).close()
+                _wake(listener.address)
 
     @contextmanager
     def still(self) -> Iterator[bool]:
@@ -188,6 +187,12 @@ def _address() -> str | tuple[str, int] | None:
     if sys.platform == "linux":
         return f"\0learning-rate-study-{secrets.token_hex(16)}"
     return None if sys.platform == "win32" else ("127.0.0.1", 0)
+
+
+def _wake(address: Any) -> None:
+    """Call the thread that waits for calls. It may have ended, so no answer is waited for."""
+    with suppress(Exception):
+        Client(address).close()
 
 
 def _accept(listener: Listener, inbox: queue.Queue[Any], over: threading.Event) -> None:
