@@ -288,7 +288,7 @@ def trained(folder: Path, runs: Sequence[Run]) -> None:
 
 
 def of_drift(facts: Mapping[str, float]) -> str:
-    """What the two errors of `verify` say of the machine, as the end of a sentence."""
+    """What the two errors of `verify` say together, as the end of a sentence."""
     less = facts["median_error_beside"] < facts["median_step_time_error"]
-    told = "what is more is drift of the machine" if less else "no less, so it is noise"
+    told = "what is more has changed since the study read its own" if less else "no less"
     return f" in the median: {told}"

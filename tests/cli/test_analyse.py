@@ -158,7 +158,7 @@ def test_status_names_the_engine_of_the_arrays(study: str, engine: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("beside", "words"), [(0.04, "what is more is drift"), (0.16, "no less, so it is noise")]
+    ("beside", "words"), [(0.04, "what is more has changed since"), (0.16, "in the median: no less")]
 )
 def test_verify_tells_drift_only_where_there_is_some(beside: float, words: str) -> None:
     """By the step times that were read beside the trials."""
