@@ -26,7 +26,7 @@ from study.cli.formatting import (
 )
 from study.cli.option_sets import TrainerOptions
 from study.cli.options import AimOptions, AsJson, Folder, Folders, Of, SeedOf
-from study.cli.parameters import Family, among, whole
+from study.cli.parameters import Family, among, brief, whole
 from study.errors import StudyError
 from study.spec.goals import has_target
 
@@ -38,6 +38,7 @@ commands = Family("Analyse")
     "study tables results/mine --by multiply_adds",
     "study tables results/theirs --metric val_accuracy --target 0.9",
 )
+@brief
 def tables(
     folder: Folder,
     aim: AimOptions,
@@ -76,6 +77,7 @@ def tables(
 
 
 @commands.command("study figures results/mine", "study figures results/mine --out drawn")
+@brief
 def figures(
     folder: Folder,
     aim: AimOptions,
@@ -98,6 +100,7 @@ def figures(
 
 
 @commands.command("study report results/mine", "study report results/* --out all.html")
+@brief
 def report(
     folders: Folders,
     aim: AimOptions,
@@ -113,6 +116,7 @@ def report(
 
 
 @commands.command("study claims results/mine", "study claims results/grid results/sizes --json")
+@brief
 def claims(folders: Folders, aim: AimOptions, machine: Of = None, in_json: AsJson = False) -> None:
     """Check the claims of the published study against stored studies."""
     from study import claims
@@ -128,9 +132,8 @@ def claims(folders: Folders, aim: AimOptions, machine: Of = None, in_json: AsJso
     for verdict in found:
         ends = "" if math.isnan(verdict.low) else f"{verdict.low:.3g} to {verdict.high:.3g}"
         value = "" if math.isnan(verdict.statistic) else f"{verdict.statistic:.3g}"
-        published = claims.CLAIMS[verdict.id].published
-        against = f"{verdict.threshold:.3g}"
-        rows.append([verdict.id, verdict.verdict, value, ends, against, published])
+        told = [verdict.id, verdict.verdict, value, ends, f"{verdict.threshold:.3g}"]
+        rows.append([*told, claims.CLAIMS[verdict.id].published])
     table(["claim", "verdict", "statistic", "interval", "against", "published"], rows)
     typer.echo()
     for verdict in found:
@@ -147,6 +150,7 @@ def claims(folders: Folders, aim: AimOptions, machine: Of = None, in_json: AsJso
     "study compare results/mine results/theirs",
     "study compare results/mine results/theirs --anyway --out results/comparison",
 )
+@brief
 def compare(
     folders: Annotated[
         list[Path],
@@ -272,6 +276,7 @@ def _sum_up(values: Any) -> None:
 
 
 @commands.command("study hindsight results/mine", "study hindsight results/mine --json")
+@brief
 def hindsight(folder: Folder, in_json: AsJson = False) -> None:
     """Print the steps that --prune hopeless would have saved, and the arrivals it would lose."""
     from study import tables

@@ -95,6 +95,8 @@ def main() -> None:
     try:
         with terminable():
             code = app(sys.argv[1:] or ["--help"], prog_name="study", standalone_mode=False)
+    except KeyboardInterrupt:  # which typer made a code, and `terminable` raised again
+        code = 130
     except Terminated:
         code = 143
     except StudyError as error:
@@ -106,7 +108,7 @@ def main() -> None:
             sys.stderr.close()
             sys.exit(1)
         _complain(*_unwritten(error))
-    if code in (130, 143):  # typer turns Ctrl-C into 130
+    if code in (130, 143):
         _stopped(code)
     sys.exit(code if isinstance(code, int) else 0)
 

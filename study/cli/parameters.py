@@ -6,19 +6,23 @@ object. Several commands share one such class, so that no list of options is wri
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import MISSING, fields, is_dataclass
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ParamSpec, get_args, get_origin, get_type_hints
 
 import typer
 
 from study.cli.formatting import LOG
 from study.errors import StudyError
 from study.validation import home, integer, number
+
+P = ParamSpec("P")
+
 
 ANY = 10**18
 """Bounds of a whole number whose range is checked by the object that it is passed to."""
@@ -139,6 +143,22 @@ def unfolded(function: Callable[..., None]) -> Callable[..., None]:
 
     command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {each.name: each.annotation for each in parameters}
+    return command
+
+
+def brief(function: Callable[P, None]) -> Callable[P, None]:
+    """A command of seconds: Python need not look for cycles, a tenth of the time it takes."""
+
+    @wraps(function)
+    def command(*args: P.args, **values: P.kwargs) -> None:
+        looked = gc.isenabled()
+        gc.disable()
+        try:
+            function(*args, **values)
+        finally:
+            if looked:
+                gc.enable()
+
     return command
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -18,14 +20,13 @@ from study.figures.sizes import size, size_parts, size_valley, sizes, slopes
 from study.figures.style import own_settings
 from study.figures.targets import targets
 from study.figures.valley import envelope, profile, valley
+from study.machine.forks import share
 from study.spec.goals import has_target
 from study.storage.jsonl import replace
 from study.storage.links import refuse_links
 from study.tables import intervals
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import pandas as pd
 
 
@@ -50,23 +51,30 @@ def draw(
     Returns:
         The figures by the name of the file.
     """
-    drawn: dict[str, Figure] = {}
+    return {name: drawing() for name, drawing in _drawings(runs, stored, rising).items()}
+
+
+def _drawings(
+    runs: pd.DataFrame, stored: pd.DataFrame, rising: pd.DataFrame | None
+) -> dict[str, Callable[[], Figure]]:
+    """What draws each figure of `draw`."""
+    found: dict[str, Callable[[], Figure]] = {}
     widths = tables.comparable(runs)["width"].nunique()
     if "final" in runs:
         for width, mine in list(runs.groupby("width"))[:MOST_WIDTHS]:
-            drawn[f"final{'' if widths == 1 else f'-width-{width:g}'}"] = final(mine)
+            found[f"final{'' if widths == 1 else f'-width-{width:g}'}"] = partial(final, mine)
         if not has_target(float(runs["target"].iloc[0])) or tables.timeless(runs):
-            return drawn
+            return found
     of_size = widths >= intervals.FEWEST_SIZES
     if not of_size or runs["optimizer"].nunique() > 1:
         groups = list(runs.groupby("width"))
         for width, mine in groups if len(groups) <= MOST_WIDTHS else (groups[0], groups[-1]):
             suffix = "" if widths == 1 else f"-width-{width:g}"
-            drawn[f"valley{suffix}"] = valley(mine)
+            found[f"valley{suffix}"] = partial(valley, mine)
             if _shared(mine):
-                drawn[f"envelope{suffix}"] = envelope(mine)
+                found[f"envelope{suffix}"] = partial(envelope, mine)
     if not of_size and runs["optimizer"].nunique() > 1:
-        drawn["profile"] = profile(runs)
+        found["profile"] = partial(profile, runs)
     for name in list(runs["optimizer"].cat.categories) if of_size else []:
         mine = runs[runs["optimizer"] == name]
         if mine["width"].nunique() < intervals.FEWEST_SIZES:
@@ -77,13 +85,13 @@ def draw(
             kinds = {"size": size, **kinds, "slopes": slopes}
             if mine["steps"].notna().any():
                 kinds["size-parts"] = size_parts
-        drawn |= {f"{kind}{suffix}": function(mine) for kind, function in kinds.items()}
+        found |= {f"{kind}{suffix}": partial(function, mine) for kind, function in kinds.items()}
     if rising is not None and widths == 1 and rising["median_steps"].notna().any():
-        drawn["targets"] = targets(rising, runs)
+        found["targets"] = partial(targets, rising, runs)
     mine = runs[runs["width"] == stored["width"].iloc[0]] if len(stored) else stored
     if len(mine):
-        drawn["curves"] = curves(stored, mine)
-    return drawn
+        found["curves"] = partial(curves, stored, mine)
+    return found
 
 
 def _shared(runs: pd.DataFrame) -> bool:
@@ -120,11 +128,19 @@ def write(
     """
     study = tables.stored(folder, machine)
     refuse_links(Path(study.folder))
+    place = Path(out) if out is not None else study.place("figures")
+    drawings: Mapping[str, Callable[[], Figure]]
     if study.published is not None and study.runs.empty and len(study.curves):
-        drawn = {"curves": curves(study.curves, study.spec)}
+        drawings = {"curves": partial(curves, study.curves, study.spec)}
     else:
-        drawn = draw(study.runs, study.curves, tables.targets(study))
-    return save(drawn, Path(out) if out is not None else study.place("figures"))
+        drawings = _drawings(study.runs, study.curves, tables.targets(study))
+    place.mkdir(parents=True, exist_ok=True)
+    share([partial(_drawn, drawing, place / name) for name, drawing in drawings.items()])
+    return [place / f"{name}.png" for name in drawings]
+
+
+def _drawn(drawing: Callable[[], Figure], path: Path) -> None:
+    _save(drawing(), path)
 
 
 def save(drawn: Mapping[str, Figure], out: Path) -> list[Path]:
@@ -138,14 +154,17 @@ def save(drawn: Mapping[str, Figure], out: Path) -> list[Path]:
         The paths of the PNG files.
     """
     out.mkdir(parents=True, exist_ok=True)
-    paths = []
     for name, figure in drawn.items():
-        paths.append(out / f"{name}.png")
-        with own_settings(), matplotlib.rc_context({"svg.hashsalt": name}):
-            replace(paths[-1], _png(figure))
-            figure.set_layout_engine("none")  # laid out once is enough
-            replace(out / f"{name}.svg", _svg(figure))
-    return paths
+        _save(figure, out / name)
+    return [out / f"{name}.png" for name in drawn]
+
+
+def _save(figure: Figure, path: Path) -> None:
+    """Write a figure; the endings come behind the path, whose name may have dots."""
+    with own_settings(), matplotlib.rc_context({"svg.hashsalt": path.name}):
+        replace(path.with_name(f"{path.name}.png"), _png(figure))
+        figure.set_layout_engine("none")  # laid out once is enough
+        replace(path.with_name(f"{path.name}.svg"), _svg(figure))
 
 
 # `savefig` draws every figure twice, for layouts that these do not have.

@@ -33,6 +33,13 @@ PROTOCOL_VERSION = 1
 """Part of every trial's identity. It goes up when the meaning of a stored number changes."""
 
 
+NEVER = object()
+"""The default of a field that has been there from the first."""
+
+
+SORTED = json.JSONEncoder(sort_keys=True)
+
+
 @dataclass(frozen=True)
 class Trial:
     """One training of one configuration with one seed.
@@ -79,13 +86,13 @@ class Trial:
         A field that was added later enters the hash only if it differs from its default. Ids of
         older trials therefore stay the same.
         """
-        values = {name: getattr(self, name) for name in TRIAL_FIELDS if name != "size"}
+        later = FIELDS_ADDED_LATER
         values = {
             name: value
-            for name, value in values.items()
-            if name not in FIELDS_ADDED_LATER or value != FIELDS_ADDED_LATER[name]
+            for name in TRIAL_FIELDS
+            if name != "size" and (value := getattr(self, name)) != later.get(name, NEVER)
         }
-        text = json.dumps([PROTOCOL_VERSION, values], sort_keys=True)
+        text = SORTED.encode([PROTOCOL_VERSION, values])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 from study.errors import StudyError
 from study.spec.study import StudySpec
@@ -11,13 +11,13 @@ from study.spec.trial import TRIAL_FIELDS
 from study.storage.across import Across, checks_of
 from study.storage.checks import Checks, Curve
 from study.storage.jsonl import Row, read_rows, whole_lines
-from study.storage.records import Run
+from study.storage.records import RUN_FIELDS, Run
 from study.storage.reference import Reference
 from study.storage.step_times import StepTime, read
 from study.storage.store import Store
 
 STEP_TIMES = "calibration.json"
-_KNOWN = {"schema", "id", "cap_seconds", *TRIAL_FIELDS, *(f.name for f in fields(Run))}
+_KNOWN = {"schema", "id", "cap_seconds", *TRIAL_FIELDS, *RUN_FIELDS}
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from study.errors import StudyError
@@ -19,6 +20,7 @@ from study.spec.trial import (
     LOWEST_RATE,
     MOST_SEEDS,
     OPTIMIZERS,
+    TRIAL_FIELDS,
     WIDEST,
     Trial,
 )
@@ -43,6 +45,9 @@ OF_PROGRAMS = ("startup", "first_step")
 
 PROTOCOL = tuple(f.name for f in fields(Trial) if f.name in SPEC_FIELDS)
 """The fields that all trials of a study have in common."""
+
+
+_PROTOCOL_OF = attrgetter(*PROTOCOL)
 
 
 class Outcome(StrEnum):
@@ -170,12 +175,12 @@ class Run:
 
     def to_json(self) -> dict[str, Any]:
         """The run as one flat JSON object; the trial's `cap` is called `cap_seconds` there."""
-        trial = {f.name: getattr(self.trial, f.name) for f in fields(Trial)}
+        trial = {name: getattr(self.trial, name) for name in TRIAL_FIELDS}
         for name in OF_OWN:  # which a built-in network leaves at their defaults
             if trial[name] == FIELDS_ADDED_LATER[name]:
                 del trial[name]
         trial["cap_seconds"] = trial.pop("cap")
-        rest = {f.name: getattr(self, f.name) for f in fields(Run) if f.name != "trial"}
+        rest = {name: getattr(self, name) for name in RUN_FIELDS}
         for name in OF_PROGRAMS:
             if rest[name] is None:
                 del rest[name]
@@ -214,6 +219,10 @@ class Run:
         return run
 
 
+RUN_FIELDS = tuple(f.name for f in fields(Run) if f.name != "trial")
+"""The fields of a run beside its trial."""
+
+
 def little_told(trial: Trial, study: str, **values: Any) -> Run:
     """The run of a trial of which a foreign source tells no more than these values."""
     usual: dict[str, Any] = {
@@ -242,7 +251,7 @@ def _check_values(run: Run) -> None:
 
 def _check_trial(trial: Trial) -> None:
     """Raise `StudyError` unless a spec could hold the trial."""
-    _check_protocol(tuple((name, getattr(trial, name)) for name in PROTOCOL))
+    _check_protocol(_PROTOCOL_OF(trial))
     if not is_own(trial.network):
         choice("optimizer", trial.optimizer, OPTIMIZERS)
     number("learning rate", trial.learning_rate, low=LOWEST_RATE, high=HIGHEST_RATE)
@@ -251,9 +260,9 @@ def _check_trial(trial: Trial) -> None:
 
 
 @cache
-def _check_protocol(values: tuple[tuple[str, Any], ...]) -> None:
+def _check_protocol(values: tuple[Any, ...]) -> None:
     """Raise `StudyError` unless a spec could have that protocol; a study's rows share one."""
-    StudySpec(**dict(values))
+    StudySpec(**dict(zip(PROTOCOL, values, strict=True)))
 
 
 @dataclass(frozen=True)

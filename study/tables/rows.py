@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import fields
 from pathlib import Path
 
 import pandas as pd
 
 from study.errors import StudyError
-from study.spec.trial import FIELDS_ADDED_LATER, OPTIMIZERS, Trial
+from study.spec.trial import FIELDS_ADDED_LATER, OPTIMIZERS, TRIAL_FIELDS
 from study.storage.published.protocol import is_import
-from study.storage.records import OF_OWN, OF_PROGRAMS, PROTOCOL, Run
+from study.storage.records import OF_OWN, OF_PROGRAMS, PROTOCOL, RUN_FIELDS, Run
 
 CELL = ["width", "optimizer", "rate"]
 """What defines a cell. The trials of a cell differ only in the seed."""
@@ -36,9 +35,9 @@ two engines or precisions, unless they were shown to be alike (`pool`).
 
 COLUMNS = (
     *("schema", "id"),
-    *(f.name for f in fields(Trial) if f.name not in ("cap", "size")),
+    *(name for name in TRIAL_FIELDS if name not in ("cap", "size")),
     "cap_seconds",
-    *(f.name for f in fields(Run) if f.name != "trial"),
+    *RUN_FIELDS,
 )
 """The fields of `Run.to_json`, in their order."""
 

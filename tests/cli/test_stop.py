@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,8 +13,9 @@ from typing import Any
 import pytest
 
 from study.cli.stop import terminable
-from study.errors import Terminated
-from support.paths import environment
+from study.errors import StudyError, Terminated
+from support.command import call
+from support.paths import V1, environment
 
 HANDLERS = {kind: signal.getsignal(kind) for kind in (signal.SIGTERM, signal.SIGINT)}
 
@@ -86,6 +88,34 @@ def test_a_third_signal_ends_a_deaf_process_at_once(number: signal.Signals) -> N
         _, said = process.communicate(timeout=60)
     assert process.returncode == 128 + number
     assert said == "\nstudy: ended at once\n"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_command_that_trains_nothing_says_how_to_start_again(
+    number: signal.Signals, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Typer makes a code of Ctrl-C's exception, and the command is told of it once more."""
+    monkeypatch.setattr("study.tables.write", lambda *_, **__: signal.raise_signal(number))
+    answer = call("tables", V1)
+    assert (answer.returncode, answer.stdout) == (code, "")
+    start = shlex.join(["python", "-m", "study", "tables", str(V1)])
+    assert answer.stderr == f"\nstudy: stopped. To start again: {start}\n"
+
+
+def test_python_looks_for_cycles_again_after_a_command_that_did_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Even if it ended with an error; what has trained before may be large."""
+    looked: list[bool] = []
+
+    def write(*_: object) -> None:
+        looked.append(gc.isenabled())
+        raise StudyError("nothing written")
+
+    monkeypatch.setattr("study.tables.write", write)
+    assert call("tables", V1).returncode == 2
+    assert looked == [False]
+    assert gc.isenabled()
 
 
 def test_a_lost_stop_ends_the_command_however_it_ends() -> None:

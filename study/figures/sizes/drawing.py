@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+import matplotlib
+import numpy as np
 from matplotlib import ticker
 
 from study.errors import StudyError
@@ -43,9 +45,8 @@ def weights_axis(axes: Axes, weights: pd.Series) -> None:
 
 def shades(count: int) -> list[Any]:
     """`count` colours from light to dark, for what has an order."""
-    import seaborn as sns  # takes a second to import
-
-    return list(sns.color_palette("viridis_r", count))
+    between = np.linspace(0, 1, count + 2)[1:-1]
+    return [tuple(colour) for colour in matplotlib.colormaps["viridis_r"](between)]
 
 
 def distinct(count: int) -> list[Any]:

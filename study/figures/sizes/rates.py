@@ -69,15 +69,15 @@ def _name_lost(axes: Axes, runs: pd.DataFrame, cells: pd.DataFrame, cap: float) 
     """
     sizes, rates = runs["width"].nunique(), sorted(set(cells["rate"]))
     _, high = axes.get_ylim()
+    measured = cells.groupby("rate").size()
+    missed = (cells["seconds"] == float("inf")).groupby(cells["rate"]).sum()
+    absent = (runs["seconds_source"] == "assumed").groupby(runs["learning_rate"]).sum()
     for rate in rates:
-        mine = cells[cells["rate"] == rate]
-        lost = int((mine["seconds"] == float("inf")).sum())
-        here = runs[runs["learning_rate"] == rate]
-        assumed = int((here["seconds_source"] == "assumed").sum())
-        what = "have no row" if lost == assumed else "did not arrive"
+        lost = int(missed[rate])
+        what = "have no row" if lost == absent[rate] else "did not arrive"
         said = [f"{lost} of {sizes} sizes\n{what}"] if lost > 1 else []
-        if len(mine) < sizes:
-            said.append(f"{sizes - len(mine)} of {sizes} sizes\nnot measured")
+        if measured[rate] < sizes:
+            said.append(f"{sizes - measured[rate]} of {sizes} sizes\nnot measured")
         if said:
             axes.set_ylim(top=1.5 * high)
             side = "right" if rate == rates[-1] else "left" if rate == rates[0] else "center"

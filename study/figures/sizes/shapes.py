@@ -192,7 +192,7 @@ def summary(runs: pd.DataFrame, lines: pd.DataFrame) -> str:
 
     held = int((lines["shape"] == "line").sum())
     said = f"a line c + k n holds at {held} of {len(lines)} rates"
-    for row in fits.factors(tables.comparable(runs))[1].values():
+    for row in fits.step_times(tables.comparable(runs)).values():
         if row.shape == "jump":
             said += f"; the step time jumps by {fits.jump(row)}"
     return said

@@ -5,7 +5,7 @@ from study.tables.fits.curves import curves
 from study.tables.fits.line import NO_LINE, Line, least_squares, robust
 from study.tables.fits.shape import ENOUGH, Fit, fitted, shape_of, shapes
 from study.tables.fits.table import MEASURES, lines, points
-from study.tables.fits.words import NAMES, factors, jump, sentence, sentences
+from study.tables.fits.words import NAMES, factors, jump, sentence, sentences, step_times
 from study.tables.rows import SIZES
 
 __all__ = [
@@ -28,5 +28,6 @@ __all__ = [
     "sentences",
     "shape_of",
     "shapes",
+    "step_times",
     "tobit",
 ]

@@ -93,7 +93,7 @@ def _huber(n: Floats, t: Floats, kept: Kept) -> Floats:
     line = _plain(n, t, kept)
     for _ in range(ROUNDS):
         left = np.abs(t - line[:, :1] - line[:, 1:] * n)
-        middle = np.nanmedian(np.where(kept, left, math.nan), axis=1, keepdims=True)
+        middle = _medians(left, kept)
         # Without scatter there is no scale to weigh outliers by.
         scattered = middle > least
         far = np.maximum(left / np.where(scattered, HUBER * middle / 0.67449, math.inf), 1.0)
@@ -103,6 +103,14 @@ def _huber(n: Floats, t: Floats, kept: Kept) -> Floats:
         if np.abs(step[:, :1] + step[:, 1:] * n).max() <= least:
             break
     return line
+
+
+def _medians(values: Floats, kept: Kept) -> Floats:
+    """The median of each row's kept values, (fits, 1); `nanmedian` takes seven times as long."""
+    count = kept.sum(axis=1, keepdims=True)
+    ordered = np.sort(np.where(kept, values, math.inf), axis=1)
+    pair = [np.take_along_axis(ordered, (count - low) // 2, axis=1) for low in (1, 0)]
+    return np.asarray((pair[0] + pair[1]) / 2)
 
 
 def _jackknifed(

@@ -131,21 +131,22 @@ def lines(runs: pd.DataFrame, n: str = "weights", t: str = "seconds") -> pd.Data
     for (optimizer, rate), mine in table.groupby(
         ["optimizer", "rate"], observed=True, dropna=False
     ):
-        here, censored = mine[mine["arrived"]], mine[mine["censored"]]
+        arrived, censored = (mine[name].to_numpy(bool) for name in ("arrived", "censored"))
         row = {
             "optimizer": optimizer,
             "rate": rate,
             "trials": len(mine),
-            "arrived": len(here),
-            "censored": len(censored),
+            "arrived": int(arrived.sum()),
+            "censored": int(censored.sum()),
+            "lost": int((~arrived & ~censored).sum()),
+            **NO_FIT,
         }
-        row["lost"] = len(mine) - len(here) - len(censored)
-        row |= NO_FIT
-        if here["n"].nunique() >= FEWEST_SIZES:  # near widths may round to one network
-            both = pd.concat([here, censored])
+        points_of = [mine[name].to_numpy(float) for name in ("n", "t", "width")]
+        if len(set(points_of[0][arrived])) >= FEWEST_SIZES:  # near widths may round to one network
+            both = np.r_[np.flatnonzero(arrived), np.flatnonzero(censored)]
             row |= _fits(
-                *(tuple(here[name].astype(float)) for name in ("n", "t", "width")),
-                *(tuple(both[name]) for name in ("n", "t", "width", "censored")),
+                *(tuple(values[arrived].tolist()) for values in points_of),
+                *(tuple(values[both].tolist()) for values in (*points_of, censored)),
             )
         rows.append(row)
     result = pd.DataFrame(rows)

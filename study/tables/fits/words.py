@@ -104,10 +104,23 @@ def factors(
         factor that is not known of three widths.
     """
 
-    def rows(t: str) -> list[Any]:
-        known = runs[runs[t].notna()]
-        enough = known["width"].nunique() >= FEWEST_SIZES
-        return list(lines(known, n, t).itertuples()) if enough else []
+    rows = _known(runs, n, "steps")
+    steps = {(str(row.optimizer), float(row.rate)): row for row in rows}
+    return steps, step_times(runs, n)
 
-    steps = {(str(row.optimizer), float(row.rate)): row for row in rows("steps")}
-    return steps, {str(row.optimizer): row for row in rows("step_seconds")}
+
+def step_times(runs: pd.DataFrame, n: str = "weights") -> dict[str, Any]:
+    """The rows of `lines` of the step times, by optimizer; none if three widths have none.
+
+    Args:
+        runs: of several widths.
+        n: the measure of a model's size, one of `SIZES`.
+    """
+    return {str(row.optimizer): row for row in _known(runs, n, "step_seconds")}
+
+
+def _known(runs: pd.DataFrame, n: str, t: str) -> list[Any]:
+    """The rows of `lines` where the measure is known of enough widths."""
+    known = runs[runs[t].notna()]
+    enough = known["width"].nunique() >= FEWEST_SIZES
+    return list(lines(known, n, t).itertuples()) if enough else []
