@@ -21,6 +21,7 @@ from study.cli import analyse, choose, experiments, share, study
 from study.cli.formatting import listen
 from study.cli.stop import terminable
 from study.errors import StudyError, Terminated, first_line, unwritable
+from study.machine.loading import end_unswept
 
 app = typer.Typer(pretty_exceptions_enable=False)
 for family in (study, analyse, choose, experiments, share):
@@ -88,6 +89,7 @@ def main() -> None:
     on.
     """
     _open_streams()
+    end_unswept()
     # A person's choice of a window for figures is of no use to files, and may not be installed.
     os.environ["MPLBACKEND"] = "agg"
     if isinstance(sys.stdout, io.TextIOWrapper):

@@ -6,7 +6,6 @@ object. Several commands share one such class, so that no list of options is wri
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import MISSING, fields, is_dataclass
@@ -19,6 +18,7 @@ import typer
 
 from study.cli.formatting import LOG
 from study.errors import StudyError
+from study.machine.loading import unswept
 from study.validation import home, integer, number
 
 P = ParamSpec("P")
@@ -151,13 +151,8 @@ def brief(function: Callable[P, None]) -> Callable[P, None]:
 
     @wraps(function)
     def command(*args: P.args, **values: P.kwargs) -> None:
-        looked = gc.isenabled()
-        gc.disable()
-        try:
+        with unswept():
             function(*args, **values)
-        finally:
-            if looked:
-                gc.enable()
 
     return command
 

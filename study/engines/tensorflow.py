@@ -10,8 +10,8 @@ from typing import Any
 
 from study.engines.framework import Body, Tensor, Weights
 from study.engines.learner import LANE_SIZES
+from study.machine.loading import silenced, unswept
 from study.machine.processor import schedulable_cores, usable_cores
-from study.machine.silence import silenced
 from study.machine.versions import THREADS, settle_onednn
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -20,7 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 settle_onednn()
 
 
-with silenced():
+with silenced(), unswept():
     import tensorflow as tf
 
 

@@ -12,7 +12,7 @@ from study.engines.own.code import Code, loaded
 from study.errors import StudyError
 from study.machine.facts import Site
 from study.machine.here import this_site
-from study.machine.silence import silenced
+from study.machine.loading import silenced
 
 if TYPE_CHECKING:
     from study.engines.learner import Engine

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from study.errors import StudyError, first_line
+from study.machine.loading import unswept
 from study.validation import home
 
 
@@ -148,7 +149,8 @@ def _module(what: str, place: str, code: str) -> ModuleType:
         if not place.endswith(".py"):
             if str(Path.cwd()) not in sys.path:
                 sys.path.insert(0, str(Path.cwd()))
-            return importlib.import_module(place)
+            with unswept():
+                return importlib.import_module(place)
         path = home(place).absolute()
         if not path.is_file():
             raise StudyError(f"{what} {code!r}: there is no file {path}")
@@ -165,7 +167,8 @@ def _module(what: str, place: str, code: str) -> ModuleType:
         before = sys.modules.get(name)
         sys.modules[name] = module
         try:
-            spec.loader.exec_module(module)
+            with unswept():  # it imports a framework
+                spec.loader.exec_module(module)
         except BaseException:
             sys.modules.pop(name)
             if before is not None:

@@ -33,6 +33,7 @@ from study.execution.executors.base import (
 )
 from study.execution.executors.tasks import has_engine, work
 from study.machine.device import lock_of
+from study.machine.loading import end_unswept
 from study.machine.versions import THREADS
 from study.stopping import heed
 
@@ -227,6 +228,7 @@ def _worker(
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if not has_engine():
+        end_unswept()
         if not threads:
             os.environ.pop(THREADS["torch"], None)
         threading.Thread(target=_die_with, args=(driver,), daemon=True).start()

@@ -1,0 +1,65 @@
+"""What goes with loading large libraries."""
+
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import sys
+
+import pytest
+
+from study.machine.loading import silenced, unswept
+from support.paths import ROOT, environment
+
+
+def test_python_looks_for_cycles_again_behind_an_import() -> None:
+    """Also where the import fails; who had switched it off finds it off."""
+    with pytest.raises(ImportError), unswept():
+        assert not gc.isenabled()
+        raise ImportError
+    assert gc.isenabled()
+    with unswept(), unswept():
+        pass
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        with unswept():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_process_may_end_without_a_last_look(ends: bool) -> None:
+    """A cycle that is garbage is found at the end, and costs a look at all else."""
+    code = f"""
+import atexit
+from study.machine.loading import end_unswept
+class Found:
+    def __del__(self):
+        print("looked")
+found = Found()
+found.itself = found
+del found
+atexit.register(print, "ended")
+if {ends}:
+    end_unswept()
+    end_unswept()
+"""
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment(), capture_output=True, text=True
+    )
+    assert answer.stdout.split() == (["ended"] if ends else ["ended", "looked"])
+
+
+def test_a_greeting_is_hidden_and_an_error_is_not(capfd: pytest.CaptureFixture[str]) -> None:
+    """What a library wrote before it failed is shown."""
+    with silenced():
+        os.write(2, b"greetings")
+    assert capfd.readouterr().err == ""
+    with pytest.raises(ImportError), silenced():
+        os.write(2, b"no libgreeting.so")
+        raise ImportError
+    assert capfd.readouterr().err == "no libgreeting.so"
