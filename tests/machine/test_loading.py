@@ -15,9 +15,14 @@ from support.paths import ROOT, environment
 
 def test_python_looks_for_cycles_again_behind_an_import() -> None:
     """Also where the import fails; who had switched it off finds it off."""
-    with pytest.raises(ImportError), unswept():
+
+    @unswept()
+    def fail() -> None:
         assert not gc.isenabled()
         raise ImportError
+
+    with pytest.raises(ImportError):
+        fail()
     assert gc.isenabled()
     with unswept(), unswept():
         pass
@@ -59,7 +64,12 @@ def test_a_greeting_is_hidden_and_an_error_is_not(capfd: pytest.CaptureFixture[s
     with silenced():
         os.write(2, b"greetings")
     assert capfd.readouterr().err == ""
-    with pytest.raises(ImportError), silenced():
+
+    @silenced()
+    def fail() -> None:
         os.write(2, b"no libgreeting.so")
         raise ImportError
+
+    with pytest.raises(ImportError):
+        fail()
     assert capfd.readouterr().err == "no libgreeting.so"
