@@ -124,7 +124,7 @@ def claims(folders: Folders, aim: AimOptions, machine: Of = None, in_json: AsJso
     known = [claims.evidence(folder, machine, aim.aim()) for folder in folders]
     found, said = claims.verdicts(known), claims.about(known)
     if in_json:
-        as_json([verdict.to_json() for verdict in found])
+        as_json(found)
         note_aside(said)
         return
     note(said)
@@ -245,7 +245,7 @@ def predict(
     values, checks = predict.predict(folder, check, seed, factory=trainer.setup(), warn=note_aside)
     facts = verification.summary(checks) if checks else {}
     if in_json:
-        as_json({"trials": json.loads(values.to_json(orient="records")), **facts})
+        as_json({"trials": json.loads(values.to_json(orient="records")), **facts, "checks": checks})
         return
     frame(values.drop(columns="id").rename(columns={"seconds": "seconds_there"}), digits=4)
     _sum_up(values)

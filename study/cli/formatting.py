@@ -54,8 +54,8 @@ def written(paths: Iterable[Any], indent: str = "", aside: bool = False) -> None
 
 
 def as_json(answer: Any) -> None:
-    """Print an answer for programs."""
-    typer.echo(json.dumps(answer))
+    """Print an answer for programs; its objects have `to_json`."""
+    typer.echo(json.dumps(answer, default=lambda one: one.to_json()))
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -217,7 +217,7 @@ def verify(
         return
     checks, facts = calibrate.verify(folder, trials, seed, factory=trainer.setup(), warn=note_aside)
     if in_json:
-        as_json(facts)
+        as_json({**facts, "checks": checks})
         return
     rows = []
     for check in checks:
@@ -248,7 +248,7 @@ def _across(folder: Path, trainer: TrainerOptions, trials: int, seed: int, in_js
 
     checks, found = across(folder, trials, seed, factory=trainer.setup())
     if in_json:
-        as_json({**found.to_json(), "agrees": found.agrees})
+        as_json({**found.to_json(), "agrees": found.agrees, "checks": checks})
         return
     rows = []
     for check in checks:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -44,6 +45,24 @@ class Verification:
     def error_beside(self) -> float:
         """The same error of the step time that was read beside the trial: no drift is in it."""
         return abs((self.step_beside or 0.0) / (self.seconds / self.steps) - 1)
+
+    def to_json(self) -> dict[str, Any]:
+        """The trial, and both its ends; seconds of a step as they were stored, alone and beside."""
+        trial = self.run.trial
+        return {
+            "id": trial.id,
+            "optimizer": trial.optimizer,
+            "learning_rate": trial.learning_rate,
+            "width": trial.width,
+            "seed": trial.seed,
+            "outcome": self.run.outcome.value,
+            "outcome_alone": self.outcome,
+            "steps": self.run.steps,
+            "steps_alone": self.steps,
+            "step_seconds": self.run.step_seconds,
+            "step_seconds_alone": self.seconds / self.steps,
+            "step_seconds_beside": self.step_beside,
+        }
 
 
 def choose(runs: Iterable[Run], count: int, seed: int) -> list[Run]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,7 @@ from study.spec.study import StudySpec
 from study.storage.records import Outcome
 from study.storage.store import Store
 from study.training.verification import Verification, choose, summary, verify
+from support.command import call
 from support.driving import SPEC, engine
 from support.made import made_runs, stored
 from support.parabola import ParabolaEngine
@@ -34,6 +37,27 @@ def test_trials_alone_take_the_stored_steps_and_end_the_same(folder: Path) -> No
     assert {check.outcome for check in checks} == {"reached", "capped", "diverged", "stuck"}
     assert all(check.step_beside for check in checks)
     assert Store(folder).spent_path.read_text().count("\n") == 1
+
+
+@pytest.mark.slow
+def test_a_program_is_told_each_check(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The facts follow from them."""
+    spec = SPEC.with_(widths=(1,), seeds=1)
+    driver.run(Request(spec, folder, factory=engine, workers=1), progress=False)
+    monkeypatch.setattr("study.cli.option_sets.TrainerOptions.setup", lambda _: engine)
+    answer = call("verify", folder, "--trials", 5, "--json")
+    facts: Any = json.loads(answer.stdout)
+    checks = facts["checks"]
+    assert len(checks) == facts["trials"] == 5
+    stored = {run.id: run for run in Store(folder).runs()}
+    errors = []
+    for check in checks:
+        run = stored[check["id"]]
+        assert check["learning_rate"] == run.trial.learning_rate
+        assert (check["outcome"], check["steps"]) == (run.outcome, run.steps)
+        assert check["steps_alone"] == run.steps
+        errors.append(abs(check["step_seconds"] / check["step_seconds_alone"] - 1))
+    assert facts["worst_step_time_error"] == pytest.approx(max(errors))
 
 
 def test_the_error_is_that_of_the_step_time() -> None:
