@@ -25,7 +25,6 @@ from study.claims.evidence import (
     rows_of,
     studies_in,
     beyond,
-    confirmed_of,
     pooled,
     verdicts,
 )
@@ -127,7 +126,6 @@ __all__ = [
     "beyond",
     "claim",
     "clr_gain",
-    "confirmed_of",
     "counts",
     "decide",
     "drop",

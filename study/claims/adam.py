@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from study.claims.bands import possibly_works, surely_works
-from study.claims.evidence import Evidence, Known, confirmed_of, largest, meant_by, studies_in
+from study.claims.evidence import Evidence, Known, largest, meant_by, studies_in
 from study.claims.frame import grid_of, judged_study, without
 from study.claims.leasts import leasts_of
 from study.claims.verdict import FAILS, HOLDS, UNDECIDED, Verdict, claim, decide, miss, no_evidence
@@ -52,7 +52,7 @@ def adam_fastest(id: str, studies: Known) -> Verdict:
     rest = [i for i in range(len(grid.optimizers)) if i != adam]
     if not np.isfinite(grid.high).any():
         return no_evidence(id, 1.0, f"nothing arrived at any rate{judged_study(grid)}")
-    leasts = leasts_of(grid, confirmed_of(studies))
+    leasts = leasts_of(grid)
     value, low, high = leasts.over_fastest(adam, rest)
     other = leasts.fastest(rest)
     times = leasts.high[[adam, other]]

@@ -148,12 +148,6 @@ def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return table.assign(optimizer=pd.Categorical(table["optimizer"], names))
 
 
-def confirmed_of(studies: Known) -> pd.DataFrame:
-    """The runs on fresh seeds of the largest study that was confirmed; none if none was."""
-    found = [study for study in studies_in(studies) if len(study.confirmed)]
-    return largest(found).confirmed if found else pd.DataFrame()
-
-
 def largest(studies: Sequence[Evidence]) -> Evidence:
     """The study of the most optimizers; among those of the most rates, then of the most seeds."""
     return max(

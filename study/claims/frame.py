@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -57,6 +57,7 @@ class Grid:
         noise: the scatter of the seconds from seed to seed.
         assumed: how many missing trials count as failed, because those at both neighbouring rates
             did.
+        fresh: the runs of its selected rates on fresh seeds, see `study confirm`.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Grid:
     budget: float
     noise: Scatter
     assumed: int = 0
+    fresh: pd.DataFrame = field(default_factory=pd.DataFrame, compare=False)
 
     @property
     def asked(self) -> NDArray[np.bool_]:
@@ -80,6 +82,12 @@ class Grid:
     def seeds(self) -> int:
         """The least number of seeds of a cell."""
         return int(self.asked.sum(axis=-1).min())
+
+    @property
+    def fresh_seeds(self) -> int:
+        """The least number of fresh seeds of an optimizer."""
+        names = self.fresh["optimizer"].astype(str) if len(self.fresh) else pd.Series(dtype=str)
+        return int(names.value_counts().reindex(self.optimizers, fill_value=0).min())
 
     @property
     def unknown(self) -> NDArray[np.bool_]:
@@ -200,8 +208,9 @@ def _grid_of(studies: Known) -> Grid | None:
     gaps = _between_failures(low, outcomes, long)
     low[:, 1:-1][gaps] = np.minimum(low[:, :-2], low[:, 2:])[gaps]
     outcomes[:, 1:-1][gaps] = outcomes[:, :-2][gaps]
-    noise, count = tables.scatter(runs), int(gaps.sum())
-    return Grid(*head, rates, low, high, outcomes, long, budget, noise, count)
+    noise, count, fresh = tables.scatter(runs), int(gaps.sum()), study.confirmed
+    fresh = fresh[fresh["width"] == width] if len(fresh) else fresh
+    return Grid(*head, rates, low, high, outcomes, long, budget, noise, count, fresh)
 
 
 def _between_failures(low: Floats, outcomes: NDArray[np.str_], long: bool) -> NDArray[np.bool_]:

@@ -14,7 +14,7 @@ from study.claims.bands import (
     possibly_works,
     surely_works,
 )
-from study.claims.evidence import Known, confirmed_of, meant_in
+from study.claims.evidence import Known, meant_in
 from study.claims.frame import (
     grid_of,
     grid_study,
@@ -271,7 +271,7 @@ def all_but_rmsprop(id: str, studies: Known) -> Verdict:
     rest = [i for i in range(len(grid.optimizers)) if i != rmsprop]
     if not np.isfinite(grid.high).any():
         return no_evidence(id, REASONABLE, f"nothing arrived at any rate{judged_study(grid)}")
-    leasts = leasts_of(grid, confirmed_of(studies))
+    leasts = leasts_of(grid)
     value, low, high = leasts.over_slowest(rmsprop, rest)
     slowest = leasts.slowest(rest)
     others = float(ratio(leasts.high[slowest], leasts.high[leasts.fastest(rest)]))

@@ -9,10 +9,13 @@ from pathlib import Path
 import pandas as pd
 
 from study.claims.evidence import Known, evidence, studies_in, verdicts
+from study.claims.frame import grid_of
 from study.claims.verdict import CLAIMS, Verdict
 from study.errors import StudyError
 from study.spec.own import is_own, model_in_words
 from study.tables import Source, StoredStudy
+from study.tables.intervals import FEWEST_SEEDS
+from study.words import counted
 
 
 def table(found: Sequence[Verdict]) -> pd.DataFrame:
@@ -52,6 +55,13 @@ def about(known: Known) -> list[str]:
     """
     specs = [study.spec for study in studies_in(known) if is_own(study.spec.network)]
     said = [sentence for study in studies_in(known) for sentence in study.said]
+    grid = grid_of(known)
+    fewest = 0 if grid is None else grid.fresh_seeds
+    if 0 < fewest < FEWEST_SEEDS:
+        said.append(
+            f"confirm has trained {counted(fewest, 'fresh seed')}: the claims take their times "
+            f"from {FEWEST_SEEDS} on, as confirm --seeds {FEWEST_SEEDS} gives them"
+        )
     models = ", ".join(dict.fromkeys(model_in_words(s.network, s.source) for s in specs))
     if not models:
         return said

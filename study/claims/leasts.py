@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from study import tables
 from study.claims.frame import LONG_CAP, Grid, judged_study, ratio
@@ -96,17 +95,16 @@ class Leasts:
         return value, low / margins[0], high * margins[1]
 
 
-def leasts_of(grid: Grid, confirmed: pd.DataFrame) -> Leasts:
+def leasts_of(grid: Grid) -> Leasts:
     """The least times of the grid, or those of its selected rates on fresh seeds.
 
     Args:
         grid: the trials.
-        confirmed: the runs of `study confirm` on that grid; none if it was not confirmed.
 
     Returns:
         The times on fresh seeds, if every optimizer has `FEWEST_SEEDS` of them; else the grid's.
     """
-    fresh = _confirmed(grid, confirmed)
+    fresh = _confirmed(grid)
     if fresh is not None:
         return fresh
     known = np.isfinite(grid.high).any(axis=-1)
@@ -124,8 +122,9 @@ def leasts_of(grid: Grid, confirmed: pd.DataFrame) -> Leasts:
     )
 
 
-def _confirmed(grid: Grid, confirmed: pd.DataFrame) -> Leasts | None:
+def _confirmed(grid: Grid) -> Leasts | None:
     """The times of the selected rates on fresh seeds; None if they are not there."""
+    confirmed = grid.fresh
     if confirmed.empty:
         return None
     arrived = confirmed["outcome"] == Outcome.REACHED

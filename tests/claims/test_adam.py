@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,10 +14,8 @@ from scipy import stats
 from study.claims.adam import DROP, LEARNT, ONE_DROP, drop
 from study.claims.frame import no_grid
 from study.claims.verdict import CLAIMS, FAILS, HOLDS, UNDECIDED, Verdict
-from study.spec.study import StudySpec
 from study.tables.best_rates import ONE_DRAW, best_margin
 from support.claims.boards import board, six
-from support.made import made
 
 inf = math.inf
 END = " (study board)"
@@ -55,31 +52,6 @@ def test_adam_is_fastest_if_its_best_time_is_below_all_others(
     assert found.reason == (
         f"at their best rates Adam takes {adam:.3g} s, adagrad 2 s ({words}){END}"
     )
-
-
-def fresh(seeds: int, **times: float) -> pd.DataFrame:
-    """Runs of the selected rates on fresh seeds, a tenth of scatter about 4 s or these times."""
-    runs = made(
-        StudySpec(rates=(0.1,), seeds=seeds, cap=60.0),
-        lambda trial: times.get(trial.optimizer, 4.0) * (0.95 if trial.seed % 2 else 1.05),
-    )
-    return runs.assign(seed=runs["seed"] + 5000)
-
-
-def test_fresh_seeds_count_before_those_that_selected() -> None:
-    """The grid says that Adam takes half the time, fresh seeds that it takes the double."""
-    grid = board(six(adam=".....2xxxxx"))
-    alone = CLAIMS["adam-fastest"].judge([grid])
-    assert alone.statistic == 0.5
-    for times, verdict in (({"adam": 8.0}, FAILS), ({"adam": 2.0}, HOLDS), ({}, UNDECIDED)):
-        confirmed = replace(grid, confirmed=fresh(6, **times))
-        found = CLAIMS["adam-fastest"].judge([confirmed])
-        assert found.verdict == verdict
-        assert found.statistic == pytest.approx(times.get("adam", 4.0) / 4)
-        assert "the times are those of fresh seeds" in found.reason
-    for too_few in (fresh(2, adam=8.0), fresh(6, adam=8.0).query("optimizer != 'sgd'")):
-        found = CLAIMS["adam-fastest"].judge([replace(grid, confirmed=too_few)])
-        assert found.reason == alone.reason
 
 
 def test_the_learning_curves_are_the_other_reading() -> None:

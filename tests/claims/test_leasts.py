@@ -5,14 +5,19 @@ makes a verdict false.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
+import pandas as pd
 import pytest
 
+from study.claims.judge import about
 from study.claims.verdict import CLAIMS, FAILS, FALSE, HOLDS, UNDECIDED, Verdict, miss
+from study.spec.study import StudySpec
 from study.tables.best_rates import ONE_DRAW, best_margin
 from support.claims.boards import board, six
 from support.claims.chance import false_verdicts
+from support.made import made
 
 inf = math.inf
 END = " (study board)"
@@ -89,3 +94,50 @@ def test_all_claims_share_what_may_be_missed() -> None:
     assert (FALSE, len(CLAIMS)) == (0.05, 16)
     assert miss() == miss(3) == pytest.approx(0.003125)
     assert miss(1) == miss(2) == 0.05
+
+
+def fresh(seeds: int, **times: float) -> pd.DataFrame:
+    """Runs of the selected rates on fresh seeds, a tenth of scatter about 4 s or these times."""
+    runs = made(
+        StudySpec(rates=(0.1,), seeds=seeds, cap=60.0),
+        lambda trial: times.get(trial.optimizer, 4.0) * (0.95 if trial.seed % 2 else 1.05),
+    )
+    return runs.assign(seed=runs["seed"] + 5000)
+
+
+def test_fresh_seeds_count_before_those_that_selected() -> None:
+    """The grid says that Adam takes half the time, fresh seeds that it takes the double."""
+    grid = board(six(adam=".....2xxxxx"))
+    alone = CLAIMS["adam-fastest"].judge([grid])
+    assert alone.statistic == 0.5
+    for times, verdict in (({"adam": 8.0}, FAILS), ({"adam": 2.0}, HOLDS), ({}, UNDECIDED)):
+        confirmed = replace(grid, confirmed=fresh(6, **times))
+        found = CLAIMS["adam-fastest"].judge([confirmed])
+        assert found.verdict == verdict
+        assert found.statistic == pytest.approx(times.get("adam", 4.0) / 4)
+        assert "the times are those of fresh seeds" in found.reason
+    for too_few in (fresh(2, adam=8.0), fresh(6, adam=8.0).query("optimizer != 'sgd'")):
+        found = CLAIMS["adam-fastest"].judge([replace(grid, confirmed=too_few)])
+        assert found.reason == alone.reason
+
+
+def test_fresh_seeds_are_those_of_the_judged_grid_alone() -> None:
+    """Not those of its other widths, nor those of another study that was confirmed."""
+    grid = board(six(adam=".....2xxxxx"))
+    alone = CLAIMS["adam-fastest"].judge([grid])
+    narrow = fresh(6, adam=8.0)
+    both = pd.concat([narrow, fresh(6, adam=1.0).assign(width=9.0)])
+    found = CLAIMS["adam-fastest"].judge([replace(grid, confirmed=both)])
+    assert found.statistic == pytest.approx(2)
+    other = replace(board(six(), seeds=1), confirmed=narrow)
+    small = replace(other, spec=other.spec.with_(rates=grid.spec.rates[:3]))
+    assert CLAIMS["adam-fastest"].judge([grid, small]).reason == alone.reason
+
+
+def test_too_few_fresh_seeds_are_told() -> None:
+    """The claims take none of them, which a person could not see."""
+    grid = board(six(adam=".....2xxxxx"))
+    for seeds, told in ((1, "1 fresh seed:"), (2, "2 fresh seeds:"), (3, ""), (0, "")):
+        said = " ".join(about((replace(grid, confirmed=fresh(seeds)),) if seeds else (grid,)))
+        assert ("confirm has trained" in said) == bool(told)
+        assert told in said

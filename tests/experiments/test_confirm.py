@@ -15,6 +15,7 @@ from study.execution.request import Request
 from study.experiments.confirm import FRESH, run_confirm
 from study.spec.study import StudySpec
 from study.storage.records import Outcome
+from support.command import call
 from support.made import stored
 from support.parabola import ParabolaEngine
 
@@ -66,6 +67,8 @@ def test_a_selection_stands_and_more_seeds_are_added(grid: Path) -> None:
     run_confirm(grid, 1, factory=engine)
     lines = (grid / "confirm" / "runs.jsonl").read_text()
     told = (grid / "confirm" / "confirm.json").read_text()
+    told_by = call("status", grid).stdout
+    assert f"\n4 more trials, of its best rates on fresh seeds: {grid / 'confirm'}\n" in told_by
     run_confirm(grid, 2, factory=engine)
     assert (grid / "confirm" / "runs.jsonl").read_text().startswith(lines)
     assert len(tables.stored(grid).confirmed) == 8
