@@ -12,8 +12,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from study.execution.planning.array_sizes import lane_seconds, most_seconds
-from study.execution.planning.portions import Portion, jobs_of, told
+from study.execution.planning.left import Left
+from study.execution.planning.portions import Portion, told
 from study.spec.goals import aim, seen, sign
 from study.spec.own import names_itself
 from study.spec.program import is_program
@@ -47,9 +47,7 @@ class _Heard:
 
 
 class Bar:
-    """The progress bar: trials done, what is happening, the longest that is left, and what has been
-    found so far.
-    """
+    """The progress bar: trials done, what is happening, how long it takes, and what was found."""
 
     def __init__(
         self,
@@ -61,19 +59,11 @@ class Bar:
         tick: float = TICK,
     ) -> None:
         self.distant = distant  # do others train, of whose checks nothing comes?
-        self.training, self.jobs = "training", 1
+        self.training = "training"
         self.counts: Counter[str] = Counter()
         self.best: Run | None = None
         self.nearest: Run | None = None  # the trial that came nearest to the target
-        self.most: dict[
-            str, tuple[int, float]
-        ] = {}  # the portion of each pending trial, and the longest that it can take
-        self.lefts = [0.0]  # their sum in each portion
-        self.lane: dict[str, float] = {}  # seconds a lane's step that those rest on
-        self.arrays: dict[
-            int, tuple[Progress, Trial]
-        ] = {}  # the latest look at each array in training, and one of its trials
-        self.assumed, self.seconds = 0.0, 0.0  # of the steps taken so far
+        self.time = Left(())
         self.bar = tqdm(
             total=total,
             initial=total - sum(len(portion.plan.pending) for portion in portions),
@@ -100,53 +90,28 @@ class Bar:
         """The step times are being measured."""
         self.note(f"measuring step times alone, {done}/{total}")
 
-    @property
-    def left(self) -> float:
-        """The longest that training can still take: the portions train beside each other."""
-        return max(self.lefts)
-
     def start(self, portions: Sequence[Portion]) -> None:
-        """Training begins, or begins again: remember the budget of every pending trial."""
+        """Training begins, or begins again."""
         crews = [portion.crew for portion in portions]
-        self.jobs = jobs_of(crews)
         if self.distant:
             by = f" by {told(crews)}" if len(crews) > 1 else ""
             self.training = f"training{by}, told when an array ends"
         programs = any(
             is_program(trial.network) for portion in portions for trial in portion.plan.pending[:1]
         )
-        self.arrays = {}
-        self.most, self.lane, self.lefts = {}, {}, []
-        for i, portion in enumerate(portions):
-            times, use = portion.times, portion.crew.use
-            most = {trial.id: most_seconds(trial, times, use) for trial in portion.plan.pending}
-            self.most |= {id_: (i, seconds) for id_, seconds in most.items()}
-            self.lefts.append(sum(most.values()))
-            self.lane |= {
-                trials[0].id: lane_seconds(trials[0], times, use) for trials in portion.plan.groups
-            }
-        if self.most:
+        self.time = Left(portions)
+        if any(portion.plan.pending for portion in portions):
             start = "starting" if programs else "compiling"
-            self.note(self.training if self.distant else start, self.left)
+            self.note(self.training if self.distant else start, self.time.seconds)
 
     def step(self, array: int, progress: Progress, trials: Sequence[Trial]) -> None:
         """An array of the study has come to a check."""
-        first = trials[0]
-        self.arrays[array] = (progress, first)
-        if not progress.alive:
-            del self.arrays[array]
-        self.assumed += first.check_every * max(1, len(progress.alive)) * self.lane[first.id]
-        self.seconds += progress.seconds / self.jobs
-        # A budget of seconds by the clock is as long as it says.
-        paced = first.mode == "array" or (first.cap is None and not is_program(first.network))
-        pace = self.seconds / self.assumed if paced else 1.0
-        done = sum(
-            self.lane[of.id] * look.step * len(look.alive) for look, of in self.arrays.values()
-        )
-        left = pace * (self.left - done)
-        lanes = sum(len(look.alive) for look, _ in self.arrays.values())
-        deepest = max((look.step for look, _ in self.arrays.values()), default=progress.step)
-        self.note(f"{counted(lanes, 'lane')} at step {deepest:,}", max(0.0, left))
+        self.time.step(array, progress, trials)
+        looks = [look for look, _ in self.time.arrays.values()]
+        lanes = sum(len(look.alive) for look in looks)
+        deepest = max((look.step for look in looks), default=progress.step)
+        doing = counted(lanes, "lane") if lanes else self.training  # a program has no lanes
+        self.note(f"{doing} at step {deepest:,}", self.time.seconds)
 
     def curve(self, progress: Progress) -> None:
         """The validation curves are being trained."""
@@ -154,13 +119,11 @@ class Bar:
 
     def ended(self, run: Run) -> None:
         """A trial has ended."""
-        i, seconds = self.most.pop(run.id, (0, 0.0))
-        if seconds < math.inf:
-            self.lefts[i] -= seconds
+        self.time.ended(run.id)
         self._count(run)
         self.bar.update(1)
-        if not self.arrays:
-            self.note(self.training, max(0.0, self.left))
+        if not self.time.arrays:
+            self.note(self.training, self.time.seconds)
 
     def note(self, doing: str, left: float | None = None) -> None:
         """Say what is happening and how long it can still take."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from study.execution.notes import doubtful
+from study.execution.planning.left import Left
 from study.execution.planning.portions import Portion, portioned
 from study.execution.planning.resources import Crew, Resources
 from study.execution.progress import Bar
@@ -92,9 +93,11 @@ def test_the_time_left_has_at_most_59_seconds_beside_its_minutes(bar: Bar) -> No
     bar.close()
 
 
-@pytest.mark.parametrize(("cap", "told"), [(None, "0:06"), (60.0, "3:00")])
-def test_steps_that_are_faster_than_was_guessed_leave_less_time(
-    tmp_path: Path, cap: float | None, told: str
+@pytest.mark.parametrize(
+    ("cap", "steps", "step"), [(None, 3 * 500 - 50, 4e-3), (60.0, 3 * 1300 - 50, 1e-3)]
+)
+def test_steps_that_take_longer_than_was_guessed_leave_more_time(
+    tmp_path: Path, cap: float | None, steps: int, step: float
 ) -> None:
     """Alone, too; but a cap in seconds is as long as it says, whatever a step takes."""
     spec = SPEC.with_(mode="alone", cap=cap, max_steps=None if cap else 500)
@@ -107,9 +110,17 @@ def test_steps_that_are_faster_than_was_guessed_leave_less_time(
     bar.start(todo)
     trial = spec.trials()[0]
     seconds = 4e-3 * trial.check_every
-    assert calibration.seconds(trial) not in (None, 4e-3)
+    assert calibration.seconds(trial) == 1e-3
     bar.step(0, Progress(trial.check_every, (0,), 1, seconds), [trial])
-    assert f"about {told} left" in str(bar.bar.postfix)
+    assert f"1 lane at step 50, about 0:0{steps * step:.0f} left" in str(bar.bar.postfix)
+    bar.close()
+
+
+def test_programs_have_no_lanes(bar: Bar) -> None:
+    """The bar tells how far the furthest is."""
+    trial = replace(SPEC.trials()[0], network="program:0123")
+    bar.step(0, Progress(1200, (0,), 1, 3.0), [trial])
+    assert str(bar.bar.postfix).startswith("training at step 1,200")
     bar.close()
 
 
@@ -134,7 +145,7 @@ def test_it_says_how_many_workers_of_which_kind_train(tmp_path: Path) -> None:
     assert "training by 2 workers on test-2-cores and 1 worker on test-gpu-x1" in str(
         bar.bar.postfix
     )
-    assert bar.left == max(bar.lefts) < sum(bar.lefts)
+    assert bar.time.seconds == max(Left([portion]).seconds for portion in todo)
     bar.close()
 
 

@@ -11,14 +11,11 @@ import numpy as np
 from study.execution.planning.estimates import (
     array_readings,
     array_times,
-    budget_steps,
     guess,
     step_seconds,
 )
-from study.execution.planning.programs import longest
 from study.execution.planning.resources import PROCESS_BYTES, USUAL_LANES, Resources
 from study.spec.networks import SIDE, network_of, size_of
-from study.spec.program import is_program
 from study.spec.trial import Trial
 from study.storage.calibration import Calibration
 
@@ -168,14 +165,3 @@ def array_seconds(trial: Trial, ends: Sequence[float], times: Calibration, use: 
         total += (end - before) * left * lane_seconds(trial, times, use, left) * use.jobs
         before = end
     return total
-
-
-def most_seconds(trial: Trial, times: Calibration, use: Resources) -> float:
-    """The longest that the trial can hold the machine, its share of an array's time where it trains
-    in one.
-    """
-    if is_program(trial.network):
-        return longest(trial, times)
-    if trial.mode == "alone" and trial.cap is not None:
-        return trial.cap
-    return budget_steps(trial, times) * lane_seconds(trial, times, use)

@@ -16,7 +16,6 @@ from study.execution.planning.array_sizes import (
     lane_seconds,
     lanes_for,
     most_lanes,
-    most_seconds,
     probes,
     unprobed,
     usual_lanes,
@@ -256,21 +255,3 @@ def test_an_array_is_paid_for_the_lanes_that_are_left(
     for use in (ONE_JOB, TWO_JOBS):
         probed(times, {4: 0.25}, use.jobs)
         assert array_seconds(SGD, ends, times, use) == steps * 0.25
-
-
-@pytest.mark.parametrize(
-    ("mode", "cap", "most", "expected"),
-    [
-        ("alone", 3.0, None, 3.0),
-        ("alone", None, 1000, 1000 * 0.004),
-        ("array", 4.0, None, 1000 * 0.001),
-        ("array", None, 500, 500 * 0.001),
-    ],
-)
-def test_a_trial_holds_the_machine_for_its_budget(
-    mode: str, cap: float | None, most: int | None, expected: float, tmp_path: Path
-) -> None:
-    """By the clock in mode alone; else for its share of an array's time."""
-    times = probed(calibrated(calibration(tmp_path / "c.json"), ONE, 0.004), {16: 0.001})
-    trial = replace(SGD, mode=mode, cap=cap, max_steps=most)
-    assert most_seconds(trial, times, ONE_JOB) == pytest.approx(expected)
