@@ -241,11 +241,14 @@ def evidence_of(spec: StudySpec, runs: pd.DataFrame, curves: pd.DataFrame) -> Ev
 def verdicts(studies: Known) -> list[Verdict]:
     """Judge every claim on these studies together.
 
-    A claim about rates takes the largest grid, one about sizes the study of the most widths. Models
-    of the user's own count only where there is no study of another network.
+    A claim about rates takes the largest grid, one about sizes the study of the most widths.
     """
-    own = [study for study in studies_in(studies) if is_own(study.spec.network)]
-    if len(own) < len(studies_in(studies)):
-        left_out = set(map(id, own))
-        studies = [one for one in studies if id(one) not in left_out]
-    return [CLAIMS[id_].judge(studies) for id_ in CLAIMS]
+    return [CLAIMS[id_].judge(judged(studies)) for id_ in CLAIMS]
+
+
+def judged(studies: Known) -> Known:
+    """Those that claims are judged on: models of the user's own only where there are no others."""
+    own = {id(study) for study in studies_in(studies) if is_own(study.spec.network)}
+    if len(own) == len(studies_in(studies)):
+        return studies
+    return [one for one in studies if id(one) not in own]

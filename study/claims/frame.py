@@ -84,10 +84,13 @@ class Grid:
         return int(self.asked.sum(axis=-1).min())
 
     @property
-    def fresh_seeds(self) -> int:
-        """The least number of fresh seeds of an optimizer."""
-        names = self.fresh["optimizer"].astype(str) if len(self.fresh) else pd.Series(dtype=str)
-        return int(names.value_counts().reindex(self.optimizers, fill_value=0).min())
+    def fresh_seeds(self) -> pd.Series:
+        """The number of fresh seeds whose ends are known, by the optimizer; empty without any."""
+        if self.fresh.empty:
+            return pd.Series(dtype=int)
+        known = ~self.fresh["outcome"].isin([Outcome.FAILED, Outcome.PRUNED])
+        names = self.fresh["optimizer"].astype(str)[known]
+        return names.value_counts().reindex(list(self.optimizers), fill_value=0)
 
     @property
     def unknown(self) -> NDArray[np.bool_]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from study.claims.evidence import Known, evidence, studies_in, verdicts
+from study.claims.evidence import Known, evidence, judged, studies_in, verdicts
 from study.claims.frame import grid_of
 from study.claims.verdict import CLAIMS, Verdict
 from study.errors import StudyError
@@ -55,12 +55,13 @@ def about(known: Known) -> list[str]:
     """
     specs = [study.spec for study in studies_in(known) if is_own(study.spec.network)]
     said = [sentence for study in studies_in(known) for sentence in study.said]
-    grid = grid_of(known)
-    fewest = 0 if grid is None else grid.fresh_seeds
-    if 0 < fewest < FEWEST_SEEDS:
+    grid = grid_of(judged(known))
+    counts = pd.Series(dtype=int) if grid is None else grid.fresh_seeds
+    if len(counts) and counts.min() < FEWEST_SEEDS:
+        more = f": confirm --seeds {FEWEST_SEEDS}" if counts.min() else ""
         said.append(
-            f"confirm has trained {counted(fewest, 'fresh seed')}: the claims take their times "
-            f"from {FEWEST_SEEDS} on, as confirm --seeds {FEWEST_SEEDS} gives them"
+            f"confirm has trained {counted(counts.min(), 'fresh seed')} of {counts.idxmin()}: the "
+            f"claims take the times of fresh seeds where every optimizer has {FEWEST_SEEDS}{more}"
         )
     models = ", ".join(dict.fromkeys(model_in_words(s.network, s.source) for s in specs))
     if not models:

@@ -124,16 +124,13 @@ def leasts_of(grid: Grid) -> Leasts:
 
 def _confirmed(grid: Grid) -> Leasts | None:
     """The times of the selected rates on fresh seeds; None if they are not there."""
-    confirmed = grid.fresh
-    if confirmed.empty:
+    counts = grid.fresh_seeds
+    if counts.empty or counts.min() < intervals.FEWEST_SEEDS:
         return None
-    arrived = confirmed["outcome"] == Outcome.REACHED
-    known = ~confirmed["outcome"].isin([Outcome.FAILED, Outcome.PRUNED])
-    times = confirmed.assign(seconds=confirmed["seconds"].where(arrived, math.inf))[known]
-    by_optimizer = times.groupby(times["optimizer"].astype(str))["seconds"]
-    counts, medians = by_optimizer.size(), by_optimizer.median()
-    if set(counts.index) != set(grid.optimizers) or counts.min() < intervals.FEWEST_SEEDS:
-        return None
+    arrived = grid.fresh["outcome"] == Outcome.REACHED
+    known = ~grid.fresh["outcome"].isin([Outcome.FAILED, Outcome.PRUNED])
+    times = grid.fresh.assign(seconds=grid.fresh["seconds"].where(arrived, math.inf))[known]
+    medians = times.groupby(times["optimizer"].astype(str))["seconds"].median()
     least = medians[list(grid.optimizers)].to_numpy(float)
     return Leasts(
         grid.optimizers,
@@ -141,7 +138,7 @@ def _confirmed(grid: Grid) -> Leasts | None:
         least,
         (1,) * len(least),
         int(counts.min()),
-        tables.scatter(confirmed),
+        tables.scatter(grid.fresh),
         f" (study {grid.name}; the rates were selected on it, and the times are those of fresh "
         "seeds)",
     )

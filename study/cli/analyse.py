@@ -100,7 +100,6 @@ def figures(
 
 
 @commands.command("study report results/mine", "study report results/* --out all.html")
-@brief
 def report(
     folders: Folders,
     aim: AimOptions,

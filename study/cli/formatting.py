@@ -277,8 +277,8 @@ def trained(folder: Path, runs: Sequence[Run]) -> None:
     trained, where they were read again.
     """
     from study.storage.step_times import drift, read
-    from study.storage.store import Store
-    from study.tables.best_rates.fresh import CONFIRM
+    from study.tables import stored
+    from study.tables.best_rates import CONFIRM
 
     by = Counter(run.arrays or run.engine for run in runs if run.seconds_source == "reconstructed")
     if by:
@@ -287,8 +287,10 @@ def trained(folder: Path, runs: Sequence[Run]) -> None:
     since = min((run.started_at for run in runs), default=None)
     if since and (told := drift(read(folder / "calibration.json"), since)):
         typer.echo(f"\n{told}")
-    if fresh := len(Store(folder / CONFIRM).runs()):
-        typer.echo(f"\n{fresh} more trials, of its best rates on fresh seeds: {folder / CONFIRM}")
+    fresh = stored(folder).fresh
+    if fresh and not isinstance(fresh, str):  # a note tells what could not be read
+        place = folder / CONFIRM
+        typer.echo(f"\n{len(fresh)} more trials, of its best rates on fresh seeds: {place}")
 
 
 def of_drift(facts: Mapping[str, float]) -> str:

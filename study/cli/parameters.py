@@ -147,7 +147,7 @@ def unfolded(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def brief(function: Callable[P, None]) -> Callable[P, None]:
-    """A command of seconds: Python need not look for cycles, a tenth of the time it takes."""
+    """A command of seconds: Python's garbage collector would take a tenth of them."""
 
     @wraps(function)
     def command(*args: P.args, **values: P.kwargs) -> None:

@@ -79,7 +79,10 @@ def predict(
         return result, []
     with tqdm(total=len(chosen), desc="training", leave=False) as bar:
         checks = verification.verify(chosen, source.engine(), lambda _: bar.update(1))
-    return result, checks
+    trials = {here[i].id: run.trial for i, run in enumerate(runs)}  # as they are stored
+    return result, [
+        replace(check, run=replace(check.run, trial=trials[check.run.id])) for check in checks
+    ]
 
 
 def _here(run: Run, step: float) -> Run:

@@ -99,7 +99,7 @@ class Bar:
         programs = any(
             is_program(trial.network) for portion in portions for trial in portion.plan.pending[:1]
         )
-        self.time = Left(portions)
+        self.time = Left(() if self.bar.disable else portions, self.time)
         if any(portion.plan.pending for portion in portions):
             start = "starting" if programs else "compiling"
             self.note(self.training if self.distant else start, self.time.seconds)
@@ -107,7 +107,7 @@ class Bar:
     def step(self, array: int, progress: Progress, trials: Sequence[Trial]) -> None:
         """An array of the study has come to a check."""
         self.time.step(array, progress, trials)
-        looks = [look for look, _ in self.time.arrays.values()]
+        looks = [look for _, look in self.time.arrays.values()]
         lanes = sum(len(look.alive) for look in looks)
         deepest = max((look.step for look in looks), default=progress.step)
         doing = counted(lanes, "lane") if lanes else self.training  # a program has no lanes

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import threading
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from io import FileIO
+
+from study.machine.processor import quota, schedulable_cores
 
 MOST = 4
 """Processes at most: each more costs memory, and saves less."""
@@ -26,13 +30,13 @@ def share(tasks: Sequence[Callable[[], object]], most: int = MOST) -> None:
 
     Each process takes the next place from a pipe. What a task changes in memory is lost with its
     fork, so it writes files. If a fork fails, this process does all tasks again, and so meets the
-    error itself.
+    error itself. If this process is stopped, each fork ends with the task that it is at.
 
     Args:
         tasks: what is to be done, in any order.
         most: processes at most; fewer on fewer cores.
     """
-    processes = min(len(tasks), most, len(os.sched_getaffinity(0))) if safe() else 1
+    processes = min(len(tasks), most, _cores()) if safe() else 1
     if processes < 2:
         _all(tasks)
         return
@@ -40,13 +44,31 @@ def share(tasks: Sequence[Callable[[], object]], most: int = MOST) -> None:
     with FileIO(reading) as places:
         with FileIO(writing, "w") as pipe:
             pipe.write(b"".join(place.to_bytes(PLACE) for place in range(len(tasks))))
-        forks = [_forked(tasks, places) for _ in range(processes - 1)]
+        forks: list[int] = []
         try:
+            with suppress(OSError):  # no more processes are to be had: those that are there do
+                while len(forks) < processes - 1:
+                    forks.append(_forked(tasks, places))
             _some(tasks, places)
+        except BaseException:
+            places.readall()
+            raise
         finally:
-            failed = [fork for fork in forks if os.waitpid(fork, 0)[1]]
-    if failed:
+            well = [_ended_well(fork) for fork in forks]
+    if not all(well):
         _all(tasks)
+
+
+def _cores() -> int:
+    return math.ceil(min(schedulable_cores(), quota()))
+
+
+def _ended_well(fork: int) -> bool:
+    """Wait for a fork; where the system forgets how children end, nothing is known of it."""
+    try:
+        return os.waitpid(fork, 0)[1] == 0
+    except ChildProcessError:
+        return False
 
 
 def safe() -> bool:

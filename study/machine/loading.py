@@ -51,5 +51,13 @@ def unswept() -> Iterator[None]:
 
 @cache
 def end_unswept() -> None:
-    """Let this process end without a last look for cycles, which takes a second with TensorFlow."""
+    """Let this process end without a last look for cycles, which takes a second with TensorFlow.
+
+    See `end_swept`.
+    """
     atexit.register(gc.freeze)
+
+
+def end_swept() -> None:
+    """Let it end as ever: code of the user's may leave a file open that is closed by that look."""
+    atexit.unregister(gc.freeze)

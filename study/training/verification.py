@@ -47,7 +47,7 @@ class Verification:
         return abs((self.step_beside or 0.0) / (self.seconds / self.steps) - 1)
 
     def to_json(self) -> dict[str, Any]:
-        """The trial, and both its ends; seconds of a step as they were stored, alone and beside."""
+        """The trial, and both its ends; seconds of a step by the run, alone, and beside it."""
         trial = self.run.trial
         return {
             "id": trial.id,

@@ -135,9 +135,23 @@ def test_fresh_seeds_are_those_of_the_judged_grid_alone() -> None:
 
 
 def test_too_few_fresh_seeds_are_told() -> None:
-    """The claims take none of them, which a person could not see."""
+    """The claims take none of them then, which a person could not see; nor do failed ones count."""
     grid = board(six(adam=".....2xxxxx"))
-    for seeds, told in ((1, "1 fresh seed:"), (2, "2 fresh seeds:"), (3, ""), (0, "")):
-        said = " ".join(about((replace(grid, confirmed=fresh(seeds)),) if seeds else (grid,)))
+    one_failed = fresh(3)
+    one_failed.loc[(one_failed["optimizer"] == "sgd") & (one_failed["seed"] == 5001), "outcome"] = (
+        "failed"
+    )
+    for runs, told in (
+        (fresh(1), "1 fresh seed of "),
+        (fresh(2), "2 fresh seeds of "),
+        (one_failed, "2 fresh seeds of sgd: "),
+        (fresh(6).query("optimizer != 'sgd'"), "0 fresh seeds of sgd: "),
+        (fresh(3), ""),
+        (pd.DataFrame(), ""),
+    ):
+        known = [replace(grid, confirmed=runs)]
+        said = " ".join(about(known))
         assert ("confirm has trained" in said) == bool(told)
         assert told in said
+        (adam,) = (CLAIMS["adam-fastest"].judge(known).reason,)
+        assert ("those of fresh seeds" in adam) == (not told and len(runs) > 0)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from study.machine.forks import safe
 from support.paths import ROOT, environment
 
 needs_forks = pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks")
@@ -112,6 +111,7 @@ except ValueError as error:
         ("pass", True),
         ("sys.modules['tensorflow'] = types.ModuleType('tensorflow')", False),
         ("sys.modules['jax'] = types.ModuleType('jax')", False),
+        ("sys.modules['torch'] = types.ModuleType('torch')", False),
         ("threading.Thread(target=time.sleep, args=(60,), daemon=True).start()", False),
         ("sys.platform = 'darwin'", False),
         ("os.sched_getaffinity = lambda _: range(1)", False),
@@ -130,10 +130,45 @@ share([lambda: None, lambda: None])
     assert (answer.stdout, answer.stderr) == ("fork\n" * forks, "")
 
 
-def test_the_tests_themselves_do_not_fork(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not even on Linux: some of them have loaded a framework."""
-    monkeypatch.setitem(sys.modules, "tensorflow", sys)
-    assert not safe()
+@needs_forks
+def test_a_stop_ends_each_fork_with_its_task(tmp_path: Path) -> None:
+    """It takes no more places of the pipe, of which there are fifty."""
+    answer = python(
+        """
+def task(i):
+    (home / str(i)).touch()
+    if os.getpid() == parent:
+        raise KeyboardInterrupt
+    time.sleep(0.5)
+try:
+    share([lambda i=i: task(i) for i in range(50)])
+except KeyboardInterrupt:
+    print(len(list(home.iterdir())))
+""",
+        tmp_path,
+    )
+    assert int(answer.stdout) <= 3, answer.stderr
+
+
+@needs_forks
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        "def no(): raise BlockingIOError(11, 'no more processes')\nos.fork = no",
+        "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)",
+    ],
+)
+def test_a_system_that_gives_no_forks_is_done_without(tmp_path: Path, trouble: str) -> None:
+    """Where no process is to be had, and where nothing is told of how one ended."""
+    answer = python(
+        f"""
+{trouble}
+share([lambda i=i: (home / str(i)).touch() for i in range(4)])
+""",
+        tmp_path,
+    )
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert {path.name for path in tmp_path.iterdir()} == set("0123")
 
 
 @needs_forks

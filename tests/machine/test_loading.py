@@ -36,12 +36,21 @@ def test_python_looks_for_cycles_again_behind_an_import() -> None:
         gc.enable()
 
 
-@pytest.mark.parametrize("ends", [True, False])
-def test_a_process_may_end_without_a_last_look(ends: bool) -> None:
+@pytest.mark.parametrize(
+    ("calls", "looks"),
+    [
+        ("", True),
+        ("end_unswept(); end_unswept()", False),
+        ("end_unswept(); end_swept()", True),
+        ("end_unswept(); loaded('model', print)", True),
+    ],
+)
+def test_a_process_may_end_without_a_last_look(calls: str, looks: bool) -> None:
     """A cycle that is garbage is found at the end, and costs a look at all else."""
     code = f"""
 import atexit
-from study.machine.loading import end_unswept
+from study.engines.own.code import loaded
+from study.machine.loading import end_swept, end_unswept
 class Found:
     def __del__(self):
         print("looked")
@@ -49,14 +58,12 @@ found = Found()
 found.itself = found
 del found
 atexit.register(print, "ended")
-if {ends}:
-    end_unswept()
-    end_unswept()
+{calls}
 """
     answer = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=environment(), capture_output=True, text=True
     )
-    assert answer.stdout.split() == (["ended"] if ends else ["ended", "looked"])
+    assert answer.stdout.split() == (["ended", "looked"] if looks else ["ended"])
 
 
 def test_a_greeting_is_hidden_and_an_error_is_not(capfd: pytest.CaptureFixture[str]) -> None:

@@ -202,8 +202,7 @@ def test_a_foreign_study_is_predicted_and_checked_here(
         optimizers=("sgd", "adam"),
         rates=(0.05,),
         widths=(1.0, 2.0),
-        cap=None,
-        max_steps=1000,
+        cap=8.0,
         target=0.97,
     )
     folder = stored(
@@ -215,6 +214,7 @@ def test_a_foreign_study_is_predicted_and_checked_here(
     assert table["seconds_here"].notna().all()
     assert len(checks) == 2
     assert all(check.outcome == "reached" for check in checks)
+    assert {check.to_json()["id"] for check in checks} <= set(table["id"])
     assert sorted(path.name for path in folder.iterdir()) == before
     (kept,) = tmp_path.glob("results/calibration.json")
     assert len(pd.read_json(kept)) == 4

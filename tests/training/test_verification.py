@@ -53,11 +53,23 @@ def test_a_program_is_told_each_check(folder: Path, monkeypatch: pytest.MonkeyPa
     errors = []
     for check in checks:
         run = stored[check["id"]]
-        assert check["learning_rate"] == run.trial.learning_rate
+        for name in ("optimizer", "learning_rate", "width", "seed"):
+            assert check[name] == getattr(run.trial, name)
         assert (check["outcome"], check["steps"]) == (run.outcome, run.steps)
-        assert check["steps_alone"] == run.steps
+        assert (check["outcome_alone"], check["steps_alone"]) == (run.outcome, run.steps)
+        assert check["step_seconds_beside"] > 0
         errors.append(abs(check["step_seconds"] / check["step_seconds_alone"] - 1))
     assert facts["worst_step_time_error"] == pytest.approx(max(errors))
+
+
+def test_both_ends_of_a_trial_are_told() -> None:
+    """Each by its name."""
+    check = Verification(replace(RUN, seconds=2.0, steps=1000), "capped", 2000, 5.0, 2.4e-3)
+    told = check.to_json()
+    assert (told["outcome"], told["outcome_alone"]) == (RUN.outcome, "capped")
+    assert (told["steps"], told["steps_alone"]) == (1000, 2000)
+    steps = [told[f"step_seconds{name}"] for name in ("", "_alone", "_beside")]
+    assert steps == [RUN.step_seconds, 2.5e-3, 2.4e-3]
 
 
 def test_the_error_is_that_of_the_step_time() -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from study.errors import StudyError, first_line
-from study.machine.loading import unswept
+from study.machine.loading import end_swept, unswept
 from study.validation import home
 
 
@@ -126,6 +126,7 @@ def loaded(what: str, code: Any) -> Any:
     Raises:
         StudyError: no such file, module or name, or an error while it is imported.
     """
+    end_swept()
     if callable(code):
         return code
     if not _is_place(code):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -155,13 +155,26 @@ def lane_seconds(
     )
 
 
-def array_seconds(trial: Trial, ends: Sequence[float], times: Calibration, use: Resources) -> float:
+def array_seconds(
+    trial: Trial,
+    ends: Sequence[float],
+    times: Calibration,
+    use: Resources,
+    lane: Callable[[int], float] | None = None,
+) -> float:
     """What an array whose lanes end after so many steps takes in its process: a lane's share of it
     grows as lanes leave.
+
+    Args:
+        trial: one of them.
+        ends: the steps.
+        times, use: what its process takes for a lane's step.
+        lane: the same, where it is known: seconds by the number of lanes.
     """
+    lane = lane or (lambda left: lane_seconds(trial, times, use, left) * use.jobs)
     total, before = 0.0, 0.0
     for i, end in enumerate(sorted(ends)):
         left = len(ends) - i
-        total += (end - before) * left * lane_seconds(trial, times, use, left) * use.jobs
+        total += (end - before) * left * lane(left)
         before = end
     return total

@@ -93,6 +93,43 @@ def test_a_lane_that_outlives_its_expectation_goes_on_within_its_budget(tmp_path
     assert OUTLIVES == 0.5
 
 
+def test_an_array_may_train_in_halves(tmp_path: Path) -> None:
+    """One after the other, where the whole did not fit: what remains of it stays till its end."""
+    (portion,) = todo = portions(tmp_path, GRID.with_(optimizers=("adam",)))
+    (trials,) = portion.plan.groups
+    left, ends = Left(todo), [expected_steps(trial, portion.times) for trial in trials]
+    for half in (slice(0, 4), slice(4, 8)):
+        mine = trials[half]
+        for progress, ended in looks(mine, ends[half]):
+            left.step(0, progress, trials)
+            for trial in ended:
+                left.ended(trial.id)
+            assert (left.seconds > 0) == (len(left.groups[0, 0]) > 0)
+    assert left.seconds == 0
+
+
+@pytest.mark.parametrize("mode", ["alone", "array"])
+def test_a_group_whose_trials_fail_leaves_nothing(tmp_path: Path, mode: str) -> None:
+    """No last check comes of it."""
+    (portion,) = todo = portions(tmp_path, GRID.with_(mode=mode, cap=None, max_steps=2000))
+    left = Left(todo)
+    for number, trials in enumerate(portion.plan.groups):
+        left.step(number, Progress(50, tuple(range(len(trials))), len(trials), 0.4), trials)
+        for trial in trials:
+            left.ended(trial.id)
+    assert left.seconds == 0
+    assert left.arrays == {}
+
+
+def test_the_pace_stays_when_training_begins_again(tmp_path: Path) -> None:
+    """As after a worker that hung."""
+    (portion,) = todo = portions(tmp_path)
+    first = Left(todo)
+    whole, trials = first.seconds, portion.plan.groups[0]
+    first.step(0, Progress(50, tuple(range(16)), 16, 3 * 50 * 8e-3), trials)
+    assert Left(todo, first).seconds == pytest.approx(3 * whole)
+
+
 def test_groups_of_which_nothing_is_told_leave_with_their_last_trial(tmp_path: Path) -> None:
     """A cluster tells an array's ends alone; a trial of an older plan is no part of it."""
     (portion,) = todo = portions(tmp_path, GRID.with_(seeds=2))
