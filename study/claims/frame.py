@@ -57,7 +57,8 @@ class Grid:
         noise: the scatter of the seconds from seed to seed.
         assumed: how many missing trials count as failed, because those at both neighbouring rates
             did.
-        fresh: the runs of its selected rates on fresh seeds, see `study confirm`.
+        fresh: the runs of its selected rates on fresh seeds whose ends are known, see `study
+            confirm`.
     """
 
     name: str
@@ -85,11 +86,10 @@ class Grid:
 
     @property
     def fresh_seeds(self) -> pd.Series:
-        """The number of fresh seeds whose ends are known, by the optimizer; empty without any."""
+        """The number of fresh seeds by the optimizer; empty without any."""
         if self.fresh.empty:
             return pd.Series(dtype=int)
-        known = ~self.fresh["outcome"].isin([Outcome.FAILED, Outcome.PRUNED])
-        names = self.fresh["optimizer"].astype(str)[known]
+        names = self.fresh["optimizer"].astype(str)
         return names.value_counts().reindex(list(self.optimizers), fill_value=0)
 
     @property
@@ -212,7 +212,9 @@ def _grid_of(studies: Known) -> Grid | None:
     low[:, 1:-1][gaps] = np.minimum(low[:, :-2], low[:, 2:])[gaps]
     outcomes[:, 1:-1][gaps] = outcomes[:, :-2][gaps]
     noise, count, fresh = tables.scatter(runs), int(gaps.sum()), study.confirmed
-    fresh = fresh[fresh["width"] == width] if len(fresh) else fresh
+    if len(fresh):
+        unknown = fresh["outcome"].isin([Outcome.FAILED, Outcome.PRUNED])
+        fresh = fresh[(fresh["width"] == width) & ~unknown]
     return Grid(*head, rates, low, high, outcomes, long, budget, noise, count, fresh)
 
 

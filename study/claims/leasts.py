@@ -128,9 +128,8 @@ def _confirmed(grid: Grid) -> Leasts | None:
     if counts.empty or counts.min() < intervals.FEWEST_SEEDS:
         return None
     arrived = grid.fresh["outcome"] == Outcome.REACHED
-    known = ~grid.fresh["outcome"].isin([Outcome.FAILED, Outcome.PRUNED])
-    times = grid.fresh.assign(seconds=grid.fresh["seconds"].where(arrived, math.inf))[known]
-    medians = times.groupby(times["optimizer"].astype(str))["seconds"].median()
+    seconds = grid.fresh["seconds"].where(arrived, math.inf)
+    medians = seconds.groupby(grid.fresh["optimizer"].astype(str)).median()
     least = medians[list(grid.optimizers)].to_numpy(float)
     return Leasts(
         grid.optimizers,

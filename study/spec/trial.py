@@ -79,6 +79,12 @@ class Trial:
     goal: str = "at-least"
     size: tuple[int, ...] = field(default=(), compare=False)
 
+    @property
+    def label(self) -> dict[str, Any]:
+        """The fields that tell it from the others of its study, as rows beside it hold them."""
+        names = ("id", "optimizer", "learning_rate", "width", "seed")
+        return {name: getattr(self, name) for name in names}
+
     @cached_property
     def id(self) -> str:
         """The trial's identity: 16 hex digits of a hash of its fields and the protocol version.

@@ -60,11 +60,7 @@ def train(
 def _curve(finish: Finish, trial: Trial, span: float, step_seconds: float) -> dict[str, Any]:
     """A curve as it is stored."""
     return {
-        "id": trial.id,
-        "optimizer": trial.optimizer,
-        "learning_rate": trial.learning_rate,
-        "width": trial.width,
-        "seed": trial.seed,
+        **trial.label,
         "span": span,
         "check_every": trial.check_every,
         "step_seconds": step_seconds,

@@ -48,13 +48,8 @@ class Verification:
 
     def to_json(self) -> dict[str, Any]:
         """The trial, and both its ends; seconds of a step by the run, alone, and beside it."""
-        trial = self.run.trial
         return {
-            "id": trial.id,
-            "optimizer": trial.optimizer,
-            "learning_rate": trial.learning_rate,
-            "width": trial.width,
-            "seed": trial.seed,
+            **self.run.trial.label,
             "outcome": self.run.outcome.value,
             "outcome_alone": self.outcome,
             "steps": self.run.steps,
