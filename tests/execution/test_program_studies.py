@@ -21,7 +21,7 @@ from study.storage.records import Outcome
 from study.storage.store import Store
 from support.driving import results
 from support.execution.clusters import Dask
-from support.programs import begun, line, programs_of, ran, script, settled, spec_of
+from support.programs import begun, line, outliving, ran, script, settled, spec_of
 
 GRID = """
 echo '{"step": 0}'
@@ -175,11 +175,7 @@ def test_a_study_that_is_stopped_leaves_no_program_and_goes_on(
     kept = store.runs_path.read_bytes()
     os.kill(process.pid, number)
     process.wait()
-    mine = str(tmp_path / "train.sh")
-    end = time.monotonic() + 30
-    while programs_of(mine) and time.monotonic() < end:
-        time.sleep(0.05)
-    assert programs_of(mine) == []
+    assert outliving(str(tmp_path / "train.sh")) == []
     assert other.poll() is None
     other.kill()
     other.wait()

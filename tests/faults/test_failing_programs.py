@@ -21,7 +21,7 @@ from study.storage.store import Store
 from study.training import programs
 from support.driving import TIMES, Tally, lost, results
 from support.files import beside_mounts
-from support.programs import begun, line, programs_of, ran, script, spec_of
+from support.programs import begun, line, outliving, programs_of, ran, script, spec_of
 
 pytestmark = pytest.mark.slow
 
@@ -230,10 +230,7 @@ def test_a_driver_of_programs_killed_at_random_moments(tmp_path: Path, tally: Ta
         time.sleep(moment.uniform(0, 1.0))
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-        end = time.monotonic() + 60
-        while (left := programs_of(str(tmp_path / "train.sh"))) and time.monotonic() < end:
-            time.sleep(0.05)
-        assert left == []
+        assert outliving(str(tmp_path / "train.sh"), 60.0) == []
         kept = list(results(store)) if store.runs_path.exists() else []
         gone += lost(ran(spec, store.folder), whole)
         gone += list(results(store))[: len(kept)] != kept

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,7 @@ def begun(spec: StudySpec, folder: Path, workers: int) -> subprocess.Popen[bytes
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from study.cli.stop import terminable
 from study.execution import driver
@@ -84,3 +86,21 @@ def programs_of(word: str) -> list[int]:
         ):
             found.append(process.info["pid"])
     return found
+
+
+QUIET = 1.0
+"""Seconds without a process after which none is to come: one that is being started has no command
+line of its own for a moment.
+"""
+
+
+def outliving(word: str, seconds: float = 30.0) -> list[int]:
+    """The processes whose command line holds a word, and that are still there after `seconds`."""
+    now = time.monotonic()
+    end, quiet = now + seconds, now + QUIET
+    while now < min(end, quiet):
+        time.sleep(0.05)
+        now = time.monotonic()
+        if programs_of(word):
+            quiet = now + QUIET
+    return programs_of(word)
