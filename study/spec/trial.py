@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field, fields
 from functools import cached_property
+from operator import attrgetter
 from typing import Any
 
 OPTIMIZERS = ("sgd", "momentum", "adam", "adagrad", "adadelta", "rmsprop")
@@ -31,10 +32,6 @@ DATASETS = ("mnist", "fashion-mnist")
 
 PROTOCOL_VERSION = 1
 """Part of every trial's identity. It goes up when the meaning of a stored number changes."""
-
-
-NEVER = object()
-"""The default of a field that has been there from the first."""
 
 
 SORTED = json.JSONEncoder(sort_keys=True)
@@ -85,6 +82,10 @@ class Trial:
         names = ("id", "optimizer", "learning_rate", "width", "seed")
         return {name: getattr(self, name) for name in names}
 
+    def values(self) -> dict[str, Any]:
+        """The fields by their names."""
+        return dict(zip(TRIAL_FIELDS, _VALUES_OF(self), strict=True))
+
     @cached_property
     def id(self) -> str:
         """The trial's identity: 16 hex digits of a hash of its fields and the protocol version.
@@ -92,12 +93,10 @@ class Trial:
         A field that was added later enters the hash only if it differs from its default. Ids of
         older trials therefore stay the same.
         """
-        later = FIELDS_ADDED_LATER
-        values = {
-            name: value
-            for name in TRIAL_FIELDS
-            if name != "size" and (value := getattr(self, name)) != later.get(name, NEVER)
-        }
+        values = self.values()
+        for name, usual in FIELDS_ADDED_LATER.items():
+            if values[name] == usual or name == "size":
+                del values[name]
         text = SORTED.encode([PROTOCOL_VERSION, values])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -124,3 +123,6 @@ FIELDS_ADDED_LATER: dict[str, Any] = {
 
 
 TRIAL_FIELDS = tuple(f.name for f in fields(Trial))
+
+
+_VALUES_OF = attrgetter(*TRIAL_FIELDS)

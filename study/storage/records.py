@@ -20,7 +20,6 @@ from study.spec.trial import (
     LOWEST_RATE,
     MOST_SEEDS,
     OPTIMIZERS,
-    TRIAL_FIELDS,
     WIDEST,
     Trial,
 )
@@ -175,12 +174,12 @@ class Run:
 
     def to_json(self) -> dict[str, Any]:
         """The run as one flat JSON object; the trial's `cap` is called `cap_seconds` there."""
-        trial = {name: getattr(self.trial, name) for name in TRIAL_FIELDS}
+        trial = self.trial.values()
         for name in OF_OWN:  # which a built-in network leaves at their defaults
             if trial[name] == FIELDS_ADDED_LATER[name]:
                 del trial[name]
         trial["cap_seconds"] = trial.pop("cap")
-        rest = {name: getattr(self, name) for name in RUN_FIELDS}
+        rest = dict(zip(RUN_FIELDS, _VALUES_OF(self), strict=True))
         for name in OF_PROGRAMS:
             if rest[name] is None:
                 del rest[name]
@@ -221,6 +220,9 @@ class Run:
 
 RUN_FIELDS = tuple(f.name for f in fields(Run) if f.name != "trial")
 """The fields of a run beside its trial."""
+
+
+_VALUES_OF = attrgetter(*RUN_FIELDS)
 
 
 def little_told(trial: Trial, study: str, **values: Any) -> Run:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from operator import attrgetter
 from pathlib import Path
 
 import pandas as pd
 
 from study.errors import StudyError
-from study.spec.trial import FIELDS_ADDED_LATER, OPTIMIZERS, TRIAL_FIELDS
+from study.spec.trial import OPTIMIZERS, TRIAL_FIELDS
 from study.storage.published.protocol import is_import
-from study.storage.records import OF_OWN, OF_PROGRAMS, PROTOCOL, RUN_FIELDS, Run
+from study.storage.records import OF_PROGRAMS, PROTOCOL, RUN_FIELDS, Run
 
 CELL = ["width", "optimizer", "rate"]
 """What defines a cell. The trials of a cell differ only in the seed."""
@@ -33,13 +34,15 @@ two engines or precisions, unless they were shown to be alike (`pool`).
 """
 
 
-COLUMNS = (
-    *("schema", "id"),
-    *(name for name in TRIAL_FIELDS if name not in ("cap", "size")),
-    "cap_seconds",
-    *RUN_FIELDS,
-)
-"""The fields of `Run.to_json`, in their order."""
+COLUMNS = {
+    "id": "trial.id",
+    **{name: f"trial.{name}" for name in TRIAL_FIELDS if name not in ("cap", "size")},
+    "cap_seconds": "trial.cap",
+    **{name: name for name in RUN_FIELDS if name != "versions"},
+    "outcome": "outcome.value",
+    **{name: name for name in ("software", "clock", "clock_machine", "clock_software")},
+}
+"""What each column of a table of runs holds: an attribute of a run."""
 
 
 def frame(runs: Iterable[Run], optimizers: Iterable[str] = ()) -> pd.DataFrame:
@@ -61,18 +64,13 @@ def frame(runs: Iterable[Run], optimizers: Iterable[str] = ()) -> pd.DataFrame:
         are there where a run is a program's.
     """
     runs = list(runs)
-    usual = {name: FIELDS_ADDED_LATER[name] for name in OF_OWN}
-    rows = [{**usual, **run.to_json()} for run in runs]
-    table = pd.DataFrame(rows, columns=COLUMNS)  # a study that has only begun has them, too
-    table["software"] = [run.software for run in runs]
-    table["clock"] = [run.clock for run in runs]
-    table["clock_machine"] = [run.clock_machine for run in runs]
-    table["clock_software"] = [run.clock_software for run in runs]
+    rows = list(map(attrgetter(*COLUMNS.values()), runs))
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
     table["pool"] = [f"{run.engine} {run.precision}" for run in runs]
     table["seconds_low"] = table["seconds_high"] = math.nan
     table["unstable"] = False
-    told = {name for row in rows for name in OF_PROGRAMS if name in row}
-    table = table.drop(columns=["versions", "schema", *({*OF_PROGRAMS} - told)])
+    untold = [name for name in OF_PROGRAMS if table[name].isna().all()]
+    table = table.drop(columns=untold)
     for name in ("seconds", "steps", "step_seconds"):  # not known of every source
         table[name] = pd.to_numeric(table[name])
     names = in_order([*optimizers, *table["optimizer"]])
@@ -150,7 +148,7 @@ def comparable(runs: pd.DataFrame, folder: str | Path = "") -> pd.DataFrame:
     """
     some(runs, folder)
     for column in SAME:
-        values = runs[column].drop_duplicates().tolist()
+        values = runs[column].unique().tolist()
         if len(values) > 1:
             listed = ", ".join(str(value) for value in values)
             how = f"select one before tabulating, such as runs[runs.{column} == ...]"
