@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import json
 import os
 import stat
 from collections.abc import Mapping
@@ -10,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from study.errors import StudyError
 from study.storage import jsonl
@@ -172,6 +176,23 @@ def test_a_line_that_is_no_object_is_refused(text: bytes) -> None:
     """However deep it is."""
     with pytest.raises(StudyError, match=r"^not a JSON object$"):
         jsonl.json_object(text)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.text(), JSON), st.booleans(), st.booleans())
+@example({"a": [1e400, -0.0, 2**70, "\ud800"]}, True, False)
+def test_an_object_is_read_as_python_reads_it(row: jsonl.Row, ascii_: bool, mark: bool) -> None:
+    """Also NaN, infinities, whole numbers of any size, and what an editor puts in front."""
+    text = json.dumps(row, ensure_ascii=ascii_)
+    line = text.encode("utf-8", "surrogatepass")
+    read = jsonl.json_object(codecs.BOM_UTF8 * mark + line)
+    assert repr(read) == repr(json.loads(text))
 
 
 @pytest.mark.parametrize(
