@@ -53,6 +53,12 @@ are found stuck at the first examinations.
 """
 
 
+USUAL_TARGET, CLOSER = 0.97, 1.75
+"""To a target that leaves a share e of errors, MNIST takes (0.03 / e)^1.75 of the steps to 97 %:
+0.41 of them to 95 %, and 0.12 to 90 %.
+"""
+
+
 OWN_SHARE = 0.5
 """Share of its budget that a trial of the user's own model is expected to take."""
 
@@ -127,6 +133,8 @@ def expected_steps(trial: Trial, times: Calibration) -> float:
     if trial.start:  # nothing is known of the user's own model
         return OWN_SHARE * budget_steps(trial, times)
     expected = max(FEWEST_STEPS, STEPS_AT_RATE_ONE[trial.optimizer] / trial.learning_rate)
+    if trial.dataset == "mnist" and 0 < trial.target < 1:
+        expected *= ((1 - USUAL_TARGET) / (1 - trial.target)) ** CLOSER
     return min(
         budget_steps(trial, times),
         expected if trial.learning_rate <= HIGHEST_RATE[trial.optimizer] else STUCK_STEPS,

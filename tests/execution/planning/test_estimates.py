@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from study import tables
 from study.execution.planning.estimates import (
     array_readings,
     array_times,
@@ -21,11 +22,13 @@ from study.execution.planning.estimates import (
 from study.spec.networks import network_of
 from study.spec.trial import Trial
 from study.storage.calibration import Calibration
+from study.storage.readings.aim import Aim
 from study.storage.reference import Clock, Reference
 from study.storage.rounds import Rounds
 from study.storage.step_times import array_key, key_of
 from support.execution.step_times import ONE, ONE_JOB, TWO_JOBS, calibration
 from support.parabola import MACHINE, calibrated
+from support.paths import ROOT
 
 SGD = ONE[0]
 TUTORIAL = replace(SGD, network="tutorial")
@@ -151,6 +154,22 @@ def test_steps_fall_as_the_rate_rises_to_the_optimizers_highest(
     assert expected(highest * 1.001) == 600
     assert expected(highest, 1000) == 1000
     assert expected(highest * 1.001, 500) == 500
+
+
+@pytest.mark.parametrize("target", [0.9, 0.92, 0.94, 0.95, 0.96, 0.97])
+def test_a_lower_target_takes_the_share_of_the_steps_that_it_took(
+    target: float, tmp_path: Path
+) -> None:
+    """Of the stored trials that came to 97 %; another data set has a target of its own."""
+    folder = ROOT / "results/amd-epyc-25-17-avx512-2-cores/article"
+    whole, part = (tables.stored(folder, None, aim).runs for aim in (None, Aim(target=target)))
+    slow = (whole["outcome"] == "reached") & (whole["steps"] >= 500)
+    taken = float((part["steps"] / whole["steps"])[slow].median())
+    trial = replace(SGD, learning_rate=0.05, cap=None, max_steps=10_000)
+    lower, times = replace(trial, target=target), calibration(tmp_path / "c.json")
+    assert expected_steps(trial, times) == pytest.approx(2200)
+    assert expected_steps(lower, times) / 2200 == pytest.approx(taken, abs=0.04)
+    assert expected_steps(replace(lower, dataset="fashion-mnist"), times) == pytest.approx(2200)
 
 
 @pytest.mark.parametrize(
