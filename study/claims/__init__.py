@@ -63,6 +63,7 @@ from study.claims.frame_sizes import (
     GOOD,
     SIZE_RANGE,
     Sizes,
+    all_sizes,
     no_sizes,
     sizes_of,
 )
@@ -121,6 +122,7 @@ __all__ = [
     "adam_stable",
     "adam_wide",
     "all_but_rmsprop",
+    "all_sizes",
     "as_claimed",
     "best_rate_transfers",
     "beyond",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from study import tables
-from study.claims.evidence import Known, studies_in, such_as
+from study.claims.evidence import Evidence, Known, studies_in, such_as
 from study.claims.frame import ratio
 from study.storage.records import Outcome
 from study.tables import intervals
@@ -59,7 +60,12 @@ class Sizes:
 
 
 def sizes_of(studies: Known) -> Sizes | None:
-    """Adam's part of the study of the most widths, or its first optimizer's; None if none is wide.
+    """The first of `all_sizes`; None if there is none."""
+    return next(all_sizes(studies), None)
+
+
+def all_sizes(studies: Known) -> Iterator[Sizes]:
+    """Adam's part of each study of sizes, or its first optimizer's; that of the most widths first.
 
     The spec decides, not the stored trials.
     """
@@ -68,17 +74,19 @@ def sizes_of(studies: Known) -> Sizes | None:
         least, most = min(study.spec.widths), max(study.spec.widths)
         if len(study.spec.widths) >= FEWEST_WIDTHS and most >= SIZE_RANGE * least:
             found.append(study)
-    if not found:
-        return None
-    study = max(
-        found,
+    found.sort(
         key=lambda study: (
             len(study.spec.widths),
             study.spec.seeds,
             len(study.spec.rates),
             study.spec.name,
         ),
+        reverse=True,
     )
+    return map(_sizes, found)
+
+
+def _sizes(study: Evidence) -> Sizes:
     spec, widths, rates = (
         study.spec,
         np.array(sorted(study.spec.widths), float),

@@ -212,6 +212,28 @@ def test_the_ends_must_have_three_trials() -> None:
         assert found.reason.endswith("; 2 trials are missing")
 
 
+def test_the_study_with_the_most_arrivals_at_its_ends_is_judged() -> None:
+    """Whatever lies between them; of equals that of the most widths."""
+
+    def of(widths: tuple[float, ...], best: float, seeds: int, ends: str = "") -> Evidence:
+        def takes(trial: Trial) -> float | str:
+            return ends or (3.0 if trial.learning_rate == best else 6.0)
+
+        return study(takes, (0.001, 0.002), widths, seeds=seeds)
+
+    wide = of(SEVEN, 0.001, 2)
+    five = (1.0, 1.4, 1.5, 6.67, 10.0)
+    for other, judged in (
+        (of(five, 0.002, 3), 0.002),
+        (of(five, 0.002, 2), 0.001),
+        (of(five, 0.002, 3, "missing"), 0.001),
+        (of((1.0, 6.0, 7.0, 8.0, 10.0), 0.002, 3), 0.001),
+    ):
+        for studies in ([wide, other], [other, wide]):
+            found = CLAIMS["best-rate-transfers"].judge(studies)
+            assert found.reason.startswith(f"best at the smallest sizes {judged:g}, ")
+
+
 def test_the_scatter_between_widths_leaves_room() -> None:
     """Von Neumann's estimate, of what the rates do not share."""
 
