@@ -63,7 +63,6 @@ from study.claims.frame_sizes import (
     GOOD,
     SIZE_RANGE,
     Sizes,
-    all_sizes,
     no_sizes,
     sizes_of,
 )
@@ -122,7 +121,6 @@ __all__ = [
     "adam_stable",
     "adam_wide",
     "all_but_rmsprop",
-    "all_sizes",
     "as_claimed",
     "best_rate_transfers",
     "beyond",

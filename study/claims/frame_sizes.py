@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from study import tables
-from study.claims.evidence import Evidence, Known, studies_in, such_as
+from study.claims.evidence import Known, pooled, studies_in, such_as
 from study.claims.frame import ratio
 from study.storage.records import Outcome
 from study.tables import intervals
@@ -43,6 +42,7 @@ class Sizes:
             it is not known whether it would.
         runs: the trials as a table.
         capped: (widths, rates, seeds), which trials ran out of time.
+        seeds: how many the study asks for; those beyond are other studies'.
     """
 
     name: str
@@ -52,50 +52,50 @@ class Sizes:
     seconds: Floats
     runs: pd.DataFrame
     capped: NDArray[np.bool_]
+    seeds: int
 
     @property
     def missing(self) -> int:
         """The number of trials of which nothing is known."""
-        return int(np.isnan(self.seconds).sum())
+        return int(np.isnan(self.seconds[..., : self.seeds]).sum())
 
 
-def sizes_of(studies: Known) -> Sizes | None:
-    """The first of `all_sizes`; None if there is none."""
-    return next(all_sizes(studies), None)
-
-
-def all_sizes(studies: Known) -> Iterator[Sizes]:
-    """Adam's part of each study of sizes, or its first optimizer's; that of the most widths first.
+def sizes_of(studies: Known, others: bool = False) -> Sizes | None:
+    """Adam's part of the study of the most widths, or its first optimizer's; None if none is wide.
 
     The spec decides, not the stored trials.
+
+    Args:
+        studies: all that is known.
+        others: whether the seeds of its cells that other studies hold count, too.
     """
     found = []
     for study in studies_in(studies):
         least, most = min(study.spec.widths), max(study.spec.widths)
         if len(study.spec.widths) >= FEWEST_WIDTHS and most >= SIZE_RANGE * least:
             found.append(study)
-    found.sort(
+    if not found:
+        return None
+    study = max(
+        found,
         key=lambda study: (
             len(study.spec.widths),
             study.spec.seeds,
             len(study.spec.rates),
             study.spec.name,
         ),
-        reverse=True,
     )
-    return map(_sizes, found)
-
-
-def _sizes(study: Evidence) -> Sizes:
     spec, widths, rates = (
         study.spec,
         np.array(sorted(study.spec.widths), float),
         np.array(sorted(study.spec.rates), float),
     )
     optimizer = "adam" if "adam" in spec.optimizers else spec.optimizers[0]
-    shape = (len(widths), len(rates), spec.seeds)
-    runs = study.runs[study.runs["optimizer"] == optimizer] if len(study.runs) else study.runs
+    runs = pooled(study, studies) if others else study.runs
+    runs = runs[runs["optimizer"] == optimizer] if len(runs) else runs
+    seeds = max(spec.seeds, int(runs["seed"].max()) + 1) if len(runs) and others else spec.seeds
     if runs.empty:
+        shape = (len(widths), len(rates), seeds)
         return Sizes(
             spec.name,
             optimizer,
@@ -104,13 +104,14 @@ def _sizes(study: Evidence) -> Sizes:
             np.full(shape, math.nan),
             runs,
             np.zeros(shape, bool),
+            spec.seeds,
         )
-    axes = (list(widths), [optimizer], list(rates), spec.seeds)
+    axes = (list(widths), [optimizer], list(rates), seeds)
     seconds = tables.cube(runs, *axes)[:, 0]
     capped = tables.on_axes(
         runs, (runs["outcome"] == Outcome.CAPPED).to_numpy(), *axes, missing=False
     )[:, 0]
-    return Sizes(spec.name, optimizer, widths, rates, seconds, runs, capped)
+    return Sizes(spec.name, optimizer, widths, rates, seconds, runs, capped, spec.seeds)
 
 
 def no_sizes(studies: Known) -> str:
@@ -121,9 +122,15 @@ def no_sizes(studies: Known) -> str:
     )
 
 
+def _at(sizes: Sizes, widths: NDArray[np.bool_]) -> Floats:
+    """(rates, trials), the seconds at some widths; few widths have the seeds of other studies."""
+    part = sizes.seconds[widths].transpose(1, 0, 2).reshape(len(sizes.rates), -1)
+    return np.asarray(part[:, ~np.isnan(part).all(axis=0)])
+
+
 def middles(sizes: Sizes, widths: NDArray[np.bool_]) -> Floats:
     """(rates,), the median seconds over some widths and all seeds; infinite if one is not known."""
-    part = sizes.seconds[widths].transpose(1, 0, 2).reshape(len(sizes.rates), -1)
+    part = _at(sizes, widths)
     return np.nan_to_num(np.median(part, axis=1), nan=math.inf, posinf=math.inf)
 
 
@@ -144,7 +151,7 @@ def over_least(
     Returns:
         (rates,), the ratios and the ends of their intervals; from 1 to infinity where not known.
     """
-    times = sizes.seconds[widths].transpose(1, 0, 2).reshape(len(sizes.rates), -1)
+    times = _at(sizes, widths)
     sure = np.isfinite(times).all(axis=1)
     if not sure.any():
         nothing = np.full(len(times), math.inf)

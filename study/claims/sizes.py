@@ -6,15 +6,12 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from study import tables
 from study.claims.evidence import Known
 from study.claims.frame import LONG_CAP, states
 from study.claims.frame_sizes import (
     GOOD,
-    Sizes,
-    all_sizes,
     best_overall,
     compared,
     middles,
@@ -170,15 +167,16 @@ def rate_survives_scaling(id: str, studies: Known) -> Verdict:
 def best_rate_transfers(id: str, studies: Known) -> Verdict:
     """Time of one rate over the least, at the worse of both ends, for the best such rate: < 1.25.
 
-    The article means that one good rate serves from 1x to 10x. The study with the most arrivals at
-    the end where it has fewer is judged.
+    The article means that one good rate serves from 1x to 10x. Seeds of equal cells count, whatever
+    study holds them.
     """
-    sizes = max(all_sizes(studies), key=_at_the_ends, default=None)
+    sizes = sizes_of(studies, others=True)
     if sizes is None or len(sizes.rates) < 2:
         return no_evidence(id, TRANSFERS, no_sizes(studies) if sizes is None else "only one rate")
-    if _at_the_ends(sizes) < intervals.FEWEST_SEEDS:
+    ends = [sizes.widths <= ENDS * sizes.widths[0], sizes.widths * ENDS >= sizes.widths[-1]]
+    known = [np.isfinite(sizes.seconds[end]).sum(axis=(0, 2)) for end in ends]
+    if min(int(count.max()) for count in known) < intervals.FEWEST_SEEDS:
         return no_evidence(id, TRANSFERS, "too few trials of the smallest or the largest sizes")
-    ends = _ends(sizes)
     found = [over_least(sizes, end, miss() / 2) for end in ends]
     value, low, high = (np.maximum(*(part[i] for part in found)) for i in range(3))
     one = int(np.argmin(value))
@@ -193,16 +191,6 @@ def best_rate_transfers(id: str, studies: Known) -> Verdict:
     return decide(
         id, float(value[one]), float(low.min()), float(high.min()), TRANSFERS, reason, above=False
     )
-
-
-def _ends(sizes: Sizes) -> list[NDArray[np.bool_]]:
-    """(widths,), which count as the smallest, and which as the largest."""
-    return [sizes.widths <= ENDS * sizes.widths[0], sizes.widths * ENDS >= sizes.widths[-1]]
-
-
-def _at_the_ends(sizes: Sizes) -> int:
-    """The arrivals at the rate that has most of them, at the end where they are fewer."""
-    return min(int(np.isfinite(sizes.seconds[end]).sum(axis=(0, 2)).max()) for end in _ends(sizes))
 
 
 @claim(

@@ -6,12 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
 from study.claims import sizes
 from study.claims.evidence import Evidence
-from study.claims.frame_sizes import no_sizes
+from study.claims.frame_sizes import no_sizes, sizes_of
 from study.claims.verdict import CLAIMS, FAILS, HOLDS, UNDECIDED, Verdict
 from study.spec.trial import Trial
 from study.tables.best_rates import Scatter, best_margin
@@ -212,26 +213,29 @@ def test_the_ends_must_have_three_trials() -> None:
         assert found.reason.endswith("; 2 trials are missing")
 
 
-def test_the_study_with_the_most_arrivals_at_its_ends_is_judged() -> None:
-    """Whatever lies between them; of equals that of the most widths."""
+def test_seeds_of_the_ends_that_another_study_holds_count() -> None:
+    """Of equal cells under the same protocol; what it was not asked for is not missing."""
 
-    def of(widths: tuple[float, ...], best: float, seeds: int, ends: str = "") -> Evidence:
-        def takes(trial: Trial) -> float | str:
-            return ends or (3.0 if trial.learning_rate == best else 6.0)
+    def takes(trial: Trial) -> float:
+        seconds = {0.001: 3.0, 0.002: 3.3, 0.003: 30.0}[trial.learning_rate]
+        odd = (trial.seed + SEVEN.index(trial.width)) % 2
+        return seconds * (1.1 if odd and trial.learning_rate == 0.002 else 1.0)
 
-        return study(takes, (0.001, 0.002), widths, seeds=seeds)
-
-    wide = of(SEVEN, 0.001, 2)
-    five = (1.0, 1.4, 1.5, 6.67, 10.0)
-    for other, judged in (
-        (of(five, 0.002, 3), 0.002),
-        (of(five, 0.002, 2), 0.001),
-        (of(five, 0.002, 3, "missing"), 0.001),
-        (of((1.0, 6.0, 7.0, 8.0, 10.0), 0.002, 3), 0.001),
-    ):
-        for studies in ([wide, other], [other, wide]):
-            found = CLAIMS["best-rate-transfers"].judge(studies)
-            assert found.reason.startswith(f"best at the smallest sizes {judged:g}, ")
+    rates, five = (0.001, 0.002, 0.003), (1.0, 1.4, 1.5, 6.67, 10.0)
+    wide, ends = study(takes, rates, SEVEN, seeds=2), study(takes, rates[:2], five, seeds=7)
+    judge = CLAIMS["best-rate-transfers"].judge
+    alone, both = judge([wide]), judge([wide, ends])
+    assert both == judge([ends, wide])
+    assert (alone.statistic, both.statistic) == (1.0, 1.0)
+    assert 1.0 < both.high < alone.high
+    assert both.reason == alone.reason
+    assert judge([wide, study(takes, rates[:2], five, seeds=7, cap=50.0)]) == alone
+    found, plain = sizes_of([wide, ends], others=True), sizes_of([wide, ends])
+    assert found is not None
+    assert plain is not None
+    assert np.isfinite(found.seconds).sum(axis=(1, 2)).tolist() == [16, 16, 16, 6, 6, 16, 16]
+    assert plain.seconds.shape == (7, 3, 2)
+    assert (found.missing, plain.missing) == (0, 0)
 
 
 def test_the_scatter_between_widths_leaves_room() -> None:
