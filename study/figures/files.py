@@ -97,7 +97,8 @@ def _drawings(
 def _shared(runs: pd.DataFrame) -> bool:
     """Whether several optimizers share a rate; each of an import may have its own."""
     names = runs.groupby("learning_rate")["optimizer"].nunique()
-    return "final" not in runs or bool((names > 1).any())
+    several = runs["optimizer"].nunique() > 1
+    return bool(several and ("final" not in runs or (names > 1).any()))
 
 
 def _in_file(optimizer: str) -> str:

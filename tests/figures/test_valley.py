@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.collections import PathCollection
 
@@ -65,6 +66,13 @@ def test_figures_are_written_as_png_and_svg(folder: Path, curves: bool) -> None:
     for path in paths:
         assert path.read_bytes().startswith(b"\x89PNG")
         assert b"<svg" in path.with_suffix(".svg").read_bytes()
+
+
+def test_one_optimizer_has_no_envelope() -> None:
+    """It would be its valley again."""
+    none = pd.DataFrame(columns=["width", "fingerprint"])
+    assert list(figures.draw(FRAME[FRAME["optimizer"] == "sgd"], none)) == ["valley"]
+    assert "envelope" in figures.draw(FRAME, none)
 
 
 def test_widths_are_drawn_apart(folder: Path) -> None:
