@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from errno import EACCES, EPERM, EROFS
 from pathlib import Path
 
 
@@ -28,7 +29,8 @@ def first_line(error: BaseException) -> str:
 
 def unwritable(path: Path, error: OSError) -> str:
     """One sentence on a place that cannot be written, and on what to do."""
-    file = next((each for each in (path, *path.parents) if os.path.isfile(each)), None)
+    folders = path.parents if error.errno in (EACCES, EPERM, EROFS) else (path, *path.parents)
+    file = next((each for each in folders if os.path.isfile(each)), None)
     why = error.strerror or error
     return (
         f"cannot write to {path}: {why}; give --out a place that can be written"

@@ -64,6 +64,7 @@ from study.claims.frame_sizes import (
     SIZE_RANGE,
     Sizes,
     no_sizes,
+    size_studies,
     sizes_of,
 )
 from study.claims.sizes import (
@@ -152,6 +153,7 @@ __all__ = [
     "ratio",
     "rows_in",
     "rows_of",
+    "size_studies",
     "sizes_of",
     "spreads",
     "states",

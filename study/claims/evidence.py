@@ -149,7 +149,10 @@ def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def largest(studies: Sequence[Evidence]) -> Evidence:
-    """The study of the most optimizers; among those of the most rates, then of the most seeds."""
+    """The study of the most optimizers; among those of the most rates, then of the most seeds.
+
+    What is missing decides only between studies of one name.
+    """
     return max(
         studies,
         key=lambda study: (
@@ -157,6 +160,7 @@ def largest(studies: Sequence[Evidence]) -> Evidence:
             len(study.spec.rates),
             study.spec.seeds,
             study.spec.name,
+            len(study.runs),
         ),
     )
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from study import tables
-from study.claims.evidence import Known, pooled, studies_in, such_as
+from study.claims.evidence import Evidence, Known, pooled, studies_in, such_as
 from study.claims.frame import ratio
 from study.storage.records import Outcome
 from study.tables import intervals
@@ -60,31 +60,40 @@ class Sizes:
         return int(np.isnan(self.seconds[..., : self.seeds]).sum())
 
 
-def sizes_of(studies: Known, others: bool = False) -> Sizes | None:
-    """Adam's part of the study of the most widths, or its first optimizer's; None if none is wide.
+def size_studies(studies: Known) -> list[Evidence]:
+    """The studies of sizes: that of the most widths first; of those that of the most seeds, rates.
 
-    The spec decides, not the stored trials.
-
-    Args:
-        studies: all that is known.
-        others: whether the seeds of its cells that other studies hold count, too.
+    The spec decides. What is missing decides only between studies of one name.
     """
     found = []
     for study in studies_in(studies):
         least, most = min(study.spec.widths), max(study.spec.widths)
         if len(study.spec.widths) >= FEWEST_WIDTHS and most >= SIZE_RANGE * least:
             found.append(study)
-    if not found:
-        return None
-    study = max(
+    return sorted(
         found,
         key=lambda study: (
             len(study.spec.widths),
             study.spec.seeds,
             len(study.spec.rates),
             study.spec.name,
+            len(study.runs),
         ),
+        reverse=True,
     )
+
+
+def sizes_of(studies: Known, others: bool = False) -> Sizes | None:
+    """Adam's part of the first of `size_studies`, or its first optimizer's; None if none is wide.
+
+    Args:
+        studies: all that is known.
+        others: whether the seeds of its cells that other studies hold count, too.
+    """
+    found = size_studies(studies)
+    if not found:
+        return None
+    study = found[0]
     spec, widths, rates = (
         study.spec,
         np.array(sorted(study.spec.widths), float),

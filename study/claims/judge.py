@@ -10,6 +10,7 @@ import pandas as pd
 
 from study.claims.evidence import Known, evidence, judged, studies_in, verdicts
 from study.claims.frame import grid_of
+from study.claims.frame_sizes import size_studies
 from study.claims.verdict import CLAIMS, Verdict
 from study.errors import StudyError
 from study.spec.own import is_own, model_in_words
@@ -62,6 +63,13 @@ def about(known: Known) -> list[str]:
         said.append(
             f"confirm has trained {counted(counts.min(), 'fresh seed')} of {counts.idxmin()}: the "
             f"claims take the times of fresh seeds where every optimizer has {FEWEST_SEEDS}{more}"
+        )
+    wide = size_studies(judged(known))
+    if len(wide) > 1:
+        said.append(
+            f"of {len(wide)} studies of sizes the claims take the one of "
+            f"{len(wide[0].spec.widths)} widths and {counted(len(wide[0].runs), 'trial')}; of the "
+            "others the seeds of equal cells, where they are comparable"
         )
     models = ", ".join(dict.fromkeys(model_in_words(s.network, s.source) for s in specs))
     if not models:

@@ -224,9 +224,10 @@ def variance_above(id: str, studies: Known) -> Verdict:
             f"{found.slower:.2f} times as long and the scatter {found.wider:.2f} times as large"
         )
     if sizes.rates[last] < ABOVE_BEST * sizes.rates[best]:
+        tried = sizes.rates[-1] >= ABOVE_BEST * sizes.rates[best]
         reason = (
             f"the best rate is {sizes.rates[best]:g}, and no rate {ABOVE_BEST:g} times as large "
-            f"trains most sizes{said} (study {sizes.name})"
+            f"{'trains most sizes' if tried else 'was tried'}{said} (study {sizes.name})"
         )
         return no_evidence(id, 1.0, reason)
     found = compared(sizes, best, last, miss())

@@ -84,6 +84,8 @@ class Checks:
     window: tuple[Number, ...] = ()
 
     def __post_init__(self) -> None:
+        if not (self.check_every or self.steps):
+            raise StudyError("the field 'check_every' is 0, expected steps between two checks")
         if self.loss or not self.steps:
             same_number("loss", self.accuracy, self.loss)
         if self.steps:

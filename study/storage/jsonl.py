@@ -6,6 +6,7 @@ import codecs
 import json
 import os
 import re
+import reprlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -32,8 +33,12 @@ LARGEST = sys.float_info.max
 """The largest number of a row: JSON has no infinity, and NaN lies within no bounds."""
 
 
+LONGEST = 1e10
+"""The largest number of seconds of a row: three hundred years."""
+
+
 Number = Annotated[float, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
-Seconds = Annotated[float, msgspec.Meta(ge=0, le=LARGEST)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=LONGEST)]
 Positive = Annotated[float, msgspec.Meta(gt=0, le=LARGEST)]
 Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
@@ -73,7 +78,10 @@ def _sentence(error: str, row: Mapping[str, Any]) -> str:
         return what
     wanted = re.sub(rf"[`]|, got .*|>= -{_LARGEST}|<= {_LARGEST}", "", what).strip()
     wanted = wanted[0].lower() + wanted[1:] if wanted.startswith("Expected") else "not a known word"
-    return f"the field '{name}' is {row.get(name)!r}, {wanted}"
+    value, place = row.get(name), re.search(r"\[(\d+)\]", path)
+    if place and isinstance(value, list | tuple):
+        value, name = value[int(place[1])], f"{name}[{place[1]}]"
+    return f"the field '{name}' is {reprlib.repr(value)}, {wanted}"
 
 
 def append_line(path: Path, row: Mapping[str, Any]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import cache
+from math import isclose
 from operator import attrgetter
 from typing import Any
 
@@ -32,6 +33,10 @@ SCHEMA = 1
 1: the only one so far. Fields that were added later have a default in `Trial` or `Run`, which is
 what the older rows are taken to hold.
 """
+
+
+ALTERED = "the row was altered"
+"""How a row that contradicts itself is refused."""
 
 
 OF_OWN = ("start", "config", "loss", "goal", "size")
@@ -213,7 +218,7 @@ class Run:
         _check_values(run)
         if run.id != row["id"]:
             raise StudyError(
-                f"the id {row['id']!r} is not that of its fields ({run.id}): the row was altered"
+                f"the id {row['id']!r} is not that of its fields ({run.id}): {ALTERED}"
             )
         return run
 
@@ -247,8 +252,18 @@ def _check_values(run: Run) -> None:
     if run.outcome is Outcome.REACHED and best is not None and side * best < side * trial.target:
         raise StudyError(
             f"the outcome is reached, and the best accuracy {best:g} is "
-            f"{'below' if side > 0 else 'above'} the target {trial.target:g}: the row was altered"
+            f"{'below' if side > 0 else 'above'} the target {trial.target:g}: {ALTERED}"
         )
+    last = run.accuracy
+    if best is not None and last is not None and side * last > side * best:
+        raise StudyError(f"the accuracy {last:g} is better than the best, {best:g}: {ALTERED}")
+    if run.seconds_source != "reconstructed":
+        return
+    seconds, steps, step = run.seconds, run.steps, run.step_seconds
+    if seconds is None or steps is None or step is None:
+        return
+    if not isclose(seconds, steps * step, rel_tol=1e-6, abs_tol=step):
+        raise StudyError(f"{seconds:g} seconds are not {steps} steps of {step:g} s: {ALTERED}")
 
 
 def _check_trial(trial: Trial) -> None:

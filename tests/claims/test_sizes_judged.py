@@ -13,6 +13,7 @@ from statsmodels.stats.proportion import proportion_confint
 from study.claims import sizes
 from study.claims.evidence import Evidence
 from study.claims.frame_sizes import no_sizes, sizes_of
+from study.claims.judge import about
 from study.claims.verdict import CLAIMS, FAILS, HOLDS, UNDECIDED, Verdict
 from study.spec.trial import Trial
 from study.tables.best_rates import Scatter, best_margin
@@ -236,6 +237,23 @@ def test_seeds_of_the_ends_that_another_study_holds_count() -> None:
     assert np.isfinite(found.seconds).sum(axis=(1, 2)).tolist() == [16, 16, 16, 6, 6, 16, 16]
     assert plain.seconds.shape == (7, 3, 2)
     assert (found.missing, plain.missing) == (0, 0)
+
+
+def test_of_equal_studies_that_with_more_trials_is_judged() -> None:
+    """In any order; and it is said."""
+
+    def of(*missing: float) -> Evidence:
+        return study(lambda t: "missing" if t.width in missing else 3.0, (0.001, 0.002), SEVEN)
+
+    whole, half = of(), of(1.6, 6.6, 10.0)
+    for studies in ([whole, half], [half, whole]):
+        for id_ in ("linear-size", "rate-survives-scaling"):
+            assert CLAIMS[id_].judge(studies) == CLAIMS[id_].judge([whole])
+        assert about(studies) == [
+            "of 2 studies of sizes the claims take the one of 7 widths and 14 trials; of the "
+            "others the seeds of equal cells, where they are comparable"
+        ]
+    assert about([whole]) == []
 
 
 def test_the_scatter_between_widths_leaves_room() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from study.claims.verdict import CLAIMS
 from study.cli.formatting import of_drift
+from study.cli.main import _unwritten
 from support.command import call
 from support.known import SPEC, stored
 from support.paths import ROOT
@@ -77,6 +79,21 @@ def test_a_place_that_cannot_be_written_is_one_sentence(
         assert (answer.returncode, answer.stdout) == (2, "")
         assert answer.stderr.startswith(f"study: {why}")
         assert answer.stderr.count("\n") == 1
+
+
+def test_what_may_not_be_read_or_written_is_told_apart() -> None:
+    """A file that is there is no folder that is lacking; and one whose folder may not be entered
+    was not written.
+    """
+    here = Path(__file__)
+    denied = PermissionError(errno.EACCES, "Permission denied", str(here))
+    assert _unwritten(denied) == (
+        f"cannot write to {here}: Permission denied; give --out a place that can be written", 2
+    )  # fmt: skip
+    there = FileExistsError(errno.EEXIST, "File exists", str(here))
+    assert _unwritten(there)[0].startswith(f"{here} is a file, where a folder is needed")
+    hidden = PermissionError(errno.EACCES, "Permission denied", "/nowhere/spec.json")
+    assert _unwritten(hidden) == ("/nowhere/spec.json cannot be read: Permission denied", 2)
 
 
 def test_an_unknown_measure_of_size_is_refused_of_one_size_too(folder: Path) -> None:

@@ -15,7 +15,7 @@ from study.storage.records import Outcome, Run
 from study.storage.reference import Reference
 from study.storage.store import Store
 from support.parts import part
-from support.records import FINISH, RUN, TRIALS
+from support.records import FINISH, RUN, TRIALS, after
 
 HERE = Reference("test-machine", "0123abcd", RUN.software)
 THERE = Reference("other", "ffff", "software")
@@ -50,7 +50,7 @@ def test_the_first_run_that_did_not_fail_counts(folder: Path, ends: str, kept: s
     with store.writing():
         for place, end in enumerate(ends):
             outcome = Outcome.FAILED if end == "f" else Outcome.REACHED
-            store.append(replace(RUN, outcome=outcome, steps=place))
+            store.append(after(place, outcome=outcome))
             if not place:
                 store.append(first)
     run, other = store.runs()

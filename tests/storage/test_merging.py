@@ -19,7 +19,7 @@ from study.storage.store import Store
 from support.parabola import MACHINE, calibrated
 from support.parts import SPEC, TRIALS, curve, failed, files, ids, part
 from support.paths import V1
-from support.records import RUN
+from support.records import after
 
 
 def test_folders_are_joined_with_all_that_belongs_to_their_trials(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_any_folders_in_any_steps_give_every_trial_once(
     import tempfile
 
     def run_of(place: int, outcome: Outcome, steps: int) -> Run:
-        return replace(RUN, trial=TRIALS[place], outcome=outcome, steps=steps)
+        return after(steps, trial=TRIALS[place], outcome=outcome)
 
     with tempfile.TemporaryDirectory() as here:
         sources = []

@@ -19,7 +19,7 @@ from study.machine.here import this_site
 from study.spec.study import StudySpec
 from study.storage import records
 from study.storage.checks import Checks, Curve, Finish
-from study.storage.jsonl import LARGEST, Newer, convert
+from study.storage.jsonl import LONGEST, Newer, convert
 from study.storage.records import OF_OWN, OF_PROGRAMS, PROTOCOL, SCHEMA, Outcome, Run, Spent
 from study.training.group import Context, train
 from study.training.stopwatch import Stopwatch
@@ -54,15 +54,15 @@ FIELDS = [
     "started_at",
 ]
 
-finite = st.floats(0, LARGEST)
 runs = st.builds(
     lambda trial, **values: replace(RUN, trial=trial, **values),
     st.sampled_from(TRIALS),
     outcome=st.sampled_from(Outcome),
     steps=st.integers(0, 10**9),
-    seconds=finite,
-    step_seconds=st.none() | finite,
-    accuracy=st.none() | st.floats(0, 1),
+    seconds=st.floats(0, LONGEST),
+    seconds_source=st.just("measured"),
+    step_seconds=st.none() | st.floats(0, LONGEST),
+    accuracy=st.none() | st.floats(0, 0.98),
     error=st.none() | st.text(max_size=200),
     study=st.text(max_size=20),
 )
@@ -154,7 +154,7 @@ def test_a_row_holds_a_trial_that_a_spec_could_hold(
 @pytest.mark.parametrize("best", [None, 0.9699999, 0.97, 0.98])
 def test_only_what_reached_is_held_to_the_target(outcome: Outcome, best: float | None) -> None:
     """Exactly the target is reached; a row without accuracies is believed."""
-    row = replace(RUN, outcome=outcome, best_accuracy=best).to_json()
+    row = replace(RUN, outcome=outcome, accuracy=0.9, best_accuracy=best).to_json()
     if outcome is Outcome.REACHED and best == 0.9699999:
         with pytest.raises(StudyError) as told:
             Run.from_json(row)
@@ -164,6 +164,25 @@ def test_only_what_reached_is_held_to_the_target(outcome: Outcome, best: float |
         )
     else:
         assert Run.from_json(row).best_accuracy == best
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"steps": 7}, "0.3 seconds are not 7 steps of 0.002 s"),
+        ({"seconds": 3e-4}, "0.0003 seconds are not 150 steps of 0.002 s"),
+        ({"step_seconds": 0.004}, "0.3 seconds are not 150 steps of 0.004 s"),
+        ({"accuracy": 0.99}, "the accuracy 0.99 is better than the best, 0.98"),
+    ],
+)
+def test_a_row_that_contradicts_itself_was_altered(changes: dict[str, Any], said: str) -> None:
+    """Seconds that were read off a clock need be no steps of one length."""
+    row = {**RUN.to_json(), **changes}
+    with pytest.raises(StudyError) as told:
+        Run.from_json(row)
+    assert str(told.value) == f"{said}: the row was altered"
+    if "accuracy" not in changes:
+        assert Run.from_json({**row, "seconds_source": "measured"})
 
 
 @pytest.mark.parametrize("name", ["id", "cap_seconds"])
@@ -219,7 +238,7 @@ def test_the_protocol_of_a_study_is_checked_once(monkeypatch: pytest.MonkeyPatch
 
 CURVE = {
     "id": "x",
-    "check_every": 0,
+    "check_every": 50,
     "accuracy": [0.0, 1.0],
     "loss": [-1.0, 2.0],
     "optimizer": "sgd",
@@ -242,5 +261,8 @@ def test_rows_beside_the_runs_are_read_and_checked() -> None:
     assert str(told.value) == (
         "there are 2 values of accuracy and 1 of loss, expected one of each a check"
     )
-    with pytest.raises(StudyError, match="'accuracy'"):
+    with pytest.raises(StudyError, match=r"^the field 'accuracy\[1\]' is '1.1', expected float"):
         convert({**CURVE, "accuracy": [0.0, "1.1"]}, Checks)
+    with pytest.raises(StudyError, match="'check_every' is 0, expected steps between two checks"):
+        convert({**CURVE, "check_every": 0}, Checks)
+    assert convert({**CURVE, "check_every": 0, "steps": [1, 2]}, Checks).steps == (1, 2)

@@ -20,7 +20,7 @@ from study.storage.jsonl import append_line, read_rows
 from study.storage.records import Outcome
 from study.storage.store import Store
 from support.paths import ROOT
-from support.records import FINISH, RUN, TRIALS
+from support.records import FINISH, RUN, TRIALS, after
 
 
 def test_runs_and_checks_are_appended_and_read(folder: Path) -> None:
@@ -94,9 +94,9 @@ def test_a_trial_stored_twice_counts_once(folder: Path) -> None:
     store = Store(folder)
     with store.writing():
         store.append(RUN, None)
-        store.append(replace(RUN, steps=1), None)
+        store.append(after(1), None)
         store.append(replace(RUN, trial=TRIALS[1], outcome=Outcome.FAILED, error="no memory"), None)
-        store.append(replace(RUN, trial=TRIALS[1], steps=2), None)
+        store.append(after(2, trial=TRIALS[1]), None)
     assert [run.steps for run in store.runs()] == [150, 2]
 
 
@@ -230,5 +230,5 @@ def test_a_loss_just_below_infinity_is_read(tmp_path: Path) -> None:
     store.checks_path.write_text(
         '{"id": "a", "check_every": 50, "accuracy": [0.1], "loss": [1e999]}\n'
     )
-    with pytest.raises(StudyError, match="the field 'loss' is"):
+    with pytest.raises(StudyError, match=r"the field 'loss\[0\]' is"):
         store.checks()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from study.storage.jsonl import append_line, whole_lines
 from study.storage.records import Outcome
 from study.storage.store import Store
 from support.parabola import MACHINE, calibrated
-from support.records import FINISH, RUN
+from support.records import FINISH, after
 
 SPEC = StudySpec(
     name="parts", optimizers=("sgd", "adam"), rates=(0.1, 0.2, 0.3), cap=5.0, max_steps=500
@@ -38,7 +37,7 @@ def part(
         store.write_spec(spec, digest)
         store.write(store.machine_path, machine.to_json())
         for place, trial in enumerate(trials):
-            store.append(replace(RUN, trial=trial, steps=100 + place, **changes), FINISH)
+            store.append(after(100 + place, trial=trial, **changes), FINISH)
         calibrated(Calibration([folder / "calibration.json"], machine, "test"), trials[:1])
         for trial in trials[:1]:
             store.write_curves([curve(trial, machine.fingerprint)])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from study.spec.study import StudySpec
 from study.storage.checks import Finish
 from study.storage.records import Outcome, Run
@@ -30,4 +33,11 @@ RUN = Run(
     processor="6.143.8",
     quiet=True,
 )
+
+
+def after(steps: int, **changes: Any) -> Run:
+    """The run, ended after so many steps."""
+    return replace(RUN, steps=steps, seconds=steps * (RUN.step_seconds or 0.0), **changes)
+
+
 FINISH = Finish(0, Outcome.REACHED, 150, 0.3, (0.5, 0.9, 0.98), (2.0, 0.5, 0.1))

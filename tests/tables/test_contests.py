@@ -50,7 +50,9 @@ def grid(tmp_path: Path) -> Path:
     with store.writing():
         store.write_spec(SPEC, "made up")
         for run in made_runs(SPEC, lambda t: TIMES[t.optimizer, t.learning_rate, t.seed]):
-            store.append(replace(run, step_seconds=STEP[run.trial.optimizer]))
+            store.append(
+                replace(run, step_seconds=STEP[run.trial.optimizer], seconds_source="measured")
+            )
     return tmp_path / "grid"
 
 
@@ -64,7 +66,8 @@ def table(grid: Path, folder: Path) -> pd.DataFrame:
             append_line(folder / contests.PICKS, {"seed": pick.seed, "picks": [asdict(pick)]})
             trial = contests.trial_of(pick, base)
             if trial is not None and outcome is not None:
-                store.append(replace(RUN, trial=trial, outcome=outcome, seconds=seconds))
+                run = replace(RUN, trial=trial, outcome=outcome, seconds=seconds)
+                store.append(replace(run, seconds_source="measured"))
     return contests.table(grid, folder)
 
 

@@ -164,7 +164,8 @@ def test_a_pick_keeps_the_settings_of_its_optimizer(tmp_path: Path) -> None:
             assert trial is not None
             assert trial.config == f'{{"name": "{name}"}}'
             store.append(replace(runs_of(spec)[0], trial=trial, outcome=Outcome.REACHED,
-                                 seconds=2.0, best_accuracy=0.2))  # fmt: skip
+                                 seconds=2.0, seconds_source="measured",
+                                 accuracy=0.2, best_accuracy=0.2))  # fmt: skip
     table = contests.table(grid, folder)
     assert list(table["optimizer"]) == list(spec.optimizers)
     assert set(table["outcome"]) == {"reached"}

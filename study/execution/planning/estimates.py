@@ -133,8 +133,10 @@ def expected_steps(trial: Trial, times: Calibration) -> float:
     if trial.start:  # nothing is known of the user's own model
         return OWN_SHARE * budget_steps(trial, times)
     expected = max(FEWEST_STEPS, STEPS_AT_RATE_ONE[trial.optimizer] / trial.learning_rate)
-    if trial.dataset == "mnist" and 0 < trial.target < 1:
+    if trial.dataset == "mnist" and trial.target < 1:
         expected *= ((1 - USUAL_TARGET) / (1 - trial.target)) ** CLOSER
+    elif trial.target >= 1:
+        expected = math.inf
     return min(
         budget_steps(trial, times),
         expected if trial.learning_rate <= HIGHEST_RATE[trial.optimizer] else STUCK_STEPS,

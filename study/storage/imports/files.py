@@ -42,8 +42,7 @@ def read_file(path: Path, settings: Mapping[str, Any]) -> Sheet:
         if kind in (".csv", ".tsv"):
             sheet = Sheet(str(path), list(_csv(path)))
         elif kind in (".jsonl", ".ndjson"):
-            lines = _text(path).splitlines()
-            sheet = Sheet(str(path), [flat(json.loads(line)) for line in lines if line.strip()])
+            sheet = Sheet(str(path), list(_lines(_text(path))))
         elif kind == ".json":
             sheet = of_json(str(path), json.loads(_text(path)))
         elif kind == ".parquet":
@@ -51,7 +50,7 @@ def read_file(path: Path, settings: Mapping[str, Any]) -> Sheet:
         else:
             raise StudyError(f"{path} is none of {', '.join(KINDS)}")
     except (OSError, ValueError, RecursionError, csv.Error) as error:
-        if isinstance(error, StudyError):
+        if isinstance(error, StudyError) and str(path) in str(error):
             raise
         why = getattr(error, "strerror", None) or first_line(error)
         raise StudyError(f"{path} cannot be read: {why}") from None
@@ -64,6 +63,17 @@ def read_file(path: Path, settings: Mapping[str, Any]) -> Sheet:
 
 def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8-sig")
+
+
+def _lines(text: str) -> Iterator[Cells]:
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip():
+            try:
+                yield flat(json.loads(line))
+            except StudyError as error:
+                raise StudyError(f"line {number}: {error}") from None
+            except ValueError:
+                raise StudyError(f"line {number} is no JSON") from None
 
 
 def _csv(path: Path) -> Iterator[Cells]:
@@ -100,7 +110,7 @@ def flat(row: Any) -> Cells:
         StudyError: another value.
     """
     if not isinstance(row, Mapping):
-        raise StudyError(f"expected a JSON object in each line, not {str(row)[:40]!r}")
+        raise StudyError(f"expected a JSON object, not {str(row)[:40]!r}")
     found: dict[str, Any] = {}
     for name, value in row.items():
         if isinstance(value, Mapping):

@@ -174,9 +174,12 @@ def _spec(
     goals: Mapping[str, str],
 ) -> StudySpec:
     told = dict.fromkeys(name for trial in found for name in trial.metrics)
+    if not told and aim.metric:
+        raise StudyError(f"no row has a finite number of {aim.metric}: name another --metric")
     if not told:
         raise StudyError(
-            "no column reads like a metric, such as val_accuracy or loss: name one with --metric"
+            "no column with finite numbers reads like a metric, such as val_accuracy or loss: name "
+            "one with --metric"
         )
     metric = aim.metric or next((name for name in PREFERRED if name in told), next(iter(told)))
     goal = aim.goal or goals.get(metric) or goal_of(metric)

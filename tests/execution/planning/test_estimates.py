@@ -170,6 +170,7 @@ def test_a_lower_target_takes_the_share_of_the_steps_that_it_took(
     assert expected_steps(trial, times) == pytest.approx(2200)
     assert expected_steps(lower, times) / 2200 == pytest.approx(taken, abs=0.04)
     assert expected_steps(replace(lower, dataset="fashion-mnist"), times) == pytest.approx(2200)
+    assert expected_steps(replace(trial, target=1.0), times) == 10_000
 
 
 @pytest.mark.parametrize(

@@ -170,11 +170,16 @@ def test_patterns_that_cannot_be_are_told(pattern: str, said: str) -> None:
     [
         ("x.csv", "", "holds no rows"),
         ("x.csv", "lr,loss\n0.1,1,2\n", "a row has more cells than the 2 columns"),
-        ("x.jsonl", '{"lr": 1\n', "cannot be read: Expecting"),
-        ("x.jsonl", "[1]\n", "expected a JSON object in each line"),
+        (
+            "x.jsonl",
+            '{"lr": 1, "loss": 1}\n\n{"lr": 1\n',
+            "x.jsonl cannot be read: line 3 is no JSON",
+        ),
+        ("x.jsonl", "[1]\n", "x.jsonl cannot be read: line 1: expected a JSON object, not '[1]'"),
+        ("x.json", "[1]", "x.json cannot be read: expected a JSON object, not '1'"),
         ("x.json", '"text"', "expected a JSON object"),
         ("x.txt", "lr", "is none of .csv"),
-        ("x.csv", "lr,step\n0.1,1\n", "no column reads like a metric"),
+        ("x.csv", "lr,step\n0.1,1\n", "no column with finite numbers reads like a metric"),
         ("x.db", "SQLite format 3", "cannot be read by optuna"),
     ],
 )
@@ -187,6 +192,15 @@ def test_files_that_cannot_be_read_are_named(
         import_results([tmp_path / name], tmp_path / "out")
     assert said in str(error.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_metric_that_is_no_number_anywhere_is_named(tmp_path: Path) -> None:
+    """To name it is no advice where it was named."""
+    (tmp_path / "x.jsonl").write_text(
+        '{"lr": 0.1, "val_acc": NaN}\n{"lr": 0.2, "val_acc": 1e400}\n'
+    )
+    with pytest.raises(StudyError, match=r"^no row has a finite number of val_acc: name another"):
+        import_results([tmp_path / "x.jsonl"], tmp_path / "out", aim=Aim("val_acc", 0.5))
 
 
 def test_best_values_are_of_the_end_alone(tmp_path: Path) -> None:
