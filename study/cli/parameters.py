@@ -79,7 +79,7 @@ def among(names: Sequence[str], *flags: str, **told: Any) -> Any:
 def path_of(text: str) -> Path:
     """A path, `~` in it expanded; an empty text, which an unset variable gives, is refused."""
     if not text:
-        raise typer.BadParameter("it is an empty text: name a folder")
+        raise typer.BadParameter("it is an empty text: name a file or a folder")
     try:
         return home(text)
     except StudyError as error:

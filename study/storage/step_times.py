@@ -199,7 +199,10 @@ def drift(readings: Iterable[StepTime], since: str) -> Drift | None:
 def read(path: Path) -> list[StepTime]:
     """The step times in a file; none if there is no file. Raises `StudyError` for other data."""
     try:
-        return [StepTime.from_json(row) for row in json.loads(path.read_text(encoding="utf-8"))]
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(rows, list):
+            raise TypeError
+        return [StepTime.from_json(row) for row in rows]
     except FileNotFoundError:
         return []
     except (OSError, ValueError, TypeError) as error:

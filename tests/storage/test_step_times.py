@@ -191,7 +191,7 @@ def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
         read(path)
 
 
-@pytest.mark.parametrize("text", ["1", "[1]", "[null]"])
+@pytest.mark.parametrize("text", ["1", "[1]", "[null]", "{}", '{"bad": 1}'])
 def test_a_file_without_entries_is_told_in_plain_words(tmp_path: Path, text: str) -> None:
     """And not in Python's."""
     path = tmp_path / "c.json"
