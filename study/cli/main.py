@@ -145,10 +145,11 @@ def _unwritten(error: OSError) -> tuple[str, int]:
     A place where nothing can be written is a mistake of the caller; a full disk is none. The
     sentence promises no more than its cause allows.
     """
-    if error.errno == errno.EACCES and not os.access(Path(error.filename).parent, os.X_OK):
-        return f"{error.filename} cannot be read: {error.strerror}", 2
     if error.filename and error.errno in WRONG_PLACE:
-        return unwritable(Path(error.filename), error), 2
+        path = Path(error.filename)
+        if error.errno == errno.EACCES and not os.access(path.parent, os.X_OK):
+            return f"{path} cannot be read: {error.strerror}", 2
+        return unwritable(path, error), 2
     stored = "what was stored before is unharmed" if _word() in RESUMABLE else ""
     if error.errno in DISK:
         what = error.filename or "the disk"

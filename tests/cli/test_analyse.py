@@ -94,6 +94,7 @@ def test_what_may_not_be_read_or_written_is_told_apart() -> None:
     assert _unwritten(there)[0].startswith(f"{here} is a file, where a folder is needed")
     hidden = PermissionError(errno.EACCES, "Permission denied", "/nowhere/spec.json")
     assert _unwritten(hidden) == ("/nowhere/spec.json cannot be read: Permission denied", 2)
+    assert _unwritten(PermissionError(errno.EACCES, "Permission denied"))[1] == 1
 
 
 def test_an_unknown_measure_of_size_is_refused_of_one_size_too(folder: Path) -> None:
