@@ -62,7 +62,6 @@ def begun(spec: StudySpec, folder: Path, workers: int) -> subprocess.Popen[bytes
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 from study.cli.stop import terminable
 from study.execution import driver
